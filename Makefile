@@ -1,0 +1,66 @@
+# Everything a newcomer, an engineer or CI does here, by name. `make` lists the names.
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+DEMO   := .venv/bin/genmo-run
+TEST   := .venv-test/bin/python
+RUNTIME := $(shell find runtime -type f ! -name '*.pyc' 2>/dev/null)
+
+# A test environment that was made elsewhere points at another checkout: forget it.
+ifneq ($(shell cat .venv-test/.ready 2>/dev/null),$(CURDIR))
+$(shell rm -f .venv-test/.ready)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format kernels bench clean types
+
+help: ## list these names
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
+	@mkdir -p demo
+	$(DEMO) --text "a person walks forward" --seconds 5 $(foreach kind,npz bvh glb html svg,--out demo/text.$(kind))
+	$(DEMO) --keypoints examples/keypoints.npz $(foreach kind,npz bvh glb html svg,--out demo/keypoints.$(kind))
+	@echo "Open demo/text.html and demo/keypoints.html in a browser; .bvh and .glb load in Blender, Unity, Unreal and Maya."
+
+test: check ## install everything in .venv-test; style, types and all tests
+	$(TEST) -m pytest
+
+check: .venv-test/.ready types ## style and types only
+	$(TEST) -m ruff check .
+	$(TEST) -m ruff format --check .
+	$(TEST) -m mypy
+
+format: .venv-test/.ready ## rewrite the Python files in the house style
+	$(TEST) -m ruff check --fix .
+	$(TEST) -m ruff format .
+
+kernels: ## build the C++ and CUDA kernels in build/kernels and test them
+	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release
+	cmake --build build/kernels --parallel 2
+	ctest --test-dir build/kernels --output-on-failure
+
+bench: .venv-test/.ready ## measure one denoising step
+	$(TEST) benchmarks/one_step.py
+
+clean: ## remove environments, builds, caches and demo/
+	rm -rf .venv .venv-test build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# mypy reads the packages under their real name through these links.
+types:
+	@mkdir -p build/types/genmo
+	@for package in runtime train export; do ln -sfn ../../../$$package build/types/genmo/$$package; done
+
+# The stamp is written last, so an interrupted install is never taken for a finished one.
+.venv/.ready: pyproject.toml $(RUNTIME)
+	@rm -f $@
+	.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check ".[cpu]"
+	@touch $@
+
+.venv-test/.ready: pyproject.toml
+	@test -f $@ || $(PYTHON) -m venv --clear .venv-test
+	@rm -f $@
+	$(TEST) -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(TEST) -m pip install --quiet --disable-pip-version-check -e ".[cpu,train,export,test]"
+	@echo "$(CURDIR)" > $@

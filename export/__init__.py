@@ -1,0 +1,1 @@
+"""Freezing trained models into engines (ONNX)."""

@@ -1,0 +1,138 @@
+"""Is the frozen thing the same?  Joints of the engine against the fp32 PyTorch model, in millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from genmo.export.onnx_export import example_inputs
+from genmo.runtime import sampler, schedule
+from genmo.runtime.representation import decode
+from genmo.runtime.rotation import Array
+from genmo.runtime.sampler import Arrays
+from genmo.train.checkpoint import Checkpoint
+from genmo.train.denoiser import Denoiser
+
+GATES_MM = {"fp32": {"mean": 0.05, "p99": 0.05}}
+"""Largest error that an engine may have, by precision (DESIGN section 3)"""
+LENGTHS = (1, 60, 119, 120, 121, 180, 300, 1800)
+SAMPLER_STEPS = 5
+
+
+class TorchDenoiser:
+    """The PyTorch model behind the runtime's `Denoiser` protocol."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser = denoiser.eval()
+
+    @torch.no_grad()
+    def __call__(self, inputs: Arrays) -> Arrays:
+        predicted = self.denoiser({name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in inputs.items()})
+        return {name: tensor.numpy() for name, tensor in predicted.items()}
+
+
+def joints_of(checkpoint: Checkpoint, normalised: Array) -> tuple[Array, Array]:
+    """World and camera joints [batch, frames, 24, 3] in metres of normalised features [batch, frames, width]."""
+    features = (
+        normalised.astype(np.float64) * checkpoint.normalisation.std.numpy() + checkpoint.normalisation.mean.numpy()
+    )
+    layout = checkpoint.model.config.motion_layout
+    motions = [decode(one, layout) for one in features]
+    in_camera = [m.joints_camera for m in motions]
+    return np.stack([m.joints_world() for m in motions]), np.stack([j for j in in_camera if j is not None])
+
+
+def error_mm(checkpoint: Checkpoint, ours: Array, reference: Array) -> Array:
+    """Distance of every joint, world (root-aligned) and camera, in millimetres, flat."""
+    parts = []
+    for mine, theirs in zip(joints_of(checkpoint, ours), joints_of(checkpoint, reference), strict=True):
+        mine, theirs = mine - mine[..., :1, :], theirs - theirs[..., :1, :]
+        parts.append(1000 * np.linalg.norm(mine - theirs, axis=-1).ravel())
+    return np.concatenate(parts)
+
+
+def cases(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(frames, batch, texts): every length with 0, 1 and 4 texts alone, and up to 300 frames in a batch of 3."""
+    return [(n, b, k) for n in lengths for b in (1, 3) for k in (0, 1, 4) if b == 1 or n <= 300]
+
+
+def real_inputs(checkpoint: Checkpoint, motion: Arrays, frames: int, batch: int, texts: int) -> Arrays:
+    """Inputs of a case: `motion` (conditions of real clips, [n, frames, ...], repeated to length) where given,
+    random otherwise; texts over random spans, none for 0."""
+    random = np.random.default_rng((frames, batch, texts))
+    arrays = example_inputs(checkpoint.model.config, random, batch=batch, frames=frames, texts=max(texts, 1))
+    for name, real in motion.items():
+        if name in arrays:
+            rows = np.arange(frames) % real.shape[1]
+            arrays[name] = np.ascontiguousarray(real[np.arange(batch) % len(real)][:, rows], np.float32)
+    if texts == 0:
+        arrays["text_spans"][:] = 0
+    return arrays
+
+
+def one_step(checkpoint: Checkpoint, ours: sampler.Denoiser, reference: sampler.Denoiser, arrays: Arrays) -> Array:
+    """Joint errors in mm of one estimation step from zeros and of one step from a noised input."""
+    errors = []
+    for timestep, scale in ((schedule.STEPS - 1, 0.0), (int(arrays["timestep"][0]), 1.0)):
+        inputs = arrays | {
+            "x_t": arrays["x_t"] * np.float32(scale),
+            "timestep": np.full_like(arrays["timestep"], timestep),
+        }
+        errors.append(error_mm(checkpoint, ours(inputs)["x_0"], reference(inputs)["x_0"]))
+    return np.concatenate(errors)
+
+
+def whole_sampler(checkpoint: Checkpoint, ours: sampler.Denoiser, reference: sampler.Denoiser, arrays: Arrays) -> Array:
+    """Joint errors in mm after the k-step guided sampler from the same noise."""
+    conditions = {name: array for name, array in arrays.items() if name not in ("x_t", "timestep")}
+    ends = [
+        sampler.generate(denoiser, conditions, arrays["x_t"], SAMPLER_STEPS, 2.5)["x_0"]
+        for denoiser in (ours, reference)
+    ]
+    return error_mm(checkpoint, *ends)
+
+
+def parity(
+    checkpoint: Checkpoint, ours: sampler.Denoiser, motion: Arrays, lengths: Sequence[int] = LENGTHS
+) -> list[dict[str, Any]]:
+    """A row a case: frames, batch, texts, what ran, mean / 99th percentile / largest joint error in mm."""
+    reference = TorchDenoiser(checkpoint.model.denoiser)
+    rows = []
+    for frames, batch, texts in cases(lengths):
+        arrays = real_inputs(checkpoint, motion, frames, batch, texts)
+        measured = {"one step": one_step(checkpoint, ours, reference, arrays)}
+        if batch == 1 and texts == 1 and frames in (120, 1800):
+            measured[f"{SAMPLER_STEPS} steps, guided"] = whole_sampler(checkpoint, ours, reference, arrays)
+        rows += [
+            {
+                "frames": frames,
+                "batch": batch,
+                "texts": texts,
+                "run": run,
+                "mean_mm": round(float(error.mean()), 6),
+                "p99_mm": round(float(np.percentile(error, 99)), 6),
+                "max_mm": round(float(error.max()), 6),
+            }
+            for run, error in measured.items()
+        ]
+    return rows
+
+
+def passes(rows: list[dict[str, Any]], precision: str) -> bool:
+    """Whether every row is within the gate of the precision; NaN never is."""
+    gate = GATES_MM[precision]
+    return all(row["mean_mm"] <= gate["mean"] and row["p99_mm"] <= gate["p99"] for row in rows)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as text for the screen."""
+    lines = ["frames batch texts  run              mean mm    p99 mm    max mm"]
+    lines += [
+        f"{r['frames']:6d} {r['batch']:5d} {r['texts']:5d}  {r['run']:15s} "
+        f"{r['mean_mm']:9.5f} {r['p99_mm']:9.5f} {r['max_mm']:9.5f}"
+        for r in rows
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""What a motion must obey: user input turned into the arrays of the denoiser's signature.
+
+Every condition is per frame and comes with a mask: 1 where it is known, 0 where it is absent, and an absent value is
+zero.  Twin of the geometry: `genmo.train.conditions`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.errors import InputError
+from genmo.runtime.motion import Camera
+from genmo.runtime.rotation import Array, rotate, sixd_from_matrix, transpose
+from genmo.runtime.signature import frame_conditions
+from genmo.runtime.skeleton import COCO_COUNT
+
+VISIBLE = 0.5
+"""Keypoints of higher confidence count as seen."""
+BOX_MARGIN = 1.2
+"""The box's side over the larger extent of the visible keypoints."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and the frames [start, end) that it may reach; end None: to the end of the motion."""
+
+    prompt: str
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """2D keypoints of one person in a video."""
+
+    points: Array
+    """[frames, 17, 3]: x, y in pixels and confidence, COCO-17"""
+    intrinsics: Array
+    """[3, 3] pixels"""
+    camera: Camera | None = None
+    """camera poses in a y-up world in metres; None: not known, taken for static in the world roll-out"""
+
+    @property
+    def frames(self) -> int:
+        return len(self.points)
+
+
+def default_intrinsics(width: float, height: float) -> Array:
+    """[3, 3]: focal length = image diagonal (a 53 degree view across it), principal point in the middle."""
+    focal = float(np.hypot(width, height))
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+
+def read_keypoints(path: str | Path) -> Keypoints:
+    """Keypoints from an `.npz` with `keypoints` [N, 17, 3] and `image_size` [2] (width, height), and optionally
+    `intrinsics` [3, 3] and `camera_to_world` [N, 4, 4].  Raises InputError when the file is not that."""
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: np.asarray(stored[name]) for name in stored.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; wanted keypoints as .npz") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable .npz ({_first_line(error)}); wanted keypoints as .npz") from None
+    return parse_keypoints(arrays, str(path))
+
+
+def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
+    """Checked `Keypoints` from the arrays of a keypoint file; `source` names it in errors.
+
+    Raises InputError for missing, wrongly shaped or non-finite arrays.
+    """
+    points = _checked(arrays, "keypoints", (None, COCO_COUNT, 3), source)
+    if len(points) == 0:
+        raise InputError(f"{source}: keypoints has 0 frames; wanted at least 1")
+    if "intrinsics" in arrays:
+        intrinsics = _checked(arrays, "intrinsics", (3, 3), source)
+        if intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0:
+            raise InputError(f"{source}: intrinsics has focal length {intrinsics[0, 0]:g}; wanted more than 0 pixels")
+    else:
+        width, height = _checked(arrays, "image_size", (2,), source)
+        if not (width > 0 and height > 0):
+            raise InputError(f"{source}: image_size is {width:g} x {height:g}; wanted width and height over 0")
+        intrinsics = default_intrinsics(float(width), float(height))
+    fps = float(np.asarray(arrays.get("fps", 30.0)).reshape(-1)[0])
+    if abs(fps - 30.0) > 0.5:
+        raise InputError(f"{source}: fps is {fps:g}; wanted 30, so resample the keypoints to 30 frames a second")
+    if "camera_to_world" not in arrays:
+        return Keypoints(points, intrinsics)
+    poses = _checked(arrays, "camera_to_world", (len(points), 4, 4), source)
+    rotation = poses[:, :3, :3]
+    if np.abs(rotation @ transpose(rotation) - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation).min() < 0:
+        raise InputError(f"{source}: camera_to_world holds no rotations; wanted rigid poses, OpenCV axes, y-up world")
+    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3]))
+
+
+def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...], source: str) -> Array:
+    wanted = "[" + ", ".join("N" if n is None else str(n) for n in shape) + "]"
+    if name not in arrays:
+        raise InputError(f"{source}: no array {name!r}; wanted {name} {wanted}, the file has {sorted(arrays)}")
+    array = arrays[name]
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype.kind not in "fiu":
+        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {wanted}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{source}: {name} holds NaN or infinity; wanted finite numbers (confidence 0 where unseen)")
+    return array.astype(np.float64)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Square boxes [frames, 3] (centre x, y, side; pixels) around the visible keypoints, and which frames have one.
+
+    Frames with fewer than two visible points take the box of the frames around them, linearly in between.
+    """
+    seen = points[..., 2] > VISIBLE
+    low: Array = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
+    high: Array = np.where(seen[..., None], points[..., :2], -np.inf).max(axis=1)
+    known = np.asarray((seen.sum(axis=1) >= 2) & (np.max(high - low, axis=-1, initial=0) > 0), bool)
+    if not known.any():
+        return np.tile([0.0, 0.0, 1.0], (len(points), 1)), known
+    with np.errstate(invalid="ignore"):
+        boxes = np.concatenate([(low + high) / 2, BOX_MARGIN * (high - low).max(axis=-1, keepdims=True)], axis=-1)
+    frames = np.arange(len(points))
+    filled = [np.interp(frames, frames[known], boxes[known, column]) for column in range(3)]
+    return np.stack(filled, axis=-1), known
+
+
+def camera_condition(camera: Camera) -> Array:
+    """[frames, 12]: rotation of each camera frame to the next 6D, step to it in this frame 3 (metres), up 3.
+
+    The last frame repeats the motion of the one before; one frame alone is a static camera.
+    """
+    to_camera = transpose(camera.rotation)
+    up = to_camera[:, :, 1]
+    if len(up) == 1:
+        turn: Array = np.eye(3)[None]
+        step: Array = np.zeros((1, 3))
+    else:
+        turn = to_camera[1:] @ camera.rotation[:-1]
+        step = rotate(to_camera[:-1], np.diff(camera.position, axis=0))
+        turn, step = np.concatenate([turn, turn[-1:]]), np.concatenate([step, step[-1:]])
+    return np.concatenate([sixd_from_matrix(turn), step, up], axis=-1)
+
+
+def keypoint_conditions(keypoints: Keypoints) -> dict[str, Array]:
+    """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
+    boxes, known = bounding_boxes(keypoints.points)
+    centre, side = boxes[:, None, :2], boxes[:, None, 2:]
+    local = 2 * (keypoints.points[..., :2] - centre) / side
+    seen = (keypoints.points[..., 2:] > VISIBLE) & known[:, None, None]
+    focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
+    arrays = {
+        "keypoints": np.concatenate([np.where(seen, local, 0), seen], axis=-1),
+        "keypoints_mask": known.astype(np.float64),
+        "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * known[:, None],
+        "bounding_box_mask": known.astype(np.float64),
+    }
+    if keypoints.camera is not None:
+        arrays["camera"] = camera_condition(keypoints.camera)
+        arrays["camera_mask"] = np.ones(len(known))
+    return arrays
+
+
+def assemble(config: ModelConfig, frames: int, given: dict[str, Array]) -> dict[str, Array]:
+    """Every per-frame condition of the model as float32 [1, frames, ...] with its mask; absent ones are zero.
+
+    Raises InputError for a condition that the model does not have or of another length.
+    """
+    conditions = frame_conditions(config)
+    unknown = sorted(set(given) - {name + end for name in conditions for end in ("", "_mask")})
+    if unknown:
+        raise InputError(f"this engine takes no {unknown[0]!r} condition; it takes {sorted(conditions)} and texts")
+    arrays: dict[str, Array] = {}
+    for name, shape in conditions.items():
+        for key, wanted in ((name, (frames, *shape)), (f"{name}_mask", (frames,))):
+            value = given.get(key, np.zeros(wanted))
+            if value.shape != wanted:
+                raise InputError(f"condition {key} is {list(value.shape)}; wanted {list(wanted)}")
+            arrays[key] = np.ascontiguousarray(value[None], np.float32)
+    return arrays

@@ -1,0 +1,128 @@
+"""An engine folder: what `genmo-export` writes and `--engine` takes.
+
+`engine.json` describes everything else in the folder, with sizes and hashes: the denoiser's ONNX graph, the text
+encoder's table.  Loading reads data only: no code of the folder is run and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.errors import EngineError
+from genmo.runtime.rotation import Array
+from genmo.runtime.signature import inputs, outputs
+from genmo.runtime.text import NgramTextEncoder
+
+FORMAT = 1
+SHIPPED = Path(__file__).parent / "engines" / "small"
+NGRAM_SCHEME = "hashed-ngrams-1"
+"""names the tokenizer and the arithmetic of runtime/text.py; a change there needs a new name"""
+
+
+def describe_signature(config: ModelConfig) -> dict[str, Any]:
+    """The signature as it is stored in `engine.json`."""
+    return {
+        side: [{"name": spec.name, "axes": list(spec.axes), "dtype": spec.dtype} for spec in specs]
+        for side, specs in (("inputs", inputs(config)), ("outputs", outputs(config)))
+    }
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """The checked contents of an engine folder."""
+
+    folder: Path
+    config: ModelConfig
+    mean: Array
+    """[features] of the motion layout"""
+    std: Array
+    """[features]"""
+    text_encoder: NgramTextEncoder | None
+    description: dict[str, Any]
+    """all of engine.json"""
+
+    @property
+    def denoiser(self) -> Path:
+        """The ONNX graph."""
+        return self.folder / str(self.description["denoiser"])
+
+
+def load_engine(folder: str | Path | None = None) -> Engine:
+    """Read and check an engine folder; None: the one that ships with genmo.
+
+    Raises EngineError when anything is missing, altered or of another version.
+    """
+    folder = SHIPPED if folder is None else Path(folder)
+    description = _read_description(folder)
+    try:
+        config = ModelConfig.from_json(description["model"])
+        mean, std = (np.asarray(description["normalisation"][key], np.float32) for key in ("mean", "std"))
+        files = dict(description["files"])
+        signature, encoder = description["signature"], description["text_encoder"]
+        denoiser = description["denoiser"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
+    width = config.motion_layout.width
+    if mean.shape != (width,) or std.shape != (width,) or not (np.isfinite(mean).all() and (std > 0).all()):
+        raise EngineError(f"{folder}/engine.json: normalisation is not {width} finite means and positive spreads")
+    if signature != describe_signature(config):
+        raise EngineError(f"{folder}: its denoiser has another signature than this genmo; export the engine again")
+    _check_files(folder, files)
+    if denoiser not in files:
+        raise EngineError(f"{folder}/engine.json: denoiser {denoiser!r} is not among its files; export it again")
+    return Engine(folder, config, mean, std, _text_encoder(folder, config, encoder, files), description)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "engine.json"
+    if not path.is_file():
+        raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")
+    try:
+        description = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else None
+        raise EngineError(f"{path}: format is {found!r}; this genmo reads format {FORMAT}: export the engine again")
+    return description
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
+    """Every file is there, inside the folder, and has its hash."""
+    for name, wanted in files.items():
+        path = folder / name
+        if Path(name).name != name or name.startswith("."):
+            raise EngineError(f"{folder}/engine.json: {name!r} is not a plain file name; export the engine again")
+        if not path.is_file():
+            raise EngineError(f"{folder}: {name} is missing; copy the whole folder or export the engine again")
+        if file_hash(path) != wanted:
+            raise EngineError(f"{path}: its SHA-256 is not the one in engine.json: damaged or altered; export it again")
+
+
+def _text_encoder(
+    folder: Path, config: ModelConfig, stored: dict[str, Any] | None, files: dict[str, str]
+) -> NgramTextEncoder | None:
+    if stored is None:
+        return None
+    if stored.get("kind") != NGRAM_SCHEME or stored.get("file") not in files:
+        raise EngineError(f"{folder}: text encoder {stored.get('kind')!r} is unknown; this genmo has {NGRAM_SCHEME!r}")
+    try:
+        table = np.load(folder / stored["file"], allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder}/{stored['file']}: not a readable table ({error})") from None
+    if table.shape != (config.text_buckets, config.text_width) or table.dtype != np.float32:
+        raise EngineError(f"{folder}/{stored['file']}: {table.dtype} {table.shape} is not the table of this model")
+    return NgramTextEncoder(table, config.text_tokens)

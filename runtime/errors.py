@@ -1,0 +1,23 @@
+"""What genmo raises on purpose.
+
+GenmoError                 anything below; the command line prints its one line and exits 2
+|-- InputError             a file, array or option from the user is not what was wanted
+|-- EngineError            an engine folder is incomplete, altered, or not for this runtime
+`-- BackendError           the inference library asked for is not installed or not usable here
+"""
+
+
+class GenmoError(Exception):
+    """Base of all errors that carry a message meant for the user: what it got, what it wanted, what to do."""
+
+
+class InputError(GenmoError):
+    """A file, an array or an option given by the user cannot be used as it is."""
+
+
+class EngineError(GenmoError):
+    """An engine folder cannot be loaded: missing or altered files, wrong version, wrong shapes."""
+
+
+class BackendError(GenmoError):
+    """The inference library that was asked for is missing or refuses to work on this machine."""

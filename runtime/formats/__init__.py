@@ -1,0 +1,94 @@
+"""Motion files: what a motion is written to, by suffix, and read from.
+
+.npz    everything, float32; loads in the SMPL add-ons; the one that `load_motion` reads back
+.bvh    skeleton animation in centimetres for animation tools
+.glb    skinned mannequin with the animation, for Blender, game engines and browsers
+.html   one page that plays the motion, no network
+.svg    a still picture of several moments
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.formats.bvh import Bvh, read_bvh, to_bvh
+from genmo.runtime.formats.glb import to_glb
+from genmo.runtime.formats.html import to_html
+from genmo.runtime.formats.npz import load_npz, to_npz
+from genmo.runtime.formats.svg import to_svg
+from genmo.runtime.formats.write import write_aside
+from genmo.runtime.motion import Motion
+
+__all__ = [
+    "SUFFIXES",
+    "Bvh",
+    "check_suffix",
+    "load_motion",
+    "read_bvh",
+    "save_motion",
+    "to_bvh",
+    "to_glb",
+    "to_html",
+    "to_npz",
+    "to_svg",
+    "write_aside",
+]
+
+_Writer = Callable[[Motion, str | None, str | None], bytes]
+
+_WRITERS: dict[str, _Writer] = {
+    ".npz": lambda motion, title, prompt: to_npz(motion),
+    ".bvh": lambda motion, title, prompt: to_bvh(motion),
+    ".glb": lambda motion, title, prompt: to_glb(motion),
+    ".html": to_html,
+    ".svg": lambda motion, title, prompt: to_svg(motion, title),
+}
+
+SUFFIXES = tuple(_WRITERS)
+"""What `save_motion` can write."""
+
+
+def check_suffix(path: str | Path) -> str:
+    """The suffix of an output path, in lower case.  Raises InputError when nothing here writes it."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        raise InputError(
+            f"{path}: got the suffix {suffix!r}, wanted one of {' '.join(SUFFIXES)}; rename the output file"
+        )
+    return suffix
+
+
+def save_motion(path: str | Path, motion: Motion, title: str | None = None, prompt: str | None = None) -> None:
+    """Write a motion in the format that the suffix of `path` names; whole or not at all.
+
+    `title` (html, svg) and `prompt` (html) are shown with the motion.
+    Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
+    place that cannot be written to.
+    """
+    writer = _WRITERS[check_suffix(path)]
+    check_motion(motion)
+    write_aside(path, writer(motion, title, prompt))
+
+
+def check_motion(motion: Motion) -> None:
+    """Raise InputError for a motion that no file can hold."""
+    if motion.frames == 0:
+        raise InputError("got a motion of 0 frames, wanted at least 1; ask for more frames")
+    if not all(np.isfinite(part).all() for part in (motion.rotations, motion.translation, motion.rest_offsets)):
+        raise InputError("got a motion with numbers that are not finite, wanted finite ones; check the input data")
+
+
+def load_motion(path: str | Path) -> Motion:
+    """Read a motion back from the .npz that `save_motion` wrote.
+
+    Raises InputError for another suffix and for a file that is not whole or not such a file.
+    """
+    if Path(path).suffix.lower() != ".npz":
+        raise InputError(
+            f"{path}: got {Path(path).suffix!r}, wanted .npz; only .npz keeps everything, read_bvh reads BVH"
+        )
+    return load_npz(path)

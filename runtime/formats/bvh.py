@@ -1,0 +1,314 @@
+"""BVH out, and BVH of any kind in.
+
+What is written: the 24 named joints in T-pose rest, y up, CENTIMETRES (the unit that BVH tools assume: import with
+scale 0.01 for metres), root with six channels, all others with three rotations, order Z X Y.  The root's OFFSET is
+zero, because programs disagree on whether its position channels add to the OFFSET or replace it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.motion import Motion
+from genmo.runtime.rotation import Array, matrix_from_quaternion, quaternion_from_matrix, rotate
+from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS
+
+CENTIMETRES = 100.0
+DIGITS = 6  # of degrees and centimetres: joints of a body come back within 1e-7 m
+END_SITE = 0.08  # metres; length given to the last bone of each limb, which has no child to point at
+
+
+@dataclass(frozen=True, eq=False)
+class Bvh:
+    """A parsed BVH file, in the file's own unit of length."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    """parent of each joint, -1 for the root; parents come before their children"""
+    offsets: Array
+    """[joints, 3] rest position relative to the parent"""
+    end_sites: dict[int, Array]
+    """[3] end of the bone, for joints that have an End Site"""
+    channels: tuple[tuple[str, ...], ...]
+    """channel names of each joint, in file order, such as ("Zrotation", "Xrotation", "Yrotation")"""
+    frame_time: float
+    """seconds"""
+    rotations: Array
+    """[frames, joints, 3, 3] local"""
+    positions: Array
+    """[frames, joints, 3] local: the position channels where a joint has them, else its offset"""
+
+    @property
+    def frames(self) -> int:
+        return len(self.rotations)
+
+    def kinematics(self) -> tuple[Array, Array]:
+        """World rotations [frames, joints, 3, 3] and joint positions [frames, joints, 3]."""
+        turned, placed = self.rotations.copy(), self.positions.copy()
+        for joint, parent in enumerate(self.parents):
+            if parent >= 0:
+                turned[:, joint] = turned[:, parent] @ self.rotations[:, joint]
+                placed[:, joint] = placed[:, parent] + rotate(turned[:, parent], self.positions[:, joint])
+        return turned, placed
+
+
+def euler_zxy(rotations: Array) -> Array:
+    """Angles (z, x, y) [frames, ..., 3] in radians with R = Rz Rx Ry, from rotations [frames, ..., 3, 3].
+
+    One angle after the other, each from what the ones before leave over: at gimbal lock z and y trade freely,
+    and y makes up for whatever z came out as, so the product is exact everywhere.  Turns are unwrapped over
+    frames, so that no channel jumps by a full circle.
+    """
+    z = np.arctan2(-rotations[..., 0, 1], rotations[..., 1, 1])
+    c, s = np.cos(z)[..., None], np.sin(z)[..., None]
+    first = c * rotations[..., 0, :] + s * rotations[..., 1, :]  # rows of Rz^-1 R
+    second = c * rotations[..., 1, :] - s * rotations[..., 0, :]
+    x = np.arctan2(rotations[..., 2, 1], second[..., 1])
+    y = np.arctan2(first[..., 2], first[..., 0])
+    unwrapped: Array = np.unwrap(np.stack([z, x, y], axis=-1), axis=0)
+    return unwrapped
+
+
+def to_bvh(motion: Motion) -> bytes:
+    """The motion as BVH text: centimetres, y up, T-pose rest, root motion kept."""
+    # float32 matrices are a little off from rotations; angles want exact ones.
+    exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
+    angles = np.degrees(euler_zxy(exact))
+    order = _depth_first(0)
+    values = np.concatenate(
+        [
+            CENTIMETRES * np.asarray(motion.translation, np.float64),
+            angles[:, order].reshape(motion.frames, -1),
+        ],
+        axis=1,
+    )
+    lines = ["HIERARCHY", *_hierarchy(0, CENTIMETRES * np.asarray(motion.rest_offsets, np.float64))]
+    lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1 / motion.fps:.9f}"]
+    row = " ".join([f"%.{DIGITS}f"] * values.shape[1])
+    lines += [row % tuple(frame) for frame in values + 0.0]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _children(joint: int) -> list[int]:
+    return [child for child in range(JOINT_COUNT) if PARENTS[child] == joint]
+
+
+def _depth_first(joint: int) -> list[int]:
+    """Joints in the order in which HIERARCHY lists them, which is the order of the channels."""
+    return [joint, *(found for child in _children(joint) for found in _depth_first(child))]
+
+
+def _hierarchy(joint: int, offsets: Array, depth: int = 0) -> list[str]:
+    """Lines of the joint's block; `offsets` [24, 3] in centimetres."""
+    pad, inner = "\t" * depth, "\t" * (depth + 1)
+    offset = np.zeros(3) if joint == 0 else offsets[joint]
+    position = "Xposition Yposition Zposition " if joint == 0 else ""
+    lines = [
+        f"{pad}{'ROOT' if joint == 0 else 'JOINT'} {JOINTS[joint]}",
+        f"{pad}{{",
+        f"{inner}OFFSET {_numbers(offset)}",
+        f"{inner}CHANNELS {6 if joint == 0 else 3} {position}Zrotation Xrotation Yrotation",
+    ]
+    children = _children(joint)
+    for child in children:
+        lines += _hierarchy(child, offsets, depth + 1)
+    if not children:
+        tip = CENTIMETRES * END_SITE * offset / max(float(np.linalg.norm(offset)), 1e-6)
+        lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {_numbers(tip)}", f"{inner}}}"]
+    return [*lines, f"{pad}}}"]
+
+
+def _numbers(values: Array) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return " ".join(f"{value:.{DIGITS}f}" for value in values + 0.0)
+
+
+_AXES = {"X": 0, "Y": 1, "Z": 2}
+
+
+class _Reader:
+    """Words of a BVH file with the line each came from."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.line = 0
+        self._words = self._split(text)
+
+    def _split(self, text: str) -> Iterator[tuple[int, str]]:
+        for number, line in enumerate(text.splitlines(), start=1):
+            for word in line.split():
+                yield number, word
+
+    def fail(self, got: str, wanted: str) -> NoReturn:
+        raise InputError(f"{self.path}, line {self.line}: got {got}, wanted {wanted}; export the BVH file again")
+
+    def word(self, wanted: str) -> str:
+        self.line, word = next(self._words, (self.line, ""))
+        if not word:
+            self.fail("the end of the file", wanted)
+        return word
+
+    def expect(self, *wanted: str) -> str:
+        """The next word, which must be one of `wanted` (letter case ignored)."""
+        word = self.word(" or ".join(wanted))
+        if word.upper() not in (choice.upper() for choice in wanted):
+            self.fail(repr(word), " or ".join(wanted))
+        return word
+
+    def number(self, wanted: str) -> float:
+        word = self.word(wanted)
+        try:
+            value = float(word)
+        except ValueError:
+            self.fail(repr(word), wanted)
+        if not np.isfinite(value):
+            self.fail(repr(word), wanted)
+        return value
+
+    def count(self, wanted: str) -> int:
+        value = self.number(wanted)
+        if value != int(value) or value < 0:
+            self.fail(repr(value), wanted)
+        return int(value)
+
+    def offset(self) -> Array:
+        return np.asarray([self.number("three numbers after OFFSET") for _ in range(3)])
+
+    def rows(self, frames: int, width: int) -> Array:
+        """The numbers [frames, width] that end the file."""
+        wanted = f"{frames} frames of {width} numbers"
+        words = list(self._words)
+        if len(words) > frames * width:
+            self.line, word = words[frames * width]
+            self.fail(repr(word), f"the end of the file after {wanted}")
+        try:
+            values = np.asarray([word for _, word in words], np.float64)
+        except ValueError:
+            values = np.full(len(words), np.nan)
+        if len(words) < frames * width or not np.isfinite(values).all():
+            # Something is wrong: go through it again, slowly, to tell on which line.
+            self._words = iter(words)
+            values = np.asarray([self.number(wanted) for _ in range(frames * width)])
+        return values.reshape(frames, width)
+
+
+@dataclass
+class _Hierarchy:
+    """What the HIERARCHY section says, gathered joint by joint."""
+
+    names: list[str]
+    parents: list[int]
+    offsets: list[Array]
+    channels: list[tuple[str, ...]]
+    end_sites: dict[int, Array]
+
+
+def read_bvh(path: str | Path) -> Bvh:
+    """Parse a BVH file: any skeleton, any channel order, one root.
+
+    Raises InputError, with the line number, when the file is not BVH or is cut short.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted a BVH file") from error
+    reader = _Reader(path, text)
+    hierarchy = _read_hierarchy(reader)
+    reader.expect("Frames:")
+    frames = reader.count("the number of frames")
+    reader.expect("Frame")
+    reader.expect("Time:")
+    frame_time = reader.number("the seconds of a frame")
+    if frame_time <= 0:
+        reader.fail(f"a frame time of {frame_time}", "more than 0 seconds")
+    width = sum(len(channels) for channels in hierarchy.channels)
+    rotations, positions = _poses(hierarchy, reader.rows(frames, width))
+    return Bvh(
+        names=tuple(hierarchy.names),
+        parents=tuple(hierarchy.parents),
+        offsets=np.stack(hierarchy.offsets),
+        end_sites=hierarchy.end_sites,
+        channels=tuple(hierarchy.channels),
+        frame_time=frame_time,
+        rotations=rotations,
+        positions=positions,
+    )
+
+
+def _read_hierarchy(reader: _Reader) -> _Hierarchy:
+    """Everything up to and including the word MOTION."""
+    tree = _Hierarchy([], [], [], [], {})
+    reader.expect("HIERARCHY")
+    reader.expect("ROOT")
+    _open_joint(reader, tree, -1)
+    open_joints = [0]
+    while open_joints:
+        word = reader.expect("OFFSET", "CHANNELS", "JOINT", "End", "}").upper()
+        joint = open_joints[-1]
+        if word == "OFFSET":
+            tree.offsets[joint] = reader.offset()
+        elif word == "CHANNELS":
+            tree.channels[joint] = _read_channels(reader)
+        elif word == "JOINT":
+            open_joints.append(_open_joint(reader, tree, joint))
+        elif word == "END":
+            for expected in ("Site", "{", "OFFSET"):
+                reader.expect(expected)
+            tree.end_sites[joint] = reader.offset()
+            reader.expect("}")
+        else:
+            open_joints.pop()
+    reader.expect("MOTION")
+    return tree
+
+
+def _open_joint(reader: _Reader, tree: _Hierarchy, parent: int) -> int:
+    """Read `name {` and add the joint; its number."""
+    name = reader.word("a joint name")
+    while (word := reader.word("{")) != "{":  # names with spaces exist
+        name += f" {word}"
+    tree.names.append(name)
+    tree.parents.append(parent)
+    tree.offsets.append(np.zeros(3))
+    tree.channels.append(())
+    return len(tree.names) - 1
+
+
+def _read_channels(reader: _Reader) -> tuple[str, ...]:
+    known = {f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation")}
+    count = reader.count("the number of channels")
+    if count > len(known):
+        reader.fail(f"{count} channels", f"at most {len(known)}")
+    return tuple(known[reader.expect(*known.values()).upper()] for _ in range(count))
+
+
+def _poses(tree: _Hierarchy, values: Array) -> tuple[Array, Array]:
+    """Local rotations [frames, joints, 3, 3] and positions [frames, joints, 3] of channel values in degrees."""
+    frames, joints = len(values), len(tree.names)
+    rotations = np.tile(np.eye(3), (frames, joints, 1, 1))
+    positions = np.tile(np.stack(tree.offsets), (frames, 1, 1))
+    column = 0
+    for joint, channels in enumerate(tree.channels):
+        for channel in channels:
+            axis = _AXES[channel[0]]
+            if channel.endswith("position"):
+                positions[:, joint, axis] = values[:, column]
+            else:
+                rotations[:, joint] = rotations[:, joint] @ _turn(axis, np.radians(values[:, column]))
+            column += 1
+    return rotations, positions
+
+
+def _turn(axis: int, angle: Array) -> Array:
+    """Rotations [n, 3, 3] about one axis (0 x, 1 y, 2 z) by `angle` [n] radians."""
+    quaternion = np.zeros((*angle.shape, 4))
+    quaternion[..., 0] = np.cos(angle / 2)
+    quaternion[..., 1 + axis] = np.sin(angle / 2)
+    return matrix_from_quaternion(quaternion)

@@ -1,0 +1,171 @@
+"""Motion `.npz`: SMPL-X keys for the SMPL add-ons, and genmo's own keys, which lose nothing.
+
+SMPL-X side (y up; choose "Y-up" on import):
+
+    poses               [N, 165]  axis-angle, radians: root, 21 body joints, then jaw, eyes and hands (zero)
+    root_orient         [N, 3]    the first part of `poses`
+    pose_body           [N, 63]   the second part of `poses`
+    trans               [N, 3]    metres, in SMPL's sense: the pelvis is at `trans + pelvis_offset`
+    pelvis_offset       [3]       where SMPL-X's neutral template has its pelvis
+    betas               [16]      zero.  genmo's betas belong to its own shape space and mean nothing to SMPL
+    num_betas           16
+    gender              "neutral"
+    surface_model_type  "smplx"
+    mocap_frame_rate, mocap_framerate   frames per second, under both names in use
+    mocap_time_length   seconds, N / fps
+
+genmo's side:
+
+    rotations           [N, 24, 3, 3]  local joint rotations (joint 0: root in the world), SMPL-24 order
+    offsets             [24, 3]        rest offsets, metres
+    genmo_betas         [10]           coefficients of genmo's shape space
+    joints_world        [N, 24, 3]     metres, y up
+    joints_camera       [N, 24, 3]     metres, OpenCV axes
+    camera_to_world     [N, 4, 4]      pose of that camera
+    camera_known        bool           False: nothing is known of a camera, and a default one stands there
+    joints_camera_known bool           False: `joints_camera` is `joints_world` seen by that camera
+    contacts            [N, 6]         0..1: left ankle, left foot, right ankle, right foot, left wrist, right wrist
+    up_axis             "y"
+
+The default camera stands still 4 m from the pelvis of the first frame, at its height, on its +z side, and looks
+along -z.  Numbers are float32.  SMPL-24's joints 22 and 23 (hands) are not body joints of SMPL-X, so `poses`
+does not have them; `rotations` does.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.motion import Camera, Motion, contact_labels
+from genmo.runtime.rotation import Array, axis_angle_from_matrix
+from genmo.runtime.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
+
+SMPLX_POSE = 165  # 55 joints of SMPL-X, three numbers each
+SMPLX_BODY = 22  # root and 21 body joints, numbered as in SMPL-24
+SMPLX_BETAS = 16
+SMPLX_PELVIS = (0.0031, -0.3514, 0.0120)  # metres; rest pelvis of SMPL-X's neutral template, to 0.1 mm
+CAMERA_DISTANCE = 4.0  # metres from the default camera to the first frame's pelvis
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
+
+
+def to_npz(motion: Motion) -> bytes:
+    """The bytes of the motion `.npz`; the same motion always gives the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in motion_arrays(motion).items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
+            with archive.open(member, "w") as file:
+                np.lib.format.write_array(file, np.asarray(value, order="C"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def default_camera(motion: Motion) -> Camera:
+    """The camera of a motion that has none: still, 4 m from the first pelvis on its +z side, looking along -z."""
+    position = np.asarray(motion.translation[0], np.float64) + (0.0, 0.0, CAMERA_DISTANCE)
+    return Camera(
+        rotation=np.tile(np.diag([1.0, -1.0, -1.0]), (motion.frames, 1, 1)),
+        position=np.tile(position, (motion.frames, 1)),
+    )
+
+
+def motion_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
+    """Everything the file holds, by key (see the module's table)."""
+    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion)}
+    return {k: v.astype(np.float32) if v.dtype.kind == "f" and v.ndim else v for k, v in arrays.items()}
+
+
+def _smplx_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
+    poses = np.zeros((motion.frames, SMPLX_POSE))
+    local = np.asarray(motion.rotations[:, :SMPLX_BODY], np.float64)
+    poses[:, : 3 * SMPLX_BODY] = axis_angle_from_matrix(local).reshape(motion.frames, -1)
+    offset = np.asarray(SMPLX_PELVIS)
+    return {
+        "poses": poses,
+        "trans": motion.translation - offset,
+        "betas": np.zeros(SMPLX_BETAS),
+        "gender": np.asarray("neutral"),
+        "mocap_frame_rate": np.asarray(float(motion.fps)),
+        "mocap_framerate": np.asarray(float(motion.fps)),
+        "surface_model_type": np.asarray("smplx"),
+        "root_orient": poses[:, :3],
+        "pose_body": poses[:, 3 : 3 * SMPLX_BODY],
+        "pelvis_offset": offset,
+        "num_betas": np.asarray(SMPLX_BETAS),
+        "mocap_time_length": np.asarray(motion.frames / float(motion.fps)),
+    }
+
+
+def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
+    joints = motion.joints_world()
+    camera = default_camera(motion) if motion.camera is None else motion.camera
+    seen = camera.to_camera(joints) if motion.joints_camera is None else motion.joints_camera
+    pose = np.tile(np.eye(4), (motion.frames, 1, 1))
+    pose[:, :3, :3], pose[:, :3, 3] = camera.rotation, camera.position
+    contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
+    return {
+        "rotations": motion.rotations,
+        "offsets": motion.rest_offsets,
+        "genmo_betas": np.asarray(motion.betas),
+        "joints_world": joints,
+        "joints_camera": seen,
+        "camera_to_world": pose,
+        "camera_known": np.asarray(motion.camera is not None),
+        "joints_camera_known": np.asarray(motion.joints_camera is not None),
+        "contacts": contacts,
+        "up_axis": np.asarray("y"),
+    }
+
+
+def load_npz(path: str | Path) -> Motion:
+    """The motion in a `.npz` that `to_npz` wrote.
+
+    Raises InputError when the file cannot be read, is cut short, or is not such a file.
+    """
+    wanted = "wanted a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
+    try:
+        # Opened here: np.load forgets to close a file that turns out not to be a zip.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            return _read_motion({name: stored[name] for name in stored.files})
+    except KeyError as error:
+        raise InputError(f"{path}: has no {error.args[0]!r}; {wanted}") from error
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: {reason}; {wanted}") from error
+
+
+def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
+    rotations = stored["rotations"]
+    frames = len(rotations)
+    shapes: dict[str, tuple[int, ...]] = {
+        "rotations": (frames, JOINT_COUNT, 3, 3),
+        "joints_world": (frames, JOINT_COUNT, 3),
+        "joints_camera": (frames, JOINT_COUNT, 3),
+        "camera_to_world": (frames, 4, 4),
+        "contacts": (frames, len(CONTACT_JOINTS)),
+        "offsets": (JOINT_COUNT, 3),
+        "genmo_betas": (BETA_COUNT,),
+        "mocap_frame_rate": (),
+    }
+    for name, shape in shapes.items():
+        if stored[name].shape != shape:
+            raise ValueError(f"{name} has shape {stored[name].shape}, not {shape}")
+    if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in stored.values()):
+        raise ValueError("holds numbers that are not finite")
+    pose: Array = stored["camera_to_world"]
+    return Motion(
+        rotations=rotations,
+        translation=stored["joints_world"][:, 0],
+        betas=stored["genmo_betas"],
+        offsets=stored["offsets"],
+        contacts=stored["contacts"],
+        camera=Camera(pose[:, :3, :3], pose[:, :3, 3]) if stored["camera_known"] else None,
+        joints_camera=stored["joints_camera"] if stored["joints_camera_known"] else None,
+        fps=float(stored["mocap_frame_rate"]),
+    )

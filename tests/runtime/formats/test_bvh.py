@@ -1,0 +1,171 @@
+"""BVH: what is written comes back to a micrometre; what others write is understood or refused with a line number."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.formats import read_bvh, to_bvh
+from genmo.runtime.formats.bvh import euler_zxy
+from genmo.runtime.rotation import matrix_from_axis_angle
+from genmo.runtime.skeleton import JOINTS, PARENTS
+
+STRANGE = """HIERARCHY
+ROOT Hips
+{
+  OFFSET 1.0 2.0 3.0
+  CHANNELS 6 Zposition Yposition Xposition Yrotation Xrotation Zrotation
+  JOINT Left Leg
+  {
+    OFFSET 0 -4 0
+    CHANNELS 1 Xrotation
+    End Site
+    {
+      OFFSET 0 -1 0
+    }
+  }
+  joint Tail
+  {
+    OFFSET 0 0 -2
+    CHANNELS 0
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.04
+3 2 1 0 0 0 90
+30 20 10 90 0 0 -90
+"""
+
+
+def axis_turn(axis, degrees):
+    vector = np.zeros(3)
+    vector["XYZ".index(axis)] = np.radians(degrees)
+    return matrix_from_axis_angle(vector)
+
+
+def written(tmp_path, motion):
+    path = tmp_path / "m.bvh"
+    path.write_bytes(to_bvh(motion))
+    return read_bvh(path)
+
+
+def test_joints_come_back_within_a_micrometre(tmp_path, any_motion):
+    bvh = written(tmp_path, any_motion)
+    # Kinematics of the test's own, from parents, offsets and channels, and joints found by name.
+    world = {}
+    for joint, (name, parent) in enumerate(zip(bvh.names, bvh.parents, strict=True)):
+        turn, place = bvh.rotations[:, joint], bvh.positions[:, joint]
+        if parent >= 0:
+            above, origin = world[bvh.names[parent]]
+            turn, place = above @ turn, origin + np.einsum("fij,fj->fi", above, place)
+        world[name] = (turn, place)
+    joints = np.stack([world[name][1] for name in JOINTS], axis=1) / 100
+    assert np.abs(joints - any_motion.joints_world()).max() < 1e-6
+    order = [bvh.names.index(name) for name in JOINTS]
+    np.testing.assert_allclose(bvh.kinematics()[1][:, order] / 100, joints, atol=1e-12)
+
+
+def test_names_parents_and_rest(tmp_path, motion):
+    bvh = written(tmp_path, motion)
+    assert set(bvh.names) == set(JOINTS)
+    for name, parent in zip(JOINTS, PARENTS, strict=True):
+        at = bvh.names.index(name)
+        assert (bvh.names[bvh.parents[at]] if bvh.parents[at] >= 0 else None) == (
+            JOINTS[parent] if parent >= 0 else None
+        )
+        np.testing.assert_allclose(bvh.offsets[at] / 100, motion.rest_offsets[JOINTS.index(name)], atol=1e-8)
+    assert bvh.channels[0][:3] == ("Xposition", "Yposition", "Zposition")
+    assert all(channels[-3:] == ("Zrotation", "Xrotation", "Yrotation") for channels in bvh.channels)
+    leaves = {bvh.names[joint] for joint in bvh.end_sites}
+    assert leaves == {"head", "left_hand", "right_hand", "left_foot", "right_foot"}
+    assert 1 / bvh.frame_time == pytest.approx(30, abs=1e-6)
+    assert bvh.frames == motion.frames
+
+
+def test_float32_motions(tmp_path, motion):
+    rough = replace(
+        motion, rotations=motion.rotations.astype(np.float32), translation=motion.translation.astype(np.float32)
+    )
+    bvh = written(tmp_path, rough)
+    order = [bvh.names.index(name) for name in JOINTS]
+    assert np.abs(bvh.kinematics()[1][:, order] / 100 - motion.joints_world()).max() < 2e-6
+
+
+@given(
+    z=st.floats(-3.2, 3.2),
+    x=st.sampled_from([-np.pi / 2, np.pi / 2]),
+    y=st.floats(-3.2, 3.2),
+    off=st.floats(-1e-6, 1e-6),
+)
+def test_euler_angles_are_exact_at_and_near_gimbal_lock(z, x, y, off):
+    turns = [matrix_from_axis_angle(np.asarray(v)) for v in ([0, 0, z], [x + off, 0, 0], [0, y, 0])]
+    matrix = turns[0] @ turns[1] @ turns[2]
+    a, b, c = euler_zxy(matrix[None, None])[0, 0]
+    again = [matrix_from_axis_angle(np.asarray(v)) for v in ([0, 0, a], [b, 0, 0], [0, c, 0])]
+    np.testing.assert_allclose(again[0] @ again[1] @ again[2], matrix, atol=1e-9)
+
+
+def test_channels_do_not_jump_by_a_full_turn(motion):
+    turning = np.zeros((50, 3))
+    turning[:, 1] = np.linspace(0, 12, 50)
+    angles = euler_zxy(matrix_from_axis_angle(turning))
+    np.testing.assert_allclose(angles[:, 2], turning[:, 1], atol=1e-9)
+
+
+def test_reads_any_skeleton_and_channel_order(tmp_path):
+    path = tmp_path / "strange.bvh"
+    path.write_text("\ufeff" + STRANGE.replace("\n", "\r\n"), encoding="utf-8")
+    bvh = read_bvh(path)
+    assert bvh.names == ("Hips", "Left Leg", "Tail")
+    assert bvh.parents == (-1, 0, 0)
+    assert bvh.channels[1] == ("Xrotation",)
+    assert bvh.frame_time == 0.04
+    np.testing.assert_array_equal(bvh.offsets, [[1, 2, 3], [0, -4, 0], [0, 0, -2]])
+    np.testing.assert_array_equal(bvh.end_sites[1], [0, -1, 0])
+    np.testing.assert_array_equal(bvh.positions[:, 0], [[1, 2, 3], [10, 20, 30]])
+    np.testing.assert_allclose(bvh.rotations[1, 0], axis_turn("Y", 90), atol=1e-12)
+    np.testing.assert_allclose(bvh.rotations[:, 1], [axis_turn("X", 90), axis_turn("X", -90)], atol=1e-12)
+    np.testing.assert_allclose(bvh.kinematics()[1][1, 2], [8, 20, 30], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (lambda text: "", 0, "end of the file"),
+        (lambda text: text.replace("HIERARCHY", "ARCHIVE"), 1, "HIERARCHY"),
+        (lambda text: text.replace("-4 0", "-4 x"), 8, "'x'"),
+        (lambda text: text.replace("OFFSET 0 0 -2", "OFFSET 0 0"), 18, "CHANNELS"),
+        (lambda text: text.replace("1 Xrotation", "1 Wrotation"), 9, "Wrotation"),
+        (lambda text: text.replace("CHANNELS 0", "CHANNELS 99"), 18, "99"),
+        (lambda text: text.replace("Frames: 2", "Frames: two"), 22, "two"),
+        (lambda text: text.replace("0.04", "0"), 23, "frame time"),
+        (lambda text: text.replace("30 20", "30 nan"), 25, "nan"),
+        (lambda text: text[: text.index("30 20") + 5], 25, "end of the file"),
+        (lambda text: text + "1.0", 26, "1.0"),
+        (lambda text: text[: text.index("MOTION")], 20, "MOTION"),
+    ],
+)
+def test_errors_name_the_line(tmp_path, change, line, words):
+    path = tmp_path / "bad.bvh"
+    path.write_text(change(STRANGE))
+    with pytest.raises(InputError, match=f"line {line}: ") as caught:
+        read_bvh(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_bvh(tmp_path / "none.bvh")
+
+
+@given(cut=st.integers(0, len(STRANGE) - 3))
+def test_every_truncation_is_an_input_error(tmp_path_factory, cut):
+    path = tmp_path_factory.getbasetemp() / "cut.bvh"
+    path.write_text(STRANGE[:cut])
+    with pytest.raises(InputError):
+        read_bvh(path)

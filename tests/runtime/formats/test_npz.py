@@ -1,0 +1,175 @@
+"""The motion .npz: the SMPL-X contract, a round trip that loses nothing, and errors for every broken file."""
+
+import io
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.formats import load_motion, save_motion, to_npz
+from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera
+from genmo.runtime.motion import contact_labels
+from genmo.runtime.rotation import matrix_from_axis_angle
+
+SHAPES = {
+    "poses": ("N", 165),
+    "trans": ("N", 3),
+    "betas": (16,),
+    "root_orient": ("N", 3),
+    "pose_body": ("N", 63),
+    "pelvis_offset": (3,),
+    "joints_world": ("N", 24, 3),
+    "joints_camera": ("N", 24, 3),
+    "camera_to_world": ("N", 4, 4),
+    "contacts": ("N", 6),
+    "rotations": ("N", 24, 3, 3),
+    "offsets": (24, 3),
+    "genmo_betas": (10,),
+}
+SCALARS = {
+    "gender": "neutral",
+    "surface_model_type": "smplx",
+    "up_axis": "y",
+    "mocap_frame_rate": 30.0,
+    "mocap_framerate": 30.0,
+    "num_betas": 16,
+}
+
+
+def stored(motion):
+    with np.load(io.BytesIO(to_npz(motion)), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_keys_shapes_and_types(any_motion):
+    arrays = stored(any_motion)
+    for name, shape in SHAPES.items():
+        expected = tuple(any_motion.frames if size == "N" else size for size in shape)
+        assert arrays[name].shape == expected, name
+        assert arrays[name].dtype == np.float32, name
+        assert np.isfinite(arrays[name]).all(), name
+    for name, value in SCALARS.items():
+        assert arrays[name].shape == ()
+        assert arrays[name].item() == value
+    assert arrays["mocap_time_length"] == pytest.approx(any_motion.frames / 30)
+
+
+def test_poses_are_the_rotations_and_the_rest_is_zero(motion):
+    arrays = stored(motion)
+    poses = arrays["poses"].reshape(motion.frames, 55, 3).astype(np.float64)
+    np.testing.assert_allclose(matrix_from_axis_angle(poses[:, :22]), motion.rotations[:, :22], atol=1e-6)
+    assert not poses[:, 22:].any()
+    assert not arrays["betas"].any()
+    np.testing.assert_array_equal(arrays["root_orient"], arrays["poses"][:, :3])
+    np.testing.assert_array_equal(arrays["pose_body"], arrays["poses"][:, 3:66])
+
+
+def test_trans_leaves_the_rest_pelvis_of_smplx_out(motion):
+    arrays = stored(motion)
+    np.testing.assert_allclose(arrays["trans"] + SMPLX_PELVIS, motion.translation, atol=1e-6)
+    np.testing.assert_allclose(arrays["trans"] + arrays["pelvis_offset"], arrays["joints_world"][:, 0], atol=1e-6)
+
+
+def test_joints_and_contacts_without_a_camera(motion):
+    arrays, joints = stored(motion), motion.joints_world()
+    np.testing.assert_allclose(arrays["joints_world"], joints, atol=1e-6)
+    np.testing.assert_array_equal(arrays["contacts"], contact_labels(joints).astype(np.float32))
+    assert not arrays["camera_known"]
+    first = arrays["joints_camera"][0, 0]
+    np.testing.assert_allclose(first, [0, 0, CAMERA_DISTANCE], atol=1e-6)
+    seen = default_camera(motion).to_camera(joints)
+    assert seen[0, 15, 1] - seen[0, 0, 1] == pytest.approx(-(joints[0, 15, 1] - joints[0, 0, 1]))  # y is down
+    assert seen[0, 15, 0] - seen[0, 0, 0] == pytest.approx(joints[0, 15, 0] - joints[0, 0, 0])
+
+
+def test_joints_of_a_known_camera_and_estimated_ones(filmed_motion):
+    seen = filmed_motion.camera.to_camera(filmed_motion.joints_world())
+    np.testing.assert_allclose(stored(filmed_motion)["joints_camera"], seen, atol=1e-5)
+    estimated = replace(filmed_motion, joints_camera=seen + 0.25)
+    np.testing.assert_allclose(stored(estimated)["joints_camera"], seen + 0.25, atol=1e-5)
+
+
+def test_round_trip(tmp_path, filmed_motion):
+    contacts = np.random.default_rng(0).random((filmed_motion.frames, 6))
+    given_motion = replace(filmed_motion, contacts=contacts, fps=25.0)
+    save_motion(tmp_path / "m.npz", given_motion)
+    back = load_motion(tmp_path / "m.npz")
+    assert back.fps == 25.0
+    assert back.joints_camera is None
+    for name in ("rotations", "translation", "betas", "contacts", "rest_offsets"):
+        np.testing.assert_allclose(getattr(back, name), getattr(given_motion, name), atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(back.camera.rotation, given_motion.camera.rotation, atol=1e-6)
+    np.testing.assert_allclose(back.camera.position, given_motion.camera.position, atol=1e-6)
+    # A second trip changes no byte that carries the motion.
+    save_motion(tmp_path / "again.npz", back)
+    np.testing.assert_array_equal(load_motion(tmp_path / "again.npz").rotations, back.rotations)
+
+
+def test_estimated_camera_joints_survive_without_a_camera(tmp_path, motion):
+    seen = motion.joints_world() + 1
+    save_motion(tmp_path / "m.npz", replace(motion, joints_camera=seen))
+    back = load_motion(tmp_path / "m.npz")
+    assert back.camera is None
+    np.testing.assert_allclose(back.joints_camera, seen, atol=1e-6)
+
+
+def test_one_frame(tmp_path, any_motion):
+    save_motion(tmp_path / "m.npz", any_motion)
+    assert load_motion(tmp_path / "m.npz").frames == any_motion.frames
+
+
+def test_missing_and_foreign_files(tmp_path):
+    plain, poses_only, pickled = tmp_path / "array.npz", tmp_path / "amass.npz", tmp_path / "pickle.npz"
+    with plain.open("wb") as file:
+        np.save(file, np.zeros(3))
+    np.savez(poses_only, poses=np.zeros((2, 165)))
+    pickled.write_bytes(pickle.dumps({"rotations": 1}))
+    (tmp_path / "text.npz").write_text("not a zip")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    for name in ("missing", "array", "amass", "pickle", "text", "empty"):
+        with pytest.raises(InputError, match="wanted a motion .npz") as caught:
+            load_motion(tmp_path / f"{name}.npz")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rotations", np.zeros((3, 22, 3, 3))),
+        ("rotations", np.array([{"code": 1}], dtype=object)),
+        ("rotations", np.asarray(1.0)),
+        ("joints_world", np.full((40, 24, 3), np.nan)),
+        ("camera_to_world", np.zeros((40, 3, 4))),
+        ("mocap_frame_rate", np.asarray("fast")),
+        ("offsets", np.zeros((22, 3))),
+    ],
+)
+def test_wrong_contents(tmp_path, motion, name, value):
+    np.savez(tmp_path / "m.npz", **{**stored(motion), name: value})
+    with pytest.raises(InputError, match="wanted a motion .npz"):
+        load_motion(tmp_path / "m.npz")
+
+
+@given(cut=st.floats(0, 0.999))
+def test_every_truncation_is_an_input_error(tmp_path_factory, motion, cut):
+    data = to_npz(motion)
+    path = tmp_path_factory.getbasetemp() / "cut.npz"
+    path.write_bytes(data[: int(cut * len(data))])
+    with pytest.raises(InputError):
+        load_motion(path)
+
+
+@given(at=st.floats(0, 0.999), byte=st.integers(0, 255))
+def test_damage_is_found_or_harmless(tmp_path_factory, motion, at, byte):
+    data = bytearray(to_npz(motion))
+    data[int(at * len(data))] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(data)
+    try:
+        assert load_motion(path).frames == motion.frames
+    except InputError:
+        pass

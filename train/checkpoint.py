@@ -1,0 +1,106 @@
+"""A checkpoint: `weights.safetensors` and `model.json` (what ships), `state.pt` beside them (what resumes)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.errors import EngineError, InputError
+from genmo.train.batches import Normalisation
+from genmo.train.denoiser import Denoiser
+from genmo.train.text_encoder import NgramTable
+
+FORMAT = 1
+
+
+class Model(nn.Module):
+    """Everything that is trained together: the denoiser and, where the config has one, the text encoder."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.denoiser = Denoiser(config)
+        self.text_encoder = NgramTable(config) if config.text_encoder == "ngram" else None
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model with what its numbers mean."""
+
+    model: Model
+    normalisation: Normalisation
+    provenance: dict[str, Any]
+    """training config, step, data and licences, metrics: plain JSON"""
+
+
+def write_aside(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary neighbour of `path`, then rename it: the old file or the new, never half of one."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write `weights.safetensors` and `model.json` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().float().contiguous() for name, tensor in checkpoint.model.state_dict().items()}
+    write_aside(folder / "weights.safetensors", lambda p: safetensors.torch.save_file(weights, p))
+    described = {
+        "format": FORMAT,
+        "model": checkpoint.model.config.to_json(),
+        "normalisation": {
+            "mean": checkpoint.normalisation.mean.tolist(),
+            "std": checkpoint.normalisation.std.tolist(),
+        },
+        "provenance": checkpoint.provenance,
+    }
+    write_aside(folder / "model.json", lambda p: p.write_text(json.dumps(described, indent=1) + "\n"))
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Read a checkpoint folder; no code of it is run.  Raises InputError when it is not one or is damaged."""
+    folder = Path(folder)
+    for name in ("model.json", "weights.safetensors"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: no {name}; wanted a checkpoint folder (model.json and weights.safetensors)")
+    try:
+        described = json.loads((folder / "model.json").read_text())
+        config = ModelConfig.from_json(described["model"])
+        statistics = Normalisation(*(torch.tensor(described["normalisation"][key]) for key in ("mean", "std")))
+        provenance = described["provenance"]
+    except (ValueError, KeyError, TypeError, EngineError) as error:
+        raise InputError(f"{folder}/model.json: not a checkpoint description ({error})") from None
+    model = Model(config)
+    load_weights(model, folder / "weights.safetensors")
+    return Checkpoint(model.eval(), statistics, provenance)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill a model from a safetensors file.  Raises InputError when names, shapes or numbers are wrong."""
+    try:
+        weights: dict[str, Tensor] = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error})") from None
+    wanted = model.state_dict()
+    problem = sorted(set(weights) ^ set(wanted)) or [n for n in wanted if weights[n].shape != wanted[n].shape]
+    if problem:
+        raise InputError(f"{path}: tensor {problem[0]} does not fit the model; model.json and the weights disagree")
+    bad = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if bad:
+        raise InputError(f"{path}: tensor {bad[0]} holds NaN or infinity; wanted finite weights")
+    model.load_state_dict(weights)
+
+
+__all__ = ["Checkpoint", "Model", "load_checkpoint", "load_weights", "save_checkpoint", "write_aside"]

@@ -1,0 +1,99 @@
+"""What a training run is: a YAML file with overrides, checked before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.errors import InputError
+from genmo.train.batches import Variety
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    variety: Variety = field(default_factory=Variety)
+    data: tuple[str, ...] = ()
+    """*30 motion sets"""
+    data_share: tuple[float, ...] = ()
+    """weight of each set; empty: as many samples as its clips deserve by length"""
+    validation_subjects: tuple[str, ...] = ()
+    """set/subject names that are never trained on"""
+    steps: int = 10000
+    estimation: int = 16
+    """estimation samples a step"""
+    generation: int = 16
+    """generation samples a step"""
+    frames: tuple[int, ...] = (120,)
+    """window lengths, one drawn a step; shorter ones let short clips in"""
+    learning_rate: float = 8e-4
+    warmup: int = 200
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    bf16: bool = True
+    gram_dropout: float = 0.15
+    validate_every: int = 500
+    save_every: int = 200
+    seed: int = 0
+    threads: int = 0
+    """CPU threads; 0: all"""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def presets() -> list[str]:
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The config of a preset name or YAML file with `key=value` (dots for nested keys) applied.
+
+    Raises InputError for an unknown preset, key or a value of the wrong type.
+    """
+    path = PRESETS / f"{source}.yaml" if source in presets() else Path(source)
+    if not path.is_file():
+        raise InputError(f"config {source!r} is no file and no preset; presets are {', '.join(presets())}")
+    stored = yaml.safe_load(path.read_text()) or {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"override {override!r} has no '='; wanted key=value, e.g. steps=2000")
+        place = stored
+        *parents, last = key.split(".")
+        for name in parents:
+            place = place.setdefault(name, {})
+        place[last] = yaml.safe_load(value)
+    return _build(TrainConfig(), stored, "")
+
+
+def _build(default: Any, stored: Any, where: str) -> Any:
+    """`default` (a dataclass) with the stored entries, each checked against the default's type."""
+    if not isinstance(stored, dict):
+        raise InputError(f"config: {where or 'the file'} is {stored!r}; wanted a mapping")
+    known = {f.name for f in fields(default)}
+    changes: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name not in known:
+            raise InputError(f"config: unknown key {where}{name}; known are {', '.join(sorted(known))}")
+        before = getattr(default, name)
+        if is_dataclass(before):
+            value = _build(before, value, f"{where}{name}.")
+        elif isinstance(before, tuple):
+            value = tuple(value) if isinstance(value, list) else (value,)
+        elif isinstance(before, float) and type(value) is int:
+            value = float(value)
+        elif type(value) is not type(before):
+            raise InputError(f"config: {where}{name} is {value!r}; wanted {type(before).__name__}, such as {before!r}")
+        changes[name] = value
+    return replace(default, **changes)

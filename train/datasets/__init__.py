@@ -1,0 +1,1 @@
+"""Readers of motion data, one file a source."""

@@ -1,0 +1,82 @@
+"""The `*30` motion sets: 30 fps, y up, metres, SMPL-24 order, packed as 16-bit quaternions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.rotation import Array, matrix_from_quaternion
+from genmo.runtime.skeleton import JOINT_COUNT
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One recording of one person."""
+
+    name: str
+    subject: str
+    captions: tuple[str, ...]
+    rotations: Array
+    """[frames, 24, 3, 3] local, joint 0 = root in the world, float32"""
+    translation: Array
+    """[frames, 3] pelvis in the world, metres, float32"""
+    offsets: Array
+    """[24, 3] the actor's rest offsets, metres, float32"""
+
+    @property
+    def frames(self) -> int:
+        return len(self.translation)
+
+
+def _captions(record: dict[str, str]) -> tuple[str, ...]:
+    """The sentence of the index first, then the database's own words where they differ."""
+    words = [record.get("caption", ""), record.get("text", "")]
+    return tuple(dict.fromkeys(w.strip() for w in words if w and w.strip()))
+
+
+def read_clips(folder: str | Path) -> Iterator[Clip]:
+    """Clips of one `*30` folder (`index.json` beside the `.npz` files it names).
+
+    Raises InputError when the folder is not such a set.
+    """
+    folder = Path(folder)
+    index = folder / "index.json"
+    if not index.is_file():
+        raise InputError(f"{folder}: no index.json; wanted a motion set (index.json and the .npz files it names)")
+    records = {record["id"]: record for record in json.loads(index.read_text())}
+    for file in sorted({record["file"] for record in records.values()}):
+        with np.load(folder / file) as packed:
+            quaternions, translation = packed["quat_i16"], packed["trans"]
+            rows = zip(packed["clip_id"], packed["clip_start"], packed["clip_len"], packed["offsets"], strict=True)
+            for name, start, length, offsets in rows:
+                record = records[str(name)]
+                span = slice(int(start), int(start) + int(length))
+                rotations = np.broadcast_to(np.eye(3, dtype=np.float32), (int(length), JOINT_COUNT, 3, 3)).copy()
+                local = matrix_from_quaternion(quaternions[span].astype(np.float32))
+                rotations[:, : local.shape[1]] = local
+                yield Clip(
+                    name=f"{folder.name}/{name}",
+                    subject=f"{folder.name}/{record['subject']}",
+                    captions=_captions(record),
+                    rotations=rotations,
+                    translation=translation[span].astype(np.float32),
+                    offsets=offsets.astype(np.float32),
+                )
+
+
+def split_clips(clips: list[Clip], validation_subjects: list[str]) -> tuple[list[Clip], list[Clip]]:
+    """(training clips, validation clips) by subject, `set/subject` names such as `cmu30/07`.
+
+    Raises InputError for a validation subject that no clip has.
+    """
+    subjects = {clip.subject for clip in clips}
+    unknown = sorted(set(validation_subjects) - subjects)
+    if unknown:
+        raise InputError(f"validation subjects {unknown} are in no clip; the data has {sorted(subjects)}")
+    held_out = set(validation_subjects)
+    return [c for c in clips if c.subject not in held_out], [c for c in clips if c.subject in held_out]

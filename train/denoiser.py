@@ -1,0 +1,171 @@
+"""The denoiser: noisy motion and conditions in, clean motion out.
+
+What is unusual:
+- additive fusion: every per-frame condition has a small MLP, their sum (plus the timestep) joins x_t in one token;
+- an absent condition still speaks: its mask selects a learned "absent" vector, so absence is information;
+- a module is a RoPE block (windowed self-attention, MLP) and a multi-text block (one softmax a text, MLP);
+- frames that no text reaches attend to a learned null text, the same that guidance subtracts;
+- x0-prediction; the timestep enters as a row of a table, never as arithmetic in the graph.
+Names and shapes of the inputs: `genmo.runtime.signature`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from genmo.runtime import schedule
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.signature import frame_conditions
+from genmo.runtime.skeleton import COCO_COUNT
+from genmo.runtime.text import position_table
+from genmo.train.attention import MultiTextAttention, RopeAttention, rope_tables
+
+JOINT_WIDTH = 32
+"""channels of one embedded keypoint"""
+MASKED = -1e9
+"""added to the score of a token that is not there"""
+
+
+def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width_in, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width_out))
+
+
+class KeypointEmbedding(nn.Module):
+    """[batch, frames, 17, 3] -> [batch, frames, width]; an unseen keypoint is replaced by a learned vector."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.point = nn.Linear(2, JOINT_WIDTH)
+        self.unseen = nn.Parameter(torch.randn(COCO_COUNT, JOINT_WIDTH) * 0.02)
+        self.place = nn.Parameter(torch.randn(COCO_COUNT, JOINT_WIDTH) * 0.02)
+        self.fuse = mlp(COCO_COUNT * JOINT_WIDTH, 2 * width, width)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        seen = keypoints[..., 2:]
+        points = seen * (self.point(keypoints[..., :2]) + self.place) + (1 - seen) * self.unseen
+        return self.fuse(points.flatten(-2))
+
+
+class ConditionFusion(nn.Module):
+    """Sum of the embedded conditions [batch, frames, width]."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embed = nn.ModuleDict()
+        self.absent = nn.ParameterDict()
+        for name, shape in frame_conditions(config).items():
+            plain = name != "keypoints"
+            self.embed[name] = mlp(shape[0], config.width, config.width) if plain else KeypointEmbedding(config.width)
+            self.absent[name] = nn.Parameter(torch.zeros(config.width))
+
+    def forward(self, conditions: dict[str, Tensor]) -> Tensor:
+        total: Tensor | None = None
+        for name, embed in self.embed.items():
+            mask = conditions[f"{name}_mask"][..., None]
+            part = mask * embed(conditions[name]) + (1 - mask) * self.absent[name]
+            total = part if total is None else total + part
+        assert total is not None  # every model has keypoints
+        return total
+
+
+class RopeBlock(nn.Module):
+    """LayerNorm, windowed self-attention, residual; LayerNorm, MLP, residual."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.attention = RopeAttention(config.width, config.heads, config.window)
+        self.mlp_norm = nn.LayerNorm(config.width)
+        self.mlp = mlp(config.width, config.mlp_width, config.width)
+
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), rope)
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class TextBlock(nn.Module):
+    """The same block with multi-text attention in place of self-attention."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.attention = MultiTextAttention(config.width, config.heads)
+        self.mlp_norm = nn.LayerNorm(config.width)
+        self.mlp = mlp(config.width, config.mlp_width, config.width)
+
+    def forward(self, x: Tensor, texts: Tensor, token_bias: Tensor, reach: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), texts, token_bias, reach)
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class Denoiser(nn.Module):
+    """G(x_t, t, C, M) of the paper for one ModelConfig."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, motion = config.width, config.motion_layout.width
+        self.config = config
+        self.conditions = ConditionFusion(config)
+        self.time = mlp(width, width, width)
+        table = torch.tensor(position_table(schedule.STEPS, width), dtype=torch.float32)
+        self.register_buffer("timestep_table", table, persistent=False)
+        self.motion_in = nn.Linear(motion, width)
+        self.condition_in = nn.Linear(width, width)
+        self.text_in = nn.Linear(config.text_width, width)
+        self.null_text = nn.Parameter(torch.randn(config.text_width) * 0.02)
+        self.rope_blocks = nn.ModuleList(RopeBlock(config) for _ in range(config.depth))
+        self.text_blocks = nn.ModuleList(TextBlock(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width)
+        heads = (("x_0", motion), *config.motion_layout.heads)
+        self.heads = nn.ModuleDict({name: mlp(width, width, size) for name, size in heads})
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Xavier weights, zero biases; what adds to the residual stream starts small, so depth does not amplify."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        shrink = 1 / math.sqrt(4 * self.config.depth)
+        for block in [*self.rope_blocks, *self.text_blocks]:
+            for layer in (block.attention.out, block.mlp[-1]):
+                layer.weight.data *= shrink
+
+    def use_blocked_attention(self, blocked: bool) -> None:
+        """Choose the O(N W) form of self-attention (same numbers to rounding) for all layers."""
+        for block in self.rope_blocks:
+            block.attention.blocked = blocked
+
+    def texts(self, tokens: Tensor, mask: Tensor, spans: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Projected tokens with the null text first, their bias, and what each reaches; see MultiTextAttention."""
+        batch, _, count, _ = tokens.shape
+        null = torch.zeros_like(tokens[:, :1]) + self.null_text
+        first = torch.zeros_like(mask[:, :1])
+        first[..., 0] = 1
+        bias = (1 - torch.cat([first, mask], dim=1)) * MASKED
+        frame = torch.arange(frames, device=tokens.device)
+        present = mask.amax(dim=-1, keepdim=True) > 0
+        inside = (frame >= spans[..., :1]) & (frame < spans[..., 1:]) & present
+        reach = inside.to(tokens.dtype)
+        alone = 1 - reach.amax(dim=1, keepdim=True)
+        return self.text_in(torch.cat([null, tokens], dim=1)), bias, torch.cat([alone, reach], dim=1)
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of `signature.inputs(config)` -> tensors of `signature.outputs(config)`."""
+        x_t = inputs["x_t"]
+        frames = x_t.shape[1]
+        time = self.time(self.timestep_table[inputs["timestep"]])
+        fused = self.conditions(inputs) + time[:, None]
+        x = self.motion_in(x_t) + self.condition_in(fused)
+        rope = rope_tables(frames, self.config.width // self.config.heads, x.device)
+        texts = self.texts(inputs["text_tokens"], inputs["text_token_mask"], inputs["text_spans"], frames)
+        for rope_block, text_block in zip(self.rope_blocks, self.text_blocks, strict=True):
+            if self.config.block_order == "paper":
+                x = text_block(rope_block(x, rope), *texts)
+            else:
+                x = rope_block(text_block(x, *texts), rope)
+        x = self.norm(x)
+        return {name: head(x) for name, head in self.heads.items()}

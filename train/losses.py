@@ -1,0 +1,125 @@
+"""Training losses, one function a term and a table of weights.
+
+Terms compare what the animator sees: joints in the camera, joints in the world, feet that stand still.  All are
+means over their elements; lengths in metres, speeds in metres a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genmo.runtime.skeleton import CONTACT_JOINTS
+from genmo.train.batches import Batch
+from genmo.train.conditions import NEAR
+from genmo.train.kinematics import forward_kinematics, rest_offsets
+from genmo.train.representation import gravity_view_yaw, matrix_from_6d, roll_out, split
+from genmo.train.rotation import rotate
+
+WEIGHTS = {
+    "features": 1.0,
+    "body": 12.0,
+    "camera_joints": 10.0,
+    "reprojection": 2.0,
+    "path": 0.3,
+    "joint_velocity": 400.0,
+    "contact_velocity": 800.0,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Joints of a batch of features in three frames of reference."""
+
+    body: Tensor
+    """[batch, frames, 24, 3] in the root's frame"""
+    camera: Tensor
+    """[batch, frames, 24, 3] in the camera's axes, from the root"""
+    root_camera: Tensor
+    """[batch, frames, 3] root in the camera frame"""
+    world: Tensor
+    """[batch, frames, 24, 3] rolled out in the world of the true camera's headings"""
+
+
+def pose_of(features: Tensor, yaw: Tensor) -> Pose:
+    """Kinematics of (not normalised) features [batch, frames, width], camera headings [batch, frames]."""
+    blocks = split(features)
+    rotations = matrix_from_6d(blocks["joint_rotations"])
+    still = torch.eye(3, device=features.device).expand_as(rotations[..., :1, :, :])
+    offsets = rest_offsets(blocks["betas"].mean(dim=1))[:, None]
+    origin = torch.zeros_like(blocks["root_velocity"])
+    body = forward_kinematics(torch.cat([still, rotations[..., 1:, :, :]], dim=-3), origin, offsets)[1]
+    root, path = roll_out(matrix_from_6d(blocks["gravity_view_orientation"]), blocks["root_velocity"], yaw)
+    return Pose(
+        body=body,
+        camera=rotate(rotations[..., :1, :, :], body),
+        root_camera=blocks["root_translation_camera"],
+        world=rotate(root[..., None, :, :], body) + path[..., None, :],
+    )
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean Euclidean distance of points [batch, ..., 3] a sample: [batch]; smooth at zero."""
+    return ((a - b).square().sum(dim=-1) + 1e-6).sqrt().flatten(1).mean(dim=1)
+
+
+def squared(a: Tensor, b: Tensor) -> Tensor:
+    """Mean squared distance a sample: [batch]."""
+    return (a - b).square().sum(dim=-1).flatten(1).mean(dim=1)
+
+
+def reprojection(pose: Pose, truth: Pose) -> Tensor:
+    """Distance on the image plane (focal length 1) over the person's true apparent size: [batch]."""
+    points = pose.camera + pose.root_camera[..., None, :]
+    wanted = truth.camera + truth.root_camera[..., None, :]
+    near = wanted[..., 2:] > NEAR
+    flat = torch.where(near, points[..., :2] / points[..., 2:].clamp_min(NEAR), 0.0)
+    flat_wanted = torch.where(near, wanted[..., :2] / wanted[..., 2:].clamp_min(NEAR), 0.0)
+    size = 1.7 / truth.root_camera[..., 2].clamp_min(NEAR)
+    error = ((flat - flat_wanted).square().sum(dim=-1) + 1e-8).sqrt() / size[..., None]
+    return error.clamp_max(2).flatten(1).mean(dim=1)
+
+
+def contact_velocity(world: Tensor, contacts: Tensor) -> Tensor:
+    """Squared speed of the joints that the data holds still, [batch]; contacts [batch, frames, 6]."""
+    speed = world[..., CONTACT_JOINTS, :].diff(dim=1).square().sum(dim=-1)
+    held = contacts[:, :-1]
+    return (speed * held).flatten(1).sum(dim=1) / held.flatten(1).sum(dim=1).clamp_min(1)
+
+
+def losses(predicted: Tensor, target: Tensor, batch: Batch, undo: object) -> dict[str, Tensor]:
+    """Every term, a number each.  predicted and target [batch, frames, width] are normalised; `undo` un-normalises.
+
+    Estimation samples are held to the distance (a median-like fit), generation samples to the squared distance:
+    a denoiser must predict the mean, or sampling is biased.
+    """
+    yaw = gravity_view_yaw(batch.cameras.rotation)
+    pose = pose_of(undo(predicted), yaw)  # type: ignore[operator]
+    with torch.no_grad():
+        truth = pose_of(batch.features, yaw)
+    estimating = torch.arange(len(target), device=target.device) < batch.estimation
+
+    def by_mode(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(estimating, distance(a, b), 6 * squared(a, b)).mean()
+
+    contacts = split(batch.features)["contacts"]
+    velocity = pose.world.diff(dim=1), truth.world.diff(dim=1)
+    return {
+        "features": (predicted - target).square().mean(),
+        "body": by_mode(pose.body, truth.body),
+        "camera_joints": by_mode(pose.camera, truth.camera),
+        "reprojection": (reprojection(pose, truth) * estimating).mean(),
+        "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :]),
+        "joint_velocity": squared(*velocity).mean(),
+        "contact_velocity": contact_velocity(pose.world, contacts).mean(),
+    }
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """The weighted sum of WEIGHTS."""
+    return torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+
+
+__all__ = ["WEIGHTS", "Pose", "distance", "losses", "pose_of", "reprojection", "squared", "total"]

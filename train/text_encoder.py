@@ -1,0 +1,47 @@
+"""The default text encoder while it is trained; twin of `genmo.runtime.text.NgramTextEncoder`."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from torch import Tensor, nn
+
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.text import position_table, word_rows, words_of
+
+
+class NgramTable(nn.Module):
+    """A table of n-gram vectors and the arithmetic that makes tokens of it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        # untouched rows must say next to nothing: they are what a word never seen is made of
+        self.table = nn.EmbeddingBag(config.text_buckets, config.text_width, mode="mean")
+        nn.init.normal_(self.table.weight, std=0.02)
+        positions = torch.tensor(position_table(config.text_tokens, config.text_width), dtype=torch.float32)
+        self.register_buffer("positions", positions, persistent=False)
+
+    def forward(self, prompts: list[str], gram_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Token vectors [prompts, tokens, width] and mask [prompts, tokens]; an empty prompt has no token.
+
+        `gram_dropout`: chance that an n-gram is left out, so that no word hangs on a single row.
+        """
+        size = self.config.text_tokens
+        rows: list[int] = []
+        starts: list[int] = []
+        mask = torch.zeros(len(prompts), size)
+        for index, prompt in enumerate(prompts):
+            words = words_of(prompt)[:size] if prompt else []
+            mask[index, : len(words)] = 1
+            for place in range(size):
+                starts.append(len(rows))
+                if place < len(words):
+                    grams = word_rows(words[place], self.config.text_buckets)
+                    kept = [row for row in grams if random.random() >= gram_dropout]
+                    rows.extend(kept or grams[-1:])
+        device = self.positions.device
+        bags = self.table(torch.tensor(rows, dtype=torch.int64, device=device), torch.tensor(starts, device=device))
+        mask = mask.to(device)
+        return (bags.unflatten(0, (len(prompts), size)) + self.positions) * mask[..., None], mask
