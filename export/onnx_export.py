@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.signature import DYNAMIC_AXES, TensorSpec, inputs, outputs
+from genmo.runtime.signature import DYNAMIC_AXES, MAX_FRAMES, TensorSpec, inputs, outputs
 from genmo.train.denoiser import Denoiser
 
 OPSET = 18  # the newest whose files may say ir_version 8, which engines of games still read
@@ -55,7 +55,7 @@ def example_inputs(config: ModelConfig, random: np.random.Generator, **sizes: in
 
 
 def _dynamic_shapes(specs: tuple[TensorSpec, ...]) -> tuple[dict[int, torch.export.Dim], ...]:
-    dims = {name: torch.export.Dim(name, min=1, max=65536) for name in DYNAMIC_AXES}
+    dims = {name: torch.export.Dim(name, min=1, max=MAX_FRAMES) for name in DYNAMIC_AXES}
     return tuple({place: dims[axis] for place, axis in enumerate(spec.axes) if isinstance(axis, str)} for spec in specs)
 
 

@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--samples", type=int, default=1, metavar="n", help="motions to make; files are numbered (default: %(default)s)"
     )
+    add("--no-fit", action="store_true", help="keep the network's answer: do not fit the pose to the keypoints")
     add("--device", default="cpu", choices=("cpu", "cuda"), help="where the engine runs (default: %(default)s)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
     add("--json", action="store_true", help="print one JSON object about the run")
@@ -74,8 +75,10 @@ def parse_text(argument: str) -> Text:
     match = _SPAN.match(argument)
     if match is None:
         return Text(argument)
-    end = match["end"]
-    return Text(match["prompt"], round(float(match["start"]) * FPS), None if end is None else round(float(end) * FPS))
+    start, end = (
+        None if match[name] is None else round(min(float(match[name]), 1e9) * FPS) for name in ("start", "end")
+    )
+    return Text(match["prompt"], start or 0, end)
 
 
 def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text]) -> int | None:
@@ -160,6 +163,7 @@ def run(args: argparse.Namespace) -> None:
         guidance=args.guidance,
         seed=args.seed,
         samples=args.samples,
+        fit=not args.no_fit,
         progress=progress_bar(total),
     )
     if keypoints is not None and keypoints.camera is None and not args.json:

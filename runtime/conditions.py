@@ -7,6 +7,7 @@ zero.  Twin of the geometry: `genmo.train.conditions`.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from genmo.runtime.skeleton import COCO_COUNT
 
 VISIBLE = 0.5
 """Keypoints of higher confidence count as seen."""
+LARGEST = 1e9
+"""No pixel or metre is further away; keeps float32 finite."""
 BOX_MARGIN = 1.2
 """The box's side over the larger extent of the visible keypoints."""
 
@@ -62,11 +65,14 @@ def read_keypoints(path: str | Path) -> Keypoints:
     `intrinsics` [3, 3] and `camera_to_world` [N, 4, 4].  Raises InputError when the file is not that."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here: np.load leaves a file open that turns out not to be a zip
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: np.asarray(stored[name]) for name in stored.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; wanted keypoints as .npz") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         raise InputError(f"{path}: not a readable .npz ({_first_line(error)}); wanted keypoints as .npz") from None
     return parse_keypoints(arrays, str(path))
 
@@ -88,7 +94,7 @@ def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keyp
         if not (width > 0 and height > 0):
             raise InputError(f"{source}: image_size is {width:g} x {height:g}; wanted width and height over 0")
         intrinsics = default_intrinsics(float(width), float(height))
-    fps = float(np.asarray(arrays.get("fps", 30.0)).reshape(-1)[0])
+    fps = float(_checked({"fps": np.ravel(arrays.get("fps", 30.0))}, "fps", (1,), source)[0])
     if abs(fps - 30.0) > 0.5:
         raise InputError(f"{source}: fps is {fps:g}; wanted 30, so resample the keypoints to 30 frames a second")
     if "camera_to_world" not in arrays:
@@ -108,8 +114,11 @@ def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...],
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or array.dtype.kind not in "fiu":
         raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {wanted}")
-    if not np.isfinite(array).all():
-        raise InputError(f"{source}: {name} holds NaN or infinity; wanted finite numbers (confidence 0 where unseen)")
+    if not (np.abs(array) < LARGEST).all():
+        raise InputError(
+            f"{source}: {name} holds NaN or infinity, or more than {LARGEST:g}; wanted finite numbers "
+            "(confidence 0 where unseen)"
+        )
     return array.astype(np.float64)
 
 

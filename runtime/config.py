@@ -46,6 +46,9 @@ class ModelConfig:
         wrong = [f.name for f in fields(self) if f.type == "int" and not isinstance(getattr(self, f.name), int)]
         if wrong:
             raise EngineError(f"model config: {', '.join(wrong)} must be whole numbers")
+        small = [name for name in ("width", "depth", "heads", "mlp_width", "window") if getattr(self, name) < 1]
+        if small:
+            raise EngineError(f"model config: {', '.join(small)} must be at least 1")
         if self.layout not in LAYOUTS:
             raise EngineError(f"model config: layout is {self.layout!r}; wanted one of {sorted(LAYOUTS)}")
         if self.block_order not in BLOCK_ORDERS:

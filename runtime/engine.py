@@ -75,6 +75,8 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         denoiser = description["denoiser"]
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
+    if not isinstance(denoiser, str) or not isinstance(encoder, dict | None):
+        raise EngineError(f"{folder}/engine.json: denoiser or text_encoder is wrong; export the engine again")
     width = config.motion_layout.width
     if mean.shape != (width,) or std.shape != (width,) or not (np.isfinite(mean).all() and (std > 0).all()):
         raise EngineError(f"{folder}/engine.json: normalisation is not {width} finite means and positive spreads")
@@ -92,7 +94,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")
     try:
         description = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else None
@@ -117,11 +119,12 @@ def _text_encoder(
 ) -> NgramTextEncoder | None:
     if stored is None:
         return None
-    if stored.get("kind") != NGRAM_SCHEME or stored.get("file") not in files:
+    if stored.get("kind") != NGRAM_SCHEME or str(stored.get("file")) not in files:
         raise EngineError(f"{folder}: text encoder {stored.get('kind')!r} is unknown; this genmo has {NGRAM_SCHEME!r}")
     try:
-        table = np.load(folder / stored["file"], allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with (folder / stored["file"]).open("rb") as file:
+            table = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
         raise EngineError(f"{folder}/{stored['file']}: not a readable table ({error})") from None
     if table.shape != (config.text_buckets, config.text_width) or table.dtype != np.float32:
         raise EngineError(f"{folder}/{stored['file']}: {table.dtype} {table.shape} is not the table of this model")

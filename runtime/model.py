@@ -14,14 +14,18 @@ from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.conditions import Keypoints, Text, assemble, keypoint_conditions
 from genmo.runtime.engine import Engine, load_engine
 from genmo.runtime.errors import InputError
+from genmo.runtime.fit import CameraPose
+from genmo.runtime.fit import fit as fit_pose
 from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.representation import decode
-from genmo.runtime.rotation import Array, matrix_from_yaw, rotate
-from genmo.runtime.skeleton import JOINTS
+from genmo.runtime.representation import Layout, decode, root_in_camera
+from genmo.runtime.rotation import Array, matrix_from_6d, matrix_from_yaw, rotate, transpose
+from genmo.runtime.signature import MAX_FRAMES
+from genmo.runtime.skeleton import JOINTS, forward_kinematics
 
 DEFAULT_STEPS = 5
-DEFAULT_GUIDANCE = 2.5
+DEFAULT_GUIDANCE = 1.5
 SOLE = 0.02  # metres from a foot joint (the ball of the foot) down to the ground
+LEVEL_FRAMES = 31  # a second
 _FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 
 
@@ -56,9 +60,9 @@ class MotionModel:
         elapsed = 1000 * (time.perf_counter() - start)
         return cls(engine, denoiser, device, f"onnxruntime {denoiser.provider}", elapsed)
 
-    def estimate(self, keypoints: Keypoints) -> Motion:
-        """The motion that the keypoints show: one step, deterministic."""
-        return self.run(keypoints=keypoints)[0][0]
+    def estimate(self, keypoints: Keypoints, *, fit: bool = True) -> Motion:
+        """The motion that the keypoints show: one step, then fitted to them; deterministic."""
+        return self.run(keypoints=keypoints, fit=fit)[0][0]
 
     def generate(
         self,
@@ -84,12 +88,14 @@ class MotionModel:
         guidance: float = DEFAULT_GUIDANCE,
         seed: int = 0,
         samples: int = 1,
+        fit: bool = True,
         progress: Callable[[int], object] = lambda step: None,
     ) -> tuple[list[Motion], Timings]:
         """Motions under any mix of conditions, `samples` of them.
 
         Without texts and `steps`, keypoints are estimated in one step from zeros; otherwise motions are sampled in
-        `steps` (default 5) DDIM steps.  `frames` defaults to those of the keypoints, or 120.
+        `steps` (default 5) DDIM steps.  `frames` defaults to those of the keypoints, or 120.  `fit` turns the joints
+        of motions with keypoints until they project onto them (`genmo.runtime.fit`).
         Raises InputError for conditions or options that do not fit.
         """
         started = time.perf_counter()
@@ -98,8 +104,10 @@ class MotionModel:
             raise InputError("nothing to make a motion from; wanted a text or keypoints")
         if samples < 1 or seed < 0:
             raise InputError(f"samples is {samples}, seed is {seed}; wanted at least 1 sample and a seed of 0 or more")
+        if samples > 1 and not texts and steps is None:
+            raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
         if not np.isfinite(guidance):
-            raise InputError(f"guidance is {guidance}; wanted a finite number, 1 for none, 2.5 is usual")
+            raise InputError(f"guidance is {guidance}; wanted a finite number, 1 for none, 1.5 is usual")
         conditions = self._conditions(texts, keypoints, frames)
         conditioned = time.perf_counter()
         width = self.engine.config.motion_layout.width
@@ -109,9 +117,10 @@ class MotionModel:
         else:
             noise = np.stack([_noise(seed, index, frames, width) for index in range(samples)])
             repeated = {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()}
-            outputs = sampler.generate(self.denoiser, repeated, noise, steps or DEFAULT_STEPS, guidance, progress)
+            steps = DEFAULT_STEPS if steps is None else steps
+            outputs = sampler.generate(self.denoiser, repeated, noise, steps, guidance, progress)
         stepped = time.perf_counter()
-        motions = [self._decode(features, keypoints) for features in outputs["x_0"]]
+        motions = [self._decode(features, keypoints, fit) for features in outputs["x_0"]]
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         return motions, Timings(*times)
@@ -139,14 +148,19 @@ class MotionModel:
             spans[0, index] = text.start, end
         return {"text_tokens": tokens, "text_token_mask": mask, "text_spans": spans}
 
-    def _decode(self, normalised: Array, keypoints: Keypoints | None) -> Motion:
+    def _decode(self, normalised: Array, keypoints: Keypoints | None, fit: bool) -> Motion:
         features = normalised.astype(np.float64) * self.engine.std + self.engine.mean
         layout = self.engine.config.motion_layout
-        if keypoints is not None and keypoints.camera is not None:
-            return placed(decode(features, layout, _lengthened(keypoints.camera, len(features))))
         # without a camera file the camera is taken for level and static: its heading never changes
-        motion = grounded(replace(decode(features, layout, _static_camera(len(features))), camera=None))
-        return motion if keypoints is not None else faced_forward(replace(motion, joints_camera=None))
+        known = None if keypoints is None else keypoints.camera
+        frames = len(features)
+        motion = decode(features, layout, _static_camera(frames) if known is None else _lengthened(known, frames))
+        motion = levelled(motion, heights_in_camera(features, layout, known))
+        if keypoints is None:
+            return faced_forward(grounded(replace(motion, camera=None, joints_camera=None)))
+        if fit:
+            motion = fitted(motion, root_in_camera(features, layout), keypoints)
+        return grounded(replace(motion, camera=None)) if known is None else placed(motion)
 
 
 def _frame_count(frames: int | None, keypoints: Keypoints | None) -> int:
@@ -155,8 +169,8 @@ def _frame_count(frames: int | None, keypoints: Keypoints | None) -> int:
         if frames < keypoints.frames:
             raise InputError(f"frames is {frames}, the keypoints have {keypoints.frames}; wanted at least as many")
     frames = 120 if frames is None else frames
-    if frames < 1:
-        raise InputError(f"frames is {frames}; wanted at least 1")
+    if not 1 <= frames <= MAX_FRAMES:
+        raise InputError(f"frames is {frames}; wanted at least 1 and at most {MAX_FRAMES}")
     return frames
 
 
@@ -183,6 +197,52 @@ def _lengthened(camera: Camera, frames: int) -> Camera:
     """The camera, standing still at its last pose until `frames`."""
     last = np.minimum(np.arange(frames), len(camera.position) - 1)
     return Camera(camera.rotation[last], camera.position[last])
+
+
+def fitted(motion: Motion, root: Array, keypoints: Keypoints) -> Motion:
+    """The motion with joints turned until they project onto the keypoints.
+
+    `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
+    """
+    assert motion.joints_camera is not None
+    in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
+    pose = fit_pose(CameraPose(in_camera, motion.joints_camera[:, 0], motion.rest_offsets), keypoints)
+    rotations = pose.rotations.copy()
+    rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ pose.rotations[:, 0]
+    joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
+    return replace(motion, rotations=rotations, joints_camera=joints)
+
+
+def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) -> Array | None:
+    """Height of the root [frames] in metres, over any fixed level, as the camera sees it; None: not observable.
+
+    Without a known camera it is the predicted one, which then stands still: its mean tilt is used.
+    """
+    blocks = layout.split(features)
+    if "root_translation_camera" not in blocks:
+        return None
+    seen = blocks["root_translation_camera"]
+    if camera is None:
+        return rotate(matrix_from_6d(blocks["camera_orientation"].mean(axis=0)), seen)[:, 1]
+    there = _lengthened(camera, len(seen))
+    return (there.position + rotate(there.rotation, seen))[:, 1]
+
+
+def levelled(motion: Motion, heights: Array | None) -> Motion:
+    """The motion whose height follows `heights` [frames] slowly and its own velocity quickly.
+
+    Integrated velocity drifts, and a person who floats shows it at once; the height in the camera does not drift
+    but trembles.  Their difference, averaged over a second, is taken off.
+    """
+    if heights is None or motion.frames < 2:
+        return motion
+    drift = motion.translation[:, 1] - heights
+    side = LEVEL_FRAMES // 2
+    padded = np.pad(drift, side, mode="reflect", reflect_type="odd") if len(drift) > side else drift
+    mean = np.convolve(padded, np.ones(LEVEL_FRAMES) / LEVEL_FRAMES, mode="valid") if len(drift) > side else drift
+    shift = np.zeros_like(motion.translation)
+    shift[:, 1] = mean - mean[0]
+    return replace(motion, translation=motion.translation - shift)
 
 
 def placed(motion: Motion) -> Motion:

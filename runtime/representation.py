@@ -183,6 +183,11 @@ def decode(features: Array, layout: Layout = LAYOUTS["genmo"], camera: Camera | 
     )
 
 
+def root_in_camera(features: Array, layout: Layout = LAYOUTS["genmo"]) -> Array:
+    """Root rotations in the camera frame [frames, 3, 3] of features [frames, layout.width] (not normalised)."""
+    return _local_rotations(layout.split(np.asarray(features, np.float64)))[:, 0]
+
+
 def _local_rotations(blocks: dict[str, Array]) -> Array:
     """[frames, 24, 3, 3] local rotations with the root in the camera frame."""
     if "joint_rotations" in blocks:

@@ -9,6 +9,8 @@ from genmo.runtime.config import ModelConfig
 from genmo.runtime.skeleton import COCO_COUNT
 
 DYNAMIC_AXES = ("batch", "frames", "texts")
+MAX_FRAMES = 65536
+"""36 minutes; graphs promise no more"""
 CAMERA_WIDTH = 12
 """Camera condition: rotation to the next camera frame 6D, translation to it in this one 3 (metres a frame), up 3."""
 

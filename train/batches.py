@@ -148,14 +148,14 @@ def make_batch(
     batch, frames = translation.shape[:2]
     is_generation = torch.arange(batch) >= estimation
     kind = torch.rand(batch, generator=generator)
-    text_only = is_generation & (kind < 0.65)
+    text_only = is_generation & (kind < 0.75)
     root = rotations[:, 0, 0]
     facing = torch.atan2(root[:, 0, 2], root[:, 2, 2])
     global_rotations, joints = forward_kinematics(rotations, translation, rest_offsets(betas)[:, None])
     cameras = simulate_cameras(translation, facing, text_only, generator)
     features = encode(rotations, translation, betas, contact_labels(joints, FPS), cameras.rotation, cameras.position)
     conditions = _conditions(global_rotations, joints, cameras, generator)
-    _drop(conditions, text_only, is_generation & (kind < 0.85), cameras, generator)
+    _drop(conditions, text_only, is_generation & (kind < 0.9), cameras, generator)
     prompts, spans = _texts(captions, estimation, frames, variety, random)
     return Batch(features, joints, conditions, prompts, spans, cameras, estimation)
 

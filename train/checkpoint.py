@@ -82,6 +82,10 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         provenance = described["provenance"]
     except (ValueError, KeyError, TypeError, EngineError) as error:
         raise InputError(f"{folder}/model.json: not a checkpoint description ({error})") from None
+    width = (config.motion_layout.width,)
+    mean, std = statistics.mean, statistics.std
+    if mean.shape != width or std.shape != width or not (mean.isfinite().all() and (std > 0).all()):
+        raise InputError(f"{folder}/model.json: normalisation is not {width[0]} finite means and positive spreads")
     model = Model(config)
     load_weights(model, folder / "weights.safetensors")
     return Checkpoint(model.eval(), statistics, provenance)

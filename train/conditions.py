@@ -38,9 +38,12 @@ def bounding_boxes(pixels: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
 def camera_condition(rotation: Tensor, position: Tensor) -> Tensor:
     """[batch, frames, 12]: turn to the next frame 6D, step to it 3, up 3; see the numpy twin."""
     to_camera = transpose(rotation)
-    turn = to_camera[:, 1:] @ rotation[:, :-1]
-    step = rotate(to_camera[:, :-1], position.diff(dim=1))
-    turn, step = torch.cat([turn, turn[:, -1:]], dim=1), torch.cat([step, step[:, -1:]], dim=1)
+    if rotation.shape[1] == 1:
+        turn, step = to_camera @ rotation, torch.zeros_like(position)
+    else:
+        turn = to_camera[:, 1:] @ rotation[:, :-1]
+        step = rotate(to_camera[:, :-1], position.diff(dim=1))
+        turn, step = torch.cat([turn, turn[:, -1:]], dim=1), torch.cat([step, step[:, -1:]], dim=1)
     return torch.cat([sixd_from_matrix(turn), step, to_camera[..., 1]], dim=-1)
 
 

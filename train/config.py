@@ -64,7 +64,7 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
     path = PRESETS / f"{source}.yaml" if source in presets() else Path(source)
     if not path.is_file():
         raise InputError(f"config {source!r} is no file and no preset; presets are {', '.join(presets())}")
-    stored = yaml.safe_load(path.read_text()) or {}
+    stored = _parsed(path.read_text(), str(path)) or {}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
@@ -72,9 +72,18 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
         place = stored
         *parents, last = key.split(".")
         for name in parents:
-            place = place.setdefault(name, {})
-        place[last] = yaml.safe_load(value)
+            place = place.setdefault(name, {}) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise InputError(f"override {override!r}: {'.'.join(parents) or 'the file'} is no mapping")
+        place[last] = _parsed(value, f"override {override!r}")
     return _build(TrainConfig(), stored, "")
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
 def _build(default: Any, stored: Any, where: str) -> Any:

@@ -18,13 +18,21 @@ from torch import Tensor, nn
 
 from genmo.runtime import schedule
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.signature import frame_conditions
+from genmo.runtime.signature import CAMERA_WIDTH, frame_conditions
 from genmo.runtime.skeleton import COCO_COUNT
 from genmo.runtime.text import position_table
 from genmo.train.attention import MultiTextAttention, RopeAttention, rope_tables
 
 JOINT_WIDTH = 32
 """channels of one embedded keypoint"""
+# Scales that bring what changes from frame to frame near one.
+KEYPOINT_SPEED = 8.0
+ROOT_SPEED = 20.0  # metres a frame
+CAMERA_TURN = 30.0  # entries of a rotation between frames
+BOX_METRES = 2.0
+"""side of the box of a standing person"""
+OUTLIER = 4.0
+"""scaled inputs beyond are cut: they come from detectors that jump, not from people"""
 MASKED = -1e9
 """added to the score of a token that is not there"""
 
@@ -33,20 +41,82 @@ def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width_in, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width_out))
 
 
+def change(values: Tensor, known: Tensor) -> Tensor:
+    """values[i + 1] - values[i] over [batch, frames, ...], zero at the last frame and where either is not known."""
+    frames = torch.zeros((), dtype=torch.int64, device=values.device) + values.shape[1]
+    following = torch.minimum(torch.arange(values.shape[1], device=values.device) + 1, frames - 1)
+    both = known * known.index_select(1, following)
+    return both * (values.index_select(1, following) - values)
+
+
 class KeypointEmbedding(nn.Module):
     """[batch, frames, 17, 3] -> [batch, frames, width]; an unseen keypoint is replaced by a learned vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.point = nn.Linear(2, JOINT_WIDTH)
+        self.point = nn.Linear(4, JOINT_WIDTH)
         self.unseen = nn.Parameter(torch.randn(COCO_COUNT, JOINT_WIDTH) * 0.02)
         self.place = nn.Parameter(torch.randn(COCO_COUNT, JOINT_WIDTH) * 0.02)
         self.fuse = mlp(COCO_COUNT * JOINT_WIDTH, 2 * width, width)
 
-    def forward(self, keypoints: Tensor) -> Tensor:
-        seen = keypoints[..., 2:]
-        points = seen * (self.point(keypoints[..., :2]) + self.place) + (1 - seen) * self.unseen
+    def forward(self, keypoints: Tensor, mask: Tensor) -> Tensor:
+        place, seen = keypoints[..., :2], keypoints[..., 2:]
+        speed = (KEYPOINT_SPEED * change(place, seen * mask[..., None, None])).clamp(-OUTLIER, OUTLIER)
+        moving = torch.cat([2 * place, speed], dim=-1)
+        points = seen * (self.point(moving) + self.place) + (1 - seen) * self.unseen
         return self.fuse(points.flatten(-2))
+
+
+class BoxEmbedding(nn.Module):
+    """[batch, frames, 3] -> [batch, frames, width], through where a person of usual height would stand for that box.
+
+    A box says depth only by its inverse and speed only by a small difference; both are computed, not learned.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fuse = mlp(9, width, width)
+
+    def forward(self, box: Tensor, mask: Tensor) -> Tensor:
+        side = box[..., 2:].clamp(min=0.02)
+        rough = BOX_METRES * torch.cat([box[..., :2], torch.ones_like(side)], dim=-1) / side
+        # a box jumps when a limb is hidden or shown
+        speed = (ROOT_SPEED * change(rough, mask[..., None])).clamp(-OUTLIER, OUTLIER)
+        place = torch.cat([2 * box[..., :2], side.log() + 1, rough / 3], dim=-1).clamp(-OUTLIER, OUTLIER)
+        return self.fuse(torch.cat([place, speed], dim=-1))
+
+
+class CameraEmbedding(nn.Module):
+    """[batch, frames, 12] -> [batch, frames, width]; turns and steps between frames are small and scaled to one."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fuse = mlp(CAMERA_WIDTH, width, width)
+        still = torch.tensor([1.0, 0, 0, 0, 1, 0, *[0.0] * (CAMERA_WIDTH - 6)])
+        scale = torch.tensor([CAMERA_TURN] * 6 + [ROOT_SPEED] * 3 + [1.0] * (CAMERA_WIDTH - 9))
+        self.register_buffer("still", still, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
+
+    def forward(self, camera: Tensor, mask: Tensor) -> Tensor:
+        return self.fuse(((camera - self.still) * self.scale).clamp(-OUTLIER, OUTLIER))
+
+
+class FeatureEmbedding(nn.Module):
+    """[batch, frames, n] -> [batch, frames, width] for features that come normalised (video, music)."""
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.fuse = mlp(width_in, width, width)
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        return self.fuse(features)
+
+
+EMBEDDINGS: dict[str, type[nn.Module]] = {
+    "keypoints": KeypointEmbedding,
+    "bounding_box": BoxEmbedding,
+    "camera": CameraEmbedding,
+}
 
 
 class ConditionFusion(nn.Module):
@@ -57,15 +127,16 @@ class ConditionFusion(nn.Module):
         self.embed = nn.ModuleDict()
         self.absent = nn.ParameterDict()
         for name, shape in frame_conditions(config).items():
-            plain = name != "keypoints"
-            self.embed[name] = mlp(shape[0], config.width, config.width) if plain else KeypointEmbedding(config.width)
+            own = EMBEDDINGS.get(name)
+            self.embed[name] = FeatureEmbedding(shape[0], config.width) if own is None else own(config.width)
             self.absent[name] = nn.Parameter(torch.zeros(config.width))
 
     def forward(self, conditions: dict[str, Tensor]) -> Tensor:
         total: Tensor | None = None
         for name, embed in self.embed.items():
-            mask = conditions[f"{name}_mask"][..., None]
-            part = mask * embed(conditions[name]) + (1 - mask) * self.absent[name]
+            mask = conditions[f"{name}_mask"]
+            shown = mask[..., None]
+            part = shown * embed(conditions[name], mask) + (1 - shown) * self.absent[name]
             total = part if total is None else total + part
         assert total is not None  # every model has keypoints
         return total
@@ -124,10 +195,12 @@ class Denoiser(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Xavier weights, zero biases; what adds to the residual stream starts small, so depth does not amplify."""
+        """Weights that keep the scale of their input (spread 1 / sqrt(fan in)), zero biases; what adds to the residual
+        stream starts small, so depth does not amplify.  Xavier's rule would shrink the conditions, whose first
+        layers widen 4 or 12 channels to 256, to a tenth of the constant timestep beside them."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
         shrink = 1 / math.sqrt(4 * self.config.depth)
         for block in [*self.rope_blocks, *self.text_blocks]:

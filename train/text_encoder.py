@@ -29,6 +29,8 @@ class NgramTable(nn.Module):
         `gram_dropout`: chance that an n-gram is left out, so that no word hangs on a single row.
         """
         size = self.config.text_tokens
+        # torch's generator is the one that training seeds, so a resumed run drops the same n-grams
+        chance = random.Random(int(torch.randint(2**62, ()))) if gram_dropout else random.Random(0)
         rows: list[int] = []
         starts: list[int] = []
         mask = torch.zeros(len(prompts), size)
@@ -39,7 +41,7 @@ class NgramTable(nn.Module):
                 starts.append(len(rows))
                 if place < len(words):
                     grams = word_rows(words[place], self.config.text_buckets)
-                    kept = [row for row in grams if random.random() >= gram_dropout]
+                    kept = [row for row in grams if chance.random() >= gram_dropout]
                     rows.extend(kept or grams[-1:])
         device = self.positions.device
         bags = self.table(torch.tensor(rows, dtype=torch.int64, device=device), torch.tensor(starts, device=device))

@@ -60,6 +60,8 @@ class Trainer:
             raise InputError("config: model.text_encoder must be 'ngram': prompts have to be encoded while training")
         if config.model.layout != "genmo":
             raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
+        if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
+            raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
         self.config, self.folder = config, folder
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -134,7 +136,7 @@ class Trainer:
             raise InputError(
                 f"loss is {loss.item()} at step {self.step}; lower learning_rate, or resume with bf16=false"
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), c.clip_norm)
         self.optimizer.step()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from genmo.runtime import schedule
+from genmo.runtime.errors import InputError
 from genmo.runtime.motion import FPS
 from genmo.train.batches import Batch, Normalisation
 from genmo.train.cameras import simulate_cameras
@@ -24,6 +25,8 @@ FRAMES = 60
 def validation_batch(clips: list[Clip], limit: int = 96) -> Batch:
     """Windows of 60 frames, evenly taken from the clips, each on the actor's own skeleton."""
     windows = [(c, start) for c in clips for start in range(0, c.frames - FRAMES + 1, FRAMES)]
+    if not windows:
+        raise InputError(f"no validation clip has {FRAMES} frames; wanted longer ones, or no validation subjects")
     windows = windows[:: max(1, len(windows) // limit)]
     generator = torch.Generator().manual_seed(1)
 

@@ -51,18 +51,31 @@ class OnnxRuntimeDenoiser:
         try:
             self._session = library.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
         except Exception as error:  # the library raises types of its own that share no base below Exception
-            raise EngineError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:200]})") from None
+            raise EngineError(f"{path}: ONNX Runtime cannot load it ({_first_line(error)})") from None
         self.device = device
         self.provider = self._session.get_providers()[0]
         if self.provider != PROVIDERS[device]:
             raise BackendError(f"ONNX Runtime fell back to {self.provider}; wanted {device}: {INSTALL[device]}")
-        self._names = [spec.name for spec in outputs(config)]
+        self._outputs = outputs(config)
+        self._names = [spec.name for spec in self._outputs]
         _check(self._session.get_inputs(), inputs(config), path)
         _check(self._session.get_outputs(), outputs(config), path)
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        results = self._session.run(self._names, inputs)
+        try:
+            results = self._session.run(self._names, inputs)
+        except Exception as error:  # as above
+            raise EngineError(f"ONNX Runtime cannot run this engine ({_first_line(error)}): export it again") from None
+        batch, frames = inputs["x_t"].shape[:2]
+        for spec, value in zip(self._outputs, results, strict=True):
+            wanted = spec.shape(batch=batch, frames=frames)
+            if value.shape != wanted:
+                raise EngineError(f"the engine answers {spec.name} {list(value.shape)}; wanted {list(wanted)}")
         return {name: np.asarray(value) for name, value in zip(self._names, results, strict=True)}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
 
 
 def _check(nodes: list[Any], specs: tuple[TensorSpec, ...], path: Path) -> None:
@@ -73,7 +86,7 @@ def _check(nodes: list[Any], specs: tuple[TensorSpec, ...], path: Path) -> None:
         raise EngineError(f"{path}: not a genmo graph of this model: it has {sorted(found)}, wanted {sorted(wanted)}")
     for spec in specs:
         dtype, shape = found[spec.name]
-        fixed = [(a, b) for a, b in zip(spec.axes, shape, strict=False) if isinstance(a, int) and isinstance(b, int)]
+        fixed = [(a, b) for a, b in zip(spec.axes, shape, strict=False) if isinstance(b, int)]
         if dtype != _DTYPES[spec.dtype] or len(shape) != len(spec.axes) or any(a != b for a, b in fixed):
             raise EngineError(
                 f"{path}: {spec.name} is {dtype} {shape}; wanted {spec.dtype} {list(spec.axes)}: export it again"

@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,9 @@ def load_npz(path: str | Path) -> Motion:
             return _read_motion({name: stored[name] for name in stored.files})
     except KeyError as error:
         raise InputError(f"{path}: has no {error.args[0]!r}; {wanted}") from error
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+    except (
+        OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: {reason}; {wanted}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,14 @@ def read_clips(folder: str | Path) -> Iterator[Clip]:
     index = folder / "index.json"
     if not index.is_file():
         raise InputError(f"{folder}: no index.json; wanted a motion set (index.json and the .npz files it names)")
+    try:
+        yield from _read_set(folder, index)
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        reason = f"no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise InputError(f"{folder}: not a *30 motion set ({reason}); wanted index.json and its .npz files") from None
+
+
+def _read_set(folder: Path, index: Path) -> Iterator[Clip]:
     records = {record["id"]: record for record in json.loads(index.read_text())}
     for file in sorted({record["file"] for record in records.values()}):
         with np.load(folder / file) as packed:

@@ -1,0 +1,84 @@
+"""Keypoint files from motion capture: what `genmo-run --keypoints` would get from a good detector.
+
+python -m genmo.train.simulate --data SET --clip ID --start S --seconds S --out examples/keypoints.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.motion import FPS, Camera
+from genmo.runtime.rotation import Array
+from genmo.runtime.skeleton import COCO_COUNT, coco_keypoints, forward_kinematics
+from genmo.train.cameras import Cameras, simulate_cameras
+from genmo.train.datasets.clips import Clip, read_clips
+
+IMAGE_HEIGHT = 1000
+
+
+def film(clip: Clip, seed: int) -> tuple[Cameras, Camera]:
+    """A simulated camera, static or moving, over the whole clip."""
+    generator = torch.Generator().manual_seed(seed)
+    root = torch.from_numpy(clip.translation)[None]
+    cameras = simulate_cameras(root, torch.zeros(1), torch.zeros(1, dtype=torch.bool), generator)
+    return cameras, Camera(cameras.rotation[0].double().numpy(), cameras.position[0].double().numpy())
+
+
+def keypoint_arrays(
+    clip: Clip, cameras: Cameras, camera: Camera, noise: float, hidden: float, seed: int
+) -> dict[str, Array]:
+    """The arrays of a keypoint file: `noise` pixels of Gaussian error at 1000 px image height, a `hidden` share of
+    the keypoints with confidence 0."""
+    random = np.random.default_rng(seed)
+    turned, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
+    points = camera.to_camera(coco_keypoints(turned, joints))
+    width, height = round(IMAGE_HEIGHT * float(cameras.aspect[0])), IMAGE_HEIGHT
+    focal = IMAGE_HEIGHT * float(cameras.focal[0])
+    pixels = focal * points[..., :2] / np.maximum(points[..., 2:], 0.3) + np.array([width / 2, height / 2])
+    inside = (pixels >= 0).all(-1) & (pixels[..., 0] < width) & (pixels[..., 1] < height) & (points[..., 2] > 0.3)
+    seen = inside & (random.random((clip.frames, COCO_COUNT)) >= hidden)
+    pixels = pixels + noise * random.standard_normal(pixels.shape)
+    to_world = np.tile(np.eye(4), (clip.frames, 1, 1))
+    to_world[:, :3, :3], to_world[:, :3, 3] = camera.rotation, camera.position
+    return {
+        "keypoints": np.concatenate([np.where(seen[..., None], pixels, 0), seen[..., None]], axis=-1),
+        "image_size": np.array([width, height]),
+        "intrinsics": np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]),
+        "camera_to_world": to_world,
+        "fps": np.array(FPS),
+    }
+
+
+def cut(clip: Clip, start: int, frames: int) -> Clip:
+    """A stretch of a clip.  Raises InputError when the clip is too short."""
+    if not 0 <= start <= start + frames <= clip.frames or frames < 1:
+        raise InputError(f"clip {clip.name} has {clip.frames} frames; wanted {start} to {start + frames}")
+    span = slice(start, start + frames)
+    return Clip(clip.name, clip.subject, clip.captions, clip.rotations[span], clip.translation[span], clip.offsets)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m genmo.train.simulate", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="a *30 motion set")
+    parser.add_argument("--clip", required=True, help="id of the clip in index.json")
+    parser.add_argument("--start", type=float, default=0.0, help="seconds")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=0, help="which camera")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    clips = [clip for clip in read_clips(args.data) if clip.name.endswith(f"/{args.clip}")]
+    if not clips:
+        raise SystemExit(f"no clip {args.clip} in {args.data}")
+    clip = cut(clips[0], round(args.start * FPS), round(args.seconds * FPS))
+    cameras, camera = film(clip, args.seed)
+    arrays = keypoint_arrays(clip, cameras, camera, noise=1.0, hidden=0.0, seed=args.seed)
+    np.savez_compressed(args.out, **{name: array.astype(np.float32) for name, array in arrays.items()})  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()
