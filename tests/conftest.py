@@ -1,12 +1,26 @@
-"""What every test shares: the slow tests stay out unless asked for, hardware tests say why they skip."""
+"""What every test shares: made-up motions and a tiny engine; slow and hardware tests stay out and say why."""
 
 import ctypes
 import ctypes.util
 import functools
+import importlib.metadata
 import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from genmo.runtime.motion import Camera, Motion
+from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_yaw, quaternion_from_matrix
+from genmo.runtime.skeleton import BETA_COUNT, JOINT_COUNT, shape_space
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_MOTION = ROOT.parent / "shared" / "data" / "cmu30"
 
 # The same examples on every machine and in every run.
 settings.register_profile("genmo", derandomize=True, deadline=None, max_examples=60, database=None)
@@ -48,3 +62,187 @@ def has_cuda() -> bool:
 
 def has_tensorrt() -> bool:
     return any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tiny models lose time to a pool of threads, and other work may have the cores."""
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def waves(rng: np.random.Generator, frames: int, *shape: int) -> np.ndarray:
+    """Smooth random signals [frames, *shape] of about unit size: three sinusoids of 0.1 to 1.2 Hz each."""
+    time = np.arange(frames).reshape(-1, *[1] * (len(shape) + 1)) / 30
+    frequency, phase = rng.uniform(0.1, 1.2, (*shape, 3)), rng.uniform(0, 2 * np.pi, (*shape, 3))
+    return np.sin(2 * np.pi * frequency * time + phase).sum(axis=-1) / 1.5
+
+
+def make_motion(frames=40, seed=0) -> Motion:
+    """Every joint swings, the root turns steadily and wanders over the ground; float64."""
+    rng = np.random.default_rng(seed)
+    rotations = matrix_from_axis_angle(rng.normal(0, 0.3, (JOINT_COUNT, 3)) + 0.5 * waves(rng, frames, JOINT_COUNT, 3))
+    rotations[:, 0] = matrix_from_yaw(rng.uniform(-2, 2) * np.arange(frames) / 30) @ rotations[:, 0]
+    path = np.cumsum(rng.normal(0, 0.002, (frames, 3)) + 0.03 * waves(rng, frames, 3) * [1, 0.05, 1], axis=0)
+    return Motion(rotations, path + [rng.normal(), 0.95, rng.normal()], rng.normal(0, 1, BETA_COUNT))
+
+
+def make_camera(frames=40, seed=0) -> Camera:
+    """A camera that turns, tilts and drifts; OpenCV axes."""
+    rng = np.random.default_rng((seed, 1))
+    level = np.diag([-1.0, -1.0, 1.0])  # looks along +z, image upright
+    yaw = matrix_from_yaw(rng.uniform(-np.pi, np.pi) + rng.uniform(-0.6, 0.6) * np.arange(frames) / 30)
+    rotation = yaw @ level @ matrix_from_axis_angle(0.25 * waves(rng, frames, 3))
+    return Camera(rotation, rng.normal(0, 2, 3) + np.cumsum(0.02 * waves(rng, frames, 3), axis=0))
+
+
+@pytest.fixture(scope="session")
+def random_motion():
+    return make_motion
+
+
+@pytest.fixture(scope="session")
+def random_camera():
+    return make_camera
+
+
+@pytest.fixture(scope="session")
+def ten_seconds():
+    """200 stretches of 300 frames, (rotations, translation): real motion where it is at hand, else made up."""
+    if not (REAL_MOTION / "index.json").is_file():
+        made = [make_motion(300, seed) for seed in range(200)]
+        return [(motion.rotations, motion.translation) for motion in made]
+    from genmo.train.datasets.clips import read_clips
+
+    rng, windows = np.random.default_rng(0), []
+    for clip in read_clips(REAL_MOTION):
+        for start in rng.integers(0, clip.frames - 299, 2) if clip.frames >= 300 else ():
+            part = slice(start, start + 300)
+            windows.append((clip.rotations[part].astype(np.float64), clip.translation[part].astype(np.float64)))
+    return [windows[i] for i in rng.permutation(len(windows))[:200]]
+
+
+def write_motion_set(folder: Path, clips: int = 6, frames: int = 100) -> Path:
+    """A *30 set as the real ones are packed: 16-bit quaternions of 22 joints, one `.npz` a subject, `index.json`."""
+    folder.mkdir()
+    records = []
+    for subject in ("01", "02"):
+        names = [f"{subject}_{number:02d}" for number in range(1, clips // 2 + 1)]
+        motions = [make_motion(frames, seed) for seed in range(int(subject) * 100, int(subject) * 100 + len(names))]
+        quaternions = np.concatenate([quaternion_from_matrix(motion.rotations[:, :22]) for motion in motions])
+        np.savez(
+            folder / f"s{subject}.npz",
+            quat_i16=np.round(quaternions * 32767).astype(np.int16),
+            trans=np.concatenate([motion.translation for motion in motions]).astype(np.float32),
+            clip_id=np.array(names),
+            clip_start=np.arange(len(names), dtype=np.int32) * frames,
+            clip_len=np.full(len(names), frames, np.int32),
+            offsets=np.stack([shape_space().offsets(motion.betas) for motion in motions]).astype(np.float32),
+        )
+        texts = [{"caption": f"a person walks {side} on trial {name}", "text": "walk"} for name, side in _sides(names)]
+        records += [
+            {"id": name, "file": f"s{subject}.npz", "subject": subject, **text}
+            for name, text in zip(names, texts, strict=True)
+        ]
+    (folder / "index.json").write_text(json.dumps(records))
+    return folder
+
+
+def _sides(names):
+    return zip(names, ["left", "right"] * len(names), strict=False)
+
+
+@pytest.fixture(scope="session")
+def write_set():
+    return write_motion_set
+
+
+@pytest.fixture(scope="session")
+def motion_set(tmp_path_factory):
+    return write_motion_set(tmp_path_factory.mktemp("data") / "made30")
+
+
+@pytest.fixture(scope="session")
+def metadata_path(tmp_path_factory):
+    """Search path for a genmo that was not installed, so that it still has a version; "" where it was."""
+    try:
+        importlib.metadata.version("genmo")
+        return ""
+    except importlib.metadata.PackageNotFoundError:
+        folder = tmp_path_factory.mktemp("metadata")
+        (folder / "genmo-0.0.0.dist-info").mkdir()
+        (folder / "genmo-0.0.0.dist-info" / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: genmo\nVersion: 0.0.0\n"
+        )
+        sys.path.append(str(folder))
+        return str(folder)
+
+
+@pytest.fixture(scope="session")
+def python(metadata_path):
+    """Run `python ARGUMENTS` in another process on one core: `python(arguments, cwd=folder, **environment)`."""
+
+    def run(arguments, cwd, **environment):
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), metadata_path]))
+        variables = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment
+        return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=variables)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """The `tiny` preset's model with random weights in which texts weigh about as much as motion."""
+    torch = pytest.importorskip("torch")
+    from genmo.train.checkpoint import Model
+    from genmo.train.config import read_config
+
+    torch.manual_seed(0)
+    model = Model(read_config("tiny").model)
+    with torch.no_grad():
+        model.text_encoder.table.weight *= 50
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory, tiny_model):
+    """Folder of a checkpoint of `tiny_model` whose outputs look like motion."""
+    import torch
+
+    from genmo.runtime.representation import encode
+    from genmo.train.batches import Normalisation
+    from genmo.train.checkpoint import Checkpoint, save_checkpoint
+
+    features = np.concatenate([encode(make_motion(60, seed), make_camera(60, seed)) for seed in range(8)])
+    normalisation = Normalisation.fit(torch.from_numpy(features).float())
+    folder = tmp_path_factory.mktemp("checkpoint")
+    save_checkpoint(folder, Checkpoint(tiny_model, normalisation, {"train": {"steps": 0}, "step": 0}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tmp_path_factory, tiny_checkpoint, metadata_path):
+    """Folder of the engine of `tiny_checkpoint`, exported with a short parity report."""
+    pytest.importorskip("onnxscript")
+    from genmo.export import __main__ as command
+
+    out = tmp_path_factory.mktemp("engine") / "tiny"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "parity", functools.partial(command.parity, lengths=(1, 121)))
+        command.export(tiny_checkpoint, out, None, "none: random weights")
+    return out
+
+
+@pytest.fixture(scope="session")
+def engine_copy(tiny_engine):
+    """`engine_copy(folder)`: a copy of the tiny engine that a test may spoil."""
+
+    def copy(folder: Path) -> Path:
+        folder.mkdir()
+        for path in tiny_engine.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        return folder
+
+    return copy

@@ -1,0 +1,105 @@
+"""Fitting a pose to keypoints: against finite differences, and against the truth that made the keypoints."""
+
+import numpy as np
+import pytest
+
+from genmo.runtime import fit as fitting
+from genmo.runtime.conditions import Keypoints
+from genmo.runtime.fit import CameraPose, fit
+from genmo.runtime.rotation import matrix_from_axis_angle, transpose
+from genmo.runtime.skeleton import coco_keypoints, forward_kinematics
+
+INTRINSICS = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
+
+
+def true_pose(motion) -> CameraPose:
+    """The motion four metres in front of an upright camera at the origin."""
+    rotations = motion.rotations.copy()
+    flip = np.diag([-1.0, -1.0, 1.0])  # the world's axes seen by a camera that looks along +z
+    rotations[:, 0] = flip @ rotations[:, 0]
+    root = (motion.translation - motion.translation.mean(axis=0)) * 0.2 @ flip + [0, 0, 4.0]
+    return CameraPose(rotations, root, motion.rest_offsets)
+
+
+def project(pose: CameraPose):
+    points = coco_keypoints(*forward_kinematics(pose.rotations, pose.root, pose.offsets))
+    return points[..., :2] / points[..., 2:], points
+
+
+def keypoints_of(pose: CameraPose) -> Keypoints:
+    rays, _ = project(pose)
+    pixels = 1000 * rays + [640, 360]
+    return Keypoints(np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=-1), INTRINSICS)
+
+
+def bent(pose: CameraPose, seed=0, spread=0.1) -> CameraPose:
+    rng = np.random.default_rng(seed)
+    turn = matrix_from_axis_angle(rng.normal(0, spread, (1, 24, 3)))
+    return CameraPose(pose.rotations @ turn, pose.root + rng.normal(0, 0.05, 3), pose.offsets)
+
+
+def joint_error(pose: CameraPose, truth: CameraPose) -> float:
+    places = [forward_kinematics(p.rotations, p.root, p.offsets)[1] for p in (pose, truth)]
+    return float(np.linalg.norm(places[0] - places[1], axis=-1).mean())
+
+
+def pixel_error(pose: CameraPose, keypoints: Keypoints) -> float:
+    return float(np.linalg.norm(1000 * project(pose)[0] + [640, 360] - keypoints.points[..., :2], axis=-1).mean())
+
+
+def test_jacobian_is_the_derivative(random_motion):
+    pose = true_pose(random_motion(3))
+    rays, points = project(pose)
+    joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
+    jacobian = fitting._jacobian(points, joints, points[..., 2:]) / points[..., 2:, None]
+    size, step = jacobian.shape[-1], 1e-6
+    for column in range(size):
+        change = np.zeros((3, size))
+        change[:, column] = step
+        rotations = fitting._turn(pose, change[:, :-3].reshape(3, -1, 3))
+        moved = project(CameraPose(rotations, pose.root + change[:, -3:], pose.offsets))[0]
+        np.testing.assert_allclose((moved - rays) / step, jacobian[..., column], atol=2e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 40])
+def test_the_truth_stays(random_motion, frames):
+    pose = true_pose(random_motion(frames))
+    assert joint_error(fit(pose, keypoints_of(pose)), pose) < 1e-9
+
+
+def test_bent_poses_come_back(random_motion):
+    """Depth stays ambiguous, so not every pose comes all the way; what is seen does, and most of the error goes."""
+    ratios = []
+    for seed in range(5):
+        truth = true_pose(random_motion(40, seed))
+        start, keypoints = bent(truth, seed), keypoints_of(truth)
+        found = fit(start, keypoints)
+        ratios.append(joint_error(found, truth) / joint_error(start, truth))
+        assert pixel_error(found, keypoints) < 0.2 * pixel_error(start, keypoints)
+        identity = found.rotations @ transpose(found.rotations)
+        np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
+    assert np.mean(ratios) < 0.5 and max(ratios) < 1
+
+
+def test_unseen_keypoints_change_nothing(random_motion):
+    truth = true_pose(random_motion(20))
+    start, keypoints = bent(truth), keypoints_of(truth)
+    keypoints.points[..., 2] = 0
+    assert joint_error(fit(start, keypoints), start) < 1e-12
+
+
+def test_one_wrong_detection_is_outvoted(random_motion):
+    truth = true_pose(random_motion(20))
+    keypoints = keypoints_of(truth)
+    keypoints.points[:, 9, :2] += 400  # the left wrist, 1.6 m away
+    assert joint_error(fit(truth, keypoints), truth) < 0.01
+
+
+def test_frames_after_the_keypoints_ease_out(random_motion):
+    truth = true_pose(random_motion(60))
+    first = Keypoints(keypoints_of(truth).points[:30], INTRINSICS)
+    start = bent(truth)
+    found = fit(start, first)
+    assert len(found.root) == 60
+    np.testing.assert_allclose(found.root[-1], start.root[-1], atol=1e-9)
+    np.testing.assert_allclose(found.rotations[-1], start.rotations[-1], atol=1e-9)

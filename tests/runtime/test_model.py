@@ -1,0 +1,210 @@
+"""MotionModel: seeds, spans, mixtures of conditions, and where a motion is put in the world."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from genmo.runtime import InputError, Keypoints, MotionModel, Text
+from genmo.runtime.conditions import default_intrinsics
+from genmo.runtime.model import SOLE, faced_forward, grounded, levelled, placed
+from genmo.runtime.motion import Camera, Motion
+from genmo.runtime.skeleton import coco_keypoints
+
+INTRINSICS = default_intrinsics(640, 480)
+LENGTHS = [1, 2, 119, 120, 121]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_engine):
+    return MotionModel.load(tiny_engine, threads=1)
+
+
+@pytest.fixture(scope="module")
+def filmed(random_motion):
+    """`filmed(frames)`: keypoints of a made-up person seen by a camera that walks past; with its poses or without."""
+
+    def film(frames, camera=True):
+        motion = random_motion(frames, 5)
+        drift = np.linspace(0, 1, frames)[:, None] * [1.0, 0.1, 0.0]
+        poses = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), motion.translation[:1] - [0, 0, 4] + drift)
+        points = poses.to_camera(coco_keypoints(*motion.kinematics()))
+        pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
+        return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), INTRINSICS, poses if camera else None)
+
+    return film
+
+
+def same(a: Motion, b: Motion):
+    return all(
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in ("rotations", "translation", "betas", "contacts")
+    )
+
+
+@pytest.mark.parametrize("frames", LENGTHS)
+def test_every_length_gives_finite_motion(model, filmed, frames):
+    for motion in (model.generate("a person walks", frames)[0], model.estimate(filmed(frames))):
+        assert motion.frames == frames
+        assert np.isfinite(motion.joints_world()).all() and motion.contacts.shape == (frames, 6)
+        turns = motion.rotations @ motion.rotations.swapaxes(-1, -2)
+        np.testing.assert_allclose(turns, np.broadcast_to(np.eye(3), turns.shape), atol=1e-6)
+
+
+def test_same_seed_same_motion_other_seed_another(model):
+    first, again, other = (model.generate("a person walks", 30, seed=seed)[0] for seed in (3, 3, 4))
+    assert same(first, again) and not same(first, other)
+
+
+def test_samples_are_those_of_their_place(model):
+    three = model.generate("jump", 20, seed=1, samples=3)
+    one = model.generate("jump", 20, seed=1, samples=1)
+    assert len(three) == 3 and not same(three[0], three[1]) and not same(three[1], three[2])
+    np.testing.assert_allclose(three[0].joints_world(), one[0].joints_world(), atol=1e-4)
+
+
+def test_texts_steps_and_guidance_matter(model):
+    plain = model.generate("a person walks", 20)[0]
+    for changed in (
+        model.generate("a person kicks", 20),
+        model.generate("a person walks", 20, steps=6),
+        model.generate("a person walks", 20, guidance=1.0),
+    ):
+        assert not same(plain, changed[0])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 10, 50])
+def test_any_number_of_steps(model, steps):
+    done = []
+    motions, timings = model.run([Text("walk")], frames=12, steps=steps, progress=done.append)
+    assert done == list(range(1, steps + 1)) and np.isfinite(motions[0].joints_world()).all()
+    assert min(timings.condition_ms, timings.step_ms, timings.decode_ms) >= 0
+
+
+def test_estimation_is_one_step_without_chance(model, filmed):
+    done = []
+    motions, _ = model.run(keypoints=filmed(25), seed=7, progress=done.append)
+    assert done == [1] and same(motions[0], model.estimate(filmed(25)))
+
+
+def test_keypoints_and_text_in_one_motion(model, filmed):
+    """The text reaches beyond the keypoints; frames behind them are free."""
+    keypoints = filmed(20)
+    motions, _ = model.run([Text("a person jumps", 10, 30)], keypoints, frames=30)
+    assert motions[0].frames == 30
+    without, _ = model.run([Text("a person kicks", 10, 30)], keypoints, frames=30)
+    assert not same(motions[0], without[0])
+    assert model.run([Text("walk")], keypoints)[0][0].frames == 20
+
+
+def test_spans_are_frames(model):
+    """One layer, text after self-attention: another text in frames 10 to 20 leaves the pose of all others alone."""
+    walk, kick = (
+        model.run([Text("walk"), Text(prompt, 10, 20)], frames=30, steps=1, guidance=1.0)[0][0]
+        for prompt in ("walk", "kick")
+    )
+    changed = np.abs(walk.rotations[:, 1:] - kick.rotations[:, 1:]).max(axis=(1, 2, 3)) > 1e-7
+    assert changed[10:20].all() and not changed[:10].any() and not changed[20:].any()
+    open_end = model.run([Text("walk", 5)], frames=10, steps=1)[0][0]
+    to_the_end = model.run([Text("walk", 5, 99)], frames=10, steps=1)[0][0]
+    assert same(open_end, to_the_end)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, k: m.run(), "nothing to make a motion from"),
+        (lambda m, k: m.generate("walk", 0), "frames is 0; wanted at least 1"),
+        (lambda m, k: m.generate("walk", -3), "frames is -3"),
+        (lambda m, k: m.generate("walk", 10**9), "at most 65536"),
+        (lambda m, k: m.generate("walk", 5, steps=0), "steps is 0"),
+        (lambda m, k: m.generate("walk", 5, steps=-1), "steps is -1"),
+        (lambda m, k: m.run(keypoints=k, steps=0), "steps is 0"),
+        (lambda m, k: m.generate("walk", 5, seed=-1), "seed is -1"),
+        (lambda m, k: m.generate("walk", 5, samples=0), "samples is 0"),
+        (lambda m, k: m.generate("walk", 5, guidance=float("nan")), "guidance is nan"),
+        (lambda m, k: m.generate("walk", 5, guidance=float("inf")), "guidance is inf"),
+        (lambda m, k: m.generate("", 5), "wanted at least one word"),
+        (lambda m, k: m.generate([Text("walk", 3, 3)], 5), "spans frames 3 to 3"),
+        (lambda m, k: m.generate([Text("walk", 5)], 5), "spans frames 5 to 5"),
+        (lambda m, k: m.generate([Text("walk", -1)], 5), "spans frames -1"),
+        (lambda m, k: m.run(keypoints=k, frames=3), "frames is 3, the keypoints have 6"),
+    ],
+)
+def test_bad_calls_are_one_clear_line(model, filmed, call, message):
+    with pytest.raises(InputError, match=message):
+        call(model, filmed(6))
+
+
+def test_generated_motions_start_over_the_origin_facing_forward(model):
+    motion = model.generate("walk", 30)[0]
+    assert motion.camera is None and motion.joints_camera is None
+    np.testing.assert_allclose(motion.translation[0, [0, 2]], 0, atol=1e-9)
+    forward = motion.rotations[0, 0, :, 2]
+    assert abs(forward[0]) < 1e-9 and forward[2] > 0
+    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(SOLE)
+
+
+def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
+    keypoints = filmed(30)
+    motion = model.estimate(keypoints)
+    seen = keypoints.camera.to_camera(motion.joints_world())
+    apart = (seen - motion.joints_camera)[:, 0]
+    world = np.einsum("fij,fj->fi", keypoints.camera.rotation, apart)
+    np.testing.assert_allclose(world.mean(axis=0), 0, atol=1e-9)
+    assert motion.camera.rotation.shape == (30, 3, 3)
+
+
+def test_without_its_camera_a_motion_stands_on_the_ground(model, filmed):
+    motion = model.estimate(filmed(30, camera=False))
+    assert motion.camera is None and motion.joints_camera.shape == (30, 24, 3)
+    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(SOLE)
+
+
+def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_camera):
+    """All three are moves of the world: distances between joints over time stay."""
+    motion = random_motion(12, 3)
+    camera = random_camera(12, 3)
+    seen = Motion(
+        motion.rotations,
+        motion.translation,
+        motion.betas,
+        camera=camera,
+        joints_camera=camera.to_camera(motion.joints_world() + [1.0, 2.0, 3.0]),
+    )
+    np.testing.assert_allclose(placed(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
+    before = motion.joints_world()
+    for moved in (grounded(motion), faced_forward(motion), placed(seen)):
+        after = moved.joints_world()
+        for pair in ((before, after),):
+            apart = [np.linalg.norm(x[:, None, 0] - x[None, :, 5], axis=-1) for x in pair]
+            np.testing.assert_allclose(*apart, atol=1e-9)
+
+
+def test_threads_share_a_model(model):
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda seed: model.generate("walk", 40, seed=seed)[0], [0, 1, 0, 1]))
+    assert same(made[0], made[2]) and same(made[1], made[3])
+    with pytest.raises(AttributeError):
+        model.device = "cuda"
+
+
+def test_height_follows_the_camera_slowly_and_the_velocity_quickly(random_motion):
+    """A path that sinks 20 cm a second is brought back; a jump of a fifth of a second stays a jump."""
+    frames = np.arange(150)
+    jump = 0.3 * np.exp(-(((frames - 75) / 3.0) ** 2))
+    truth = random_motion(150)
+    truth = dataclasses.replace(truth, translation=np.stack([0 * frames, 1 + jump, 0.01 * frames], axis=-1))
+    trembling = truth.translation[:, 1] + 0.02 * np.random.default_rng(0).standard_normal(150)
+    sinking = dataclasses.replace(truth, translation=truth.translation - np.outer(frames / 30, [0, 0.2, 0]))
+    found = levelled(sinking, trembling).translation
+    difference = found[:, 1] - truth.translation[:, 1]
+    assert np.ptp(difference) < 0.03
+    np.testing.assert_array_equal(found[:, [0, 2]], truth.translation[:, [0, 2]])
+
+
+def test_height_is_left_alone_where_nothing_is_known(random_motion):
+    motion = random_motion(40)
+    assert levelled(motion, None) is motion
+    one = random_motion(1)
+    assert levelled(one, np.zeros(1)) is one

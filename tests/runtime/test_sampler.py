@@ -1,0 +1,176 @@
+"""The sampler on distributions whose denoiser is known in closed form; how often and on what it calls the denoiser."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.sampler import ddim_step, estimate, generate
+from genmo.runtime.schedule import alphas_cumprod, step_timesteps
+
+SHAPE = (2, 7, 3)
+STEPS = [1, 2, 5, 10, 50]
+
+
+def conditions(batch=2, texts=1, words=True, **more):
+    return {
+        "text_tokens": np.full((batch, texts, 4, 5), 0.5, np.float32),
+        "text_token_mask": np.full((batch, texts, 4), float(words), np.float32),
+        "text_spans": np.tile(np.array([0, 7]), (batch, texts, 1)),
+        **more,
+    }
+
+
+def noise(seed=0, shape=SHAPE):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+class Recorder:
+    """A denoiser that answers `respond(inputs)` and remembers what it was asked."""
+
+    def __init__(self, respond):
+        self.respond, self.calls = respond, []
+
+    def __call__(self, inputs):
+        self.calls.append({name: array.copy() for name, array in inputs.items()})
+        return {"x_0": np.asarray(self.respond(inputs), np.float32)}
+
+
+def says_whether_text(inputs):
+    """1 everywhere under a text, 0 without: guidance g must give exactly g."""
+    reached = inputs["text_token_mask"].max(axis=(1, 2)) * (inputs["text_spans"][:, 0, 1] > 0)
+    return np.ones_like(inputs["x_t"]) * reached[:, None, None]
+
+
+def test_estimation_is_one_call_from_zeros_at_the_last_timestep():
+    denoiser = Recorder(lambda inputs: inputs["x_t"] + 3)
+    outputs = estimate(denoiser, conditions(), SHAPE)
+    (call,) = denoiser.calls
+    assert call["x_t"].shape == SHAPE and call["x_t"].dtype == np.float32 and not call["x_t"].any()
+    assert call["timestep"].tolist() == [999, 999] and call["timestep"].dtype == np.int64
+    assert (outputs["x_0"] == 3).all()
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_denoiser_that_knows_the_answer_is_believed(steps):
+    answer = noise(9)
+    denoiser = Recorder(lambda inputs: answer)
+    outputs = generate(denoiser, conditions(), noise(), steps, guidance=1)
+    np.testing.assert_array_equal(outputs["x_0"], answer)
+    assert [call["timestep"][0] for call in denoiser.calls] == step_timesteps(steps)
+    for call in denoiser.calls:  # every x_t is the answer and the first noise, mixed by the schedule
+        level = alphas_cumprod()[call["timestep"][0]]
+        epsilon = (noise() - np.sqrt(alphas_cumprod()[999]) * answer) / np.sqrt(1 - alphas_cumprod()[999])
+        wanted = np.sqrt(level) * answer + np.sqrt(1 - level) * epsilon
+        np.testing.assert_allclose(call["x_t"], wanted, atol=2e-5)
+
+
+def gaussian(mean, spread):
+    """The exact denoiser of data that is normal with `mean` and `spread`: the posterior mean of x_0."""
+
+    def posterior(inputs):
+        level = alphas_cumprod()[inputs["timestep"]][:, None, None]
+        gain = np.sqrt(level) * spread**2 / (level * spread**2 + 1 - level)
+        return mean + gain * (inputs["x_t"] - np.sqrt(level) * mean)
+
+    return posterior
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (2.0, 0.5), (-1.0, 1.8)])
+def test_many_steps_turn_noise_into_the_data(mean, spread):
+    """The flow of a Gaussian is linear: x_t stays as many spreads from its mean as the noise was."""
+    start = noise(3, (2, 400, 3))
+    made = generate(Recorder(gaussian(mean, spread)), conditions(), start, 500, guidance=1)["x_0"]
+    np.testing.assert_allclose(made, mean + spread * start, atol=0.02 * (1 + abs(mean)))
+    assert made.std() == pytest.approx(spread, rel=0.05)
+
+
+def test_more_steps_come_nearer():
+    start, error = noise(4, (1, 200, 3)), []
+    for steps in STEPS:
+        made = generate(Recorder(gaussian(1.0, 0.5)), conditions(1), start, steps, guidance=1)["x_0"]
+        error.append(np.abs(made - (1 + 0.5 * start)).max())
+    assert error == sorted(error, reverse=True) and error[-1] < 0.1
+
+
+@given(st.integers(0, 998), st.integers(1, 999), st.integers(0, 2**32 - 1))
+def test_ddim_keeps_the_noise_it_finds(low, high, seed):
+    low, high = min(low, high - 1), high
+    level, next_level = (float(alphas_cumprod()[t]) for t in (high, low))
+    rng = np.random.default_rng(seed)
+    x_0, epsilon = rng.normal(size=(2, 4, 3))
+    x_t = np.sqrt(level) * x_0 + np.sqrt(1 - level) * epsilon
+    wanted = np.sqrt(next_level) * x_0 + np.sqrt(1 - next_level) * epsilon
+    np.testing.assert_allclose(ddim_step(x_t, x_0, level, next_level), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 2.5, -1.0])
+def test_guidance_goes_past_the_text_by_its_weight(guidance):
+    denoiser = Recorder(says_whether_text)
+    outputs = generate(denoiser, conditions(), noise(), 5, guidance)
+    np.testing.assert_allclose(outputs["x_0"], guidance, atol=1e-6)
+    assert len(denoiser.calls) == 5
+    for call in denoiser.calls:
+        assert {len(array) for array in call.values()} == {4}, "one batch of two"
+        np.testing.assert_array_equal(call["x_t"][:2], call["x_t"][2:])
+        assert call["text_token_mask"][:2].all() and not call["text_token_mask"][2:].any()
+        assert not call["text_spans"][2:].any()
+
+
+@pytest.mark.parametrize(
+    ("given_conditions", "guidance"),
+    [
+        (conditions(), 1.0),
+        (conditions(words=False), 2.5),
+        (conditions() | {"text_spans": np.zeros((2, 1, 2), int)}, 2.5),
+        (conditions(words=False, music=np.ones((2, 7, 3)), music_mask=np.zeros((2, 7))), 2.5),
+    ],
+    ids=["guidance 1", "no text", "empty span", "masked music"],
+)
+def test_guidance_that_changes_nothing_is_skipped(given_conditions, guidance):
+    denoiser = Recorder(lambda inputs: 0 * inputs["x_t"])
+    generate(denoiser, given_conditions, noise(), 3, guidance)
+    assert [len(call["x_t"]) for call in denoiser.calls] == [2, 2, 2]
+
+
+def test_music_is_guided_and_other_conditions_are_kept():
+    music = {"music": np.ones((2, 7, 3), np.float32), "music_mask": np.ones((2, 7), np.float32)}
+    video = {"keypoints": np.full((2, 7, 17, 3), 0.3, np.float32), "keypoints_mask": np.ones((2, 7), np.float32)}
+    denoiser = Recorder(lambda inputs: inputs["music_mask"][..., None] * np.ones(3))
+    outputs = generate(denoiser, conditions(words=False, **music, **video), noise(), 2, 3.0)
+    np.testing.assert_allclose(outputs["x_0"], 3)
+    for call in denoiser.calls:
+        assert not call["music"][2:].any() and not call["music_mask"][2:].any()
+        for name, array in video.items():
+            np.testing.assert_array_equal(call[name], np.concatenate([array, array]))
+
+
+def test_every_output_is_guided():
+    def both(inputs):
+        x_0 = says_whether_text(inputs)
+        return {"x_0": x_0, "contact_logits": 2 * x_0[..., :2]}
+
+    outputs = generate(both, conditions(), noise(), 2, 2.0)
+    np.testing.assert_allclose(outputs["contact_logits"], 4)
+
+
+def test_nothing_given_is_changed():
+    given_conditions, start = conditions(), noise()
+    copies = {name: array.copy() for name, array in given_conditions.items()}
+    generate(Recorder(says_whether_text), given_conditions, start, 3, 2.0)
+    np.testing.assert_array_equal(start, noise())
+    assert all((given_conditions[name] == array).all() for name, array in copies.items())
+
+
+def test_progress_is_told():
+    done = []
+    generate(Recorder(lambda inputs: inputs["x_t"]), conditions(), noise(), 4, 1.0, done.append)
+    assert done == [1, 2, 3, 4]
+
+
+def test_bad_steps_are_refused_before_any_work():
+    denoiser = Recorder(lambda inputs: inputs["x_t"])
+    with pytest.raises(InputError, match="wanted 1 to 1000"):
+        generate(denoiser, conditions(), noise(), 0, 1.0)
+    assert not denoiser.calls

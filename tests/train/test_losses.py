@@ -1,0 +1,106 @@
+"""Losses are zero at the truth, grow with what they measure, and know nothing of what they do not."""
+
+import numpy as np
+import pytest
+import torch
+
+from genmo.runtime.representation import LAYOUTS
+from genmo.train.batches import Normalisation, Variety, make_batch
+from genmo.train.losses import WEIGHTS, contact_velocity, losses, pose_of, total
+from genmo.train.representation import gravity_view_yaw, split
+
+SLICES = LAYOUTS["genmo"].slices
+SMOOTH = 1.5e-3  # distances are smoothed by a millimetre at zero, to have a gradient there
+
+
+@pytest.fixture(scope="module")
+def setting(random_motion):
+    """A batch of motions that stand still for a while, so that there are contacts."""
+    motions = [random_motion(40, seed) for seed in range(6)]
+    for motion in motions:
+        motion.rotations[10:25], motion.translation[10:25] = motion.rotations[10], motion.translation[10]
+    stacked = [
+        torch.from_numpy(np.stack([getattr(motion, name) for motion in motions])).float()
+        for name in ("rotations", "translation", "betas")
+    ]
+    random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    batch = make_batch(*stacked, ["walk"] * 6, 3, Variety(), random, generator)
+    assert 0.2 < split(batch.features)["contacts"].mean() < 0.8
+    normalisation = Normalisation.fit(batch.features.flatten(0, 1))
+    return batch, normalisation, normalisation.apply(batch.features)
+
+
+def terms(setting, predicted):
+    batch, normalisation, target = setting
+    return {name: term.item() for name, term in losses(predicted, target, batch, normalisation.undo).items()}
+
+
+def spoiled(setting, block, by=1.0, frames=slice(None)):
+    predicted = setting[2].clone()
+    predicted[:, frames, SLICES[block]] += by
+    return terms(setting, predicted)
+
+
+def test_the_truth_costs_nothing(setting):
+    found = terms(setting, setting[2])
+    assert set(found) == set(WEIGHTS)
+    assert all(0 <= value < SMOOTH for value in found.values()), found
+
+
+def test_all_is_felt(setting):
+    for name, value in terms(setting, setting[2] + 0.3).items():
+        assert value > 5 * terms(setting, setting[2])[name] + 1e-6, name
+
+
+@pytest.mark.parametrize(
+    ("block", "felt", "not_felt"),
+    [
+        ("root_velocity", {"path", "features", "contact_velocity"}, {"body", "camera_joints", "reprojection"}),
+        ("root_translation_camera", {"reprojection"}, {"body", "camera_joints", "path", "joint_velocity"}),
+        ("joint_rotations", {"body", "camera_joints", "reprojection"}, {"path"}),
+        ("contacts", {"features"}, set(WEIGHTS) - {"features"}),
+        ("camera_translation", {"features"}, set(WEIGHTS) - {"features"}),
+    ],
+)
+def test_each_term_feels_its_own(setting, block, felt, not_felt):
+    truth, found = terms(setting, setting[2]), spoiled(setting, block)
+    for name in felt:
+        assert found[name] > truth[name] + 1e-5, name
+    for name in not_felt:
+        assert found[name] == pytest.approx(truth[name], abs=1e-6), name
+
+
+def test_the_truth_is_the_motion(setting):
+    """The pose of the true features is the world that was encoded: joints to the rounding of features."""
+    batch, _, _ = setting
+    pose = pose_of(batch.features, gravity_view_yaw(batch.cameras.rotation))
+    start = batch.joints[:, :1, :1]
+    torch.testing.assert_close(pose.world, batch.joints - start, atol=1e-3, rtol=0)
+    to_camera = batch.cameras.rotation.mT[:, :, None]
+    seen = (to_camera @ (batch.joints - batch.cameras.position[:, :, None])[..., None])[..., 0]
+    torch.testing.assert_close(pose.camera + pose.root_camera[..., None, :], seen, atol=1e-3, rtol=0)
+
+
+def test_contact_velocity_is_the_squared_speed_of_what_is_held():
+    world = torch.zeros(1, 4, 24, 3)
+    world[:, :, 7, 0] = 0.1 * torch.arange(4)
+    contacts = torch.zeros(1, 4, 6)
+    assert contact_velocity(world, contacts).item() == 0
+    contacts[:, :, 0] = 1  # left ankle moves 0.1 a frame
+    assert contact_velocity(world, contacts).item() == pytest.approx(0.01)
+    contacts[:, :, 1] = 1  # left foot does not
+    assert contact_velocity(world, contacts).item() == pytest.approx(0.005)
+
+
+def test_the_total_is_the_weighted_sum():
+    parts = {name: torch.tensor(float(index)) for index, name in enumerate(WEIGHTS)}
+    wanted = sum(WEIGHTS[name] * index for index, name in enumerate(WEIGHTS))
+    assert total(parts).item() == pytest.approx(wanted)
+
+
+def test_gradients_are_finite_at_the_truth_and_at_zero(setting):
+    batch, normalisation, target = setting
+    for predicted in (target.clone(), torch.zeros_like(target)):
+        predicted.requires_grad_()
+        total(losses(predicted, target, batch, normalisation.undo)).backward()
+        assert predicted.grad.isfinite().all()

@@ -1,0 +1,166 @@
+"""Training: resuming is the same as never stopping, checkpoints come back whole, and it learns."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from genmo.runtime.errors import InputError
+from genmo.train.__main__ import main
+from genmo.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from genmo.train.config import read_config
+from genmo.train.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def config(motion_set):
+    return replace(
+        read_config("tiny", ["steps=6", "estimation=2", "generation=2", "frames=[30, 40]", "threads=1"]),
+        data=(str(motion_set),),
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_statistics():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genmo.train.trainer.STATISTICS_BATCHES", 4)
+        yield
+
+
+def weights(trainer):
+    return trainer.model.state_dict() | {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
+
+
+def test_six_steps_are_three_and_three(config, tmp_path):
+    """N-gram dropout, windows, cameras, noise, warm-up and average included: to the last bit."""
+    assert config.gram_dropout > 0
+    whole = Trainer(config, tmp_path / "whole")
+    losses = [whole.train_step() for _ in range(6)]
+    first = Trainer(config, tmp_path / "parts")
+    again = [first.train_step() for _ in range(3)]
+    first.save()
+    torch.manual_seed(12345)
+    second = Trainer(config, tmp_path / "parts")
+    assert second.step == 3
+    again += [second.train_step() for _ in range(3)]
+    assert again == losses
+    for name, tensor in weights(whole).items():
+        assert torch.equal(tensor, weights(second)[name]), name
+    assert torch.equal(whole.normalisation.std, second.normalisation.std)
+
+
+def test_another_seed_is_another_run(config, tmp_path):
+    one, other = (Trainer(replace(config, seed=seed), tmp_path / str(seed)).train_step() for seed in (0, 1))
+    assert one["loss"] != other["loss"]
+
+
+def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_path, capsys):
+    arguments = ["tiny", f"data=[{json.dumps(str(motion_set))}]", "validation_subjects=[made30/02]", "threads=1"]
+    arguments += ["estimation=2", "generation=2", "frames=[40]", "save_every=2", "validate_every=2"]
+    for steps in (2, 4):
+        assert main([*arguments, f"steps={steps}", "--out", str(tmp_path / "run")]) == 0
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl"}
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log if "loss" in record] == [2, 4]
+    scores = [record["validation"] for record in log if "validation" in record]
+    assert len(scores) == 2 and all(0 < score["pa_mpjpe"] <= score["mpjpe"] for score in scores)
+    assert capsys.readouterr().out == ""
+    described = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert described["provenance"]["step"] == 4 and described["provenance"]["train"]["data"] == [motion_set.name]
+    assert str(motion_set) not in json.dumps(described)
+
+
+def test_it_learns(config, tmp_path):
+    """Forty steps on one window of one clip bring the loss well below where it began."""
+    small = replace(config, steps=40, frames=(30,), warmup=2, learning_rate=5e-3, gram_dropout=0.0)
+    still = replace(small.variety, mirror=0.0, speed=0.0, shape=0.0, mix=0.0, perturb=0.0, tilt=0.0)
+    trainer = Trainer(replace(small, variety=still), tmp_path / "run")
+    losses = [trainer.train_step()["loss"] for _ in range(40)]
+    assert np.mean(losses[-8:]) < 0.6 * np.mean(losses[:4])
+
+
+def test_a_loss_that_explodes_stops_the_run(config, tmp_path):
+    trainer = Trainer(config, tmp_path / "run")
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(float("nan"))
+    with pytest.raises(InputError, match="loss is nan at step 0"):
+        trainer.train_step()
+
+
+def test_the_learning_rate_warms_up_and_falls(config, tmp_path):
+    trainer = Trainer(replace(config, steps=100, warmup=10, learning_rate=1.0), tmp_path / "run")
+    rates = []
+    for trainer.step in range(101):
+        rates.append(trainer.learning_rate())
+    np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 10)
+    assert rates[10] == pytest.approx(1) and rates[55] == pytest.approx(0.51) and rates[100] == pytest.approx(0.02)
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_a_checkpoint_comes_back(tiny_checkpoint, tiny_model, tmp_path):
+    loaded = load_checkpoint(tiny_checkpoint)
+    assert loaded.model.config == tiny_model.config and not loaded.model.training
+    for name, tensor in tiny_model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    save_checkpoint(tmp_path, loaded)
+    for path in tiny_checkpoint.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    assert isinstance(loaded, Checkpoint) and loaded.provenance["step"] == 0
+
+
+def spoil_weights(change):
+    def spoil(folder):
+        stored = safetensors.torch.load_file(folder / "weights.safetensors")
+        change(stored)
+        safetensors.torch.save_file(stored, folder / "weights.safetensors")
+
+    return spoil
+
+
+def spoil_json(change):
+    def spoil(folder):
+        described = json.loads((folder / "model.json").read_text())
+        change(described)
+        (folder / "model.json").write_text(json.dumps(described))
+
+    return spoil
+
+
+NULL = "denoiser.null_text"
+BAD_CHECKPOINTS = {
+    "no json": (lambda f: (f / "model.json").unlink(), "no model.json"),
+    "no weights": (lambda f: (f / "weights.safetensors").unlink(), "no weights.safetensors"),
+    "truncated": (
+        lambda f: (f / "weights.safetensors").write_bytes((f / "weights.safetensors").read_bytes()[:-100]),
+        "not a readable safetensors",
+    ),
+    "empty weights": (lambda f: (f / "weights.safetensors").write_bytes(b""), "not a readable safetensors"),
+    "a pickle": (lambda f: torch.save({}, f / "weights.safetensors"), "not a readable safetensors"),
+    "renamed tensor": (spoil_weights(lambda w: w.update({"x": w.pop(NULL)})), f"tensor {NULL}"),
+    "one tensor more": (spoil_weights(lambda w: w.update(more=torch.zeros(1))), "tensor more"),
+    "another shape": (spoil_weights(lambda w: w.update({NULL: torch.zeros(17)})), f"tensor {NULL}"),
+    "NaN": (spoil_weights(lambda w: w[NULL].fill_(float("nan"))), f"{NULL} holds NaN"),
+    "not json": (lambda f: (f / "model.json").write_text("{"), "not a checkpoint description"),
+    "json a list": (lambda f: (f / "model.json").write_text("[]"), "not a checkpoint description"),
+    "json of something else": (lambda f: (f / "model.json").write_text("{}"), "not a checkpoint description"),
+    "another model": (spoil_json(lambda d: d["model"].update(width=64)), "does not fit the model"),
+    "unknown hyperparameter": (spoil_json(lambda d: d["model"].update(dropout=1)), "unknown entries"),
+    "short mean": (spoil_json(lambda d: d["normalisation"].update(mean=[0.0])), "normalisation"),
+    "negative spread": (spoil_json(lambda d: d["normalisation"].update(std=[-1.0] * 181)), "normalisation"),
+    "NaN mean": (spoil_json(lambda d: d["normalisation"].update(mean=[float("nan")] * 181)), "normalisation"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CHECKPOINTS)
+def test_a_bad_checkpoint_is_one_clear_line(tiny_checkpoint, tmp_path, name):
+    for path in tiny_checkpoint.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    spoil, message = BAD_CHECKPOINTS[name]
+    spoil(tmp_path)
+    with pytest.raises(InputError, match=message) as caught:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)
