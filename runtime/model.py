@@ -232,14 +232,13 @@ def levelled(motion: Motion, heights: Array | None) -> Motion:
     """The motion whose height follows `heights` [frames] slowly and its own velocity quickly.
 
     Integrated velocity drifts, and a person who floats shows it at once; the height in the camera does not drift
-    but trembles.  Their difference, averaged over a second, is taken off.
+    but trembles.  Their difference, averaged over a second, is taken off; half a second has not drifted yet.
     """
-    if heights is None or motion.frames < 2:
-        return motion
-    drift = motion.translation[:, 1] - heights
     side = LEVEL_FRAMES // 2
-    padded = np.pad(drift, side, mode="reflect", reflect_type="odd") if len(drift) > side else drift
-    mean = np.convolve(padded, np.ones(LEVEL_FRAMES) / LEVEL_FRAMES, mode="valid") if len(drift) > side else drift
+    if heights is None or motion.frames <= side:
+        return motion
+    drift = np.pad(motion.translation[:, 1] - heights, side, mode="reflect", reflect_type="odd")
+    mean = np.convolve(drift, np.ones(LEVEL_FRAMES) / LEVEL_FRAMES, mode="valid")
     shift = np.zeros_like(motion.translation)
     shift[:, 1] = mean - mean[0]
     return replace(motion, translation=motion.translation - shift)

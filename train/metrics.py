@@ -35,11 +35,3 @@ def jitter(joints: Array, fps: float) -> float:
     if len(joints) < 4:
         return 0.0
     return float(np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean() * fps**3 / 10)
-
-
-def foot_sliding(joints: Array, contacts: Array, fps: float) -> float:
-    """Mean horizontal speed in m/s of ankles and feet while `contacts` [frames, 6] hold them; 0 without contact."""
-    feet = joints[:, [7, 10, 8, 11]]
-    speed = np.linalg.norm(np.diff(feet, axis=0)[..., [0, 2]], axis=-1) * fps
-    held = contacts[:-1, :4] > 0.5
-    return float(speed[held].mean()) if held.any() else 0.0

@@ -42,9 +42,9 @@ class OnnxRuntimeDenoiser:
             raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
         library = _library(device)
         options = library.SessionOptions()
-        options.intra_op_num_threads = (
-            threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
-        )
+        # 0 leaves the choice to the library, which counts cores that this process may not use
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        options.intra_op_num_threads = threads or usable
         options.log_severity_level = 4  # errors reach the user as exceptions, once
         # spinning threads would take a game's cores between two calls
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -103,3 +103,11 @@ def test_frames_after_the_keypoints_ease_out(random_motion):
     assert len(found.root) == 60
     np.testing.assert_allclose(found.root[-1], start.root[-1], atol=1e-9)
     np.testing.assert_allclose(found.rotations[-1], start.rotations[-1], atol=1e-9)
+
+
+def test_what_is_not_seen_returns_to_the_network(random_motion):
+    """One frame without keypoints: both terms are quadratic, so the step is known in closed form."""
+    pose = true_pose(random_motion(1))
+    turned = np.full((1, len(fitting._SPREAD)), 0.1)
+    step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17), bool), turned)
+    np.testing.assert_allclose(step, -turned / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)

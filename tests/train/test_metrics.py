@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_quaternion
-from genmo.train.metrics import foot_sliding, jitter, mpjpe, pa_mpjpe, procrustes
+from genmo.train.metrics import jitter, mpjpe, pa_mpjpe, procrustes
 
 
 def horn(p, t):
@@ -65,18 +65,3 @@ def test_jitter_is_the_third_derivative():
     assert jitter(cubic, 30) == pytest.approx(2 * 6 / 10)
     assert jitter(np.tile(time**2 * [1.0, 1, 1], (1, 24, 1)), 30) == pytest.approx(0, abs=1e-6)
     assert jitter(cubic[:3], 30) == 0
-
-
-def test_foot_sliding_is_speed_over_ground_in_contact():
-    joints = np.zeros((11, 24, 3))
-    joints[:, 7, 0] = np.arange(11) * 0.3 / 30  # left ankle slides at 0.3 m/s
-    joints[:, 7, 1] = np.arange(11)  # rising is no sliding
-    joints[:, 11, 2] = np.arange(11) * 0.9 / 30  # right foot at 0.9 m/s
-    contacts = np.zeros((11, 6))
-    assert foot_sliding(joints, contacts, 30) == 0
-    contacts[:5, 0] = 1
-    assert foot_sliding(joints, contacts, 30) == pytest.approx(0.3)
-    contacts[:5, 3] = 1
-    assert foot_sliding(joints, contacts, 30) == pytest.approx(0.6)
-    contacts[:, 4:] = 1  # hands are no feet
-    assert foot_sliding(joints, contacts, 30) == pytest.approx(0.6)
