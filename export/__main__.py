@@ -96,7 +96,7 @@ def export(checkpoint_folder: Path, out: Path, data: str | None, licence: str) -
         folder.mkdir()
         write_onnx(export_denoiser(checkpoint.model.denoiser), folder / GRAPH)
         if checkpoint.model.text_encoder is not None:
-            np.save(folder / TABLE, checkpoint.model.text_encoder.table.weight.detach().numpy().astype(np.float32))
+            np.save(folder / TABLE, checkpoint.model.text_encoder.vectors.detach().numpy().astype(np.float32))
         rows = parity(checkpoint, OnnxRuntimeDenoiser(folder / GRAPH, config), motion)
         print(table(rows))
         if not passes(rows, "fp32"):

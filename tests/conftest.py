@@ -202,7 +202,7 @@ def tiny_model():
     torch.manual_seed(0)
     model = Model(read_config("tiny").model)
     with torch.no_grad():
-        model.text_encoder.table.weight *= 50
+        model.text_encoder.table.weight *= 10
     return model.eval()
 
 

@@ -189,7 +189,7 @@ def test_projection_is_a_pinhole(random_motion, random_camera):
 
 
 def test_text_encoder(tiny_model):
-    encoder = NgramTextEncoder(tiny_model.text_encoder.table.weight.detach().numpy(), tiny_model.config.text_tokens)
+    encoder = NgramTextEncoder(tiny_model.text_encoder.vectors.detach().numpy(), tiny_model.config.text_tokens)
     prompts = ["a person walks", "Jump!", "one two three four five six seven eight nine ten", "zxqv 7", "a-b, a"]
     tokens, mask = tiny_model.text_encoder([*prompts, ""])
     for index, prompt in enumerate(prompts):

@@ -79,6 +79,16 @@ def resampled(rotations: Array, translation: Array, rate: float, frames: int) ->
     return mixed, path
 
 
+def clip_weights(clips: list[Clip]) -> Array:
+    """How often each clip is drawn: an action (first caption) by the root of its frames, shared by its clips.
+
+    A minute of one dance is less new than a jump, and fifty walks are less new than two runs.
+    """
+    frames = np.array([min(clip.frames, 900) for clip in clips], np.float64)
+    actions = np.unique([clip.captions[0] if clip.captions else clip.name for clip in clips], return_inverse=True)[1]
+    return frames / np.sqrt(np.bincount(actions, frames))[actions]
+
+
 class Sampler:
     """Draws batches from clips."""
 
@@ -86,8 +96,7 @@ class Sampler:
         if not clips:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
         self.clips, self.variety, self.seed = clips, variety, seed
-        # long recordings hold more, but not in proportion: a minute of one dance is less new than a jump
-        self.weights = np.array([min(clip.frames, 900) ** 0.7 for clip in clips])
+        self.weights = clip_weights(clips)
 
     def eligible(self, frames: int) -> Array:
         """Probability of each clip for windows of `frames` frames: shorter clips never, so no frame is padding."""

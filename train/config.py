@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -35,6 +36,10 @@ class TrainConfig:
     """generation samples a step"""
     frames: tuple[int, ...] = (120,)
     """window lengths, one drawn a step; shorter ones let short clips in"""
+    lengthen: bool = True
+    """repeat the gait cycles of short recordings up to one and a half windows"""
+    init: str = ""
+    """checkpoint folder to start from (fine-tuning); empty: random weights"""
     learning_rate: float = 8e-4
     warmup: int = 200
     weight_decay: float = 0.02
@@ -86,6 +91,16 @@ def _parsed(text: str, where: str) -> Any:
         raise InputError(f"{where}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
+def _is_number(value: Any) -> bool:
+    """An int, or a float as people write it and YAML 1.1 does not read it: 8e-4."""
+    if isinstance(value, str):
+        try:
+            return math.isfinite(float(value))
+        except ValueError:
+            return False
+    return type(value) in (int, float)
+
+
 def _build(default: Any, stored: Any, where: str) -> Any:
     """`default` (a dataclass) with the stored entries, each checked against the default's type."""
     if not isinstance(stored, dict):
@@ -100,7 +115,7 @@ def _build(default: Any, stored: Any, where: str) -> Any:
             value = _build(before, value, f"{where}{name}.")
         elif isinstance(before, tuple):
             value = tuple(value) if isinstance(value, list) else (value,)
-        elif isinstance(before, float) and type(value) is int:
+        elif isinstance(before, float) and _is_number(value):
             value = float(value)
         elif type(value) is not type(before):
             raise InputError(f"config: {where}{name} is {value!r}; wanted {type(before).__name__}, such as {before!r}")

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.text import position_table, word_rows, words_of
 
+GAIN = 20.0
+"""vectors are this many times the trained weights: an optimizer that moves every weight by the learning rate would
+otherwise leave words at a twentieth of the positions that are added to them (seen in the first engine)"""
+
 
 class NgramTable(nn.Module):
     """A table of n-gram vectors and the arithmetic that makes tokens of it."""
@@ -19,9 +23,14 @@ class NgramTable(nn.Module):
         self.config = config
         # untouched rows must say next to nothing: they are what a word never seen is made of
         self.table = nn.EmbeddingBag(config.text_buckets, config.text_width, mode="mean")
-        nn.init.normal_(self.table.weight, std=0.02)
+        nn.init.normal_(self.table.weight, std=0.1 / GAIN)
         positions = torch.tensor(position_table(config.text_tokens, config.text_width), dtype=torch.float32)
         self.register_buffer("positions", positions, persistent=False)
+
+    @property
+    def vectors(self) -> Tensor:
+        """[buckets, width], the table that `genmo.runtime.text.NgramTextEncoder` takes."""
+        return GAIN * self.table.weight
 
     def forward(self, prompts: list[str], gram_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """Token vectors [prompts, tokens, width] and mask [prompts, tokens]; an empty prompt has no token.
@@ -44,6 +53,8 @@ class NgramTable(nn.Module):
                     kept = [row for row in grams if chance.random() >= gram_dropout]
                     rows.extend(kept or grams[-1:])
         device = self.positions.device
-        bags = self.table(torch.tensor(rows, dtype=torch.int64, device=device), torch.tensor(starts, device=device))
+        bags = GAIN * self.table(
+            torch.tensor(rows, dtype=torch.int64, device=device), torch.tensor(starts, device=device)
+        )
         mask = mask.to(device)
         return (bags.unflatten(0, (len(prompts), size)) + self.positions) * mask[..., None], mask

@@ -20,6 +20,7 @@ from genmo.train.batches import Batch, Normalisation, Sampler
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint, write_aside
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
+from genmo.train.loops import looped
 from genmo.train.losses import losses, total
 from genmo.train.validation import validate, validation_batch
 
@@ -32,6 +33,8 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
         raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
     clips = [clip for folder in config.data for clip in read_clips(folder)]
     train, held_out = split_clips(clips, list(config.validation_subjects))
+    if config.lengthen:
+        train = [looped(clip, max(config.frames) * 3 // 2) for clip in train]
     shares = dict(zip((Path(folder).name for folder in config.data), config.data_share, strict=False))
     return train, held_out, [shares.get(clip.name.split("/")[0], 1.0) for clip in train]
 
@@ -77,11 +80,13 @@ class Trainer:
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
         )
         self.step = 0
-        folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").is_file():
             self._resume()
+        elif config.init:
+            self._start_from(load_checkpoint(config.init))
         else:
             self.normalisation = self._statistics()
+        folder.mkdir(parents=True, exist_ok=True)
 
     def _share(self, clips: list[Clip], shares: list[float]) -> None:
         """Scale the sampler's weights so that the sets are drawn by their configured shares."""
@@ -99,6 +104,16 @@ class Trainer:
             self.sampler.draw(-1 - i, c.estimation, c.generation, max(c.frames)) for i in range(STATISTICS_BATCHES)
         )
         return Normalisation.fit(torch.cat([batch.features.flatten(0, 1) for batch in batches]))
+
+    def _start_from(self, checkpoint: Checkpoint) -> None:
+        """Weights and normalisation of another run of the same network.  Raises InputError for another network."""
+        theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
+        different = {name: (theirs[name], value) for name, value in ours.items() if theirs[name] != value}
+        if different:
+            raise InputError(f"config: init is another network ({different}: there, here); wanted equal model settings")
+        self.model.load_state_dict(checkpoint.model.state_dict())
+        self.average.load_state_dict(checkpoint.model.state_dict())
+        self.normalisation = checkpoint.normalisation
 
     def _resume(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True)
@@ -185,6 +200,7 @@ class Trainer:
         settings = self.config.to_json()
         del settings["model"]  # model.json has it
         settings["data"] = [Path(folder).name for folder in self.config.data]
+        settings["init"] = Path(self.config.init).name
         provenance = {"train": settings, "step": self.step}
         save_checkpoint(self.folder, Checkpoint(self.average, self.normalisation, provenance))
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
@@ -193,9 +209,13 @@ class Trainer:
 
 def noised(target: Tensor, estimation: int) -> tuple[Tensor, Tensor]:
     """Timesteps [batch] and inputs x_t: zeros at the last timestep for the first `estimation` samples (equation 5),
-    the target noised to a uniform timestep for the others (equation 4)."""
+    the target noised to a random timestep for the others (equation 4).
+
+    The density rises with the timestep to the power 2/3: neighbouring frames share so much that much of a motion shows
+    through noise that would hide independent numbers, and what it shall be is decided early.
+    """
     levels = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32)
-    timestep = torch.randint(0, schedule.STEPS, (len(target),))
+    timestep = (schedule.STEPS * torch.rand(len(target)) ** 0.6).long()
     timestep[:estimation] = schedule.STEPS - 1
     level = levels[timestep][:, None, None]
     x_t = level.sqrt() * target + (1 - level).sqrt() * torch.randn_like(target)

@@ -12,7 +12,7 @@ from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.rotation import matrix_from_yaw
 from genmo.runtime.schedule import alphas_cumprod
 from genmo.runtime.skeleton import MIRROR_JOINTS, coco_keypoints, forward_kinematics, shape_space
-from genmo.train.batches import Normalisation, Sampler, Variety, leg_length, make_batch, resampled
+from genmo.train.batches import Normalisation, Sampler, Variety, clip_weights, leg_length, make_batch, resampled
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
 from genmo.train.trainer import noised
 
@@ -45,6 +45,21 @@ def test_a_step_decides_its_batch(clips):
     assert equal(sampler.draw(5, 3, 3, FRAMES), first)
     assert not equal(draw(clips, 6, variety=variety), first)
     assert not equal(draw(clips, 5, seed=1, variety=variety), first)
+
+
+def test_actions_share_by_the_root_of_their_frames():
+    """Four clips of one action (400 frames) are drawn twice as often as one of another (100), the long ones more."""
+    lengths = {"walk": (100, 100, 150, 50), "run": (100,)}
+    still = [np.zeros(3, np.float32)]
+    clips = [
+        Clip("a", "a", (name, name.upper()), *still, np.zeros((n, 3)), *still)
+        for name, ns in lengths.items()
+        for n in ns
+    ]
+    weights = clip_weights([*clips, Clip("untitled", "a", (), *still, np.zeros((5000, 3)), *still)])
+    assert weights[:4].sum() == pytest.approx(2 * weights[4])
+    assert weights[2] == pytest.approx(3 * weights[3]) and weights[4] == pytest.approx(10)
+    assert weights[5] == pytest.approx(30)  # beyond 900 frames a recording counts no more
 
 
 def made_batch(random_motion, count=4, estimation=2):
@@ -102,6 +117,15 @@ def test_noising_is_the_schedule():
     np.testing.assert_allclose(x_t.mean(dim=(1, 2)), 3 * level.sqrt(), atol=0.15)
     np.testing.assert_allclose(x_t.std(dim=(1, 2)), (1 - level).sqrt(), atol=0.1)
     assert timestep.min() < 100 and timestep.max() > 900
+
+
+def test_late_timesteps_are_seen_more():
+    """Density ~ t^(2/3), so the share below t is (t / 1000)^(5/3)."""
+    torch.manual_seed(0)
+    timestep = noised(torch.zeros(40_000, 1, 1), 0)[0].numpy()
+    for t in (100, 300, 500, 800):
+        assert (timestep < t).mean() == pytest.approx((t / 1000) ** (5 / 3), abs=0.01)
+    assert timestep.max() == 999
 
 
 def test_masked_values_are_zero(clips):

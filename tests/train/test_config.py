@@ -22,6 +22,7 @@ def test_overrides_reach_into_the_file(tmp_path):
     assert (config.steps, config.model.width, config.model.heads) == (3, 64, 4)
     assert config.learning_rate == 1.0 and isinstance(config.learning_rate, float)
     assert config.data == ("a", "b") and config.frames == (60,)
+    assert read_config("tiny", ["learning_rate=8e-4"]).learning_rate == 8e-4  # a string to YAML 1.1
     assert read_config("tiny", ["variety.mirror=0"]).variety.mirror == 0.0
 
 
@@ -36,6 +37,8 @@ BAD = {
     "unknown key": (["tiny", "epochs=3"], "unknown key epochs"),
     "unknown model key": (["tiny", "model.dropout=0.1"], "unknown key model.dropout"),
     "a word for a number": (["tiny", "steps=many"], "steps is 'many'; wanted int"),
+    "a word for a fraction": (["tiny", "learning_rate=quick"], "learning_rate is 'quick'; wanted float"),
+    "infinity for a fraction": (["tiny", "learning_rate=inf"], "wanted float"),
     "a fraction for a number": (["tiny", "steps=1.5"], "wanted int"),
     "truth for a number": (["tiny", "steps=true"], "wanted int"),
     "nothing": (["tiny", "steps="], "wanted int"),

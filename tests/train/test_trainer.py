@@ -52,6 +52,35 @@ def test_six_steps_are_three_and_three(config, tmp_path):
     assert torch.equal(whole.normalisation.std, second.normalisation.std)
 
 
+def test_a_run_starts_from_another(config, tmp_path):
+    """Weights, average and normalisation are the checkpoint's; the step and the optimizer begin anew."""
+    first = Trainer(config, tmp_path / "first")
+    first.train_step()
+    first.save()
+    second = Trainer(replace(config, init=str(tmp_path / "first"), seed=3), tmp_path / "second")
+    saved = load_checkpoint(tmp_path / "first")
+    assert second.step == 0 and not second.optimizer.state
+    for name, tensor in saved.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], tensor), name
+        assert torch.equal(second.average.state_dict()[name], tensor), name
+    assert torch.equal(second.normalisation.mean, saved.normalisation.mean)
+    second.train_step()
+    second.save()
+    assert Trainer(second.config, tmp_path / "second").step == 1  # a resumed run does not start again
+    described = json.loads((tmp_path / "second" / "model.json").read_text())
+    assert described["provenance"]["train"]["init"] == "first"
+
+
+def test_a_run_cannot_start_from_another_network(config, tmp_path):
+    first = Trainer(config, tmp_path / "first")
+    first.save()
+    wider = replace(config, init=str(tmp_path / "first"), model=replace(config.model, depth=2))
+    with pytest.raises(InputError, match="init is another network .*depth.* wanted equal"):
+        Trainer(wider, tmp_path / "second")
+    with pytest.raises(InputError, match="wanted a checkpoint folder"):
+        Trainer(replace(config, init=str(tmp_path / "none")), tmp_path / "second")
+
+
 def test_another_seed_is_another_run(config, tmp_path):
     one, other = (Trainer(replace(config, seed=seed), tmp_path / str(seed)).train_step() for seed in (0, 1))
     assert one["loss"] != other["loss"]
