@@ -6,7 +6,9 @@ noise).  Everything random comes from the step number, so a resumed run sees wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,8 +45,39 @@ class Batch:
     spans: Tensor
     """[batch, texts, 2] frames that each text reaches"""
     cameras: Cameras
+    seen: Keypoints2D
     estimation: int
     """how many samples are estimation"""
+    only_2d: Tensor
+    """[batch] bool: the clip has 2D keypoints only; its features and joints must not be learned from"""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        moved = {f.name: _moved(getattr(self, f.name), device) for f in fields(self)}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints2D:
+    """What a 2D annotation of the clips holds, before any of it is dropped for training."""
+
+    pixels: Tensor
+    """[batch, frames, 17, 2] image heights from the image centre"""
+    shown: Tensor
+    """[batch, frames, 17] bool"""
+    conditions: dict[str, Tensor]
+    """the conditions that an estimator would be given"""
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """Tensors, dictionaries of them and dataclasses of them on another device; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, dict):
+        return {name: _moved(part, device) for name, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _moved(getattr(value, f.name), device) for f in fields(value)})
+    return value
 
 
 @dataclass(frozen=True)
@@ -92,10 +125,12 @@ def clip_weights(clips: list[Clip]) -> Array:
 class Sampler:
     """Draws batches from clips."""
 
-    def __init__(self, clips: list[Clip], variety: Variety, seed: int) -> None:
+    def __init__(self, clips: list[Clip], variety: Variety, seed: int, subjects_2d: Collection[str] = ()) -> None:
+        """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only."""
         if not clips:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
         self.clips, self.variety, self.seed = clips, variety, seed
+        self.only_2d = np.array([clip.subject in subjects_2d for clip in clips])
         self.weights = clip_weights(clips)
 
     def eligible(self, frames: int) -> Array:
@@ -116,9 +151,14 @@ class Sampler:
         translation = torch.from_numpy(np.stack([w[1] for w in windows])).float()
         betas = torch.from_numpy(np.stack([w[2] for w in windows])).float()
         captions = [w[3] for w in windows]
+        only_2d = torch.from_numpy(self.only_2d[picks])
         changed = mix_limbs(rotations[:estimation], self.variety.mix, generator)
-        rotations[:estimation] = perturb(changed, self.variety.perturb, self.variety.tilt, generator)
-        return make_batch(rotations, translation, betas, captions, estimation, self.variety, random, generator)
+        changed = perturb(changed, self.variety.perturb, self.variety.tilt, generator)
+        # bending needs the 3D that a clip annotated in 2D does not have
+        rotations[:estimation] = torch.where(
+            only_2d[:estimation, None, None, None, None], rotations[:estimation], changed
+        )
+        return make_batch(rotations, translation, betas, captions, estimation, self.variety, random, generator, only_2d)
 
     def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> tuple[Array, Array, Array, str]:
         """A stretch of a clip, perhaps faster, slower or mirrored, on a perhaps different body."""
@@ -152,25 +192,34 @@ def make_batch(
     variety: Variety,
     random: np.random.Generator,
     generator: torch.Generator,
+    only_2d: Tensor | None = None,
 ) -> Batch:
-    """Cameras, keypoints, masks and texts for motions [batch, frames, ...]; the first `estimation` are estimated."""
+    """Cameras, keypoints, masks and texts for motions [batch, frames, ...]; the first `estimation` are estimated.
+
+    Samples of `only_2d` [batch] are filmed by any camera, also those that are generated from text alone: a video
+    cannot be filmed again from the front.
+    """
     batch, frames = translation.shape[:2]
+    only_2d = torch.zeros(batch, dtype=torch.bool) if only_2d is None else only_2d
     is_generation = torch.arange(batch) >= estimation
     kind = torch.rand(batch, generator=generator)
     text_only = is_generation & (kind < 0.75)
     root = rotations[:, 0, 0]
     facing = torch.atan2(root[:, 0, 2], root[:, 2, 2])
     global_rotations, joints = forward_kinematics(rotations, translation, rest_offsets(betas)[:, None])
-    cameras = simulate_cameras(translation, facing, text_only, generator)
+    cameras = simulate_cameras(translation, facing, text_only & ~only_2d, generator)
     features = encode(rotations, translation, betas, contact_labels(joints, FPS), cameras.rotation, cameras.position)
-    conditions = _conditions(global_rotations, joints, cameras, generator)
+    pixels, shown, conditions = _conditions(global_rotations, joints, cameras, generator)
+    seen = Keypoints2D(pixels, shown, dict(conditions))
     _drop(conditions, text_only, is_generation & (kind < 0.9), cameras, generator)
     prompts, spans = _texts(captions, estimation, frames, variety, random)
-    return Batch(features, joints, conditions, prompts, spans, cameras, estimation)
+    return Batch(features, joints, conditions, prompts, spans, cameras, seen, estimation, only_2d)
 
 
-def _conditions(rotations: Tensor, joints: Tensor, cameras: Cameras, generator: torch.Generator) -> dict[str, Tensor]:
-    """Noisy, partly hidden keypoints with their boxes, and the camera's motion."""
+def _conditions(
+    rotations: Tensor, joints: Tensor, cameras: Cameras, generator: torch.Generator
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Noisy keypoints, which of them are shown, and the conditions: keypoints, boxes, the camera's motion."""
     batch, frames = joints.shape[:2]
     # where an annotator puts a hip or an eye differs from body to body: one shift a sample and keypoint
     jitter = 0.018 * torch.randn(batch, 1, COCO_COUNT, 3, generator=generator)
@@ -178,11 +227,13 @@ def _conditions(rotations: Tensor, joints: Tensor, cameras: Cameras, generator: 
     size = (pixels.amax(dim=2) - pixels.amin(dim=2)).amax(dim=-1).clamp(0.02, 1)[..., None, None]
     spread = 0.012 * torch.rand(batch, 1, 1, 1, generator=generator) ** 2
     pixels = pixels + size * spread * torch.randn(batch, frames, COCO_COUNT, 2, generator=generator)
-    return {
-        **keypoint_conditions(pixels, hide_keypoints(inside, generator), cameras.focal),
+    shown = hide_keypoints(inside, generator)
+    conditions = {
+        **keypoint_conditions(pixels, shown, cameras.focal),
         "camera": camera_condition(cameras.rotation, cameras.position),
         "camera_mask": torch.ones(batch, frames),
     }
+    return pixels, shown, conditions
 
 
 def _drop(
@@ -245,6 +296,9 @@ class Normalisation:
         for part in LAYOUTS["genmo"].slices.values():
             std[part] = features[:, part].var(dim=0).mean().sqrt().clamp_min(1e-3)
         return cls(mean, std)
+
+    def to(self, device: torch.device) -> Normalisation:
+        return Normalisation(self.mean.to(device), self.std.to(device))
 
     def apply(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.std

@@ -34,6 +34,11 @@ class TrainConfig:
     """estimation samples a step"""
     generation: int = 16
     """generation samples a step"""
+    shards: int = 1
+    """independent parts of a step's batch, each of `estimation` + `generation` samples: gradient accumulation on one
+    device, one or more for each process under torchrun"""
+    subjects_2d: tuple[str, ...] = ()
+    """set/subject names (or set names) whose 3D motion is hidden: trained on through their 2D keypoints (equation 6)"""
     frames: tuple[int, ...] = (120,)
     """window lengths, one drawn a step; shorter ones let short clips in"""
     lengthen: bool = True
@@ -52,6 +57,12 @@ class TrainConfig:
     seed: int = 0
     threads: int = 0
     """CPU threads; 0: all"""
+    device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
+    workers: int = 0
+    """processes that make batches ahead of time; 0: between the steps"""
+    tensorboard: bool = False
+    """write events for TensorBoard into DIR/events"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

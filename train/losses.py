@@ -13,8 +13,8 @@ from torch import Tensor
 
 from genmo.runtime.skeleton import CONTACT_JOINTS
 from genmo.train.batches import Batch
-from genmo.train.conditions import NEAR
-from genmo.train.kinematics import forward_kinematics, rest_offsets
+from genmo.train.conditions import NEAR, bounding_boxes
+from genmo.train.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.representation import LAYOUT, gravity_view_yaw, matrix_from_6d, roll_out, split
 from genmo.train.rotation import rotate
 
@@ -23,6 +23,7 @@ WEIGHTS = {
     "body": 12.0,
     "camera_joints": 10.0,
     "reprojection": 2.0,
+    "reprojection_2d": 2.0,
     "path": 0.3,
     "joint_velocity": 150.0,
     "contact_velocity": 120.0,
@@ -51,6 +52,8 @@ class Pose:
     """[batch, frames, 24, 3] in the root's frame"""
     camera: Tensor
     """[batch, frames, 24, 3] in the camera's axes, from the root"""
+    keypoints: Tensor
+    """[batch, frames, 17, 3] COCO-17 points in the camera's axes, from the root"""
     root_camera: Tensor
     """[batch, frames, 3] root in the camera frame"""
     world: Tensor
@@ -64,20 +67,22 @@ def pose_of(features: Tensor, yaw: Tensor) -> Pose:
     still = torch.eye(3, device=features.device).expand_as(rotations[..., :1, :, :])
     offsets = rest_offsets(blocks["betas"].mean(dim=1))[:, None]
     origin = torch.zeros_like(blocks["root_velocity"])
-    body = forward_kinematics(torch.cat([still, rotations[..., 1:, :, :]], dim=-3), origin, offsets)[1]
+    turned, body = forward_kinematics(torch.cat([still, rotations[..., 1:, :, :]], dim=-3), origin, offsets)
     root, path = roll_out(matrix_from_6d(blocks["gravity_view_orientation"]), blocks["root_velocity"], yaw)
     return Pose(
         body=body,
         camera=rotate(rotations[..., :1, :, :], body),
+        keypoints=rotate(rotations[..., :1, :, :], coco_keypoints(turned, body)),
         root_camera=blocks["root_translation_camera"],
         world=rotate(root[..., None, :, :], body) + path[..., None, :],
     )
 
 
 def block_error(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of each block of normalised features [..., width], summed by BLOCK_WEIGHTS."""
+    """Mean squared errors of the blocks of normalised features [batch, frames, width], weighted and summed: [batch]."""
     error = (predicted - target).square()
-    return torch.stack([w * error[..., LAYOUT.slices[name]].mean() for name, w in BLOCK_WEIGHTS.items()]).sum()
+    parts = [w * error[..., LAYOUT.slices[name]].mean(dim=(1, 2)) for name, w in BLOCK_WEIGHTS.items()]
+    return torch.stack(parts).sum(dim=0)
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
@@ -102,6 +107,19 @@ def reprojection(pose: Pose, truth: Pose) -> Tensor:
     return error.clamp_max(2).flatten(1).mean(dim=1)
 
 
+def reprojection_2d(pose: Pose, batch: Batch) -> Tensor:
+    """Distance on the image plane between the predicted and the annotated keypoints that are shown, in units of the
+    annotation's box: [batch].  Needs no 3D truth (equation 6 of the paper; the box makes near and far people equal)."""
+    points = pose.keypoints + pose.root_camera[..., None, :]
+    depth = points[..., 2:].clamp_min(NEAR)
+    flat = batch.cameras.focal[:, None, None, None] * points[..., :2] / depth
+    boxes, known = bounding_boxes(batch.seen.pixels, batch.seen.shown)
+    counted = batch.seen.shown & known[..., None]
+    error = ((flat - batch.seen.pixels).square().sum(dim=-1) + 1e-8).sqrt() / boxes[..., 2:].clamp_min(0.02)
+    error = torch.where(counted, error, 0.0).clamp_max(2)
+    return error.flatten(1).sum(dim=1) / counted.flatten(1).sum(dim=1).clamp_min(1)
+
+
 def contact_velocity(world: Tensor, contacts: Tensor) -> Tensor:
     """Squared speed of the joints that the data holds still, [batch]; contacts [batch, frames, 6]."""
     speed = world[..., CONTACT_JOINTS, :].diff(dim=1).square().sum(dim=-1)
@@ -113,27 +131,29 @@ def losses(predicted: Tensor, target: Tensor, batch: Batch, undo: object) -> dic
     """Every term, a number each.  predicted and target [batch, frames, width] are normalised; `undo` un-normalises.
 
     Estimation samples are held to the distance (a median-like fit), generation samples to the squared distance:
-    a denoiser must predict the mean, or sampling is biased.
+    a denoiser must predict the mean, or sampling is biased.  Samples with 2D only know nothing but `reprojection_2d`.
     """
     yaw = gravity_view_yaw(batch.cameras.rotation)
     pose = pose_of(undo(predicted), yaw)  # type: ignore[operator]
     with torch.no_grad():
         truth = pose_of(batch.features, yaw)
     estimating = torch.arange(len(target), device=target.device) < batch.estimation
+    known = ~batch.only_2d
 
     def by_mode(a: Tensor, b: Tensor) -> Tensor:
-        return torch.where(estimating, distance(a, b), 3 * squared(a, b)).mean()
+        return (torch.where(estimating, distance(a, b), 3 * squared(a, b)) * known).mean()
 
     contacts = split(batch.features)["contacts"]
     velocity = pose.world.diff(dim=1), truth.world.diff(dim=1)
     return {
-        "features": block_error(predicted, target),
+        "features": (block_error(predicted, target) * known).mean(),
         "body": by_mode(pose.body, truth.body),
         "camera_joints": by_mode(pose.camera, truth.camera),
-        "reprojection": (reprojection(pose, truth) * estimating).mean(),
+        "reprojection": (reprojection(pose, truth) * (estimating & known)).mean(),
+        "reprojection_2d": (reprojection_2d(pose, batch) * batch.only_2d).mean(),
         "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :]),
-        "joint_velocity": squared(*velocity).mean(),
-        "contact_velocity": contact_velocity(pose.world, contacts).mean(),
+        "joint_velocity": (squared(*velocity) * known).mean(),
+        "contact_velocity": (contact_velocity(pose.world, contacts) * known).mean(),
     }
 
 

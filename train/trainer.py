@@ -1,10 +1,11 @@
-"""The training loop: dual mode, bf16, EMA, exact resume."""
+"""The training loop: dual mode, 2D-only clips, bf16, EMA, exact resume, one process or many."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from tqdm import tqdm
 
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
+from genmo.train import processes
 from genmo.train.batches import Batch, Normalisation, Sampler
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint, write_aside
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
+from genmo.train.feed import Feed, Shard, noised
 from genmo.train.loops import looped
 from genmo.train.losses import losses, total
 from genmo.train.validation import validate, validation_batch
@@ -39,8 +42,10 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     return train, held_out, [shares.get(clip.name.split("/")[0], 1.0) for clip in train]
 
 
-def model_inputs(model: Model, batch: Batch, x_t: Tensor, timestep: Tensor, gram_dropout: float) -> dict[str, Tensor]:
-    """The denoiser's inputs for a batch."""
+def model_inputs(
+    model: Model, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor, gram_dropout: float
+) -> dict[str, Tensor]:
+    """The denoiser's inputs for a batch's texts under `conditions`."""
     count = len(batch.prompts)
     assert model.text_encoder is not None
     flat = [prompt for prompts in batch.prompts for prompt in prompts]
@@ -48,7 +53,7 @@ def model_inputs(model: Model, batch: Batch, x_t: Tensor, timestep: Tensor, gram
     return {
         "x_t": x_t,
         "timestep": timestep,
-        **batch.conditions,
+        **conditions,
         "text_tokens": tokens.unflatten(0, (count, -1)),
         "text_token_mask": mask.unflatten(0, (count, -1)),
         "text_spans": batch.spans,
@@ -68,25 +73,39 @@ class Trainer:
         self.config, self.folder = config, folder
         if config.threads:
             torch.set_num_threads(config.threads)
+        self.processes = processes.join(config.device)
+        self.device = self.processes.device
+        if config.shards < 1 or config.shards % self.processes.count:
+            count = self.processes.count
+            raise InputError(f"config: shards is {config.shards}; wanted a multiple of the processes, {count}")
+        self.write_event = _event_writer(config, folder) if self.processes.first else _write_nothing
         torch.manual_seed(config.seed)
         train, held_out, shares = load_data(config)
-        self.sampler = Sampler(train, config.variety, config.seed)
+        self.sampler = Sampler(train, config.variety, config.seed, _known_2d(config, train))
         self._share(train, shares)
-        self.held_out = validation_batch(held_out) if held_out else None
-        self.model = Model(config.model)
-        self.average = Model(config.model)
+        self.feed = Feed(self.sampler, config, self.processes.rank, self.processes.count)
+        self.held_out = validation_batch(held_out).to(self.device) if held_out else None
+        self.model = Model(config.model).to(self.device)
+        self.average = Model(config.model).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            betas=(0.9, 0.98),
+            fused=self.device.type == "cuda",
         )
         self.step = 0
+        self.best = math.inf
         if (folder / "state.pt").is_file():
             self._resume()
         elif config.init:
             self._start_from(load_checkpoint(config.init))
         else:
             self.normalisation = self._statistics()
-        folder.mkdir(parents=True, exist_ok=True)
+        self.normalisation = self.normalisation.to(self.device)
+        if self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def _share(self, clips: list[Clip], shares: list[float]) -> None:
         """Scale the sampler's weights so that the sets are drawn by their configured shares."""
@@ -116,10 +135,10 @@ class Trainer:
         self.normalisation = checkpoint.normalisation
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", weights_only=True)
+        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.best = state["step"], state["best"]
         saved = load_checkpoint(self.folder)
         self.average.load_state_dict(saved.model.state_dict())
         self.normalisation = saved.normalisation
@@ -132,33 +151,55 @@ class Trainer:
         done = min(1.0, (self.step - c.warmup) / max(c.steps - c.warmup, 1))
         return c.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def train_step(self) -> dict[str, float]:
-        """One optimizer step; the loss terms."""
-        c = self.config
-        torch.manual_seed(c.seed * 1_000_003 + self.step)
-        random = np.random.default_rng((c.seed, self.step, 1))
-        batch = self.sampler.draw(self.step, c.estimation, c.generation, int(random.choice(c.frames)))
-        target = self.normalisation.apply(batch.features)
-        timestep, x_t = noised(target, batch.estimation)
+    def train_step(self, shards: list[Shard] | None = None) -> dict[str, float]:
+        """One optimizer step on this process's shards of it (made here if not given); the mean loss terms."""
+        shards = self.feed[self.step] if shards is None else shards
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        with torch.autocast("cpu", torch.bfloat16) if c.bf16 else nullcontext():
-            inputs = model_inputs(self.model, batch, x_t, timestep, c.gram_dropout)
-            predicted = self.model.denoiser(inputs)["x_0"]
-        terms = losses(predicted.float(), target, batch, self.normalisation.undo)
-        loss = total(terms)
-        if not loss.isfinite():
-            raise InputError(
-                f"loss is {loss.item()} at step {self.step}; lower learning_rate, or resume with bf16=false"
-            )
         self.model.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), c.clip_norm)
+        reports = [self._backward(shard.to(self.device)) for shard in shards]
+        report = self.processes.mean({name: sum(r[name] for r in reports) / len(reports) for name in reports[0]})
+        if not math.isfinite(report["loss"]):
+            raise InputError(
+                f"loss is {report['loss']} at step {self.step}; lower learning_rate, or resume with bf16=false"
+            )
+        self.processes.sum_gradients(self.model)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self._average()
         self.step += 1
-        report = {"loss": loss.item(), "gradient_norm": norm.item()}
-        return report | {name: term.item() for name, term in terms.items()}
+        return {"loss": report.pop("loss"), "gradient_norm": norm.item()} | report
+
+    def _backward(self, shard: Shard) -> dict[str, float]:
+        """Add the gradients of one shard's part of the step's mean loss; its loss terms."""
+        batch = shard.batch
+        torch.manual_seed(shard.seed)
+        target = self._target(shard)
+        x_t = noised(target, shard.timestep, shard.noise, batch.estimation)
+        predicted = self._denoise(self.config.gram_dropout, batch, batch.conditions, x_t, shard.timestep)
+        terms = losses(predicted, target, batch, self.normalisation.undo)
+        loss = total(terms)
+        (loss / self.config.shards).backward()
+        return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+
+    def _denoise(
+        self, gram_dropout: float, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor
+    ) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext():
+            inputs = model_inputs(self.model, batch, conditions, x_t, timestep, gram_dropout)
+            return self.model.denoiser(inputs)["x_0"].float()
+
+    @torch.no_grad()
+    def _target(self, shard: Shard) -> Tensor:
+        """The clean motion, normalised; for samples with 2D only, what the model itself estimates from all their
+        keypoints (the pseudo-clean motion of equation 6)."""
+        batch = shard.batch
+        target = self.normalisation.apply(batch.features)
+        if not batch.only_2d.any():
+            return target
+        last = torch.full_like(shard.timestep, schedule.STEPS - 1)
+        pseudo = self._denoise(0.0, batch, batch.seen.conditions, torch.zeros_like(target), last)
+        return torch.where(batch.only_2d[:, None, None], pseudo, target)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -173,11 +214,14 @@ class Trainer:
         c, started = self.config, time.monotonic()
         sums: dict[str, float] = {}
         first = self.step
-        with tqdm(total=c.steps, initial=self.step, disable=None, unit="step") as bar:
-            while self.step < c.steps:
-                for name, value in self.train_step().items():
+        feed = self.feed.steps(first, c.steps)
+        with tqdm(total=c.steps, initial=first, disable=None if self.processes.first else True, unit="step") as bar:
+            for shards in feed:
+                for name, value in self.train_step(shards).items():
                     sums[name] = sums.get(name, 0.0) + value
                 bar.update()
+                if not self.processes.first:
+                    continue
                 if self.step % 50 == 0 or self.step == c.steps:
                     since = (self.step - first) % 50 or min(50, self.step - first)
                     record: dict[str, Any] = {"step": self.step, "lr": self.learning_rate()}
@@ -186,46 +230,73 @@ class Trainer:
                     self._log(record | {"seconds": round(time.monotonic() - started, 1)})
                     sums = {}
                 if self.held_out and (self.step % c.validate_every == 0 or self.step == c.steps):
-                    scores = validate(self.average.eval(), self.held_out, self.normalisation)
-                    self._log({"step": self.step, "validation": {k: round(v, 2) for k, v in scores.items()}})
+                    self._validate()
                 if self.step % c.save_every == 0 or self.step == c.steps:
                     self.save()
+
+    def _validate(self) -> None:
+        """Log the averaged model's errors on held-out people; the best so far is kept in `best`."""
+        assert self.held_out is not None
+        scores = validate(self.average.eval(), self.held_out, self.normalisation)
+        self._log({"step": self.step, "validation": {name: round(score, 2) for name, score in scores.items()}})
+        if scores["pa_mpjpe"] < self.best:
+            self.best = scores["pa_mpjpe"]
+            save_checkpoint(self.folder / "best", self.checkpoint())
 
     def _log(self, record: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(record) + "\n")
+        for name, value in (record | record.get("validation", {})).items():
+            if isinstance(value, float):
+                self.write_event(name, value, record["step"])
 
-    def save(self) -> None:
-        """Write the averaged model, and the state to resume from."""
+    def checkpoint(self) -> Checkpoint:
+        """The averaged model as it is now."""
         settings = self.config.to_json()
         del settings["model"]  # model.json has it
         settings["data"] = [Path(folder).name for folder in self.config.data]
         settings["init"] = Path(self.config.init).name
-        provenance = {"train": settings, "step": self.step}
-        save_checkpoint(self.folder, Checkpoint(self.average, self.normalisation, provenance))
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+        return Checkpoint(self.average, self.normalisation, {"train": settings, "step": self.step})
+
+    def save(self) -> None:
+        """Write the averaged model, and the state to resume from."""
+        save_checkpoint(self.folder, self.checkpoint())
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "best": self.best,
+        }
         write_aside(self.folder / "state.pt", lambda path: torch.save(state, path))
 
 
-def noised(target: Tensor, estimation: int) -> tuple[Tensor, Tensor]:
-    """Timesteps [batch] and inputs x_t: zeros at the last timestep for the first `estimation` samples (equation 5),
-    the target noised to a random timestep for the others (equation 4).
+def _known_2d(config: TrainConfig, clips: list[Clip]) -> list[str]:
+    """The clips' subjects that `subjects_2d` names, one by one or by their set.  Raises InputError for an unknown."""
+    wanted = set(config.subjects_2d)
+    found = {clip.subject: {clip.subject, clip.subject.split("/")[0]} & wanted for clip in clips}
+    unknown = sorted(wanted - set().union(*found.values()))
+    if unknown:
+        raise InputError(f"config: subjects_2d {unknown} are in no training clip; the data has {sorted(found)}")
+    return [subject for subject, names in found.items() if names]
 
-    The density rises with the timestep to the power 2/3: neighbouring frames share so much that much of a motion shows
-    through noise that would hide independent numbers, and what it shall be is decided early.
-    """
-    levels = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32)
-    timestep = (schedule.STEPS * torch.rand(len(target)) ** 0.6).long()
-    timestep[:estimation] = schedule.STEPS - 1
-    level = levels[timestep][:, None, None]
-    x_t = level.sqrt() * target + (1 - level).sqrt() * torch.randn_like(target)
-    x_t[:estimation] = 0
-    return timestep, x_t
+
+def _write_nothing(name: str, value: float, step: int) -> None:
+    pass
+
+
+def _event_writer(config: TrainConfig, folder: Path) -> Callable[[str, float, int], None]:
+    if not config.tensorboard:
+        return _write_nothing
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise InputError("config: tensorboard is not installed; pip install tensorboard or set it to false") from None
+    return SummaryWriter(str(folder / "events")).add_scalar
 
 
 def train(config: TrainConfig, folder: Path) -> None:
-    """Run or resume training in `folder`."""
+    """Run or resume training in `folder`.  Raises InputError for a config that cannot be trained."""
     Trainer(config, folder).run()
 
 
-__all__ = ["Trainer", "noised", "train"]
+__all__ = ["Trainer", "train"]

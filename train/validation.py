@@ -9,7 +9,7 @@ from torch import Tensor
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
 from genmo.runtime.motion import FPS
-from genmo.train.batches import Batch, Normalisation
+from genmo.train.batches import Batch, Keypoints2D, Normalisation
 from genmo.train.cameras import simulate_cameras
 from genmo.train.checkpoint import Model
 from genmo.train.conditions import camera_condition, keypoint_conditions, project
@@ -48,7 +48,17 @@ def validation_batch(clips: list[Clip], limit: int = 96) -> Batch:
     betas = torch.zeros(len(windows), 10)
     features = encode(rotations, translation, betas, contact_labels(joints, FPS), cameras.rotation, cameras.position)
     spans = torch.zeros(len(windows), 1, 2, dtype=torch.int64)
-    return Batch(features, joints, conditions, [[""]] * len(windows), spans, cameras, len(windows))
+    return Batch(
+        features=features,
+        joints=joints,
+        conditions=conditions,
+        prompts=[[""]] * len(windows),
+        spans=spans,
+        cameras=cameras,
+        seen=Keypoints2D(pixels, inside, conditions),
+        estimation=len(windows),
+        only_2d=nowhere,
+    )
 
 
 @torch.no_grad()
@@ -56,23 +66,24 @@ def validate(model: Model, batch: Batch, normalisation: Normalisation) -> dict[s
     """One-step estimation error over the batch, mm, in the camera's axes."""
     config = model.config
     count, frames = batch.joints.shape[:2]
+    device = batch.joints.device
     x_0 = model.denoiser(
         {
-            "x_t": torch.zeros(count, frames, config.motion_layout.width),
-            "timestep": torch.full((count,), schedule.STEPS - 1),
+            "x_t": torch.zeros(count, frames, config.motion_layout.width, device=device),
+            "timestep": torch.full((count,), schedule.STEPS - 1, device=device),
             **batch.conditions,
-            "text_tokens": torch.zeros(count, 1, config.text_tokens, config.text_width),
-            "text_token_mask": torch.zeros(count, 1, config.text_tokens),
+            "text_tokens": torch.zeros(count, 1, config.text_tokens, config.text_width, device=device),
+            "text_token_mask": torch.zeros(count, 1, config.text_tokens, device=device),
             "text_spans": batch.spans,
         }
     )["x_0"]
     yaw = gravity_view_yaw(batch.cameras.rotation)
     predicted = pose_of(normalisation.undo(x_0.float()), yaw)
     to_camera = batch.cameras.rotation.transpose(-1, -2)[:, :, None]
-    truth = (to_camera @ batch.joints[..., None])[..., 0].numpy()
-    joints = predicted.camera.numpy()
+    truth = (to_camera @ batch.joints[..., None])[..., 0].cpu().numpy()
+    joints = predicted.camera.cpu().numpy()
     drift = np.linalg.norm(
-        (predicted.world[:, -1, 0] - (batch.joints[:, -1, 0] - batch.joints[:, 0, 0])).numpy(), axis=-1
+        (predicted.world[:, -1, 0] - (batch.joints[:, -1, 0] - batch.joints[:, 0, 0])).cpu().numpy(), axis=-1
     )
     return {
         "mpjpe": float(mpjpe(joints, truth).mean()),

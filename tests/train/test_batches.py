@@ -14,7 +14,7 @@ from genmo.runtime.schedule import alphas_cumprod
 from genmo.runtime.skeleton import MIRROR_JOINTS, coco_keypoints, forward_kinematics, shape_space
 from genmo.train.batches import Normalisation, Sampler, Variety, clip_weights, leg_length, make_batch, resampled
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
-from genmo.train.trainer import noised
+from genmo.train.feed import draw_timesteps, noised
 
 PLAIN = Variety(mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0)
 FRAMES = 40
@@ -101,8 +101,9 @@ def test_conditions_are_what_the_runtime_asks(random_motion):
 def test_estimation_comes_first_and_starts_from_zeros(clips):
     batch = draw(clips, estimation=4, generation=2)
     assert batch.estimation == 4 and len(batch.features) == 6
-    torch.manual_seed(0)
-    timestep, x_t = noised(batch.features, batch.estimation)
+    generator = torch.Generator().manual_seed(0)
+    timestep = draw_timesteps(6, batch.estimation, generator)
+    x_t = noised(batch.features, timestep, torch.randn(batch.features.shape, generator=generator), batch.estimation)
     assert (timestep[:4] == 999).all() and not x_t[:4].any()
     assert x_t[4:].abs().min(dim=-1).values.max() > 0 and (timestep[4:] < 1000).all()
     assert batch.conditions["keypoints_mask"][:4].any(dim=1).all()
@@ -110,9 +111,10 @@ def test_estimation_comes_first_and_starts_from_zeros(clips):
 
 def test_noising_is_the_schedule():
     """The standard deviation around the target is sqrt(1 - level), by equation 4."""
-    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     target = torch.full((200, 50, 20), 3.0)
-    timestep, x_t = noised(target, 0)
+    timestep = draw_timesteps(200, 0, generator)
+    x_t = noised(target, timestep, torch.randn(target.shape, generator=generator), 0)
     level = torch.tensor(alphas_cumprod()[timestep.numpy()])
     np.testing.assert_allclose(x_t.mean(dim=(1, 2)), 3 * level.sqrt(), atol=0.15)
     np.testing.assert_allclose(x_t.std(dim=(1, 2)), (1 - level).sqrt(), atol=0.1)
@@ -121,8 +123,7 @@ def test_noising_is_the_schedule():
 
 def test_late_timesteps_are_seen_more():
     """Density ~ t^(2/3), so the share below t is (t / 1000)^(5/3)."""
-    torch.manual_seed(0)
-    timestep = noised(torch.zeros(40_000, 1, 1), 0)[0].numpy()
+    timestep = draw_timesteps(40_000, 0, torch.Generator().manual_seed(0)).numpy()
     for t in (100, 300, 500, 800):
         assert (timestep < t).mean() == pytest.approx((t / 1000) ** (5 / 3), abs=0.01)
     assert timestep.max() == 999

@@ -1,12 +1,16 @@
 """Losses are zero at the truth, grow with what they measure, and know nothing of what they do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from genmo.runtime.representation import LAYOUTS
+from genmo.runtime.motion import Camera
+from genmo.runtime.representation import LAYOUTS, decode
+from genmo.runtime.skeleton import coco_keypoints
 from genmo.train.batches import Normalisation, Variety, make_batch
-from genmo.train.losses import WEIGHTS, contact_velocity, losses, pose_of, total
+from genmo.train.losses import WEIGHTS, contact_velocity, losses, pose_of, reprojection_2d, total
 from genmo.train.representation import gravity_view_yaw, split
 
 SLICES = LAYOUTS["genmo"].slices
@@ -49,7 +53,7 @@ def test_the_truth_costs_nothing(setting):
 
 def test_all_is_felt(setting):
     for name, value in terms(setting, setting[2] + 0.3).items():
-        assert value > 5 * terms(setting, setting[2])[name] + 1e-6, name
+        assert name == "reprojection_2d" or value > 5 * terms(setting, setting[2])[name] + 1e-6, name
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,43 @@ def test_the_truth_is_the_motion(setting):
     to_camera = batch.cameras.rotation.mT[:, :, None]
     seen = (to_camera @ (batch.joints - batch.cameras.position[:, :, None])[..., None])[..., 0]
     torch.testing.assert_close(pose.camera + pose.root_camera[..., None, :], seen, atol=1e-3, rtol=0)
+
+
+def test_2d_only_samples_know_nothing_but_their_keypoints(setting):
+    """Half of the samples: what is wrong with their features changes one term."""
+    batch, normalisation, target = setting
+    mixed = replace(batch, only_2d=torch.arange(6) % 2 == 0)
+    off = target.clone()
+    off[::2] += 0.3
+    found = {n: t.item() for n, t in losses(off, target, mixed, normalisation.undo).items()}
+    truth = {n: t.item() for n, t in losses(target, target, mixed, normalisation.undo).items()}
+    for name in set(WEIGHTS) - {"reprojection_2d"}:
+        assert found[name] == pytest.approx(truth[name], abs=1e-7), name
+    assert found["reprojection_2d"] > 3 * truth["reprojection_2d"] > 0
+    off[1::2] += 0.3
+    spoiled = losses(off, target, mixed, normalisation.undo)
+    assert spoiled["reprojection_2d"].item() == pytest.approx(found["reprojection_2d"])
+    assert spoiled["features"].item() > 0.01
+
+
+def test_2d_reprojection_is_the_distance_in_boxes(setting):
+    """Against the runtime's decoder, camera and keypoints, one sample and frame at a time."""
+    batch, _, _ = setting
+    found = reprojection_2d(pose_of(batch.features, gravity_view_yaw(batch.cameras.rotation)), batch)
+    for index, features in enumerate(batch.features.double().numpy()):
+        camera = Camera(*(t[index].double().numpy() for t in (batch.cameras.rotation, batch.cameras.position)))
+        motion = decode(features, LAYOUTS["genmo"], camera)
+        points = coco_keypoints(*motion.kinematics()) - motion.translation[:, None]
+        root = LAYOUTS["genmo"].split(features)["root_translation_camera"]
+        local = (points @ camera.rotation) + root[:, None]
+        errors = []
+        for frame, shown in enumerate(batch.seen.shown[index].numpy()):
+            pixels = batch.seen.pixels[index, frame].numpy()[shown]
+            if shown.sum() >= 2:
+                side = max(1.2 * np.ptp(pixels, axis=0).max(), 0.02)
+                flat = batch.cameras.focal[index].item() * local[frame, :, :2] / np.maximum(local[frame, :, 2:], 0.3)
+                errors += list(np.minimum(np.linalg.norm(flat[shown] - pixels, axis=-1) / side, 2))
+        assert found[index].item() == pytest.approx(np.mean(errors), rel=2e-3, abs=1e-5)
 
 
 def test_contact_velocity_is_the_squared_speed_of_what_is_held():

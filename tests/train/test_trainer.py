@@ -92,7 +92,7 @@ def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_p
     for steps in (2, 4):
         assert main([*arguments, f"steps={steps}", "--out", str(tmp_path / "run")]) == 0
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl"}
+    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl", "best"}
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log if "loss" in record] == [2, 4]
     scores = [record["validation"] for record in log if "validation" in record]

@@ -1,0 +1,97 @@
+"""What each step is given, by the step's number alone: any worker, process or resumed run makes the same.
+
+A step's batch is `shards` independent draws.  One process works through all of them (gradient accumulation); under
+torchrun each of n processes takes every n-th.  Both see the same samples and the same noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from genmo.runtime import schedule
+from genmo.train.batches import Batch, Sampler
+from genmo.train.config import TrainConfig
+
+LATE = 0.6
+"""timesteps are 1000 u^0.6 for uniform u: density ~ t^(2/3)"""
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """One draw of a step and the randomness that the forward pass takes."""
+
+    batch: Batch
+    timestep: Tensor
+    """[batch] int64; the last one for estimation samples"""
+    noise: Tensor
+    """[batch, frames, features] unit normal"""
+    seed: int
+    """for what is random inside the network (dropped n-grams)"""
+
+    def to(self, device: torch.device) -> Shard:
+        """The same on another device."""
+        there = {"device": device, "non_blocking": True}
+        return Shard(self.batch.to(device), self.timestep.to(**there), self.noise.to(**there), self.seed)
+
+
+def noised(target: Tensor, timestep: Tensor, noise: Tensor, estimation: int) -> Tensor:
+    """x_t [batch, frames, features]: zeros for the first `estimation` samples (equation 5), the others' target noised
+    to their timestep (equation 4)."""
+    level = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32, device=target.device)[timestep][:, None, None]
+    x_t = level.sqrt() * target + (1 - level).sqrt() * noise
+    keep = torch.arange(len(target), device=target.device) >= estimation
+    return torch.where(keep[:, None, None], x_t, 0.0)
+
+
+def draw_timesteps(count: int, estimation: int, generator: torch.Generator) -> Tensor:
+    """[count] timesteps: the last for the first `estimation`, random for the others.
+
+    Late ones come more often: neighbouring frames share so much that much of a motion shows through noise that would
+    hide independent numbers, and what it shall be is decided early.
+    """
+    timestep = (schedule.STEPS * torch.rand(count, generator=generator) ** LATE).long()
+    timestep[:estimation] = schedule.STEPS - 1
+    return timestep
+
+
+class Feed(Dataset[list[Shard]]):
+    """`feed[step]`: the shards of a step that fall to process `rank` of `processes`."""
+
+    def __init__(self, sampler: Sampler, config: TrainConfig, rank: int = 0, processes: int = 1) -> None:
+        self.sampler, self.config = sampler, config
+        self.shards = range(rank, config.shards, processes)
+
+    def __getitem__(self, step: int) -> list[Shard]:
+        return [self._shard(step, shard) for shard in self.shards]
+
+    def _shard(self, step: int, shard: int) -> Shard:
+        c = self.config
+        frames = int(np.random.default_rng((c.seed, step, 1)).choice(c.frames))
+        batch = self.sampler.draw(step * c.shards + shard, c.estimation, c.generation, frames)
+        seed = int(np.random.default_rng((c.seed, step, 2, shard)).integers(2**62))
+        generator = torch.Generator().manual_seed(seed)
+        timestep = draw_timesteps(len(batch.features), c.estimation, generator)
+        return Shard(batch, timestep, torch.randn(batch.features.shape, generator=generator), seed)
+
+    def steps(self, first: int, last: int) -> Iterator[list[Shard]]:
+        """The shards of steps `first` to `last` - 1, made ahead of time by `config.workers` processes if any."""
+        workers = self.config.workers
+        loader: DataLoader[list[Shard]] = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, last),
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            prefetch_factor=4 if workers else None,
+        )
+        return iter(loader)
+
+
+def _as_it_is(shards: list[Shard]) -> list[Shard]:
+    return shards
