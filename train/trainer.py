@@ -34,7 +34,10 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     """Training clips, validation clips and a weight a training clip's set."""
     if not config.data:
         raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
-    clips = [clip for folder in config.data for clip in read_clips(folder)]
+    every = [clip for folder in config.data for clip in read_clips(folder)]
+    clips = [clip for clip in every if getattr(clip, "truth", "world") == "world"]
+    if not clips:
+        raise InputError(f"config: none of the {len(every)} clips in data holds its motion in the world; wanted some")
     train, held_out = split_clips(clips, list(config.validation_subjects))
     if config.lengthen:
         train = [looped(clip, max(config.frames) * 3 // 2) for clip in train]

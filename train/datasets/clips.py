@@ -1,4 +1,4 @@
-"""The `*30` motion sets: 30 fps, y up, metres, SMPL-24 order, packed as 16-bit quaternions."""
+"""Clips, and the `*30` motion sets: 30 fps, y up, metres, SMPL-24 order, packed as 16-bit quaternions."""
 
 from __future__ import annotations
 
@@ -41,14 +41,19 @@ def _captions(record: dict[str, str]) -> tuple[str, ...]:
 
 
 def read_clips(folder: str | Path) -> Iterator[Clip]:
-    """Clips of one `*30` folder (`index.json` beside the `.npz` files it names).
+    """Clips of one folder: what `genmo-prepare` wrote, or a `*30` set (`index.json` beside the `.npz` files it names).
 
-    Raises InputError when the folder is not such a set.
+    Raises InputError when the folder is neither.
     """
+    from genmo.train.datasets.store import is_store, read_store  # its recordings are clips with more to them
+
     folder = Path(folder)
+    if is_store(folder):
+        yield from read_store(folder)
+        return
     index = folder / "index.json"
     if not index.is_file():
-        raise InputError(f"{folder}: no index.json; wanted a motion set (index.json and the .npz files it names)")
+        raise InputError(f"{folder}: no index.json; wanted a motion set: one that genmo-prepare wrote, or a *30 set")
     try:
         yield from _read_set(folder, index)
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:

@@ -1,0 +1,134 @@
+"""Rest joints of SMPL, SMPL-H and SMPL-X bodies: what turns a data set's `betas` and `trans` into genmo's skeleton.
+
+The licensed body files (.npz or .pkl, as their owners ship them) are the user's own.  Without them the default
+skeleton stands in, which must be asked for by name: lengths are then those of a mean person, and each clip is set on
+the floor, because `trans` in SMPL's sense is not the pelvis.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.formats.body import SOLE
+from genmo.runtime.rotation import Array
+from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
+
+DEFAULT = "default"
+_NEEDED = ("v_template", "shapedirs", "J_regressor")
+_WANTED = "an SMPL, SMPL-H or SMPL-X body (.npz or .pkl with v_template, shapedirs and J_regressor)"
+# joints of a body model -> its joints that are SMPL's hands (22, 23): SMPL itself, or the roots of the middle fingers
+_HANDS = {24: (22, 23), 52: (25, 40), 55: (28, 43)}
+_FEET = tuple(JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Joints of a body in its rest pose, linear in the betas."""
+
+    template: Array
+    """[24, 3] metres, in the model's own rest frame (y up, facing +z)"""
+    shapes: Array
+    """[24, 3, betas] metres a unit of beta"""
+
+    def rest(self, betas: Array) -> Array:
+        """Rest joints [24, 3] for betas [n]; betas beyond those of the model are left out."""
+        count = min(len(betas), self.shapes.shape[-1])
+        return np.asarray(self.template + self.shapes[..., :count] @ np.asarray(betas[:count], np.float64))
+
+
+def rest_offsets(rest: Array) -> Array:
+    """Offsets [24, 3] from the parent of rest joints [24, 3]; the pelvis's is zero."""
+    offsets = rest - rest[list(PARENTS)]
+    offsets[0] = 0
+    return np.asarray(offsets)
+
+
+def read_body(path: str | Path) -> Body:
+    """A body file of SMPL (24 joints), SMPL-H (52) or SMPL-X (55).  Raises InputError when it is none."""
+    path = Path(path)
+    values = _entries(path)
+    missing = [name for name in _NEEDED if name not in values]
+    if missing:
+        raise InputError(f"{path}: has no {missing[0]}; wanted {_WANTED}")
+    vertices, shapes, regressor = (np.asarray(values[name], np.float64) for name in _NEEDED)
+    joints = len(regressor)
+    if joints not in _HANDS or regressor.shape[1:] != (len(vertices),) or shapes.shape[:2] != (len(vertices), 3):
+        found = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
+        raise InputError(f"{path}: has {found}; wanted {_WANTED}, of 24, 52 or 55 joints")
+    if joints == 55:
+        # SMPL-X keeps expressions behind the shape: 10 of 20 in its first release, 300 of 400 since
+        shapes = shapes[..., : 10 if shapes.shape[-1] == 20 else 300]
+    kept = [*range(JOINT_COUNT - 2), *_HANDS[joints]]
+    return Body((regressor @ vertices)[kept], np.einsum("jv,vcb->jcb", regressor, shapes)[kept])
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    if path.suffix == ".pkl":
+        from genmo.train.datasets.pickles import read_pickle
+
+        return read_pickle(path, _WANTED)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in _NEEDED if name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+
+
+class Bodies:
+    """Bodies by gender: of a folder, of one file for everybody, or the default skeleton."""
+
+    def __init__(self, source: str | Path) -> None:
+        self.source = Path(source)
+        self.is_default = str(source) == DEFAULT
+        self._read: dict[str, Body] = {}
+        if not self.is_default and not self.source.exists():
+            raise InputError(f"--body {source}: no such file or folder; wanted {_WANTED}, a folder of them, or default")
+
+    def demand(self, dataset: str) -> None:
+        """Raises InputError for the default skeleton: a filmed person must be where the camera saw it."""
+        if self.is_default:
+            raise InputError(f"--body default: {dataset} comes with cameras; wanted {_WANTED} or a folder of them")
+
+    def body(self, gender: str) -> Body:
+        """The body of "male", "female" or "neutral".  Raises InputError when the folder has none or several."""
+        if gender not in self._read:
+            self._read[gender] = read_body(self._path(gender))
+        return self._read[gender]
+
+    def _path(self, gender: str) -> Path:
+        if self.source.is_file():
+            return self.source
+        word = re.compile(rf"(^|[^a-z])({gender}|{gender[0]})([^a-z]|$)")
+        files = [p for p in sorted(self.source.rglob("*")) if p.suffix in (".npz", ".pkl")]
+        found = [p for p in files if word.search(p.relative_to(self.source).as_posix().lower())]
+        if len(found) != 1:
+            names = ", ".join(p.name for p in found) or "none"
+            raise InputError(
+                f"{self.source}: bodies for {gender}: {names}; wanted exactly one file, "
+                f"such as SMPLH_{gender.upper()}.pkl or {gender}/model.npz"
+            )
+        return found[0]
+
+    def skeleton(self, gender: str, betas: Array) -> tuple[Array, Array | None]:
+        """Rest offsets [24, 3] and the pelvis [3] that SMPL adds to `trans`; None: unknown, use the floor."""
+        if self.is_default:
+            return shape_space().mean, None
+        rest = self.body(gender).rest(betas)
+        return rest_offsets(rest), rest[0]
+
+
+def floor_height(rotations: Array, translation: Array, offsets: Array) -> float:
+    """Height in metres of the floor under a clip: a sole below the lowest ankle or toe, but for 1 % of the frames."""
+    joints = forward_kinematics(rotations, translation, offsets)[1]
+    return float(np.percentile(joints[:, _FEET, 1].min(axis=1), 1)) - SOLE
+
+
+def grounded(rotations: Array, translation: Array, offsets: Array) -> Array:
+    """The translation [frames, 3], raised or lowered so that the floor is at y = 0."""
+    return np.asarray(translation - np.array([0.0, floor_height(rotations, translation, offsets), 0.0]))

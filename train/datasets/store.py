@@ -1,0 +1,242 @@
+"""The clip format on disk: memory-mapped arrays and an index.  What `genmo-prepare` writes.
+
+    index.json        format "genmo-clips", version, fps, kind, licence, `files` (shape, dtype, SHA-256), `clips`
+    rotations.npy     [rows, 24, 3, 3] float32, local joint rotations, joint 0 = root in the world
+    translation.npy   [rows, 3] float32, pelvis in the world, metres
+    offsets.npy       [clips, 24, 3] float32, rest offsets of each clip's person, metres
+    keypoints.npy     [rows, 17, 3] float32, COCO-17 pixels and confidence; clips that have them
+    camera.npy        [rows, 4, 4] float32, camera to world, OpenCV axes; clips that have one
+    valid.npy         [rows] bool, frames that the data set calls good; clips that say
+
+World: right-handed, y up, metres, 30 fps, SMPL-24 order, as everywhere in genmo.  A clip owns `frames` rows of each
+array it has, from the row that `rows` in its record names.  Nothing is read before it is used, and no clip is copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.motion import FPS, Camera
+from genmo.runtime.rotation import Array
+from genmo.runtime.skeleton import COCO_COUNT, JOINT_COUNT
+from genmo.train.datasets.clips import Clip
+
+FORMAT, VERSION = "genmo-clips", 1
+TRUTHS = ("world", "local", "keypoints")
+_HEADER = 128  # bytes; rows are counted while they are written, so the header has a fixed place
+_ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
+    "rotations": ((JOINT_COUNT, 3, 3), "<f4"),
+    "translation": ((3,), "<f4"),
+    "keypoints": ((COCO_COUNT, 3), "<f4"),
+    "camera": ((4, 4), "<f4"),
+    "valid": ((), "|b1"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Recording(Clip):
+    """A clip with what else its data set knows of it."""
+
+    keypoints: Array | None = None
+    """[frames, 17, 3] COCO-17 pixels and confidence"""
+    camera: Camera | None = None
+    """the camera that saw it, in the clip's world"""
+    intrinsics: Array | None = None
+    """[3, 3] pixels"""
+    image_size: tuple[int, int] | None = None
+    """width and height in pixels"""
+    valid: npt.NDArray[np.bool_] | None = None
+    """[frames] frames that the data set calls good; None: all"""
+    truth: str = "world"
+    """what may be trained on: "world" all, "local" poses but neither gravity nor path, "keypoints" only the 2D"""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """plain JSON: music, camera names, the data set's own split"""
+
+
+def _header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """A version 1.0 .npy header of exactly _HEADER bytes."""
+    text = repr({"descr": dtype, "fortran_order": False, "shape": shape})
+    return b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little") + text.ljust(_HEADER - 11).encode() + b"\n"
+
+
+def _parts(clip: Clip) -> dict[str, npt.NDArray[Any] | None]:
+    """A clip's rows by array name; None: it has none."""
+    found: dict[str, npt.NDArray[Any] | None] = {"rotations": clip.rotations, "translation": clip.translation}
+    if isinstance(clip, Recording):
+        pose = None
+        if clip.camera is not None:
+            pose = np.tile(np.eye(4), (clip.frames, 1, 1))
+            pose[:, :3, :3], pose[:, :3, 3] = clip.camera.rotation, clip.camera.position
+        found |= {"keypoints": clip.keypoints, "camera": pose, "valid": clip.valid}
+    return found
+
+
+def _described(clip: Clip) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": clip.name,
+        "subject": clip.subject,
+        "captions": list(clip.captions),
+        "frames": clip.frames,
+    }
+    if isinstance(clip, Recording):
+        record |= {"truth": clip.truth, "extra": clip.extra}
+        if clip.intrinsics is not None:
+            record["intrinsics"] = np.asarray(clip.intrinsics, np.float64).tolist()
+        if clip.image_size is not None:
+            record["image_size"] = [int(side) for side in clip.image_size]
+    return record
+
+
+class _Writer:
+    """Arrays that grow clip by clip."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, BinaryIO] = {}
+        self.rows: dict[str, int] = {}
+        self.offsets: list[Array] = []
+        self.records: list[dict[str, Any]] = []
+
+    def add(self, clip: Clip) -> None:
+        record = _described(clip) | {"rows": {}}
+        for name, values in _parts(clip).items():
+            if values is None:
+                continue
+            shape, dtype = _ARRAYS[name]
+            if values.shape != (clip.frames, *shape) or not np.isfinite(values).all():
+                wanted = ", ".join(map(str, (clip.frames, *shape)))
+                raise InputError(f"clip {clip.name}: {name} of shape {values.shape}; wanted finite [{wanted}]")
+            if name not in self.files:
+                self.files[name] = open(self.folder / f"{name}.npy", "wb")
+                self.files[name].write(bytes(_HEADER))
+                self.rows[name] = 0
+            self.files[name].write(np.ascontiguousarray(values, dtype).tobytes())
+            record["rows"][name] = self.rows[name]
+            self.rows[name] += clip.frames
+        self.offsets.append(np.asarray(clip.offsets, np.float32))
+        self.records.append(record)
+
+    def finish(self, description: dict[str, Any]) -> None:
+        listed = {}
+        for name, file in self.files.items():
+            shape, dtype = _ARRAYS[name]
+            file.seek(0)
+            file.write(_header((self.rows[name], *shape), dtype))
+            file.close()
+            listed[name] = {"shape": [self.rows[name], *shape], "dtype": dtype}
+        offsets = np.stack(self.offsets)
+        np.save(self.folder / "offsets.npy", offsets)
+        listed["offsets"] = {"shape": list(offsets.shape), "dtype": "<f4"}
+        for name, entry in listed.items():
+            entry["sha256"] = _digest(self.folder / f"{name}.npy")
+        index = {"format": FORMAT, "version": VERSION, "fps": FPS, **description, "files": listed}
+        (self.folder / "index.json").write_text(json.dumps(index | {"clips": self.records}, indent=1) + "\n")
+
+    def close(self) -> None:
+        for file in self.files.values():
+            file.close()
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_store(clips: Iterable[Clip], folder: str | Path, *, kind: str, licence: str) -> int:
+    """Write clips, one at a time, to a new folder and return how many there were.
+
+    The folder appears when it is whole.  Raises InputError when it exists, when there is no clip, or when a clip's
+    arrays do not fit together.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise InputError(f"{folder}: exists already; choose another --out or remove it")
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); wanted a writable place") from None
+    writer = _Writer(aside)
+    try:
+        for clip in clips:
+            writer.add(clip)
+        if not writer.records:
+            raise InputError(f"{kind}: no clip found; nothing was written")
+        writer.finish({"kind": kind, "licence": licence})
+        aside.rename(folder)
+    finally:
+        writer.close()
+        shutil.rmtree(aside, ignore_errors=True)
+    return len(writer.records)
+
+
+def is_store(folder: str | Path) -> bool:
+    """True for a folder whose index says that it is in this format."""
+    index = Path(folder) / "index.json"
+    if not index.is_file():
+        return False
+    with open(index, encoding="utf-8", errors="replace") as file:
+        return f'"format": "{FORMAT}"' in file.read(200)
+
+
+def read_store(folder: str | Path, *, verify: bool = False) -> list[Recording]:
+    """The clips of a folder in this format, backed by its files on disk.
+
+    `verify` reads everything once and compares checksums.  Raises InputError when a file is missing, altered or of
+    another version.
+    """
+    folder = Path(folder)
+    wanted = "wanted a folder that `genmo-prepare` wrote"
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if index["format"] != FORMAT or index["version"] != VERSION:
+            raise InputError(f"{folder}: format {index['format']} {index['version']}; wanted {FORMAT} {VERSION}")
+        arrays = {name: _mapped(folder, name, entry, verify) for name, entry in index["files"].items()}
+        return [_recording(folder.name, arrays, number, record) for number, record in enumerate(index["clips"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise InputError(f"{folder}: {reason}; {wanted}") from None
+
+
+def _mapped(folder: Path, name: str, entry: dict[str, Any], verify: bool) -> npt.NDArray[Any]:
+    path = folder / f"{name}.npy"
+    values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if list(values.shape) != entry["shape"] or values.dtype.str != entry["dtype"]:
+        raise InputError(f"{path}: {values.dtype.str} {list(values.shape)}; its index says {entry['shape']}")
+    if verify and _digest(path) != entry["sha256"]:
+        raise InputError(f"{path}: its checksum is not the one in index.json; prepare the data again")
+    return np.asarray(values)
+
+
+def _recording(store: str, arrays: dict[str, npt.NDArray[Any]], number: int, record: dict[str, Any]) -> Recording:
+    frames, rows = int(record["frames"]), record["rows"]
+    parts = {name: arrays[name][row : row + frames] for name, row in rows.items()}
+    if any(len(part) != frames for part in parts.values()):
+        raise ValueError(f"clip {record['name']} reaches past the end of its arrays")
+    pose = parts.get("camera")
+    return Recording(
+        name=f"{store}/{record['name']}",
+        subject=f"{store}/{record['subject']}",
+        captions=tuple(record["captions"]),
+        rotations=parts["rotations"],
+        translation=parts["translation"],
+        offsets=arrays["offsets"][number],
+        keypoints=parts.get("keypoints"),
+        camera=None if pose is None else Camera(pose[:, :3, :3], pose[:, :3, 3]),
+        intrinsics=np.asarray(record["intrinsics"]) if "intrinsics" in record else None,
+        image_size=tuple(record["image_size"]) if "image_size" in record else None,
+        valid=parts.get("valid"),
+        truth=record.get("truth", "world"),
+        extra=record.get("extra", {}),
+    )
