@@ -24,7 +24,7 @@ import report
 import torch
 from tqdm import tqdm
 
-from genmo.export.onnx_export import example_inputs, export_denoiser, write_onnx
+from genmo.export.onnx_export import example_inputs, write_graphs
 from genmo.export.parity import GATES_MM, error_mm, passes
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.config import ModelConfig
@@ -92,9 +92,7 @@ def make_peers(checkpoint: Checkpoint, inputs: list[Arrays], threads: int, compi
     torch.set_num_threads(threads)
     denoiser = checkpoint.model.denoiser
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "denoiser.onnx"
-        write_onnx(export_denoiser(denoiser), path)
-        engine = OnnxRuntimeDenoiser(path, denoiser.config, threads=threads)
+        engine = OnnxRuntimeDenoiser(write_graphs(denoiser, Path(folder)), denoiser.config, threads=threads)
     peers = {EAGER: eager_peer(denoiser, inputs), ENGINE: Peer(engine, inputs)}
     if compiled:
         peers[COMPILED] = eager_peer(torch.compile(denoiser), inputs)
@@ -108,7 +106,7 @@ def parity_row(checkpoint: Checkpoint, peer: str, ours: list[Arrays], reference:
     joints = np.concatenate([error_mm(checkpoint, a["x_0"], b["x_0"]) for a, b in pairs])
     row = {"peer": peer, "features": features, "mean_mm": float(joints.mean()), "max_mm": float(joints.max())}
     row["p99_mm"] = float(np.percentile(joints, 99))
-    row["passes"] = passes([row], "fp32") and features <= FEATURE_GATE
+    row["passes"] = passes([row], GATES_MM["fp32"]) and features <= FEATURE_GATE
     return row
 
 

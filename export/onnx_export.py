@@ -1,4 +1,8 @@
-"""The denoiser as one ONNX graph with the signature's names, for every batch, length and number of texts."""
+"""The denoiser as ONNX graphs with the signature's names, for every batch, length and number of texts.
+
+`conditions.onnx` and `texts.onnx` run once a sequence; they are traced from the PyTorch modules and stay float32.
+`step.onnx` runs at every step and is written node by node (`genmo.export.step`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +18,83 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from genmo.export.calibrate import equalise, input_ranges
+from genmo.export.fold import fold, folds_null_text, reads_texts
+from genmo.export.graph import FP32, IR_VERSION, OPSET, Precision, value_info
+from genmo.export.step import step_model
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.signature import DYNAMIC_AXES, MAX_FRAMES, TensorSpec, inputs, outputs
+from genmo.runtime.engine import GRAPHS, Graphs
+from genmo.runtime.sampler import Arrays
+from genmo.runtime.signature import (
+    DYNAMIC_AXES,
+    MAX_FRAMES,
+    TensorSpec,
+    condition_inputs,
+    condition_outputs,
+    inputs,
+    outputs,
+    text_inputs,
+    text_outputs,
+)
 from genmo.train.denoiser import Denoiser
 
-OPSET = 18  # the newest whose files may say ir_version 8, which engines of games still read
-IR_VERSION = 8
 EXAMPLE = {"batch": 2, "frames": 150, "texts": 3}  # no size is 1: a 1 would be frozen into the graph
 INLINE_LIMIT = 1_500_000_000  # bytes; protobuf files end at 2 GB
 
 
-class Traceable(nn.Module):
-    """The denoiser with positional inputs and outputs in the signature's order, and O(N W) attention."""
+class Conditions(nn.Module):
+    """Per-frame conditions -> `fused`, the token without x_t and timestep (their biases are in here)."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
         self.denoiser = denoiser
-        self.names = [spec.name for spec in inputs(denoiser.config)]
-        self.outputs = [spec.name for spec in outputs(denoiser.config)]
+        self.inputs, self.outputs = condition_inputs(denoiser.config), condition_outputs(denoiser.config)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        predicted = self.denoiser(dict(zip(self.names, tensors, strict=True)))
-        return tuple(predicted[name] for name in self.outputs)
+        named = {spec.name: tensor for spec, tensor in zip(self.inputs, tensors, strict=True)}
+        fused = self.denoiser.condition_in(self.denoiser.conditions(named))
+        bias = getattr(self.denoiser.motion_in, "bias", None)
+        return (fused if bias is None else fused + bias,)
+
+
+class Texts(nn.Module):
+    """Texts -> what every module's text attention needs of them.
+
+    Where the null text is folded into the step it is left out; else it comes first and reaches all frames of a motion
+    without texts.
+    """
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.inputs, self.outputs = text_inputs(denoiser.config), text_outputs(denoiser.config)
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        tokens, mask, spans = tensors
+        if not reads_texts(self.denoiser):
+            return self._nothing(tokens, mask, spans)
+        memory, bias, _ = self.denoiser.texts(tokens, mask, spans, 1)
+        reach = spans * (mask.amax(dim=-1, keepdim=True) > 0)
+        if folds_null_text(self.denoiser):
+            memory, bias = memory[:, 1:], bias[:, 1:]
+        else:
+            spoken = (reach[..., 1:] - reach[..., :1]).amax(dim=1, keepdim=True) > 0
+            null = torch.cat([torch.zeros_like(spans[:, :1, :1]), MAX_FRAMES * ~spoken], dim=-1)
+            reach = torch.cat([null, reach], dim=1)
+        words = memory.flatten(1, 2)
+        parts = [part for block in self.denoiser.text_blocks for part in self._keys_and_values(block, words)]
+        return bias, reach, *parts
+
+    def _nothing(self, tokens: Tensor, mask: Tensor, spans: Tensor) -> tuple[Tensor, ...]:
+        """Zeros in the right shapes, for a network that reads no texts."""
+        config = self.denoiser.config
+        words = torch.zeros_like(tokens[..., :1]).flatten(1, 2)[:, None].expand(-1, config.heads, -1, -1)
+        values = words.expand(-1, -1, -1, config.width // config.heads)
+        return torch.zeros_like(mask), spans, *[part for _ in range(config.depth) for part in (values.mT, values)]
+
+    def _keys_and_values(self, block: nn.Module, words: Tensor) -> tuple[Tensor, Tensor]:
+        keys, values = block.attention.kv(words).unflatten(-1, (2, self.denoiser.config.heads, -1)).unbind(2)
+        return keys.permute(0, 2, 3, 1), values.permute(0, 2, 1, 3)
 
 
 def example_inputs(config: ModelConfig, random: np.random.Generator, **sizes: int) -> dict[str, np.ndarray]:
@@ -73,6 +132,96 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def trace(module: Conditions | Texts) -> onnx.ModelProto:
+    """The ONNX model of a module: dynamic axes, opset 18, no paths, the same bytes every time."""
+    example = example_inputs(module.denoiser.config, np.random.default_rng(0), **EXAMPLE)
+    tensors = tuple(torch.from_numpy(example[spec.name]) for spec in module.inputs)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            tensors,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[spec.name for spec in module.inputs],
+            output_names=[spec.name for spec in module.outputs],
+            dynamic_shapes=(_dynamic_shapes(module.inputs),),
+            optimize=True,
+        )
+    model: onnx.ModelProto = clean(program.model_proto, type(module).__name__.lower())
+    for value, spec in zip(model.graph.output, module.outputs, strict=True):
+        value.CopyFrom(value_info(spec))  # the tracer has names of its own for axes
+    return model
+
+
+def export_graphs(
+    denoiser: Denoiser, precision: Precision = FP32, calibration: Sequence[Arrays] = ()
+) -> dict[str, onnx.ModelProto]:
+    """All graphs of an engine by name: conditions, texts, step.
+
+    `calibration`: arrays of the signature on which 8-bit layers are balanced; other precisions need none.
+    """
+    step = fold(denoiser.eval())
+    if precision.compute == "int8" and calibration:
+        step = equalise(step, input_ranges(denoiser, calibration))
+    return {
+        "conditions": trace(Conditions(denoiser)),
+        "texts": trace(Texts(denoiser)),
+        "step": step_model(step, precision),
+    }
+
+
+def write_graphs(
+    denoiser: Denoiser, folder: Path, precision: Precision = FP32, calibration: Sequence[Arrays] = ()
+) -> Graphs:
+    """Export a denoiser into `folder` (see `export_graphs`); where its graphs are."""
+    paths = {name: folder / f"{name}.onnx" for name in GRAPHS}
+    for name, model in export_graphs(denoiser, precision, calibration).items():
+        write_onnx(model, paths[name])
+    return Graphs(paths["conditions"], paths["texts"], paths["step"], folds_null_text(denoiser))
+
+
+def clean(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """Drop what the tracer noted about its own machine (stack traces, paths); state ir_version and producer."""
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version, model.doc_string = "genmo", "", ""
+    graph = model.graph
+    graph.name, graph.doc_string = name, ""
+    del model.metadata_props[:]
+    del graph.metadata_props[:]
+    for item in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
+        item.doc_string = ""
+        if hasattr(item, "metadata_props"):
+            del item.metadata_props[:]
+    for function in model.functions:
+        del function.metadata_props[:]
+    del graph.value_info[:]
+    return model
+
+
+def write_onnx(model: onnx.ModelProto, path: Path) -> list[Path]:
+    """Write the model, weights beside it when they are too large for one file; the files written."""
+    if model.ByteSize() < INLINE_LIMIT:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return [path]
+    weights = f"{path.name}.data"
+    onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=weights)
+    return [path, path.with_name(weights)]
+
+
+class Traceable(nn.Module):
+    """The denoiser with positional inputs and outputs in the signature's order, and O(N W) attention."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.names = [spec.name for spec in inputs(denoiser.config)]
+        self.outputs = [spec.name for spec in outputs(denoiser.config)]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        predicted = self.denoiser(dict(zip(self.names, tensors, strict=True)))
+        return tuple(predicted[name] for name in self.outputs)
+
+
 def export_denoiser(denoiser: Denoiser) -> onnx.ModelProto:
     """The ONNX model: dynamic batch, frames and texts, opset 18, no paths, the same bytes every time."""
     config = denoiser.config
@@ -95,32 +244,4 @@ def export_denoiser(denoiser: Denoiser) -> onnx.ModelProto:
     finally:
         denoiser.use_blocked_attention(False)
     model: onnx.ModelProto = program.model_proto
-    return clean(model)
-
-
-def clean(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what the tracer noted about its own machine (stack traces, paths); state ir_version and producer."""
-    model.ir_version = IR_VERSION
-    model.producer_name, model.producer_version, model.doc_string = "genmo", "", ""
-    graph = model.graph
-    graph.name, graph.doc_string = "denoiser", ""
-    del model.metadata_props[:]
-    del graph.metadata_props[:]
-    for item in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
-        item.doc_string = ""
-        if hasattr(item, "metadata_props"):
-            del item.metadata_props[:]
-    for function in model.functions:
-        del function.metadata_props[:]
-    del graph.value_info[:]
-    return model
-
-
-def write_onnx(model: onnx.ModelProto, path: Path) -> list[Path]:
-    """Write the model, weights beside it when they are too large for one file; the files written."""
-    if model.ByteSize() < INLINE_LIMIT:
-        path.write_bytes(model.SerializeToString(deterministic=True))
-        return [path]
-    weights = f"{path.name}.data"
-    onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=weights)
-    return [path, path.with_name(weights)]
+    return clean(model, "denoiser")

@@ -1,4 +1,4 @@
-"""genmo-run: text or keypoints in, motion files out."""
+"""genmo-run: texts, keypoints, keyframes or a whole timeline in, motion files out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from genmo.runtime.conditions import Keypoints, Text, read_keypoints
+from genmo.runtime.conditions import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.errors import GenmoError, InputError
 from genmo.runtime.formats import SUFFIXES, check_suffix, save_motion
-from genmo.runtime.model import DEFAULT_GUIDANCE, DEFAULT_STEPS, MotionModel, Timings
+from genmo.runtime.inputs.music_files import read_music
+from genmo.runtime.inputs.subjects import ALL, LARGEST, read_subjects
+from genmo.runtime.keyframes import NO_KEYFRAMES, NO_PLACES, read_keyframes, read_places
+from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion import FPS, Motion
+from genmo.runtime.timeline import (
+    DEFAULT_FRAMES,
+    DEFAULT_GUIDANCE,
+    DEFAULT_STEPS,
+    Timeline,
+    read_timeline,
+)
 
 PROGRAM = "genmo-run"
+OF_KEYPOINTS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
 _SPAN = re.compile(r"^(?P<prompt>.*)@(?P<start>\d+(\.\d+)?)-(?P<end>\d+(\.\d+)?)?$", re.DOTALL)
 
 
@@ -34,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = OneLineParser(
         prog=PROGRAM,
-        description="Make human motion from text, 2D keypoints, or both.",
+        description="Make human motion from text, 2D keypoints, keyframes, or any mix of them.",
         epilog='Example: genmo-run --text "a person walks forward" --seconds 5 --out walk.glb --out walk.html',
     )
     add = options.add_argument
@@ -46,7 +58,21 @@ def parser() -> argparse.ArgumentParser:
         metavar='"..."[@start-end]',
         help="a text; in seconds, the span it reaches",
     )
-    add("--keypoints", metavar="F.npz", help="keypoints [N,17,3] (COCO-17, pixels) and image_size [2]")
+    add("--keypoints", metavar="FILE|DIR", help="genmo .npz, OpenPose, MMPose, COCO, AlphaPose or MediaPipe JSON")
+    add("--person", metavar="largest|ID", help="who of several people (default: largest)")
+    add("--image-size", metavar="WxH", help="of the video in pixels, where the keypoint file does not say")
+    add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
+    add("--first-frame", type=int, metavar="N", help="number of the video's first frame in the files' names")
+    add("--camera", metavar="FILE|DIR", help="camera of the keypoints: genmo .npz, COLMAP model, Blender .json")
+    add("--camera-scale", type=float, metavar="M", help="metres in a unit of the COLMAP model")
+    add("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
+    add(
+        "--keyframes",
+        metavar="F.npz",
+        help="poses to meet exactly: frames [K], rotations [K,24,3,3]; or a motion's .npz",
+    )
+    add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
+    add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
     length = options.add_mutually_exclusive_group()
     length.add_argument("--frames", type=int, metavar="N", help="length in frames, 30 a second")
     length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: keypoints', else 4)")
@@ -54,15 +80,15 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--guidance",
         type=float,
-        default=DEFAULT_GUIDANCE,
         metavar="G",
-        help="how much texts weigh (default: %(default)s)",
+        help=f"how much texts weigh (default: {DEFAULT_GUIDANCE})",
     )
-    add("--seed", type=int, default=0, metavar="S", help="same seed, same motion (default: %(default)s)")
+    add("--seed", type=int, metavar="S", help="same seed, same motion (default: 0)")
     add(
         "--samples", type=int, default=1, metavar="n", help="motions to make; files are numbered (default: %(default)s)"
     )
     add("--no-fit", action="store_true", help="keep the network's answer: do not fit the pose to the keypoints")
+    add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
     add("--device", default="cpu", choices=("cpu", "cuda"), help="where the engine runs (default: %(default)s)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
     add("--json", action="store_true", help="print one JSON object about the run")
@@ -127,12 +153,13 @@ def save_all(motions: list[Motion], outs: list[str], title: str) -> list[str]:
     return written
 
 
-def report(model: MotionModel, motions: list[Motion], timings: Timings, written: list[str]) -> dict[str, object]:
-    """What `--json` prints."""
-    return {
-        "frames": motions[0].frames,
+def report(model: MotionModel, result: Result, written: list[str]) -> dict[str, object]:
+    """What `--json` prints; the errors, in millimetres, only where something was to be met, a list of all samples."""
+    timings = result.timings
+    told = {
+        "frames": result.motions[0].frames,
         "fps": FPS,
-        "samples": len(motions),
+        "samples": len(result.motions),
         "device": model.device,
         "backend": model.backend,
         "engine": str(model.engine.folder),
@@ -142,38 +169,100 @@ def report(model: MotionModel, motions: list[Motion], timings: Timings, written:
         "decode_ms": round(timings.decode_ms, 2),
         "outputs": written,
     }
+    if result.misses[0].keyframes is not None:
+        told["keyframe_error_mm"] = [miss.keyframes for miss in result.misses]
+    if result.misses[0].places is not None:
+        told["constraint_error_mm"] = [{"mean": miss.places, "max": miss.worst_place} for miss in result.misses]
+    return told
+
+
+def image_size(argument: str | None) -> tuple[float, float] | None:
+    """An `--image-size` argument, as 1920x1080."""
+    if argument is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,6})x([0-9]{1,6})", argument)
+    if match is None:
+        raise InputError(f"--image-size is {argument!r}; wanted width and height in pixels as 1920x1080")
+    return float(match[1]), float(match[2])
+
+
+def keypoints_of(args: argparse.Namespace) -> tuple[tuple[KeypointSpan, ...], tuple[str, ...]]:
+    """The person of `--keypoints` seen by `--camera`, and notes on what was taken for granted."""
+    if args.keypoints is None:
+        for name in OF_KEYPOINTS:
+            if getattr(args, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} without --keypoints; wanted the keypoints it is about")
+        return (), ()
+    if args.person == ALL:
+        raise InputError("--person is all; a motion is one person's: wanted largest or an id, one run each")
+    people, notes = read_subjects(
+        args.keypoints,
+        args.camera,
+        person=args.person or LARGEST,
+        image_size=image_size(args.image_size),
+        fps=args.fps,
+        first_frame=args.first_frame,
+        scale=args.camera_scale,
+    )
+    return (KeypointSpan(next(iter(people.values())), source=str(args.keypoints)),), notes
+
+
+def timeline_of(args: argparse.Namespace) -> Timeline:
+    """What the arguments ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or
+    the timeline that the other options describe.  Raises InputError for what cannot be."""
+    told = {name: value for name in ("seed", "steps", "guidance") if (value := getattr(args, name)) is not None}
+    if args.timeline is not None:
+        for name in ("text", "keypoints", "keyframes", "constraints", "frames", "seconds", "music", *OF_KEYPOINTS):
+            if getattr(args, name) not in (None, []):
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} together with --timeline; wanted it in {args.timeline}, which says when")
+        return replace(read_timeline(args.timeline), **told)
+    texts = tuple(parse_text(argument) for argument in args.text)
+    frames = length_in_frames(args.frames, args.seconds, list(texts))
+    keypoints, taken = keypoints_of(args)
+    music = None if args.music is None else read_music(args.music)
+    keyframes = NO_KEYFRAMES if args.keyframes is None else read_keyframes(args.keyframes)
+    places = NO_PLACES if args.constraints is None else read_places(args.constraints)
+    if not (texts or keypoints or args.music or args.keyframes or args.constraints):
+        raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
+    if frames is None:
+        frames = keypoints[0].frames if keypoints else DEFAULT_FRAMES if music is None else len(music)
+        if args.seconds is None and args.frames is None:
+            last = [int(part.frames.max()) + 1 for part in (keyframes, places) if len(part.frames)]
+            frames = max([frames, *last])
+    heard = () if music is None else (FeatureSpan("music", music[:frames], source=str(args.music)),)
+    return Timeline(frames, texts, keypoints, features=heard, keyframes=keyframes, places=places, notes=taken, **told)
+
+
+def notes(timeline: Timeline, args: argparse.Namespace) -> list[str]:
+    """What was taken for granted."""
+    unknown = [span.source or args.keypoints for span in timeline.keypoints if span.camera is None]
+    static = [f"no camera_to_world in {source}; the camera is taken for static" for source in unknown]
+    return [*timeline.notes, *static]
+
+
+def title_of(timeline: Timeline, args: argparse.Namespace) -> str:
+    """What stands over a picture of the motion."""
+    said = " / ".join(text.prompt for text in timeline.texts)
+    return said or Path(args.timeline or args.keypoints or args.music or args.keyframes or args.constraints).stem
 
 
 def run(args: argparse.Namespace) -> None:
     """Everything after parsing.  Raises GenmoError with the line for the user."""
-    texts = [parse_text(argument) for argument in args.text]
-    frames = length_in_frames(args.frames, args.seconds, texts)
     for out in args.out:
         check_output(out)
-    keypoints: Keypoints | None = None if args.keypoints is None else read_keypoints(args.keypoints)
-    if not texts and keypoints is None:
-        raise InputError("nothing to make a motion from; wanted --text or --keypoints")
+    timeline = timeline_of(args)
     model = MotionModel.load(args.engine, device=args.device, threads=args.threads)
-    total = args.steps or (DEFAULT_STEPS if texts else 1)
-    motions, timings = model.run(
-        texts,
-        keypoints,
-        frames,
-        steps=args.steps,
-        guidance=args.guidance,
-        seed=args.seed,
-        samples=args.samples,
-        fit=not args.no_fit,
-        progress=progress_bar(total),
+    bar = progress_bar(timeline.step_count)
+    result = model.follow(
+        timeline, samples=args.samples, fit=not args.no_fit, clean_feet=not args.no_clean_feet, progress=bar
     )
-    if keypoints is not None and keypoints.camera is None and not args.json:
-        print(
-            f"{PROGRAM}: note: no camera_to_world in {args.keypoints}; the camera is taken for static", file=sys.stderr
-        )
-    title = " / ".join(text.prompt for text in texts) or Path(args.keypoints).stem
-    written = save_all(motions, args.out, title)
+    if not args.json:
+        for note in notes(timeline, args):
+            print(f"{PROGRAM}: note: {note}", file=sys.stderr)
+    written = save_all(result.motions, args.out, title_of(timeline, args))
     if args.json:
-        print(json.dumps(report(model, motions, timings, written)))
+        print(json.dumps(report(model, result, written)))
     else:
         print("\n".join(written))
 

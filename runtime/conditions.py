@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ class Text:
     prompt: str
     start: int = 0
     end: int | None = None
+    source: str = field(default="", compare=False)
+    """where it was written, for errors"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,70 @@ class Keypoints:
     @property
     def frames(self) -> int:
         return len(self.points)
+
+    def first(self, count: int) -> Keypoints:
+        """The first `count` frames."""
+        camera = self.camera and Camera(self.camera.rotation[:count], self.camera.position[:count])
+        return Keypoints(self.points[:count], self.intrinsics, camera)
+
+
+@dataclass(frozen=True, eq=False)
+class KeypointSpan:
+    """Keypoints that begin at frame `start` of the motion."""
+
+    keypoints: Keypoints
+    start: int = 0
+    source: str = ""
+    """where it was written, for errors"""
+
+    @property
+    def frames(self) -> int:
+        return self.keypoints.frames
+
+    @property
+    def end(self) -> int:
+        return self.start + self.frames
+
+    @property
+    def camera(self) -> Camera | None:
+        return self.keypoints.camera
+
+
+@dataclass(frozen=True, eq=False)
+class CameraSpan:
+    """The poses of a camera that begin at frame `start` of the motion, where no keypoints are known."""
+
+    camera: Camera
+    start: int = 0
+    source: str = ""
+
+    @property
+    def frames(self) -> int:
+        return len(self.camera.position)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.frames
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSpan:
+    """Features of music or video that begin at frame `start` of the motion."""
+
+    name: str
+    """"music" or "video\""""
+    values: Array
+    """[frames, width], 30 a second"""
+    start: int = 0
+    source: str = ""
+
+    @property
+    def frames(self) -> int:
+        return len(self.values)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.frames
 
 
 def default_intrinsics(width: float, height: float) -> Array:

@@ -20,7 +20,10 @@ from genmo.runtime.rotation import Array
 from genmo.runtime.signature import inputs, outputs
 from genmo.runtime.text import NgramTextEncoder
 
-FORMAT = 1
+FORMAT = 2
+SINGLE_GRAPH_FORMAT = 1
+"""engines whose one graph computes everything at every step; still read"""
+GRAPHS = ("conditions", "texts", "step")
 SHIPPED = Path(__file__).parent / "engines" / "small"
 NGRAM_SCHEME = "hashed-ngrams-1"
 """names the tokenizer and the arithmetic of runtime/text.py; a change there needs a new name"""
@@ -40,6 +43,17 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class Graphs:
+    """The ONNX files of an engine."""
+
+    conditions: Path
+    texts: Path
+    step: Path
+    null_is_folded: bool
+    """motions that no text reaches need no text input: the null text is a constant of the step"""
+
+
 @dataclass(frozen=True, eq=False)
 class Engine:
     """The checked contents of an engine folder."""
@@ -55,9 +69,17 @@ class Engine:
     """all of engine.json"""
 
     @property
-    def denoiser(self) -> Path:
-        """The ONNX graph."""
-        return self.folder / str(self.description["denoiser"])
+    def denoiser(self) -> Graphs | Path:
+        """The ONNX graphs; of an engine of format 1 the only one."""
+        stored = self.description["denoiser"]
+        if isinstance(stored, str):
+            return self.folder / stored
+        return Graphs(
+            conditions=self.folder / stored["conditions"],
+            texts=self.folder / stored["texts"],
+            step=self.folder / stored["step"],
+            null_is_folded=stored["null_is_folded"],
+        )
 
 
 def load_engine(folder: str | Path | None = None) -> Engine:
@@ -75,7 +97,8 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         denoiser = description["denoiser"]
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
-    if not isinstance(denoiser, str) or not isinstance(encoder, dict | None):
+    graphs = _graph_files(denoiser, description["format"])
+    if not graphs or not isinstance(encoder, dict | None):
         raise EngineError(f"{folder}/engine.json: denoiser or text_encoder is wrong; export the engine again")
     width = config.motion_layout.width
     if mean.shape != (width,) or std.shape != (width,) or not (np.isfinite(mean).all() and (std > 0).all()):
@@ -83,8 +106,9 @@ def load_engine(folder: str | Path | None = None) -> Engine:
     if signature != describe_signature(config):
         raise EngineError(f"{folder}: its denoiser has another signature than this genmo; export the engine again")
     _check_files(folder, files)
-    if denoiser not in files:
-        raise EngineError(f"{folder}/engine.json: denoiser {denoiser!r} is not among its files; export it again")
+    for name in graphs:
+        if name not in files:
+            raise EngineError(f"{folder}/engine.json: denoiser {name!r} is not among its files; export it again")
     return Engine(folder, config, mean, std, _text_encoder(folder, config, encoder, files), description)
 
 
@@ -96,10 +120,21 @@ def _read_description(folder: Path) -> dict[str, Any]:
         description = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    if not isinstance(description, dict) or description.get("format") not in (FORMAT, SINGLE_GRAPH_FORMAT):
         found = description.get("format") if isinstance(description, dict) else None
         raise EngineError(f"{path}: format is {found!r}; this genmo reads format {FORMAT}: export the engine again")
     return description
+
+
+def _graph_files(denoiser: Any, format_number: int) -> list[str]:
+    """Names of the graphs; none when the entry is wrong."""
+    if format_number == SINGLE_GRAPH_FORMAT:
+        return [denoiser] if isinstance(denoiser, str) else []
+    if not isinstance(denoiser, dict) or set(denoiser) != {*GRAPHS, "null_is_folded"}:
+        return []
+    names = [denoiser[name] for name in GRAPHS]
+    right = all(isinstance(name, str) for name in names) and isinstance(denoiser["null_is_folded"], bool)
+    return names if right else []
 
 
 def _check_files(folder: Path, files: dict[str, str]) -> None:

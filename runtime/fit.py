@@ -39,6 +39,7 @@ CHANGE = 0.25  # share of the above that a correction may change from one frame 
 _PLACED = np.array([0.05] * 5 + [0.02] * 6 + [0.035] * 2 + [0.02] * 4)
 
 _FREE = [JOINTS.index(name) for name in TURNS]
+_PARENTS = [PARENTS[joint] + 1 for joint in _FREE]  # 0 is the camera
 _SPREAD = np.concatenate([np.repeat(list(TURNS.values()), 3), MOVE])
 
 
@@ -116,10 +117,8 @@ def _jacobian(points: Array, joints: Array, depth: Array) -> Array:
 def _turn(body: CameraPose, step: Array) -> Array:
     """Local rotations after turning the free joints about the camera's axes by `step` [frames, free, 3]."""
     above = forward_kinematics(body.rotations, body.root, body.offsets)[0]
+    camera = np.broadcast_to(np.eye(3), (len(above), 1, 3, 3))
+    frame = np.concatenate([camera, above], axis=1)[:, _PARENTS]
     rotations = body.rotations.copy()
-    for place, joint in enumerate(_FREE):
-        parent = PARENTS[joint]
-        frame = above[:, parent] if parent >= 0 else np.eye(3)[None]
-        local = rotate(transpose(frame), step[:, place])
-        rotations[:, joint] = matrix_from_axis_angle(local) @ rotations[:, joint]
+    rotations[:, _FREE] = matrix_from_axis_angle(rotate(transpose(frame), step)) @ rotations[:, _FREE]
     return rotations

@@ -8,24 +8,40 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime import sampler
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.conditions import Keypoints, Text, assemble, keypoint_conditions
+from genmo.runtime.conditions import CameraSpan, Keypoints, KeypointSpan, Text
 from genmo.runtime.engine import Engine, load_engine
 from genmo.runtime.errors import InputError
+from genmo.runtime.feet import FeetOptions
+from genmo.runtime.feet import clean_feet as cleaned
 from genmo.runtime.fit import CameraPose
 from genmo.runtime.fit import fit as fit_pose
+from genmo.runtime.keyframes import NO_KEYFRAMES, NO_PLACES, Keyframes, Misses, Places, misses
+from genmo.runtime.meet import grounded, known, meet, placed, projected, spread
 from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.representation import Layout, decode, root_in_camera
-from genmo.runtime.rotation import Array, matrix_from_6d, matrix_from_yaw, rotate, transpose
-from genmo.runtime.signature import MAX_FRAMES
+from genmo.runtime.representation import Layout, decode, gravity_view_yaw, root_in_camera
+from genmo.runtime.rotation import (
+    Array,
+    axis_angle_from_matrix,
+    matrix_from_6d,
+    matrix_from_axis_angle,
+    matrix_from_yaw,
+    rotate,
+    transpose,
+)
 from genmo.runtime.skeleton import JOINTS, forward_kinematics
+from genmo.runtime.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, Timeline
 
-DEFAULT_STEPS = 5
-DEFAULT_GUIDANCE = 1.5
-SOLE = 0.02  # metres from a foot joint (the ball of the foot) down to the ground
 LEVEL_FRAMES = 31  # a second
+SEAM = 10  # frames on either side of a border over which a step fades
+GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
+# The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
+# integrated velocity does, so the root follows them for longer.
+SEEN_FEET = FeetOptions(ground=None, horizon=300)
+UNSEEN_FEET = FeetOptions(horizon=300)
 _FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 
 
@@ -36,6 +52,16 @@ class Timings:
     condition_ms: float
     step_ms: float
     decode_ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What following a timeline gave."""
+
+    motions: list[Motion]
+    timings: Timings
+    misses: list[Misses]
+    """how far each motion is from keyframes and places, millimetres"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +86,9 @@ class MotionModel:
         elapsed = 1000 * (time.perf_counter() - start)
         return cls(engine, denoiser, device, f"onnxruntime {denoiser.provider}", elapsed)
 
-    def estimate(self, keypoints: Keypoints, *, fit: bool = True) -> Motion:
-        """The motion that the keypoints show: one step, then fitted to them; deterministic."""
-        return self.run(keypoints=keypoints, fit=fit)[0][0]
+    def estimate(self, keypoints: Keypoints, *, fit: bool = True, clean_feet: bool = True) -> Motion:
+        """The motion that the keypoints show: one step, then fitted to them, feet cleaned; deterministic."""
+        return self.run(keypoints=keypoints, fit=fit, clean_feet=clean_feet)[0][0]
 
     def generate(
         self,
@@ -73,10 +99,20 @@ class MotionModel:
         guidance: float = DEFAULT_GUIDANCE,
         seed: int = 0,
         samples: int = 1,
+        clean_feet: bool = True,
     ) -> list[Motion]:
         """Motions for a text, or several with frames of their own.  The same seed gives the same motions."""
         prompts = [Text(texts)] if isinstance(texts, str) else texts
-        return self.run(prompts, None, frames, steps=steps, guidance=guidance, seed=seed, samples=samples)[0]
+        return self.run(
+            prompts,
+            None,
+            frames,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+            samples=samples,
+            clean_feet=clean_feet,
+        )[0]
 
     def run(
         self,
@@ -84,94 +120,224 @@ class MotionModel:
         keypoints: Keypoints | None = None,
         frames: int | None = None,
         *,
+        keyframes: Keyframes = NO_KEYFRAMES,
+        places: Places = NO_PLACES,
         steps: int | None = None,
         guidance: float = DEFAULT_GUIDANCE,
         seed: int = 0,
         samples: int = 1,
         fit: bool = True,
+        clean_feet: bool = True,
         progress: Callable[[int], object] = lambda step: None,
     ) -> tuple[list[Motion], Timings]:
-        """Motions under any mix of conditions, `samples` of them.
+        """Motions under any mix of conditions, `samples` of them: `follow` for the usual case.
 
-        Without texts and `steps`, keypoints are estimated in one step from zeros; otherwise motions are sampled in
-        `steps` (default 5) DDIM steps.  `frames` defaults to those of the keypoints, or 120.  `fit` turns the joints
-        of motions with keypoints until they project onto them (`genmo.runtime.fit`).
-        Raises InputError for conditions or options that do not fit.
+        `frames` defaults to those of the keypoints, or 120.  The other options are those of `Timeline` and `follow`.
+        """
+        timeline = Timeline(
+            frames=(DEFAULT_FRAMES if keypoints is None else keypoints.frames) if frames is None else frames,
+            texts=tuple(texts),
+            keypoints=() if keypoints is None else (KeypointSpan(keypoints),),
+            keyframes=keyframes,
+            places=places,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+        )
+        result = self.follow(timeline, samples=samples, fit=fit, clean_feet=clean_feet, progress=progress)
+        return result.motions, result.timings
+
+    def follow(
+        self,
+        timeline: Timeline,
+        *,
+        samples: int = 1,
+        fit: bool = True,
+        clean_feet: bool = True,
+        progress: Callable[[int], object] = lambda step: None,
+    ) -> Result:
+        """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
+
+        Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
+        in `steps` (default 5) DDIM steps.  `fit` turns the joints of motions with keypoints until they project onto
+        them (`genmo.runtime.fit`); `clean_feet` makes planted feet stand still (`genmo.runtime.feet`).  Keyframes are
+        met exactly, places nearly (`genmo.runtime.meet`).
+        World: that of the first keypoints where their camera is known; else that of the keyframes and places, or one
+        in which the motion stands on the ground, y = 0.
+        Raises InputError for conditions that the engine does not take, and options that do not fit.
         """
         started = time.perf_counter()
-        frames = _frame_count(frames, keypoints)
-        if not texts and keypoints is None:
-            raise InputError("nothing to make a motion from; wanted a text or keypoints")
-        if samples < 1 or seed < 0:
-            raise InputError(f"samples is {samples}, seed is {seed}; wanted at least 1 sample and a seed of 0 or more")
-        if samples > 1 and not texts and steps is None:
+        if samples < 1:
+            raise InputError(f"samples is {samples}; wanted at least 1 sample")
+        if samples > 1 and not timeline.sampled:
             raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
-        if not np.isfinite(guidance):
-            raise InputError(f"guidance is {guidance}; wanted a finite number, 1 for none, 1.5 is usual")
-        conditions = self._conditions(texts, keypoints, frames)
+        conditions = timeline.conditions(self.engine.config) | self._texts(timeline.texts, timeline.frames)
+        camera = joined_camera(timeline)
         conditioned = time.perf_counter()
         width = self.engine.config.motion_layout.width
-        if not texts and steps is None:
-            outputs = sampler.estimate(self.denoiser, conditions, (1, frames, width))
-            progress(1)
-        else:
-            noise = np.stack([_noise(seed, index, frames, width) for index in range(samples)])
+        if timeline.sampled:
+            noise = np.stack([_noise(timeline.seed, index, timeline.frames, width) for index in range(samples)])
             repeated = {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()}
-            steps = DEFAULT_STEPS if steps is None else steps
-            outputs = sampler.generate(self.denoiser, repeated, noise, steps, guidance, progress)
+            outputs = sampler.generate(
+                self.denoiser,
+                repeated,
+                noise,
+                timeline.step_count,
+                timeline.guidance,
+                progress,
+                self._known(timeline, camera) if timeline.constrained else None,
+            )
+        else:
+            outputs = sampler.estimate(self.denoiser, conditions, (1, timeline.frames, width))
+            progress(1)
         stepped = time.perf_counter()
-        motions = [self._decode(features, keypoints, fit) for features in outputs["x_0"]]
+        motions = [self._decode(features, timeline, camera, fit, clean_feet) for features in outputs["x_0"]]
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
-        return motions, Timings(*times)
+        return Result(
+            motions, Timings(*times), [misses(motion, timeline.keyframes, timeline.places) for motion in motions]
+        )
 
-    def _conditions(self, texts: Sequence[Text], keypoints: Keypoints | None, frames: int) -> sampler.Arrays:
-        given = {} if keypoints is None else _padded(keypoint_conditions(keypoints), frames)
-        return assemble(self.engine.config, frames, given) | self._texts(texts, frames)
+    def _known(self, timeline: Timeline, camera: Camera) -> sampler.Known:
+        """Keyframes and places as the sampler wants them: in normalised features."""
+        mean, std, layout = self.engine.mean, self.engine.std, self.engine.config.motion_layout
+        held = _held(timeline)
+        values, there = known(timeline.keyframes, layout, camera, held)
+
+        def correct(x_0: Array) -> Array:
+            features = x_0.astype(np.float64) * std + mean
+            met = [projected(one, layout, camera, timeline.keyframes, timeline.places, held) for one in features]
+            return np.asarray((np.stack(met) - mean) / std, np.float32)
+
+        return sampler.Known(np.where(there, (values - mean) / std, 0).astype(np.float32), there, correct)
 
     def _texts(self, texts: Sequence[Text], frames: int) -> sampler.Arrays:
         """Text arrays [1, texts, ...]; without a text one empty slot, which the null text fills."""
         config = self.engine.config
         if texts and self.engine.text_encoder is None:
-            raise InputError("this engine has no text encoder; wanted an engine with one, or no text")
+            where = f"{texts[0].source}: " if texts[0].source else ""
+            raise InputError(f"{where}this engine has no text encoder; wanted an engine with one, or no text")
         tokens = np.zeros((1, max(len(texts), 1), config.text_tokens, config.text_width), np.float32)
         mask = np.zeros(tokens.shape[:3], np.float32)
         spans = np.zeros((*tokens.shape[:2], 2), np.int64)
         for index, text in enumerate(texts):
             assert self.engine.text_encoder is not None
             end = frames if text.end is None else min(text.end, frames)
-            if not 0 <= text.start < end:
-                raise InputError(
-                    f"text {text.prompt!r} spans frames {text.start} to {end}; wanted some of 0 to {frames}"
-                )
-            tokens[0, index], mask[0, index] = self.engine.text_encoder.encode(text.prompt)
+            try:
+                tokens[0, index], mask[0, index] = self.engine.text_encoder.encode(text.prompt)
+            except InputError as error:
+                raise InputError(f"{text.source}: {error}" if text.source else str(error)) from None
             spans[0, index] = text.start, end
         return {"text_tokens": tokens, "text_token_mask": mask, "text_spans": spans}
 
-    def _decode(self, normalised: Array, keypoints: Keypoints | None, fit: bool) -> Motion:
-        features = normalised.astype(np.float64) * self.engine.std + self.engine.mean
+    def _decode(self, normalised: Array, timeline: Timeline, camera: Camera, fit: bool, clean: bool) -> Motion:
+        features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
         layout = self.engine.config.motion_layout
-        # without a camera file the camera is taken for level and static: its heading never changes
-        known = None if keypoints is None else keypoints.camera
-        frames = len(features)
-        motion = decode(features, layout, _static_camera(frames) if known is None else _lengthened(known, frames))
-        motion = levelled(motion, heights_in_camera(features, layout, known))
-        if keypoints is None:
-            return faced_forward(grounded(replace(motion, camera=None, joints_camera=None)))
+        motion = decode(features, layout, camera)
+        motion = levelled(motion, _heights(features, layout, timeline, motion))
         if fit:
-            motion = fitted(motion, root_in_camera(features, layout), keypoints)
-        return grounded(replace(motion, camera=None)) if known is None else placed(motion)
+            motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints)
+        return _finished(motion, timeline, clean)
 
 
-def _frame_count(frames: int | None, keypoints: Keypoints | None) -> int:
-    if keypoints is not None:
-        frames = keypoints.frames if frames is None else frames
-        if frames < keypoints.frames:
-            raise InputError(f"frames is {frames}, the keypoints have {keypoints.frames}; wanted at least as many")
-    frames = 120 if frames is None else frames
-    if not 1 <= frames <= MAX_FRAMES:
-        raise InputError(f"frames is {frames}; wanted at least 1 and at most {MAX_FRAMES}")
-    return frames
+def seamless(features: Array, borders: Sequence[int]) -> Array:
+    """Features [frames, width] without the steps that they take at the frames `borders`.
+
+    A condition that begins or ends is a step in what the network is told, and a small one in what it answers.  What a
+    step is more than the speed on both sides is taken back by half on either side, fading within `SEAM` frames.
+    """
+    features = features.astype(np.float64)
+    near = 1 - np.arange(SEAM) / SEAM
+    fade = (near**2 * (3 - 2 * near))[:, None]
+    for border in borders:
+        if 2 <= border <= len(features) - 2:
+            before, at = features[border - 2 : border], features[border : border + 2]
+            step = at[0] - before[1] - 0.5 * (before[1] - before[0] + at[1] - at[0])
+            left, right = min(SEAM, border), min(SEAM, len(features) - border)
+            features[border - left : border] += 0.5 * step * fade[:left][::-1]
+            features[border : border + right] -= 0.5 * step * fade[:right]
+    return features
+
+
+def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
+    """The decoded motion put in its world, cleaned, and made to meet its keyframes and places, in this order.
+
+    Whatever is done to a whole motion after the decoding is done here, and meeting comes last: keyframes are exact.
+    """
+    shots = timeline.shots
+    if shots and shots[0].camera is not None:
+        motion = placed(motion, _frames_of(shots[0], motion.frames))
+        motion = cleaned(motion, SEEN_FEET) if clean else motion
+    else:
+        motion = grounded(motion)
+        if clean:
+            motion = cleaned(motion, FeetOptions() if timeline.sampled else UNSEEN_FEET)
+        if not shots and not timeline.constrained:
+            motion = faced_forward(motion)
+    motion = meet(motion, timeline.keyframes, timeline.places, _held(timeline))
+    if not shots:
+        return replace(motion, camera=None, joints_camera=None)
+    if any(shot.camera is None for shot in shots):
+        return replace(motion, camera=None)
+    return seen_again(motion, timeline)
+
+
+def _frames_of(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:
+    """[frames] which lie in a span."""
+    at = np.arange(frames)
+    return (at >= span.start) & (at < span.end)
+
+
+def _held(timeline: Timeline) -> npt.NDArray[np.bool_]:
+    """[frames] where a person was seen by a camera whose world is the motion's."""
+    first = timeline.shots[0] if timeline.shots else None
+    if first is None or first.camera is None or isinstance(first, CameraSpan):
+        return np.zeros(timeline.frames, np.bool_)
+    return _frames_of(first, timeline.frames)
+
+
+def _stops(shots: Sequence[KeypointSpan | CameraSpan], frames: int) -> list[int]:
+    """Where the camera of each shot ends: where the next shot starts."""
+    return [*(shot.start for shot in shots[1:]), frames][: len(shots)]
+
+
+def joined_camera(timeline: Timeline) -> Camera:
+    """The camera of every frame of the motion; a level one that stands still where none is known.
+
+    Between two shots the camera stands still at its last pose.  The next shot has a world of its own, which is turned
+    about +y and moved so that its camera starts there with the same heading: the person's heading against the camera
+    is what the network continues.
+    """
+    frames, shots = timeline.frames, timeline.shots
+    joined = _static_camera(frames)
+    for index, (shot, stop) in enumerate(zip(shots, _stops(shots, frames), strict=True)):
+        camera = _static_camera(shot.frames) if shot.camera is None else shot.camera
+        begin = shot.start if index else 0
+        if index:
+            yaw = gravity_view_yaw(joined.rotation[begin - 1]) - gravity_view_yaw(camera.rotation[0])
+            turn = matrix_from_yaw(yaw)
+            shift = joined.position[begin - 1] - rotate(turn, camera.position[0])
+            camera = Camera(turn @ camera.rotation, rotate(turn, camera.position) + shift)
+        at = np.clip(np.arange(begin, stop) - shot.start, 0, shot.frames - 1)
+        joined.rotation[begin:stop], joined.position[begin:stop] = camera.rotation[at], camera.position[at]
+    return joined
+
+
+def seen_again(motion: Motion, timeline: Timeline) -> Motion:
+    """The motion with the cameras of all shots but the first turned about +y and moved to where they see it."""
+    assert motion.camera is not None and motion.joints_camera is not None
+    shots = timeline.shots
+    rotation, position = motion.camera.rotation.copy(), motion.camera.position.copy()
+    joints = motion.joints_world()
+    for shot, stop in zip(shots[1:], _stops(shots, motion.frames)[1:], strict=True):
+        part, seen = slice(shot.start, stop), slice(shot.start, shot.end)
+        points = rotate(rotation[seen, None], motion.joints_camera[seen]) + position[seen, None]
+        there, here = (x - x.mean(axis=(0, 1)) for x in (points, joints[seen]))
+        sine = (there[..., 2] * here[..., 0] - there[..., 0] * here[..., 2]).sum()
+        turn = matrix_from_yaw(np.arctan2(sine, (there[..., [0, 2]] * here[..., [0, 2]]).sum()))
+        shift = joints[seen].mean(axis=(0, 1)) - rotate(turn, points.mean(axis=(0, 1)))
+        rotation[part], position[part] = turn @ rotation[part], rotate(turn, position[part]) + shift
+    return replace(motion, camera=Camera(rotation, position))
 
 
 def _noise(seed: int, sample: int, frames: int, width: int) -> Array:
@@ -179,38 +345,34 @@ def _noise(seed: int, sample: int, frames: int, width: int) -> Array:
     return np.random.default_rng((seed, sample)).standard_normal((frames, width), np.float32)
 
 
-def _padded(conditions: sampler.Arrays, frames: int) -> sampler.Arrays:
-    """Conditions [n, ...] lengthened to `frames` by frames where they are absent (zero)."""
-    return {
-        name: np.pad(array, [(0, frames - len(array))] + [(0, 0)] * (array.ndim - 1))
-        for name, array in conditions.items()
-    }
-
-
 def _static_camera(frames: int) -> Camera:
     """A level camera at the origin that looks along +z."""
-    rotation = np.diag([-1.0, -1.0, 1.0])
-    return Camera(np.broadcast_to(rotation, (frames, 3, 3)), np.zeros((frames, 3)))
+    return Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), np.zeros((frames, 3)))
 
 
-def _lengthened(camera: Camera, frames: int) -> Camera:
-    """The camera, standing still at its last pose until `frames`."""
-    last = np.minimum(np.arange(frames), len(camera.position) - 1)
-    return Camera(camera.rotation[last], camera.position[last])
-
-
-def fitted(motion: Motion, root: Array, keypoints: Keypoints) -> Motion:
+def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan]) -> Motion:
     """The motion with joints turned until they project onto the keypoints.
 
     `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
     """
+    if not spans:
+        return motion
     assert motion.joints_camera is not None
+    seen = motion.joints_camera
     in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
-    pose = fit_pose(CameraPose(in_camera, motion.joints_camera[:, 0], motion.rest_offsets), keypoints)
-    rotations = pose.rotations.copy()
-    rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ pose.rotations[:, 0]
-    joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
-    return replace(motion, rotations=rotations, joints_camera=joints)
+    for span in spans:
+        part = slice(span.start, span.end)
+        pose = fit_pose(CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets), span.keypoints)
+        at = np.arange(span.start, span.end)
+        # the keypoints end, the correction fades: none of it would be a jerk
+        turned = axis_angle_from_matrix(pose.rotations @ transpose(in_camera[part])).reshape(span.frames, -1)
+        turns = matrix_from_axis_angle(spread(at, turned, motion.frames).reshape(in_camera.shape[:-1]))
+        moved = spread(at, pose.root - seen[part, 0], motion.frames)
+        in_camera = turns @ in_camera
+        seen = forward_kinematics(in_camera, seen[:, 0] + moved, motion.rest_offsets)[1]
+    rotations = in_camera.copy()
+    rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ in_camera[:, 0]
+    return replace(motion, rotations=rotations, joints_camera=seen)
 
 
 def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) -> Array | None:
@@ -224,8 +386,33 @@ def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) ->
     seen = blocks["root_translation_camera"]
     if camera is None:
         return rotate(matrix_from_6d(blocks["camera_orientation"].mean(axis=0)), seen)[:, 1]
-    there = _lengthened(camera, len(seen))
-    return (there.position + rotate(there.rotation, seen))[:, 1]
+    return (camera.position + rotate(camera.rotation, seen))[:, 1]
+
+
+def _heights(features: Array, layout: Layout, timeline: Timeline, motion: Motion) -> Array | None:
+    """Height of the root [frames] over all shots of a timeline, for `levelled`; `motion` is the decoded one.
+
+    Worlds of different shots have nothing in common but the ground, so every shot, and every gap between two, has its
+    lowest feet brought to one level.
+    """
+    shots = timeline.shots
+    if len(shots) < 2:
+        return heights_in_camera(features, layout, motion.camera if shots and shots[0].camera is not None else None)
+    assert motion.camera is not None
+    parts, begin = [], 0
+    for shot in shots:
+        parts += [(begin, shot.start, False), (shot.start, shot.end, shot.camera is not None)]
+        begin = shot.end
+    parts.append((begin, motion.frames, False))
+    feet = motion.joints_world()[:, _FEET, 1].min(axis=-1) - motion.translation[:, 1]
+    heights = np.zeros(motion.frames)
+    for part, filmed in ((slice(start, stop), filmed) for start, stop, filmed in parts if start < stop):
+        camera = Camera(motion.camera.rotation[part], motion.camera.position[part]) if filmed else None
+        found = heights_in_camera(features[part], layout, camera)
+        if found is None:
+            return None
+        heights[part] = found - np.percentile(found + feet[part], GROUND_SHARE)
+    return heights
 
 
 def levelled(motion: Motion, heights: Array | None) -> Motion:
@@ -242,19 +429,6 @@ def levelled(motion: Motion, heights: Array | None) -> Motion:
     shift = np.zeros_like(motion.translation)
     shift[:, 1] = mean - mean[0]
     return replace(motion, translation=motion.translation - shift)
-
-
-def placed(motion: Motion) -> Motion:
-    """The motion moved to where its camera sees it, on average over the frames."""
-    assert motion.camera is not None and motion.joints_camera is not None
-    seen = motion.camera.position + rotate(motion.camera.rotation, motion.joints_camera[:, 0])
-    return replace(motion, translation=motion.translation + (seen - motion.translation).mean(axis=0))
-
-
-def grounded(motion: Motion) -> Motion:
-    """The motion raised or lowered so that its lowest foot stands on the ground, y = 0."""
-    lowest = motion.joints_world()[:, _FEET, 1].min() - SOLE
-    return replace(motion, translation=motion.translation - np.array([0.0, lowest, 0.0]))
 
 
 def faced_forward(motion: Motion) -> Motion:

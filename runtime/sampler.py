@@ -7,9 +7,11 @@ between calls of the denoiser.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime import schedule
 from genmo.runtime.rotation import Array
@@ -17,10 +19,40 @@ from genmo.runtime.rotation import Array
 Arrays = dict[str, Array]
 
 
+Step = Callable[[Array, int], Arrays]
+"""x_t [batch, frames, features], timestep -> the denoiser's outputs"""
+
+
 class Denoiser(Protocol):
     """Anything that maps the arrays of `signature.inputs` to those of `signature.outputs`."""
 
     def __call__(self, inputs: Arrays) -> Arrays: ...
+
+
+@runtime_checkable
+class PreparedDenoiser(Denoiser, Protocol):
+    """A denoiser that computes what the steps of a sequence share only once."""
+
+    def prepare(self, conditions: Arrays) -> Step: ...
+
+
+def stepper(denoiser: Denoiser, conditions: Arrays) -> Step:
+    """The denoiser under these conditions, which are prepared here, once, where it can do so."""
+    if isinstance(denoiser, PreparedDenoiser):
+        return denoiser.prepare(conditions)
+    return lambda x_t, timestep: denoiser(_step_inputs(conditions, x_t, timestep))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of the motion before it is made (keyframes, places of joints), in normalised features."""
+
+    values: Array
+    """[frames, features]"""
+    there: npt.NDArray[np.bool_]
+    """[frames, features] which of `values` are known"""
+    correct: Callable[[Array], Array]
+    """[batch, frames, features] of a prediction x_0 -> the nearest that agrees with what is known"""
 
 
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
@@ -38,28 +70,44 @@ def generate(
     steps: int,
     guidance: float,
     progress: Callable[[int], object] = lambda step: None,
+    known: Known | None = None,
 ) -> Arrays:
     """A sample of the motions under the conditions: DDIM (Song et al. 2021), eta 0, from `noise` [batch, frames,
     features].  The denoiser's outputs at the last step, normalised.
 
     Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
+    `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
+    prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
     """
     timesteps = schedule.step_timesteps(steps)
     levels = schedule.alphas_cumprod()
     guided = guidance != 1 and _has_guided_condition(conditions)
-    both = _with_and_without(conditions) if guided else conditions
+    step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
     x_t = noise.astype(np.float32)
     outputs: Arrays = {}
     for done, timestep in enumerate(timesteps):
+        if known is not None:
+            x_t = overwritten(x_t, known, noise, float(levels[timestep]))
         if guided:
-            outputs = _guide(denoiser(_step_inputs(both, np.concatenate([x_t, x_t]), timestep)), guidance)
+            outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
-            outputs = denoiser(_step_inputs(both, x_t, timestep))
+            outputs = dict(step(x_t, timestep))
+        if known is not None:
+            outputs["x_0"] = known.correct(outputs["x_0"])
         if done + 1 < len(timesteps):
             x_t = ddim_step(x_t, outputs["x_0"], float(levels[timestep]), float(levels[timesteps[done + 1]]))
         progress(done + 1)
     return outputs
+
+
+def overwritten(x_t: Array, known: Known, noise: Array, level: float) -> Array:
+    """x_t [batch, frames, features] with its known features mixed with `noise` as at a cumulative alpha of `level`.
+
+    The same noise at every step: DDIM without chance, were it to predict these features, would keep it.
+    """
+    mixed = np.float32(level**0.5) * known.values + np.float32((1 - level) ** 0.5) * noise
+    return np.where(known.there, mixed, x_t).astype(np.float32)
 
 
 def ddim_step(x_t: Array, x_0: Array, level: float, next_level: float) -> Array:

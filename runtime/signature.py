@@ -9,6 +9,8 @@ from genmo.runtime.config import ModelConfig
 from genmo.runtime.skeleton import COCO_COUNT
 
 DYNAMIC_AXES = ("batch", "frames", "texts")
+STEP_AXES = (*DYNAMIC_AXES, "prompted", "words")
+"""of the step graph: its first `prompted` motions have texts; `words` is texts x text_tokens"""
 MAX_FRAMES = 65536
 """36 minutes; graphs promise no more"""
 CAMERA_WIDTH = 12
@@ -42,19 +44,60 @@ def frame_conditions(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
     """Inputs of the denoiser, in order.  Text k reaches frames [text_spans[k, 0], text_spans[k, 1])."""
+    return (*_noised(config), *condition_inputs(config), *text_inputs(config))
+
+
+def _noised(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """What changes from step to step."""
+    x_t = TensorSpec("x_t", ("batch", "frames", config.motion_layout.width))
+    return (x_t, TensorSpec("timestep", ("batch",), "int64"))
+
+
+def condition_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """Per-frame conditions, each followed by its mask (0 or 1)."""
     frame = ("batch", "frames")
-    per_frame = [
+    return tuple(
         spec
         for name, shape in frame_conditions(config).items()
         for spec in (TensorSpec(name, (*frame, *shape)), TensorSpec(f"{name}_mask", frame))
-    ]
+    )
+
+
+def text_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """Tokens of the texts, their mask (0 or 1) and the frames that each text reaches."""
     return (
-        TensorSpec("x_t", (*frame, config.motion_layout.width)),
-        TensorSpec("timestep", ("batch",), "int64"),
-        *per_frame,
         TensorSpec("text_tokens", ("batch", "texts", config.text_tokens, config.text_width)),
         TensorSpec("text_token_mask", ("batch", "texts", config.text_tokens)),
         TensorSpec("text_spans", ("batch", "texts", 2), "int64"),
+    )
+
+
+def step_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """Inputs of one step: x_t, timestep, and what is computed once a sequence."""
+    return (*_noised(config), *condition_outputs(config), *text_outputs(config))
+
+
+def condition_outputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """`fused`: the token of every frame, without x_t and timestep."""
+    return (TensorSpec("fused", ("batch", "frames", config.width)),)
+
+
+def text_outputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """What texts are for a step: added to the score of every token, frames reached, keys (transposed) and values of
+    every module.  The motions with texts are the first `prompted` of the batch."""
+    rows, head_width = ("prompted", config.heads), config.width // config.heads
+    attention = [
+        spec
+        for index in range(config.depth)
+        for spec in (
+            TensorSpec(f"text_keys_{index}", (*rows, head_width, "words")),
+            TensorSpec(f"text_values_{index}", (*rows, "words", head_width)),
+        )
+    ]
+    return (
+        TensorSpec("text_bias", ("prompted", "texts", config.text_tokens)),
+        TensorSpec("text_reach", ("prompted", "texts", 2), "int64"),
+        *attention,
     )
 
 

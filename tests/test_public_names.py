@@ -16,15 +16,27 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = [
     "BackendError",
     "Camera",
+    "CameraSpan",
     "EngineError",
+    "FeatureSpan",
     "GenmoError",
     "InputError",
+    "Keyframes",
+    "KeypointSpan",
     "Keypoints",
     "Motion",
+    "MotionGenerator",
     "MotionModel",
+    "MotionStream",
+    "Places",
+    "StreamPose",
     "Text",
+    "Timeline",
     "load_motion",
+    "read_keyframes",
     "read_keypoints",
+    "read_places",
+    "read_timeline",
     "save_motion",
 ]
 MODULES = sorted(
@@ -49,7 +61,7 @@ def test_the_model_offers_these_ways():
     public = {name for name in vars(genmo.runtime.MotionModel) if not name.startswith("_")}
     assert {"load", "estimate", "generate", "run"} <= public
     generate = inspect.signature(genmo.runtime.MotionModel.generate).parameters
-    assert list(generate) == ["self", "texts", "frames", "steps", "guidance", "seed", "samples"]
+    assert list(generate) == ["self", "texts", "frames", "steps", "guidance", "seed", "samples", "clean_feet"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -76,7 +88,7 @@ def test_every_public_function_of_the_runtime_is_explained(name):
 
 def test_the_commands_are_there():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert sorted(scripts) == ["genmo-eval", "genmo-export", "genmo-run", "genmo-train"]
+    assert sorted(scripts) == ["genmo-eval", "genmo-export", "genmo-prepare", "genmo-run", "genmo-train"]
     for target in scripts.values():
         module, function = target.split(":")
         assert callable(getattr(importlib.import_module(module), function))

@@ -16,19 +16,22 @@ from torch import Tensor, nn
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import EngineError, InputError
 from genmo.train.batches import Normalisation
-from genmo.train.denoiser import Denoiser
+from genmo.train.gem import FAMILIES
 from genmo.train.text_encoder import NgramTable
 
 FORMAT = 1
 
 
 class Model(nn.Module):
-    """Everything that is trained together: the denoiser and, where the config has one, the text encoder."""
+    """Everything that is trained together: the denoiser and, where the config has one, the text encoder.
 
-    def __init__(self, config: ModelConfig) -> None:
+    `family`: a key of `genmo.train.gem.FAMILIES`; all but "genmo" are networks of released weights.
+    """
+
+    def __init__(self, config: ModelConfig, family: str = "genmo") -> None:
         super().__init__()
-        self.config = config
-        self.denoiser = Denoiser(config)
+        self.config, self.family = config, family
+        self.denoiser = FAMILIES[family](config)
         self.text_encoder = NgramTable(config) if config.text_encoder == "ngram" else None
 
 
@@ -59,6 +62,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     write_aside(folder / "weights.safetensors", lambda p: safetensors.torch.save_file(weights, p))
     described = {
         "format": FORMAT,
+        "family": checkpoint.model.family,
         "model": checkpoint.model.config.to_json(),
         "normalisation": {
             "mean": checkpoint.normalisation.mean.tolist(),
@@ -79,14 +83,16 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         described = json.loads((folder / "model.json").read_text())
         config = ModelConfig.from_json(described["model"])
         statistics = Normalisation(*(torch.tensor(described["normalisation"][key]) for key in ("mean", "std")))
-        provenance = described["provenance"]
+        provenance, family = described["provenance"], described.get("family", "genmo")
+        if family not in FAMILIES:
+            raise ValueError(f"family {family!r} is none of {sorted(FAMILIES)}")
     except (ValueError, KeyError, TypeError, EngineError) as error:
         raise InputError(f"{folder}/model.json: not a checkpoint description ({error})") from None
     width = (config.motion_layout.width,)
     mean, std = statistics.mean, statistics.std
     if mean.shape != width or std.shape != width or not (mean.isfinite().all() and (std > 0).all()):
         raise InputError(f"{folder}/model.json: normalisation is not {width[0]} finite means and positive spreads")
-    model = Model(config)
+    model = Model(config, family)
     load_weights(model, folder / "weights.safetensors")
     return Checkpoint(model.eval(), statistics, provenance)
 

@@ -24,7 +24,9 @@ from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import JOINTS, forward_kinematics
 from genmo.train.datasets.clips import Clip, read_clips
 from genmo.train.metrics import jitter, mpjpe, pa_mpjpe
+from genmo.train.metrics_report import markdown_table, plain
 from genmo.train.simulate import film, keypoint_arrays
+from genmo.train.text_motion import load_evaluator, text_motion_report
 
 CHANGES: dict[str, dict[str, Any]] = {
     "all keypoints": {},
@@ -46,6 +48,7 @@ PROMPTS = {
     "a person washes windows": "windows",
     "a person stands idle": "stands idle",
 }
+LONGEST = 120  # frames of the windows that the model was trained on
 FOOT_HEIGHT = 0.04  # metres above its lowest point: below, a foot counts as on the ground
 
 
@@ -143,7 +146,22 @@ def generation_report(model: MotionModel, clips: list[Clip], samples: int, steps
     return rows
 
 
-def _window(clip: Clip, longest: int = 120) -> Motion:
+def text_report(model: MotionModel, clips: list[Clip], evaluator: str, steps: int, rounds: int = 3) -> dict[str, Any]:
+    """R-precision, FID and the like (`genmo.train.text_motion`) of a motion a caption and round, each as long as the
+    real clip of that caption, up to the four seconds that the model was trained on.
+
+    Raises InputError for a folder that is no evaluator, or too few captions.
+    """
+    judge = load_evaluator(evaluator)
+    real = [clip for clip in clips if clip.captions and clip.frames >= FPS]
+    made = [
+        [model.generate(clip.captions[0], min(clip.frames, LONGEST), steps=steps, seed=seed)[0] for clip in real]
+        for seed in range(rounds)
+    ]
+    return text_motion_report(judge, real, made)
+
+
+def _window(clip: Clip, longest: int = LONGEST) -> Motion:
     """The middle of a clip, at most 4 seconds: the length that the model was trained on."""
     frames = min(clip.frames, longest)
     span = slice((clip.frames - frames) // 2, (clip.frames + frames) // 2)
@@ -154,7 +172,9 @@ def _window(clip: Clip, longest: int = 120) -> Motion:
     )
 
 
-def evaluate(engine: str | None, data: list[str], subjects: list[str], samples: int, steps: int) -> dict[str, Any]:
+def evaluate(
+    engine: str | None, data: list[str], subjects: list[str], samples: int, steps: int, evaluator: str | None = None
+) -> dict[str, Any]:
     """Everything that genmo-eval prints."""
     model = MotionModel.load(engine)
     clips = [clip for folder in data for clip in read_clips(folder)]
@@ -175,6 +195,7 @@ def evaluate(engine: str | None, data: list[str], subjects: list[str], samples: 
             for subject in subjects
         },
         "generation": generation_report(model, [c for c in clips if c.subject not in subjects], samples, steps),
+        "text": None if evaluator is None else text_report(model, held_out, evaluator, steps),
         "generation_steps": steps,
         "samples_per_prompt": samples,
     }
@@ -203,7 +224,18 @@ def markdown(result: dict[str, Any]) -> str:
     for row in result["generation"]:
         cells = [f"{row['real'][name]:.2f} / {row['made'][name]:.2f}" for name in names]
         lines.append(f"| {row['prompt']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join(lines + text_markdown(result["text"]))
+
+
+def text_markdown(report: dict[str, Any] | None) -> list[str]:
+    """The text-to-motion report as a table."""
+    if report is None:
+        return []
+    about = (
+        f"Text to motion on the captions of the validation subjects ({report['captions']} clips, {report['rounds']} "
+        f"rounds, 95 % intervals; evaluator {report['evaluator'][:12]}; FID of real: one half against the other)."
+    )
+    return ["", about, "", markdown_table({name: report[name] for name in ("real", "made")}, first="motion")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -214,15 +246,16 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
     options.add_argument("--samples", type=int, default=8, help="motions a prompt (default: %(default)s)")
     options.add_argument("--steps", type=int, default=5, help="DDIM steps of generation (default: %(default)s)")
+    options.add_argument("--evaluator", metavar="DIR", help="also R-precision and FID, by what text_motion trained")
     options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables there as well")
     args = options.parse_args(arguments)
     try:
-        result = evaluate(args.engine, args.data, args.subjects, args.samples, args.steps)
+        result = evaluate(args.engine, args.data, args.subjects, args.samples, args.steps, args.evaluator)
     except GenmoError as error:
         print(f"genmo-eval: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(json.dumps(result, indent=1) if args.json else markdown(result))
+    print(json.dumps(plain(result), indent=1) if args.json else markdown(result))
     if args.out:
         args.out.write_text(markdown(result) + "\n")
     return 0

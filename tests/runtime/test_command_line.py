@@ -145,6 +145,71 @@ def test_keypoints_and_text_on_one_timeline(run, tmp_path):
     assert (status, errors) == (0, "") and load_motion(tmp_path / "m.npz").frames == 40
 
 
+def save_poses(path, frames=(3, 20), **changes):
+    arrays = {"frames": np.array(frames), "rotations": np.tile(np.eye(3), (len(frames), 24, 1, 1))}
+    np.savez(path, **arrays, trans=np.tile([0, 0.9, 0.5], (len(frames), 1)), **changes)
+    return path
+
+
+def save_places(path, joint="head"):
+    np.savez(path, frames=np.array([5, 12]), joints=np.array([joint] * 2), positions=np.tile([0, 1.5, 0.3], (2, 1)))
+    return path
+
+
+def test_keyframes_and_constraints_are_met(run, tmp_path):
+    poses, places = save_poses(tmp_path / "f.npz"), save_places(tmp_path / "p.npz")
+    out = tmp_path / "m.npz"
+    given = ["--text", "walk", "--keyframes", poses, "--constraints", places, "--json", "--out", out]
+    status, printed, errors = run(*given, "--frames", 40)
+    told = json.loads(printed)
+    assert (status, errors) == (0, "") and told["keyframe_error_mm"][0] < 1e-6
+    assert told["constraint_error_mm"][0]["mean"] < 30 and set(told["constraint_error_mm"][0]) == {"mean", "max"}
+    motion = load_motion(out)
+    np.testing.assert_array_equal(motion.rotations[[3, 20]], np.tile(np.eye(3), (2, 24, 1, 1)))
+    np.testing.assert_allclose(motion.translation[[3, 20]], [[0, 0.9, 0.5]] * 2, atol=1e-6)
+    assert run("--keyframes", poses, "--out", out)[0] == 0 and load_motion(out).frames == 120
+
+
+def test_a_motion_is_completed_behind_its_end(run, tmp_path):
+    """A whole motion as keyframes: prefix completion."""
+    first, longer = tmp_path / "a.npz", tmp_path / "b.npz"
+    assert run("--text", "walk", "--frames", 20, "--out", first)[0] == 0
+    assert run("--text", "jump", "--keyframes", first, "--frames", 50, "--out", longer)[0] == 0
+    np.testing.assert_allclose(load_motion(longer).rotations[:20], load_motion(first).rotations, atol=1e-6)
+    np.testing.assert_allclose(load_motion(longer).translation[:20], load_motion(first).translation, atol=1e-6)
+
+
+TIMELINE = """\
+length: 50f
+seed: 4
+keypoints: [{file: k.npz, start: 5f}]
+texts: [{text: jump, start: 1s}]
+"""
+
+
+def test_a_timeline_is_one_motion(run, tmp_path):
+    save_keypoints(tmp_path / "k.npz", camera=False)
+    (tmp_path / "t.yaml").write_text(TIMELINE)
+    made = {}
+    for name, more in (("a", []), ("b", ["--seed", 4]), ("c", ["--seed", 5]), ("d", ["--steps", 2])):
+        out = tmp_path / f"{name}.npz"
+        status, _, errors = run("--timeline", tmp_path / "t.yaml", "--out", out, *more)
+        assert status == 0 and load_motion(out).frames == 50 and errors.count("taken for static") == 1
+        assert "t.yaml:3" in errors
+        made[name] = out.read_bytes()
+    assert made["a"] == made["b"] and len(set(made.values())) == 3
+    assert run("--timeline", tmp_path / "t.yaml", "--out", tmp_path / "t.svg")[0] == 0
+    assert b"<svg" in (tmp_path / "t.svg").read_bytes()
+
+
+def timeline(text, *more):
+    def make(folder):
+        (folder / "t.yaml").write_text(text)
+        return ["--timeline", folder / "t.yaml", "--out", folder / "out.npz", *more]
+
+    return make
+
+
 def test_a_file_is_replaced(run, tmp_path):
     out = tmp_path / "w.bvh"
     out.write_text("old")
@@ -200,10 +265,10 @@ BAD_INPUT = {
     "huge": (keypoints(keypoints=np.full((2, 17, 3), 1e300)), "finite numbers"),
     "no image size": (keypoints(without=["image_size"]), "no array 'image_size'"),
     "cameras of another length": (keypoints(camera_to_world=np.tile(np.eye(4), (3, 1, 1))), "camera_to_world"),
-    "60 frames a second": (keypoints(fps=np.array(60)), "fps is 60"),
+    "no frames a second": (keypoints(fps=np.array(0)), "fps"),
     "pickled keypoints": (pickled, "not a readable .npz"),
     "text for keypoints": (not_npz, "not a readable .npz"),
-    "npy for npz": (npy, "not a readable .npz"),
+    "npy for npz": (npy, "not JSON"),
     "zero frames of keypoints": (keypoints(keypoints=np.ones((0, 17, 3))), "0 frames"),
     "fewer frames than keypoints": (
         lambda f: [*keypoints()(f), "--frames", "5"],
@@ -227,6 +292,26 @@ BAD_INPUT = {
     "span at the end of time": (text(prompt="walk@" + "9" * 400 + "-"), "spans frames"),
     "nothing": (lambda f: ["--out", f / "out.npz"], "wanted --text or --keypoints"),
     "no output": (lambda f: ["--text", "walk"], "--out"),
+    "timeline and text": (timeline(TIMELINE, "--text", "a"), "--text together with --timeline"),
+    "timeline and frames": (timeline(TIMELINE, "--frames", "9"), "--frames together with --timeline"),
+    "missing timeline": (lambda f: ["--timeline", f / "no.yaml", "--out", f / "out.npz"], "no such file"),
+    "wrong timeline": (timeline("length: 1s\ntexts:\n- text: a\n  start: x"), "t.yaml:4: time is 'x'"),
+    "timeline without its file": (timeline("keypoints:\n- file: no.npz"), "t.yaml:2: "),
+    "text without a word in a timeline": (timeline("length: 1s\ntexts:\n- text: '?!'"), "t.yaml:3: text is '?!'"),
+    "music for an engine without": (
+        lambda f: (np.save(f / "m.npy", np.zeros((9, 35))), timeline("music:\n- file: m.npy")(f))[1],
+        "t.yaml:2: this engine takes no music",
+    ),
+    "seed of a timeline": (timeline("length: 1s\ntexts: [{text: a}]", "--seed", "-1"), "seed is -1"),
+    "missing keyframes": (lambda f: ["--keyframes", f / "no.npz", "--out", f / "out.npz"], "no such file"),
+    "keyframes behind the end": (
+        lambda f: ["--keyframes", save_poses(f / "f.npz"), "--frames", "20", "--out", f / "out.npz"],
+        "keyframe at frame 20; wanted it within 0 to 19",
+    ),
+    "no such joint": (
+        lambda f: ["--constraints", save_places(f / "p.npz", "tail"), "--out", f / "out.npz"],
+        "joint 'tail'",
+    ),
     "unknown option": (text("--style", "happy"), "unrecognized arguments"),
     "unknown device": (text("--device", "tpu"), "invalid choice"),
     "zero steps": (text("--steps", "0"), "--steps is 0"),
@@ -268,9 +353,12 @@ def alter(engine):
     table.write_bytes(table.read_bytes()[:-1] + b"!")
 
 
+def graph_of(engine):
+    return min(engine.glob("*.onnx"))
+
+
 def truncate(engine):
-    graph = engine / "denoiser.onnx"
-    graph.write_bytes(graph.read_bytes()[:1000])
+    graph_of(engine).write_bytes(graph_of(engine).read_bytes()[:1000])
 
 
 @pytest.mark.parametrize(
@@ -278,7 +366,7 @@ def truncate(engine):
     [
         (alter, "SHA-256"),
         (truncate, "SHA-256"),
-        (lambda engine: (engine / "denoiser.onnx").rename(engine / "model.onnx"), "is missing"),
+        (lambda engine: graph_of(engine).rename(engine / "other.graph"), "is missing"),
         (lambda engine: (engine / "engine.json").write_text("{}"), "format is None"),
     ],
     ids=["tampered", "truncated", "renamed", "other version"],

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper
 
 from genmo.runtime import MotionModel
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.engine import file_hash, load_engine
+from genmo.runtime.engine import GRAPHS, Graphs, file_hash, load_engine
 from genmo.runtime.errors import BackendError, EngineError, InputError
-from genmo.runtime.signature import inputs, outputs
+from genmo.runtime.signature import outputs, step_inputs
 
 DTYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
@@ -55,8 +55,8 @@ def cut(path):
 
 def rename_file(engine, to):
     """The file is there, under a name that leads elsewhere, and its hash is right."""
-    (engine / to).write_bytes((engine / "denoiser.onnx").read_bytes())
-    describe(engine, denoiser=to, files={to: file_hash(engine / to)}, text_encoder=None)
+    (engine / to).write_bytes((engine / "step.onnx").read_bytes())
+    describe(engine, denoiser__step=to, files={to: file_hash(engine / to)}, text_encoder=None)
 
 
 def wrong_hash(engine):
@@ -88,11 +88,11 @@ def cut_and_rehash(engine, name):
 
 BAD_FOLDERS = {
     "empty": (lambda e: [path.unlink() for path in e.iterdir()], "no engine.json"),
-    "no graph": (lambda e: (e / "denoiser.onnx").unlink(), "denoiser.onnx is missing"),
+    "no graph": (lambda e: (e / "step.onnx").unlink(), "step.onnx is missing"),
     "no table": (lambda e: (e / "text_encoder.npy").unlink(), "text_encoder.npy is missing"),
-    "graph renamed": (lambda e: (e / "denoiser.onnx").rename(e / "model.onnx"), "denoiser.onnx is missing"),
-    "graph altered": (lambda e: flip(e / "denoiser.onnx"), "SHA-256"),
-    "graph truncated": (lambda e: cut(e / "denoiser.onnx"), "SHA-256"),
+    "graph renamed": (lambda e: (e / "step.onnx").rename(e / "model.onnx"), "step.onnx is missing"),
+    "graph altered": (lambda e: flip(e / "step.onnx"), "SHA-256"),
+    "graph truncated": (lambda e: cut(e / "step.onnx"), "SHA-256"),
     "table altered": (lambda e: flip(e / "text_encoder.npy"), "SHA-256"),
     "table truncated": (lambda e: cut_and_rehash(e, "text_encoder.npy"), "not a readable table"),
     "table empty": (lambda e: ((e / "text_encoder.npy").write_bytes(b""), rehash(e)), "not a readable table"),
@@ -105,8 +105,8 @@ BAD_FOLDERS = {
     "json not text": (lambda e: (e / "engine.json").write_bytes(b"\xff\xfe\x00"), "not readable as JSON"),
     "json endless": (lambda e: (e / "engine.json").write_text("[" * 100000), "not readable as JSON"),
     "json a list": (lambda e: (e / "engine.json").write_text("[1]"), "format is None"),
-    "older version": (lambda e: describe(e, format=0), "format is 0; this genmo reads format 1"),
-    "newer version": (lambda e: describe(e, format=2), "format is 2"),
+    "older version": (lambda e: describe(e, format=0), "format is 0; this genmo reads format 2"),
+    "newer version": (lambda e: describe(e, format=3), "format is 3"),
     "hash of another": (wrong_hash, "SHA-256"),
     "no signature": (lambda e: forget(e, "signature"), "signature"),
     "no files": (lambda e: forget(e, "files"), "files"),
@@ -122,14 +122,17 @@ BAD_FOLDERS = {
     "NaN mean": (lambda e: describe(e, normalisation__mean=[float("nan")] * 181), "finite means"),
     "zero spread": (lambda e: describe(e, normalisation__std=[0.0] * 181), "positive spreads"),
     "NaN spread": (lambda e: describe(e, normalisation__std=[float("nan")] * 181), "positive spreads"),
-    "denoiser not listed": (lambda e: describe(e, denoiser="engine.json"), "not among its files"),
-    "denoiser a list": (lambda e: describe(e, denoiser=["denoiser.onnx"]), "is wrong"),
+    "step not listed": (lambda e: describe(e, denoiser__step="engine.json"), "not among its files"),
+    "a name, as older engines have": (lambda e: describe(e, denoiser="step.onnx"), "is wrong"),
+    "step a list": (lambda e: describe(e, denoiser__step=["step.onnx"]), "is wrong"),
+    "one graph more": (lambda e: describe(e, denoiser__stop="step.onnx"), "is wrong"),
+    "null text a number": (lambda e: describe(e, denoiser__null_is_folded=1), "is wrong"),
     "encoder unknown": (lambda e: describe(e, text_encoder__kind="python:os.system"), "is unknown"),
     "encoder elsewhere": (lambda e: describe(e, text_encoder__file="../table.npy"), "unknown"),
     "encoder a word": (lambda e: describe(e, text_encoder="ngram"), "is wrong"),
-    "a file above": (lambda e: rename_file(e, "../denoiser.onnx"), "not a plain file name"),
+    "a file above": (lambda e: rename_file(e, "../step.onnx"), "not a plain file name"),
     "a file in a folder": (lambda e: ((e / "sub").mkdir(), rename_file(e, "sub/d.onnx")), "not a plain file name"),
-    "a hidden file": (lambda e: rename_file(e, ".denoiser.onnx"), "not a plain file name"),
+    "a hidden file": (lambda e: rename_file(e, ".step.onnx"), "not a plain file name"),
     "the folder itself": (lambda e: describe(e, files={"": "0"}), "missing|not a plain file name"),
 }
 
@@ -147,8 +150,8 @@ def test_a_bad_folder_is_one_clear_line(tmp_path, engine_copy, name):
 def test_an_absolute_file_name_is_refused(tmp_path, engine_copy):
     engine = engine_copy(tmp_path / "engine")
     other = tmp_path / "other.onnx"
-    other.write_bytes((engine / "denoiser.onnx").read_bytes())
-    describe(engine, denoiser=str(other), files={str(other): file_hash(other)})
+    other.write_bytes((engine / "step.onnx").read_bytes())
+    describe(engine, denoiser__step=str(other), files={str(other): file_hash(other)})
     with pytest.raises(EngineError, match="not a plain file name"):
         load_engine(engine)
 
@@ -164,14 +167,15 @@ def test_what_was_exported_is_what_is_loaded(tiny_engine, tiny_model):
     engine = load_engine(tiny_engine)
     assert engine.config == tiny_model.config
     assert engine.mean.shape == engine.std.shape == (181,) and engine.mean.dtype == np.float32
-    assert engine.denoiser == tiny_engine / "denoiser.onnx"
+    assert engine.denoiser == Graphs(*(tiny_engine / f"{name}.onnx" for name in GRAPHS), null_is_folded=True)
     np.testing.assert_array_equal(engine.text_encoder.table, tiny_model.text_encoder.vectors.detach().numpy())
 
 
 def test_an_engine_without_text_encoder_takes_no_text(tmp_path, engine_copy):
     engine = engine_copy(tmp_path / "engine")
     (engine / "text_encoder.npy").unlink()
-    describe(engine, text_encoder=None, files={"denoiser.onnx": file_hash(engine / "denoiser.onnx")})
+    rehash(engine)
+    describe(engine, text_encoder=None)
     with pytest.raises(InputError, match="this engine has no text encoder"):
         MotionModel.load(engine, threads=1).generate("a person walks", 10)
 
@@ -184,14 +188,14 @@ def graph_of(config, frames="frames", rename=None, dtypes=DTYPES, nodes=(("Ident
         shape[-1] = width if width and spec.name == "x_0" else shape[-1]
         return helper.make_tensor_value_info((rename or {}).get(spec.name, spec.name), dtypes[spec.dtype], shape)
 
-    sides = [[value(spec) for spec in specs] for specs in (inputs(config), outputs(config))]
+    sides = [[value(spec) for spec in specs] for specs in (step_inputs(config), outputs(config))]
     graph = helper.make_graph([helper.make_node(*node) for node in nodes], "other", *sides)
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)])
 
 
 def replace_graph(engine, model):
     content = model if isinstance(model, bytes) else model.SerializeToString()
-    (engine / "denoiser.onnx").write_bytes(content)
+    (engine / "step.onnx").write_bytes(content)
     rehash(engine)
 
 
@@ -205,9 +209,9 @@ def simple_model():
 ALL_FLOAT = {"float32": TensorProto.FLOAT, "int64": TensorProto.FLOAT}
 FOREIGN = {
     "another model": (lambda config: simple_model(), "not a genmo graph of this model"),
-    "another name": (lambda config: graph_of(config, rename={"camera": "cam"}), "not a genmo graph"),
+    "another name": (lambda config: graph_of(config, rename={"fused": "fuse"}), "not a genmo graph"),
     "another dtype": (lambda config: graph_of(config, dtypes=ALL_FLOAT), "timestep is"),
-    "another width": (lambda config: graph_of(replace(config, text_width=99)), "text_tokens is"),
+    "another width": (lambda config: graph_of(replace(config, width=36)), "fused is"),
     "fixed to 7 frames": (lambda config: graph_of(config, frames=7), "x_t is"),
     "not ONNX": (lambda config: b"GIF89a" * 100, "cannot load it"),
     "empty": (lambda config: b"", "cannot load it"),
@@ -226,7 +230,7 @@ def test_a_graph_that_is_not_ours_is_refused(tmp_path, engine_copy, name):
 
 NONSENSE = {
     "fails": (("Shape", ["x_t"], ["s"]), ("Add", ["s", "s"], ["s2"]), ("Reshape", ["x_t", "s2"], ["x_0"])),
-    "answers another width": (("Shape", ["text_spans"], ["s"]), ("Tile", ["x_t", "s"], ["x_0"])),
+    "answers another width": (("Shape", ["text_reach"], ["s"]), ("Tile", ["x_t", "s"], ["x_0"])),
 }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime.errors import InputError
-from genmo.runtime.sampler import ddim_step, estimate, generate
+from genmo.runtime.sampler import Known, ddim_step, estimate, generate
 from genmo.runtime.schedule import alphas_cumprod, step_timesteps
 
 SHAPE = (2, 7, 3)
@@ -174,3 +174,50 @@ def test_bad_steps_are_refused_before_any_work():
     with pytest.raises(InputError, match="wanted 1 to 1000"):
         generate(denoiser, conditions(), noise(), 0, 1.0)
     assert not denoiser.calls
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
+    """x_t there is sqrt(a) k + sqrt(1 - a) e, with e the first noise; elsewhere it is what DDIM makes of x_0."""
+    values, there = noise(5, SHAPE[1:]), noise(6, SHAPE[1:]) > 0
+    corrected = []
+
+    def correct(x_0):
+        corrected.append(x_0)
+        return np.where(there, values, x_0 + 1)
+
+    denoiser = Recorder(lambda inputs: 0 * inputs["x_t"] + 2)
+    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, known=Known(values, there, correct))
+    assert len(corrected) == steps
+    np.testing.assert_array_equal(outputs["x_0"], np.broadcast_to(np.where(there, values, 3), SHAPE))
+    for call in denoiser.calls:
+        level = alphas_cumprod()[call["timestep"][0]]
+        mixed = np.sqrt(level) * values + np.sqrt(1 - level) * noise()
+        np.testing.assert_allclose(call["x_t"][:, there], mixed[:, there], atol=1e-5)
+    free = generate(Recorder(lambda inputs: 0 * inputs["x_t"] + 3), conditions(), noise(), steps, 1.0)
+    np.testing.assert_array_equal(free["x_0"][:, ~there], outputs["x_0"][:, ~there])
+
+
+def test_known_features_are_the_same_for_text_and_no_text():
+    known = Known(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
+    denoiser = Recorder(says_whether_text)
+    generate(denoiser, conditions(), noise(), 3, 2.0, known=known)
+    for call in denoiser.calls:
+        np.testing.assert_array_equal(call["x_t"][:2], call["x_t"][2:])
+
+
+@pytest.mark.parametrize("guidance", [1.0, 2.5])
+def test_what_the_steps_share_is_prepared_once(guidance):
+    """A denoiser that can prepare is asked to, once, for all motions with and without text, and answers the same."""
+
+    class Prepared(Recorder):
+        prepared = 0
+
+        def prepare(self, given):
+            self.prepared += 1
+            return lambda x_t, timestep: self({"x_t": x_t, "timestep": np.full(len(x_t), timestep), **given})
+
+    once, plain = Prepared(says_whether_text), Recorder(says_whether_text)
+    made = [generate(denoiser, conditions(), noise(), 5, guidance)["x_0"] for denoiser in (once, plain)]
+    np.testing.assert_array_equal(*made)
+    assert once.prepared == 1 and len(once.calls) == len(plain.calls) == 5

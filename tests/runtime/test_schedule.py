@@ -32,18 +32,30 @@ def test_levels_fall_from_signal_to_noise():
 
 
 @given(st.integers(2, STEPS))
-def test_steps_are_evenly_spaced(steps):
+def test_steps_fall_strictly_by_growing_gaps(steps):
     timesteps = step_timesteps(steps)
     assert len(timesteps) == steps and timesteps[0] == 999 and timesteps[-1] == 0
     gaps = -np.diff(timesteps)
-    assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
-    assert all(type(t) is int for t in timesteps)
+    assert gaps.min() >= 1 and all(type(t) is int for t in timesteps)
+    # growing to rounding, until only steps of one are left to reach zero
+    grown = gaps[: int(np.argmax(gaps)) + 1]
+    assert (np.diff(grown) >= -1).all()
+
+
+@given(st.integers(2, 60))
+def test_few_steps_are_the_power_law(steps):
+    """Within half a timestep of 999 (1 - u^2.25), or one below the step before."""
+    timesteps = step_timesteps(steps)
+    for index, timestep in enumerate(timesteps):
+        wanted = 999 * (1 - (index / (steps - 1)) ** 2.25)
+        assert abs(timestep - wanted) <= 0.5 or timestep == timesteps[index - 1] - 1 < wanted
 
 
 def test_named_steps():
     assert step_timesteps(1) == [999]
     assert step_timesteps(2) == [999, 0]
-    assert step_timesteps(4) == [999, 666, 333, 0]
+    assert step_timesteps(3) == [999, 789, 0]
+    assert step_timesteps(5) == [999, 955, 789, 476, 0]
     assert step_timesteps(1000) == list(range(999, -1, -1))
 
 

@@ -1,0 +1,340 @@
+"""Spoilt input files: every reader refuses them with an InputError, or reads them.
+
+    python benchmarks/fuzz_inputs.py --examples 100000 --reader colmap-binary --reader openpose
+
+Small valid files of every kind are cut, flipped, repeated and sown with awkward numbers.  Anything but an InputError,
+an example that takes over 20 s, and memory over the limit end the run; the file is kept.  Exit status: 0 none found,
+1 found, 2 bad options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import resource
+import signal
+import struct
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.inputs.camera_files import from_colmap, parse_blender, read_camera
+from genmo.runtime.inputs.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
+from genmo.runtime.inputs.files import parse_json
+from genmo.runtime.inputs.keypoint_files import People, gather, parse_document, read_people
+from genmo.runtime.inputs.music_files import read_features, read_sound
+
+SECONDS = 20
+MEMORY = 6 * 2**30
+NUMBERS = (0, 1, -1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1)
+VALUES = (None, True, "", "x" * 50, [], {}, [[[[0]]]], -1, 10**30, 1e300, "7.jpg", [1, 2, 3])
+WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"true", b"1e308", b"9" * 30, b"[[[[", b"\xff", b"\0")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A kind of file: a valid one, what spoils it, and what reads its bytes or, where `suffix` is given, a file."""
+
+    valid: bytes
+    read: Callable[[Any], object]
+    suffix: str = ""
+    spoil: Callable[[bytes, np.random.Generator], bytes] = lambda data, rng: spoil(data, rng)
+
+
+# --- valid files -------------------------------------------------------------------------------------------------
+
+
+SIZE = (640.0, 480.0)
+
+
+def _shown(people: People) -> object:
+    return [people.keypoints(one) for one in people.ids[:2]] or people.keypoints()
+
+
+def _people(data: bytes) -> object:
+    return _shown(gather(parse_document(parse_json(data, "people", "JSON"), "people", SIZE), "people", SIZE))
+
+
+def _blender(data: bytes) -> object:
+    return parse_blender(parse_json(data, "camera", "JSON"), "camera").at_frames(10)
+
+
+def _dump(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _flat(points: int, at: int) -> list[float]:
+    return [float(value) for index in range(points) for value in (100 + index + at, 50 + 3 * index, 0.9)]
+
+
+def keypoint_readers() -> dict[str, Reader]:
+    """JSON of every kind, and genmo's own file."""
+    openpose = [{"people": [{"person_id": [-1], "pose_keypoints_2d": _flat(25, at)}]} for at in range(3)]
+    pairs = [[float(x), float(2 * x)] for x in range(50, 67)]
+    instance = {"keypoints": pairs, "keypoint_scores": [0.8] * 17, "bbox": [[1, 2, 3, 4]]}
+    mmpose = [{"frame_id": at, "instances": [instance]} for at in range(3)]
+    names = {str(index): name for index, name in enumerate(COCO)}
+    coco = [{"image_id": at, "category_id": 1, "keypoints": _flat(17, at), "score": 0.9} for at in range(3)]
+    alphapose = [{"image_id": f"{at}.jpg", "keypoints": _flat(26, at), "score": 2.9, "idx": 1} for at in range(3)]
+    landmark = {"x": 0.5, "y": 0.4, "z": -0.1, "visibility": 0.9}
+    frames = [{"pose_landmarks": [[landmark] * 33]}, {"pose_landmarks": []}]
+    mediapipe = {"image_width": 640, "image_height": 480, "fps": 25.0, "frames": frames}
+    points = np.full((4, 17, 3), 0.9) * [100, 200, 1]
+    files = {
+        "openpose": openpose,
+        "mmpose": mmpose,
+        "mmpose-names": {"meta_info": {"keypoint_id2name": names}, "instance_info": mmpose},
+        "coco-results": coco,
+        "alphapose": alphapose,
+        "mediapipe": mediapipe,
+    }
+    readers = {name: Reader(_dump(document), _people, spoil=spoil_json) for name, document in files.items()}
+    npz = _npz(keypoints=points, image_size=np.array([640, 480]), fps=np.array(25.0))
+    return readers | {"keypoints-npz": Reader(npz, lambda path: _shown(read_people(path)), ".npz", spoil_npz)}
+
+
+COCO = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+
+
+def _npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def camera_readers() -> dict[str, Reader]:
+    """COLMAP's files one by one, Blender's JSON and genmo's own file."""
+    lenses = b"# cameras\n1 PINHOLE 640 480 500 500 320 240\n2 OPENCV 640 480 500 500 320 240 0.1 0.01 0 0\n"
+    images = b"".join(b"%d 1 0 0.01 0 0 0 %d 1 f_%03d.png\n1 2 -1 3 4 5\n" % (at, at, at) for at in range(1, 4))
+    lenses_bin = struct.pack("<QiiQQ4d", 1, 1, 1, 640, 480, 500.0, 500.0, 320.0, 240.0)
+    images_bin = struct.pack("<Q", 3) + b"".join(
+        struct.pack("<i7di", at, 1, 0, 0.01, 0, 0, 0, at, 1) + b"f_%03d.png\0" % at + struct.pack("<Qddq", 1, 1, 2, -1)
+        for at in range(1, 4)
+    )
+    text, binary = parse_cameras_txt(lenses, ""), parse_cameras_bin(lenses_bin, "")
+    matrix = [[1.0, 0, 0, 0], [0, 0, -1.0, 2], [0, 1.0, 0, 1], [0, 0, 0, 1.0]]
+    blender = {
+        "format": "genmo-blender-camera", "fps": 24.0, "width": 1920, "height": 1080, "sensor_fit": "AUTO",
+        "sensor_width_mm": 36.0, "sensor_height_mm": 24.0, "shift_x": 0.0, "shift_y": 0.0, "metres_per_unit": 1.0,
+        "frames": [{"frame": at, "lens_mm": 35.0, "matrix_world": matrix} for at in range(1, 4)],
+    }  # fmt: skip
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    return {
+        "colmap-cameras-text": Reader(lenses, lambda data: parse_cameras_txt(data, "cameras")),
+        "colmap-images-text": Reader(
+            images, lambda data: from_colmap(text, parse_images_txt(data, "images"), "images", 1.0).at_frames(10)
+        ),
+        "colmap-cameras-binary": Reader(lenses_bin, lambda data: parse_cameras_bin(data, "cameras")),
+        "colmap-images-binary": Reader(
+            images_bin, lambda data: from_colmap(binary, parse_images_bin(data, "images"), "images", 1.0).at_frames(10)
+        ),
+        "blender": Reader(_dump(blender), _blender, spoil=spoil_json),
+        "camera-npz": Reader(
+            _npz(camera_to_world=poses, fps=np.array(30.0)),
+            lambda path: read_camera(path).at_frames(10),
+            ".npz",
+            spoil_npz,
+        ),
+    }
+
+
+def music_readers() -> dict[str, Reader]:
+    """Every kind of sound that can be written here, and features."""
+    readers = {"features-npy": Reader(_npy(np.zeros((3, 35), np.float32)), read_features, ".npy")}
+    time_ = np.arange(2400) / 24000
+    tone = 0.3 * np.sin(2 * np.pi * 440 * time_)[:, None] * [1.0, 0.5]
+    with contextlib.suppress(ImportError):
+        import soundfile
+
+        for kind in ("wav", "flac", "ogg", "mp3"):
+            file = io.BytesIO()
+            soundfile.write(file, tone, 24000, format=kind.upper())
+            readers[kind] = Reader(file.getvalue(), read_sound, f".{kind}")
+    with contextlib.suppress(ImportError):
+        readers["mp4"] = Reader(mp4_sound(tone, 24000), read_sound, ".mp4")
+    return readers
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def mp4_sound(samples: np.ndarray, rate: int) -> bytes:
+    """An mp4 without pictures of samples [n, 2]; raises ImportError without PyAV."""
+    import av
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        track = container.add_stream("aac", rate=rate, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T, np.float32), format="fltp", layout="stereo")
+        frame.sample_rate = rate
+        for packet in (*track.encode(frame), *track.encode(None)):
+            container.mux(packet)
+    return file.getvalue()
+
+
+def all_readers() -> dict[str, Reader]:
+    """Every kind of input file by name."""
+    return keypoint_readers() | camera_readers() | music_readers()
+
+
+# --- spoiling ----------------------------------------------------------------------------------------------------
+
+
+def spoil(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes with one to four things wrong."""
+    spoilt = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        at = int(rng.integers(0, len(spoilt) + 1))
+        length = int(rng.integers(1, 17))
+        match rng.integers(0, 7):
+            case 0:  # some bits
+                for where in rng.integers(0, max(len(spoilt), 1), length)[: len(spoilt)]:
+                    spoilt[where] ^= 1 << int(rng.integers(0, 8))
+            case 1:  # cut short
+                del spoilt[at:]
+            case 2:  # a hole
+                del spoilt[at : at + length]
+            case 3:  # noise
+                spoilt[at:at] = rng.bytes(length)
+            case 4:  # an awkward number over what was there
+                number = NUMBERS[rng.integers(len(NUMBERS))] & (2**64 - 1)
+                size = int(rng.choice([1, 2, 4, 8]))
+                spoilt[at : at + size] = number.to_bytes(8, "little")[:size]
+            case 5:  # an awkward word over what was there
+                word = WORDS[rng.integers(len(WORDS))]
+                spoilt[at : at + int(rng.integers(0, len(word) + 1))] = word
+            case _:  # the same again
+                spoilt[at:at] = spoilt[max(at - 16 * length, 0) : at]
+    return bytes(spoilt)
+
+
+def spoil_json(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes spoilt, or, more often, the document with one to three values replaced, doubled or left out."""
+    if rng.random() < 0.3:
+        return spoil(data, rng)
+    document = json.loads(data)
+    for _ in range(rng.integers(1, 4)):
+        _spoil_value(document, rng)
+    return _dump(document)
+
+
+def _spoil_value(inside: Any, rng: np.random.Generator) -> None:
+    """Walk down to some value and replace it, double it or leave it out."""
+    while inside:
+        key = list(inside)[rng.integers(len(inside))] if isinstance(inside, dict) else int(rng.integers(len(inside)))
+        value = inside[key]
+        if isinstance(value, (dict, list)) and value and rng.random() < 0.8:
+            inside = value
+            continue
+        match rng.integers(0, 4):
+            case 0:
+                del inside[key]
+            case 1 if isinstance(inside, list):
+                inside.append(value)
+            case 2:
+                inside[key] = float(NUMBERS[rng.integers(len(NUMBERS))]) * rng.random()
+            case _:
+                inside[key] = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
+        return
+
+
+def spoil_npz(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes spoilt, or, more often, one of the arrays inside: a spoilt archive seldom gets past its checksums."""
+    if rng.random() < 0.3:
+        return spoil(data, rng)
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(file, "w") as spoilt:
+        chosen = rng.integers(len(archive.namelist()))
+        for index, name in enumerate(archive.namelist()):
+            inside = archive.read(name)
+            spoilt.writestr(name, spoil(inside, rng) if index == chosen else inside)
+    return file.getvalue()
+
+
+def spoilt_files(reader: Reader, examples: int, seed: int = 0) -> Iterator[bytes]:
+    """Spoilt copies of the reader's valid file; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    return (reader.spoil(reader.valid, rng) for _ in range(examples))
+
+
+def attempt(reader: Reader, data: bytes, path: Path) -> bool:
+    """Whether the reader took the bytes, through `path` where it wants a file; False: it refused them."""
+    if reader.suffix:
+        path.write_bytes(data)
+    try:
+        reader.read(path if reader.suffix else data)
+    except InputError as error:
+        assert str(error).strip(), "an InputError without a word"
+        return False
+    return True
+
+
+# --- command line ------------------------------------------------------------------------------------------------
+
+
+def _out_of_time(signum: int, frame: object) -> None:
+    raise TimeoutError(f"over {SECONDS} s")
+
+
+def fuzz(name: str, reader: Reader, examples: int, seed: int, keep: Path) -> bool:
+    """Run and report; False when something was found, which is kept as a file."""
+    path = keep / f"{name}{reader.suffix}"
+    taken, slowest, start = 0, 0.0, time.monotonic()
+    for index, data in enumerate(spoilt_files(reader, examples, seed)):
+        began = time.monotonic()
+        signal.alarm(SECONDS)
+        try:
+            taken += attempt(reader, data, path)
+        except Exception as error:
+            path.write_bytes(data)
+            print(f"{name}: example {index} of seed {seed}: {type(error).__name__}: {error}\n  kept as {path}")
+            return False
+        finally:
+            signal.alarm(0)
+        slowest = max(slowest, time.monotonic() - began)
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name}: {examples} examples in {time.monotonic() - start:.0f} s, {taken} read, {examples - taken} refused, "
+        f"slowest {1000 * slowest:.0f} ms, largest memory {largest:.0f} MB",
+        flush=True,
+    )
+    path.unlink(missing_ok=True)
+    return True
+
+
+def main() -> int:
+    """Exit status: 0 nothing found, 1 found."""
+    readers = all_readers()
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--examples", type=int, default=100_000, metavar="N", help="of each kind (%(default)s)")
+    options.add_argument("--reader", action="append", choices=list(readers), help="kind of file; repeatable (all)")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--keep", type=Path, help="folder for what was found (a temporary one)")
+    args = options.parse_args()
+    keep = args.keep or Path(tempfile.mkdtemp(prefix="fuzz-inputs-"))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, _out_of_time)
+    clean = [fuzz(name, readers[name], args.examples, args.seed, keep) for name in args.reader or readers]
+    return 0 if all(clean) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Whole sequences on the CPU: what computing conditions and texts once gains, and what our engines gain over PyTorch.
+
+    python benchmarks/sequence.py --out benchmarks/results/sequence_base.md
+
+Contests, each of a baseline and a candidate on the same weights, inputs and threads:
+- estimation: one step without texts, all included;
+- generation: five guided steps with a text; PyTorch runs its two halves one after the other, the engine as a batch;
+- a step of four texts that has its conditions, against one that computes them again;
+- 1800 frames against 300: linear would be 6.
+Random weights (seeded), so the millimetres of the rounding engines mean little: the exporter measures them on trained
+weights and real motion.  Protocol: README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import machine
+import measure
+import numpy as np
+import one_step
+import report
+import torch
+from tqdm import tqdm
+
+from genmo.export.graph import PRECISIONS
+from genmo.export.onnx_export import write_graphs
+from genmo.export.parity import TorchDenoiser, calibration_inputs
+from genmo.runtime import schedule
+from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.backends.openvino import OpenVinoDenoiser
+from genmo.runtime.backends.split import SplitDenoiser
+from genmo.runtime.errors import GenmoError
+from genmo.runtime.sampler import Arrays
+from genmo.train.checkpoint import Checkpoint
+from genmo.train.config import read_config
+
+STEPS, GUIDANCE = 5, 2.5
+ENGINES = ("onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-bf16")
+SAME = "the same twice (A/A)"
+
+
+def open_engine(name: str, checkpoint: Checkpoint, folder: Path, threads: int) -> SplitDenoiser:
+    """An engine by its name in ENGINES."""
+    library, precision = name.split("-")
+    stored = precision if library == "onnxruntime" else "fp32"  # OpenVINO rounds by itself
+    place = folder / stored
+    place.mkdir(exist_ok=True)
+    denoiser = checkpoint.model.denoiser
+    graphs = write_graphs(denoiser, place, PRECISIONS[stored], calibration_inputs(checkpoint, {}))
+    if library == "onnxruntime":
+        return OnnxRuntimeDenoiser(graphs, denoiser.config, threads=threads)
+    return OpenVinoDenoiser(graphs, denoiser.config, threads, precision)
+
+
+def conditions_of(checkpoint: Checkpoint, frames: int, texts: int) -> Arrays:
+    """Random conditions of one motion; its texts share the frames, none for 0."""
+    arrays = one_step.random_inputs(checkpoint.model.config, 1, frames, max(texts, 1))[0]
+    if texts == 0:
+        arrays["text_spans"][:] = 0
+    return arrays
+
+
+def without_text(arrays: Arrays) -> Arrays:
+    """The conditions of guidance's other half."""
+    hidden = {name: np.zeros_like(arrays[name]) for name in ("text_token_mask", "text_spans")}
+    return arrays | hidden
+
+
+def shared(arrays: Arrays) -> Arrays:
+    return {name: array for name, array in arrays.items() if name not in ("x_t", "timestep")}
+
+
+def estimation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+    """One step from zeros, PyTorch and engine."""
+    arrays = conditions_of(checkpoint, 120, 0)
+    arrays |= {"x_t": np.zeros_like(arrays["x_t"]), "timestep": np.full(1, schedule.STEPS - 1)}
+    eager = TorchDenoiser(checkpoint.model.denoiser)
+    return lambda: eager(arrays)["x_0"], lambda: engine(arrays)["x_0"]
+
+
+def generation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+    """Guided steps at the sampler's timesteps from the same x_t: the cost of sampling, without its few array sums."""
+    arrays = conditions_of(checkpoint, 120, 1)
+    halves = [arrays, without_text(arrays)]
+    eager = TorchDenoiser(checkpoint.model.denoiser)
+    times = schedule.step_timesteps(STEPS)
+
+    def by_torch() -> object:
+        parts = [[eager(half | {"timestep": np.full(1, t)})["x_0"] for half in halves] for t in times]
+        return np.stack([none + GUIDANCE * (some - none) for some, none in parts])
+
+    def by_engine() -> object:
+        both = {name: np.concatenate([half[name] for half in halves]) for name in arrays}
+        step = engine.prepare(shared(both))
+        parts = [np.split(step(both["x_t"], t)["x_0"], 2) for t in times]
+        return np.stack([none + GUIDANCE * (some - none) for some, none in parts])
+
+    return by_torch, by_engine
+
+
+def prepared_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+    """A guided step of four texts that computes everything, and one that has its conditions."""
+    arrays = conditions_of(checkpoint, 120, 4)
+    halves = [arrays, without_text(arrays)]
+    both = {name: np.concatenate([half[name] for half in halves]) for name in arrays}
+    both["timestep"][:] = 500
+    step = engine.prepare(shared(both))
+    return lambda: engine(both)["x_0"], lambda: step(both["x_t"], 500)["x_0"]
+
+
+def length(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+    """A step of 1800 frames and one of 300."""
+
+    def call(frames: int) -> measure.Call:
+        arrays = conditions_of(checkpoint, frames, 0)
+        step = engine.prepare(shared(arrays))
+        return lambda: step(arrays["x_t"], 500)["x_0"]
+
+    return call(1800), call(300)
+
+
+CONTESTS: dict[str, Callable[[Checkpoint, SplitDenoiser], tuple[measure.Call, measure.Call]]] = {
+    "estimation against PyTorch": estimation,
+    "five guided steps against PyTorch": generation,
+    "a step with its conditions against one that computes them (4 texts)": prepared_step,
+    "300 frames against 1800 (ratio is the cost of 1800)": length,
+}
+COMPARED = ("estimation against PyTorch", "five guided steps against PyTorch")
+
+
+def parity_row(checkpoint: Checkpoint, what: str, calls: tuple[measure.Call, measure.Call]) -> dict[str, Any]:
+    """How far the candidate's answer is from the baseline's."""
+    ours, reference = (np.concatenate(list(np.asarray(call()))) for call in reversed(calls))
+    ours, reference = ours.reshape(-1, 120, ours.shape[-1]), reference.reshape(-1, 120, reference.shape[-1])
+    return one_step.parity_row(checkpoint, what, [{"x_0": ours}], [{"x_0": reference}])
+
+
+def contests_of(checkpoint: Checkpoint, name: str, engine: SplitDenoiser, only: list[str]) -> dict[str, Any]:
+    """The contests of an engine, by a title that names both."""
+    return {f"{name}: {title}": make(checkpoint, engine) for title, make in CONTESTS.items() if title in only}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, measure, print and write.  Raises GenmoError for a preset that is none."""
+    torch.set_num_threads(args.threads)
+    facts = machine.describe((*one_step.PACKAGES, "openvino")) | {"threads": str(args.threads)}
+    facts["command"] = f"python benchmarks/sequence.py --preset {args.preset} --engines {' '.join(args.engines)}"
+    checkpoint = one_step.random_checkpoint(read_config(args.preset).model)
+    calls: dict[str, tuple[measure.Call, measure.Call]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, name in enumerate(args.engines):
+            engine = open_engine(name, checkpoint, Path(folder), args.threads)
+            calls |= contests_of(checkpoint, name, engine, list(CONTESTS) if number == 0 else list(COMPARED))
+    parity = [parity_row(checkpoint, title, pair) for title, pair in calls.items() if title.endswith("PyTorch")]
+    first = next(iter(calls.values()))[1]
+    calls[SAME] = (first, first)
+    before = machine.snapshot()
+    with tqdm(total=args.pairs * len(calls), unit="pair", disable=None) as bar:
+        measured = measure.interleave(calls, args.pairs, args.block_seconds, bar.update)
+    load = machine.load_between(before, machine.snapshot())
+    facts |= {key: str(value) for key, value in load.items()}
+    doubt = machine.disturbed(load)
+    parts = [one_step.parity_rows(parity), *([[f"**A trial, not a result**: {doubt}."]] if doubt else [])]
+    parts += [one_step.TIMED, report.ratio_rows(measured, "its baseline", SAME)]
+    text = report.page(f"Sequences: {args.preset}, 120 frames, threads {args.threads}", parts, facts)
+    print(text, end="")
+    numbers = {"run": facts, "parity": parity, "contests": report.contests(measured)}
+    for path, content in ((args.out, text), (args.json, json.dumps(numbers, indent=1) + "\n")):
+        if path:
+            path.write_text(content, encoding="utf-8")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input."""
+    options = argparse.ArgumentParser(description="Whole sequences: PyTorch eager against the exported engines.")
+    options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
+    options.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
+    options.add_argument("--threads", type=one_step.above_zero(int), default=machine.usable_cpus())
+    options.add_argument("--pairs", type=one_step.above_zero(int), default=15)
+    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=3.0, help="of one peer")
+    options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    args = options.parse_args(arguments)
+    try:
+        return run(args)
+    except (GenmoError, OSError) as error:
+        options.error(" ".join(str(error).split()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
