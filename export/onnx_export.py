@@ -32,7 +32,6 @@ from genmo.runtime.signature import (
     condition_inputs,
     condition_outputs,
     inputs,
-    outputs,
     text_inputs,
     text_outputs,
 )
@@ -206,42 +205,3 @@ def write_onnx(model: onnx.ModelProto, path: Path) -> list[Path]:
     weights = f"{path.name}.data"
     onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=weights)
     return [path, path.with_name(weights)]
-
-
-class Traceable(nn.Module):
-    """The denoiser with positional inputs and outputs in the signature's order, and O(N W) attention."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-        self.names = [spec.name for spec in inputs(denoiser.config)]
-        self.outputs = [spec.name for spec in outputs(denoiser.config)]
-
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        predicted = self.denoiser(dict(zip(self.names, tensors, strict=True)))
-        return tuple(predicted[name] for name in self.outputs)
-
-
-def export_denoiser(denoiser: Denoiser) -> onnx.ModelProto:
-    """The ONNX model: dynamic batch, frames and texts, opset 18, no paths, the same bytes every time."""
-    config = denoiser.config
-    specs = inputs(config)
-    example = example_inputs(config, np.random.default_rng(0), **EXAMPLE)
-    tensors = tuple(torch.from_numpy(example[spec.name]) for spec in specs)
-    denoiser.eval().use_blocked_attention(True)
-    try:
-        with _quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                Traceable(denoiser).eval(),
-                tensors,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[spec.name for spec in specs],
-                output_names=[spec.name for spec in outputs(config)],
-                dynamic_shapes=(_dynamic_shapes(specs),),
-                optimize=True,
-            )
-    finally:
-        denoiser.use_blocked_attention(False)
-    model: onnx.ModelProto = program.model_proto
-    return clean(model, "denoiser")

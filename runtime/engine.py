@@ -21,8 +21,6 @@ from genmo.runtime.signature import inputs, outputs
 from genmo.runtime.text import NgramTextEncoder
 
 FORMAT = 2
-SINGLE_GRAPH_FORMAT = 1
-"""engines whose one graph computes everything at every step; still read"""
 GRAPHS = ("conditions", "texts", "step")
 SHIPPED = Path(__file__).parent / "engines" / "small"
 NGRAM_SCHEME = "hashed-ngrams-1"
@@ -69,11 +67,9 @@ class Engine:
     """all of engine.json"""
 
     @property
-    def denoiser(self) -> Graphs | Path:
-        """The ONNX graphs; of an engine of format 1 the only one."""
+    def denoiser(self) -> Graphs:
+        """The ONNX graphs."""
         stored = self.description["denoiser"]
-        if isinstance(stored, str):
-            return self.folder / stored
         return Graphs(
             conditions=self.folder / stored["conditions"],
             texts=self.folder / stored["texts"],
@@ -97,7 +93,7 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         denoiser = description["denoiser"]
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
-    graphs = _graph_files(denoiser, description["format"])
+    graphs = _graph_files(denoiser)
     if not graphs or not isinstance(encoder, dict | None):
         raise EngineError(f"{folder}/engine.json: denoiser or text_encoder is wrong; export the engine again")
     width = config.motion_layout.width
@@ -120,16 +116,14 @@ def _read_description(folder: Path) -> dict[str, Any]:
         description = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
-    if not isinstance(description, dict) or description.get("format") not in (FORMAT, SINGLE_GRAPH_FORMAT):
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else None
         raise EngineError(f"{path}: format is {found!r}; this genmo reads format {FORMAT}: export the engine again")
     return description
 
 
-def _graph_files(denoiser: Any, format_number: int) -> list[str]:
+def _graph_files(denoiser: Any) -> list[str]:
     """Names of the graphs; none when the entry is wrong."""
-    if format_number == SINGLE_GRAPH_FORMAT:
-        return [denoiser] if isinstance(denoiser, str) else []
     if not isinstance(denoiser, dict) or set(denoiser) != {*GRAPHS, "null_is_folded"}:
         return []
     names = [denoiser[name] for name in GRAPHS]

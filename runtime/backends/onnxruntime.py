@@ -78,7 +78,7 @@ class OnnxRuntimeDenoiser(SplitDenoiser):
     device is missing, EngineError when a file is not a graph of this signature.
     """
 
-    def __init__(self, graphs: Graphs | Path, config: ModelConfig, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, graphs: Graphs, config: ModelConfig, device: str = "cpu", threads: int = 0) -> None:
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
         if threads < 0:

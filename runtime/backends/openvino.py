@@ -82,15 +82,14 @@ class OpenVinoDenoiser(SplitDenoiser):
     not a graph of this signature.
     """
 
-    def __init__(self, graphs: Graphs | Path, config: ModelConfig, threads: int = 0, precision: str = "fp32") -> None:
+    def __init__(self, graphs: Graphs, config: ModelConfig, threads: int = 0, precision: str = "fp32") -> None:
         if threads < 0:
             raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
         if precision not in PRECISIONS:
             raise InputError(f"precision is {precision!r}; wanted one of {', '.join(PRECISIONS)}")
-        step = graphs if isinstance(graphs, Path) else graphs.step
 
         def load(path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> OpenVinoGraph:
-            return OpenVinoGraph(path, inputs, outputs, threads, precision if path == step else "fp32")
+            return OpenVinoGraph(path, inputs, outputs, threads, precision if path == graphs.step else "fp32")
 
         super().__init__(graphs, config, load)
         self.device, self.provider = "cpu", f"CPU {precision}"

@@ -17,7 +17,6 @@ from genmo.runtime.signature import (
     TensorSpec,
     condition_inputs,
     condition_outputs,
-    inputs,
     outputs,
     step_inputs,
     text_inputs,
@@ -40,16 +39,11 @@ class Graph(Protocol):
 class SplitDenoiser:
     """The graphs of an engine behind the sampler's protocol; `load(path, inputs, outputs)` opens one of them."""
 
-    def __init__(self, graphs: Graphs | Path, config: ModelConfig, load: Callable[[Path, Specs, Specs], Graph]) -> None:
+    def __init__(self, graphs: Graphs, config: ModelConfig, load: Callable[[Path, Specs, Specs], Graph]) -> None:
         self._config, self._outputs = config, outputs(config)
-        self._parts: tuple[Graph, Graph] | None = None
-        if isinstance(graphs, Path):  # an engine of format 1: one graph that computes everything at every step
-            self._step = load(graphs, inputs(config), self._outputs)
-            return
         self._null_is_folded = graphs.null_is_folded
-        conditions = load(graphs.conditions, condition_inputs(config), condition_outputs(config))
-        texts = load(graphs.texts, text_inputs(config), text_outputs(config))
-        self._parts = conditions, texts
+        self._fuse = load(graphs.conditions, condition_inputs(config), condition_outputs(config))
+        self._read = load(graphs.texts, text_inputs(config), text_outputs(config))
         self._step = load(graphs.step, step_inputs(config), self._outputs)
 
     def __call__(self, inputs: Arrays) -> Arrays:
@@ -67,16 +61,13 @@ class SplitDenoiser:
         return step
 
     def _kept(self, conditions: Arrays) -> dict[str, Any]:
-        if self._parts is None:
-            return self._step.keep(conditions)
-        fuse, read = self._parts
         names = [spec.name for spec in condition_inputs(self._config)]
-        fused = fuse({}, {name: conditions[name] for name in names})
+        fused = self._fuse({}, {name: conditions[name] for name in names})
         texts = {spec.name: conditions[spec.name] for spec in text_inputs(self._config)}
         prompted = count_prompted(texts) if self._null_is_folded else len(fused["fused"])
         if prompted == 0:
             return self._step.keep(fused | no_texts(self._config))
-        return self._step.keep(fused | read({}, {name: array[:prompted] for name, array in texts.items()}))
+        return self._step.keep(fused | self._read({}, {name: array[:prompted] for name, array in texts.items()}))
 
     def _run(self, kept: dict[str, Any], arrays: Arrays) -> Arrays:
         answer = self._step(kept, arrays)
