@@ -1,6 +1,7 @@
 """The engine in OpenVINO is the engine in ONNX Runtime; skipped where OpenVINO is not installed."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,9 +46,9 @@ def test_what_it_refuses(engine, tmp_path):
         OpenVinoDenoiser(engine.denoiser, engine.config, threads=-1)
     (tmp_path / "denoiser.onnx").write_bytes(b"GIF89a" * 100)
     with pytest.raises(EngineError, match="OpenVINO cannot load it"):
-        OpenVinoDenoiser(tmp_path / "denoiser.onnx", engine.config)
+        OpenVinoDenoiser(replace(engine.denoiser, step=tmp_path / "denoiser.onnx"), engine.config)
     with pytest.raises(EngineError, match="not a genmo graph of this model"):
-        OpenVinoDenoiser(engine.denoiser.step, engine.config, threads=1)
+        OpenVinoDenoiser(replace(engine.denoiser, texts=engine.denoiser.step), engine.config, threads=1)
 
 
 def test_without_the_library_the_user_hears_what_to_install(engine, monkeypatch):

@@ -145,17 +145,6 @@ def test_words_that_are_not_there_are_no_text():
     assert set(no_texts(CONFIG)) == {spec.name for spec in text_outputs(CONFIG)}
 
 
-def test_one_graph_engines_still_run(tmp_path):
-    library = Recorder()
-    split = SplitDenoiser(tmp_path / "denoiser.onnx", CONFIG, library)
-    assert library.opened == [("denoiser.onnx", inputs(CONFIG), outputs(CONFIG))]
-    step = split.prepare(example())
-    np.testing.assert_array_equal(step(x_t(), 7)["x_0"], x_t() + np.float32(7))
-    assert [name for name, *_ in library.calls] == ["denoiser"]
-    given = library.calls[0][1] | library.calls[0][2]
-    assert set(given) == {spec.name for spec in inputs(CONFIG)}
-
-
 def test_another_shape_than_the_signature_is_refused(tmp_path):
     split, _ = denoiser(tmp_path, width=180)
     with pytest.raises(EngineError, match=r"answers x_0 \[3, 7, 180\]; wanted \[3, 7, 181\]"):
