@@ -268,6 +268,12 @@ BAD_INPUT = {
     "no frames a second": (keypoints(fps=np.array(0)), "fps"),
     "pickled keypoints": (pickled, "not a readable .npz"),
     "text for keypoints": (not_npz, "not a readable .npz"),
+    "a person of no keypoints": (text("--person", "2"), "--person without --keypoints"),
+    "a camera of no keypoints": (text("--camera", "c.npz"), "--camera without --keypoints"),
+    "several people in one motion": (lambda f: [*keypoints()(f), "--person", "all"], "--person is all"),
+    "an image size in words": (lambda f: [*keypoints()(f), "--image-size", "large"], "wanted width and height"),
+    "a camera that is not there": (lambda f: [*keypoints()(f), "--camera", f / "no.npz"], "no.npz"),
+    "music that is not there": (text("--music", "no.wav"), "no.wav"),
     "npy for npz": (npy, "not JSON"),
     "zero frames of keypoints": (keypoints(keypoints=np.ones((0, 17, 3))), "0 frames"),
     "fewer frames than keypoints": (
