@@ -51,6 +51,14 @@ static double largest_error(int dtype, GenmoWindowAttention problem) {
                                  want.data())) {
     return INFINITY;
   }
+  // The reference read the tables here; the kernel wants them on the device.
+  const float none = 0.0f;
+  const GenmoRotary host = problem.rotary;
+  const std::size_t angles = host.cos ? static_cast<std::size_t>(problem.frames * problem.channels / 2) : 1;
+  const float *first_cos = host.cos ? host.cos : &none, *first_sin = host.sin ? host.sin : &none;
+  DeviceArray<float> cos(std::vector<float>(first_cos, first_cos + angles));
+  DeviceArray<float> sin(std::vector<float>(first_sin, first_sin + angles));
+  if (host.cos) problem.rotary.cos = cos.data, problem.rotary.sin = sin.data;
   DeviceArray<T> q(inputs[0]), k(inputs[1]), v(inputs[2]), out(std::vector<T>(size, static_cast<T>(0.0f)));
   if (const int status =
           genmo_window_attention_cuda(&problem, dtype, q.data, k.data, v.data, out.data, nullptr)) {
@@ -76,24 +84,34 @@ int main() {
   int failures = 0;
   for (const std::int64_t frames : {1, 60, 119, 120, 121, 180, 300, 1800}) {
     for (const std::int64_t channels : {20, 64, 128}) {
-      GenmoWindowAttention p{};
-      p.batch = 2, p.heads = 3, p.frames = frames, p.channels = channels, p.window = 120;
-      p.scale = 1.0 / std::sqrt(static_cast<double>(channels));
-      // [batch, frames, heads, channels], as a packed projection leaves them
-      p.q = p.k = p.v = p.out = {frames * p.heads * channels, channels, p.heads * channels};
-      // Twice the rounding of an output between 2 and 4; for fp32, of its sums.
-      const struct {
-        const char* name;
-        double error, allowed;
-      } runs[] = {{"fp32", largest_error<float>(GENMO_FLOAT32, p), 1e-5},
-                  {"fp16", largest_error<__half>(GENMO_FLOAT16, p), 4e-3},
-                  {"bf16", largest_error<__nv_bfloat16>(GENMO_BFLOAT16, p), 3.2e-2}};
-      for (const auto& run : runs) {
-        const bool good = run.error <= run.allowed;
-        std::printf("%s frames %lld channels %lld: largest error %.2e%s\n", run.name,
-                    static_cast<long long>(frames), static_cast<long long>(channels), run.error,
-                    good ? "" : "  FAILED");
-        failures += good ? 0 : 1;
+      std::vector<float> cos, sin;
+      for (std::int64_t at = 0; at < frames * channels / 2; ++at) {
+        const double pair = static_cast<double>(at % (channels / 2)) * 2 / static_cast<double>(channels);
+        const double angle = static_cast<double>(at / (channels / 2)) * std::pow(10000.0, -pair);
+        cos.push_back(static_cast<float>(std::cos(angle)));
+        sin.push_back(static_cast<float>(std::sin(angle)));
+      }
+      for (const int pairing : {-1, static_cast<int>(GENMO_INTERLEAVED), static_cast<int>(GENMO_HALVES)}) {
+        GenmoWindowAttention p{};
+        p.batch = 2, p.heads = 3, p.frames = frames, p.channels = channels, p.window = 120;
+        p.scale = 1.0 / std::sqrt(static_cast<double>(channels));
+        // [batch, frames, heads, channels], as a packed projection leaves them
+        p.q = p.k = p.v = p.out = {frames * p.heads * channels, channels, p.heads * channels};
+        if (pairing >= 0) p.rotary = {cos.data(), sin.data(), channels / 2, pairing, 0, 0};
+        // Twice the rounding of an output between 2 and 4; for fp32, of its sums.
+        const struct {
+          const char* name;
+          double error, allowed;
+        } runs[] = {{"fp32", largest_error<float>(GENMO_FLOAT32, p), 1e-5},
+                    {"fp16", largest_error<__half>(GENMO_FLOAT16, p), 4e-3},
+                    {"bf16", largest_error<__nv_bfloat16>(GENMO_BFLOAT16, p), 3.2e-2}};
+        for (const auto& run : runs) {
+          const bool good = run.error <= run.allowed;
+          std::printf("%s frames %lld channels %lld pairing %d: largest error %.2e%s\n", run.name,
+                      static_cast<long long>(frames), static_cast<long long>(channels), pairing, run.error,
+                      good ? "" : "  FAILED");
+          failures += good ? 0 : 1;
+        }
       }
     }
   }

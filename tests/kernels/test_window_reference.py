@@ -1,48 +1,22 @@
 """The C++ library against a brute-force mask in numpy, through the C interface that every engine can use."""
 
 import ctypes
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[2]
+from genmo.train.window_kernel import Problem, Rotary, Strides
+
 WIDTH = 120
 LENGTHS = [1, 60, 119, 120, 121, 180, 300]
-OK, NULL_POINTER, BAD_SIZE, BAD_WINDOW, BAD_SCALE, BAD_STRIDE = range(6)
-
-
-class Strides(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("batch", "head", "frame")]
-
-
-class Problem(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("batch", "heads", "frames", "channels", "window")),
-        ("scale", ctypes.c_double),
-        *((name, Strides) for name in ("q", "k", "v", "out")),
-    ]
+OK, NULL_POINTER, BAD_SIZE, BAD_WINDOW, BAD_SCALE, BAD_STRIDE, BAD_DTYPE, BAD_ROTARY = range(8)
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory):
-    if shutil.which("cmake") is None:
-        pytest.skip("cmake is not installed")
-    if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++", "cl")):
-        pytest.skip("no C++ compiler is installed")
-    build = tmp_path_factory.mktemp("kernels")
-    for command in (
-        ["cmake", "-S", ROOT, "-B", build, "-DGENMO_CUDA=OFF", "-DCMAKE_BUILD_TYPE=Release"],
-        ["cmake", "--build", build, "--config", "Release", "--target", "genmo_kernels"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    built = [path for suffix in ("so", "dylib", "dll") for path in build.rglob(f"*genmo_kernels.{suffix}")]
-    loaded = ctypes.CDLL(str(built[0]))
+def library(library_file):
+    loaded = ctypes.CDLL(str(library_file))
     loaded.genmo_status_text.restype = ctypes.c_char_p
     return loaded
 
@@ -144,6 +118,12 @@ def test_attention_survives_large_scores(library):
         ({"scale": float("nan")}, BAD_SCALE),
         ({"q": Strides(0, 0, 3)}, BAD_STRIDE),
         ({"out": Strides(40, 0, 4)}, BAD_STRIDE),
+        ({"rotary": Rotary(cos=8)}, BAD_ROTARY),
+        ({"rotary": Rotary(8, 8, 1, 0)}, BAD_ROTARY),
+        ({"rotary": Rotary(8, 8, 2, 2)}, BAD_ROTARY),
+        ({"rotary": Rotary(8, 8, 2, 0, 4, 0)}, BAD_ROTARY),
+        ({"rotary": Rotary(8, 8, 2, 1, 0, 1)}, BAD_ROTARY),
+        ({"channels": 3, "rotary": Rotary(8, 8, 2, 0)}, BAD_ROTARY),
     ],
 )
 def test_a_bad_problem_is_refused_and_nothing_is_written(library, change, status):
