@@ -77,6 +77,18 @@ def step_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
     return (*_noised(config), *condition_outputs(config), *text_outputs(config))
 
 
+def sampler_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """Inputs of the guided sampler as one graph: the noise to start from, the guidance, and what is computed once a
+    sequence, for `batch` = 2 x `motions`: first the motions with their texts and music, then the same without."""
+    noise = TensorSpec("noise", ("motions", "frames", config.motion_layout.width))
+    return (noise, TensorSpec("guidance", (1,)), *condition_outputs(config), *text_outputs(config))
+
+
+def sampler_outputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    """Outputs of the guided sampler: those of the denoiser at its last step."""
+    return tuple(TensorSpec(spec.name, ("motions", *spec.axes[1:])) for spec in outputs(config))
+
+
 def condition_outputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
     """`fused`: the token of every frame, without x_t and timestep."""
     return (TensorSpec("fused", ("batch", "frames", config.width)),)
