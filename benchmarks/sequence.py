@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from genmo.export.graph import PRECISIONS
 from genmo.export.onnx_export import write_graphs
-from genmo.export.parity import TorchDenoiser, calibration_inputs
+from genmo.export.parity import calibration_inputs
 from genmo.runtime import schedule
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.backends.openvino import OpenVinoDenoiser
@@ -40,6 +40,7 @@ from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import Arrays
 from genmo.train.checkpoint import Checkpoint
 from genmo.train.config import read_config
+from genmo.train.torch_model import TorchDenoiser
 
 STEPS, GUIDANCE = 5, 2.5
 ENGINES = ("onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-bf16")

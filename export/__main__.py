@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genmo.export.fold import folds_null_text, reads_texts
+from genmo.export import tensorrt_build, triton
+from genmo.export.card import CARD, card, notes
+from genmo.export.fold import reads_texts
 from genmo.export.gem import GRAVITIES, open_checkpoint
 from genmo.export.graph import PRECISIONS
 from genmo.export.onnx_export import write_graphs
-from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, table
-from genmo.runtime.__main__ import OneLineParser
+from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
+from genmo.export.profile import PLAIN, PROFILES, check_precision, fitted
+from genmo.export.t5 import TEXT_PRECISIONS, TextParityError, add_text_encoder, read_prompts
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.engine import FORMAT, GRAPHS, NGRAM_SCHEME, describe_signature, file_hash, load_engine
+from genmo.runtime.command_line.options import OneLineParser
+from genmo.runtime.engine import FORMAT, GRAPHS, NGRAM_SCHEME, Graphs, describe_signature, file_hash, load_engine
 from genmo.runtime.errors import GenmoError, InputError
 from genmo.runtime.schedule import STEPS
 from genmo.train.checkpoint import Checkpoint
-from genmo.train.datasets.clips import read_clips
-from genmo.train.validation import FRAMES, validation_batch
+from genmo.train.fusion import CROSS_ATTENTION
 
 PROGRAM = "genmo-export"
 TABLE = "text_encoder.npy"
+MOST_FUSED_STEPS = 50
 APPROXIMATE = ("bf16", "int8")
 DEFAULT_LICENCE = "unstated: say with --licence what the training data allows"
 
@@ -50,10 +56,19 @@ def gate_of(precision: str, allowed: float | None) -> Gate:
     return {"mean": allowed}
 
 
-def describe(
-    checkpoint: Checkpoint, folder: Path, precision: str, parity: dict[str, Any], licence: str
-) -> dict[str, Any]:
-    """The contents of `engine.json` for the files in `folder`."""
+@dataclass(frozen=True)
+class Encoder:
+    """A text encoder to put beside a checkpoint that has none."""
+
+    place: str
+    """a T5 folder, or its name on the hub"""
+    precision: str = "fp32"
+    prompts: Path | None = None
+    """embed these ahead of time, one a line, and leave the encoder out"""
+
+
+def describe(checkpoint: Checkpoint, precision: str, profile: str, licence: str) -> dict[str, Any]:
+    """The contents of `engine.json`, less what only the written files tell: parity, files, text encoders of others."""
     config = checkpoint.model.config
     encoder = {
         "kind": NGRAM_SCHEME,
@@ -76,10 +91,7 @@ def describe(
         "conditions": [*texts, "keypoints", "bounding_box", "camera", *trained],
         "text_encoder": encoder if config.text_encoder == "ngram" else None,
         "precision": precision,
-        "denoiser": {name: f"{name}.onnx" for name in GRAPHS}
-        | {"null_is_folded": folds_null_text(checkpoint.model.denoiser)},
-        "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
-        "parity": parity,
+        "profile": profile,
         "provenance": checkpoint.provenance
         | {
             "versions": {
@@ -90,25 +102,37 @@ def describe(
     }
 
 
-def real_motion(data: str | None, checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """What parity is measured on, of real clips [n, ...]: conditions, normalised motion `x_0`, tokens of captions.
+def describe_graphs(graphs: Graphs) -> dict[str, Any]:
+    """The graphs' entry of `engine.json`."""
+    stored: dict[str, Any] = {name: getattr(graphs, name).name for name in GRAPHS}
+    stored["null_is_folded"] = graphs.null_is_folded
+    if graphs.sampler is not None:
+        stored |= {"sampler": graphs.sampler.name, "fused_steps": graphs.fused_steps}
+    return stored
 
-    None of them without data; no `x_0` for a model of another layout than the clips are encoded in, no tokens for one
-    without a text encoder.  Raises InputError for a set without a clip that is long enough.
-    """
-    if data is None:
-        return {}
-    clips = [clip for clip in read_clips(data) if clip.frames >= FRAMES]
-    if not clips:
-        raise InputError(f"{data}: no clip has {FRAMES} frames; wanted motion to compare on")
-    batch = validation_batch(clips, limit=16)
-    tensors = dict(batch.conditions)
-    if batch.features.shape[-1] == len(checkpoint.normalisation.mean):
-        tensors["x_0"] = checkpoint.normalisation.apply(batch.features)
-    captions = [clip.captions[0] for clip in clips if clip.captions][:: max(1, len(clips) // 16)]
-    if checkpoint.model.text_encoder is not None and captions:
-        tensors["text_tokens"], tensors["text_token_mask"] = checkpoint.model.text_encoder(captions)
-    return {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+
+def check_encoder(checkpoint: Checkpoint) -> None:
+    """Raises InputError for a checkpoint that has no place for a text encoder."""
+    if not reads_texts(checkpoint.model.denoiser):
+        raise InputError("--text-encoder with a checkpoint that reads no texts; wanted none")
+    if checkpoint.model.text_encoder is not None:
+        raise InputError("--text-encoder with a checkpoint that has a text encoder of its own; wanted none")
+
+
+def next_commands(out: Path) -> str:
+    """What to type after an export, ready to paste."""
+    engine = load_engine(out)
+    place, encoder = shlex.quote(str(out)), engine.description["text_encoder"]
+    lines = []
+    if encoder is not None:
+        text = shlex.quote(encoder["prompts"][0] if "prompts" in encoder else "a person walks")
+        steps = f" --steps {engine.denoiser.fused_steps}" if engine.denoiser.fused_steps else ""
+        lines.append(f"genmo-run --engine {place} --text {text} --seconds 4{steps} --out walk.html")
+    lines.append(f"genmo-run --engine {place} --keypoints KEYPOINTS.npz --out motion.glb")
+    if engine.description["conditions"][0] == "text" and encoder is None:
+        lines.append(f"genmo-export CHECKPOINT --out {place} --text-encoder T5_FOLDER   # texts need an encoder")
+    lines.append(f"genmo-eval --engine {place} --data MOTION_SET")
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def export(
@@ -120,35 +144,72 @@ def export(
     allowed_error: float | None = None,
     statistics: str | None = None,
     gravity: str | None = None,
+    *,
+    profile: str = PLAIN,
+    fused_steps: int | None = None,
+    encoder: Encoder | None = None,
 ) -> Path:
     """Write the engine of a checkpoint to `out`, whole or not at all, and print its parity table.
 
     `checkpoint_folder` may also be a released checkpoint with its `statistics` and `gravity` (`genmo.export.gem`).
     `precision`: a key of PRECISIONS; `allowed_error`: millimetres in place of the gate of bf16 or int8.
+    `profile`: a key of PROFILES; `fused_steps`: write the guided sampler of so many steps as a graph too.
     Raises InputError for a bad checkpoint or place, ParityError when the engine is over its gate.
     """
     gate = gate_of(precision, allowed_error)
+    check_precision(profile, precision)
+    if fused_steps is not None and not 1 <= fused_steps <= MOST_FUSED_STEPS:
+        raise InputError(f"--fuse-steps is {fused_steps}; wanted 1 to {MOST_FUSED_STEPS}")
+    prompts = None if encoder is None or encoder.prompts is None else read_prompts(encoder.prompts)
     if out.exists() and not (out / "engine.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out}: exists and is no engine; wanted a new folder or an engine to replace")
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
     checkpoint = open_checkpoint(checkpoint_folder, statistics, gravity)
+    if checkpoint.model.family == CROSS_ATTENTION:
+        raise InputError(f"{checkpoint_folder}: fusion is cross_attention, for experiments only; train with fusion=mlp")
     config = checkpoint.model.config
+    if encoder is not None:
+        check_encoder(checkpoint)
+    described = describe(checkpoint, precision, profile, licence)
     motion = real_motion(data, checkpoint)
     with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / "engine"
         folder.mkdir()
         denoiser = checkpoint.model.denoiser
         calibration = calibration_inputs(checkpoint, motion) if precision == "int8" else []
-        graphs = write_graphs(denoiser, folder, PRECISIONS[precision], calibration)
+        graphs = write_graphs(
+            denoiser,
+            folder,
+            PRECISIONS[precision],
+            calibration,
+            profile=profile,
+            fused_steps=fused_steps or 0,
+            notes=notes(described),
+        )
+        described["denoiser"] = describe_graphs(graphs)
         if checkpoint.model.text_encoder is not None:
             np.save(folder / TABLE, checkpoint.model.text_encoder.vectors.detach().numpy().astype(np.float32))
+        if encoder is not None:
+            described["text_encoder"] = add_text_encoder(
+                encoder.place,
+                folder,
+                config.text_tokens,
+                config.text_width,
+                encoder.precision,
+                prompts,
+                lambda model: fitted(model, profile),
+                notes(described),
+            )
         rows = parity(checkpoint, OnnxRuntimeDenoiser(graphs, config), motion)
         print(table(rows))
         if not passes(rows, gate):
             limits = ", ".join(f"{limit} mm ({name})" for name, limit in gate.items())
             raise ParityError(f"the {precision} engine is over its gate of {limits}; nothing was written")
-        described = describe(checkpoint, folder, precision, {"gate_mm": gate, "rows": rows}, licence)
+        compared = "real motion" if motion else "random input"
+        described["parity"] = {"gate_mm": gate, "on": compared, "rows": rows}
+        (folder / CARD).write_text(card(described), encoding="utf-8")
+        described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         (folder / "engine.json").write_text(json.dumps(described, indent=1) + "\n")
         load_engine(folder)
         if out.exists():
@@ -180,8 +241,27 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options.add_argument("--gravity", choices=GRAVITIES, help="with released weights: their y (default: measured)")
     options.add_argument("--licence", default=DEFAULT_LICENCE, help="what the engine may be used for")
+    options.add_argument("--profile", default=PLAIN, choices=PROFILES, help="unity: graphs that Unity and Unreal read")
+    options.add_argument("--fuse-steps", type=int, metavar="K", help="also the guided sampler of K steps as one graph")
+    options.add_argument(
+        "--text-encoder", metavar="T5", help="for a checkpoint without one: a T5 folder, or its hub id"
+    )
+    options.add_argument("--text-encoder-precision", default="fp32", choices=TEXT_PRECISIONS, help="default: fp32")
+    options.add_argument(
+        "--cache-prompts", type=Path, metavar="FILE", help="embed these prompts, one a line; leave the encoder out"
+    )
+    tensorrt_build.add_export_options(options)
+    options.add_argument("--triton", type=Path, metavar="DIR", help="write a Triton model repository of the engine too")
     args = options.parse_args(arguments)
     try:
+        plans = tensorrt_build.export_options(args, args.precision)
+        if args.triton is not None:
+            triton.check_place(args.triton)
+        encoder = None
+        if args.text_encoder is not None:
+            encoder = Encoder(args.text_encoder, args.text_encoder_precision, args.cache_prompts)
+        elif args.cache_prompts is not None:
+            raise InputError("--cache-prompts without --text-encoder; wanted the encoder that embeds the prompts")
         out = export(
             args.checkpoint,
             args.out,
@@ -191,14 +271,22 @@ def main(arguments: list[str] | None = None) -> int:
             args.allow_error,
             args.statistics,
             args.gravity,
+            profile=args.profile,
+            fused_steps=args.fuse_steps,
+            encoder=encoder,
         )
-    except ParityError as error:
+        if plans is not None:
+            print(f"wrote {tensorrt_build.build_plans(out, plans)}")
+        if args.triton is not None:
+            names = triton.write_repository(out, args.triton)
+            print(f"wrote {args.triton}\n{triton.next_commands(args.triton, names)}")
+    except (ParityError, TextParityError) as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr)
         return 1
     except GenmoError as error:
         print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(f'wrote {out}\nnext:\n  genmo-run --engine {out} --text "a person walks" --seconds 4 --out walk.html')
+    print(f"wrote {out}\nnext:\n{next_commands(out)}")
     return 0
 
 

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genmo.export.unpickle import Archive, StoredTensor
 from genmo.runtime import schedule
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.engine import file_hash
@@ -35,6 +34,7 @@ from genmo.train.batches import Normalisation
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint
 from genmo.train.denoiser import JOINT_WIDTH, Denoiser
 from genmo.train.gem import TURN_WIDTH
+from genmo.train.unpickle import Archive, StoredTensor
 
 HEADS = 8
 """attention heads of all released sizes; the one number that no shape tells"""

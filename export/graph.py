@@ -6,6 +6,7 @@ meet; linear layers take the precision, everything else is fp32 unless its write
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,7 @@ class Graph:
     def constant(self, values: Any, dtype: str = "float32") -> str:
         """A stored tensor; equal ones are stored once."""
         array = np.ascontiguousarray(np.asarray(values).astype(_TYPES[dtype][1]))
-        key = (dtype, np.shape(values), array.tobytes())
+        key = (dtype, np.shape(values), hashlib.sha256(array.view(np.uint8).data).digest())
         if key not in self._weights:
             name = f"constant_{len(self._weights)}"
             self._initializers.append(numpy_helper.from_array(array.reshape(np.shape(values)), name))
@@ -104,6 +105,10 @@ class Graph:
         for name in names:
             self._types[name] = dtype or self._types[inputs[0]]
         return names
+
+    def type_of(self, x: str) -> str:
+        """The type of a tensor, a name of numpy's."""
+        return self._types[x]
 
     def cast(self, x: str, dtype: str) -> str:
         """x in another type; x itself where it has that type."""

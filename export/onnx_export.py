@@ -10,18 +10,20 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from onnx import helper
 from torch import Tensor, nn
 
 from genmo.export.calibrate import equalise, input_ranges
 from genmo.export.fold import fold, folds_null_text, reads_texts
 from genmo.export.graph import FP32, IR_VERSION, OPSET, Precision, value_info
-from genmo.export.step import step_model
+from genmo.export.profile import PLAIN, PROFILES, fitted
+from genmo.export.step import sampler_model, step_model
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.engine import GRAPHS, Graphs
 from genmo.runtime.sampler import Arrays
@@ -153,30 +155,53 @@ def trace(module: Conditions | Texts) -> onnx.ModelProto:
 
 
 def export_graphs(
-    denoiser: Denoiser, precision: Precision = FP32, calibration: Sequence[Arrays] = ()
+    denoiser: Denoiser,
+    precision: Precision = FP32,
+    calibration: Sequence[Arrays] = (),
+    *,
+    profile: str = PLAIN,
+    fused_steps: int = 0,
 ) -> dict[str, onnx.ModelProto]:
-    """All graphs of an engine by name: conditions, texts, step.
+    """All graphs of an engine by name: conditions, texts, step, and the sampler of `fused_steps` steps where wanted.
 
     `calibration`: arrays of the signature on which 8-bit layers are balanced; other precisions need none.
+    `profile`: a key of PROFILES.  Raises InputError for graphs that the profile cannot hold, or a number of steps that
+    the schedule does not have.
     """
     step = fold(denoiser.eval())
     if precision.compute == "int8" and calibration:
         step = equalise(step, input_ranges(denoiser, calibration))
-    return {
+    texts_for_all = PROFILES[profile].texts_for_all
+    graphs = {
         "conditions": trace(Conditions(denoiser)),
         "texts": trace(Texts(denoiser)),
-        "step": step_model(step, precision),
+        "step": step_model(step, precision, texts_for_all=texts_for_all),
     }
+    if fused_steps:
+        graphs["sampler"] = sampler_model(step, fused_steps, precision, texts_for_all)
+    return {name: fitted(model, profile) for name, model in graphs.items()}
 
 
 def write_graphs(
-    denoiser: Denoiser, folder: Path, precision: Precision = FP32, calibration: Sequence[Arrays] = ()
+    denoiser: Denoiser,
+    folder: Path,
+    precision: Precision = FP32,
+    calibration: Sequence[Arrays] = (),
+    *,
+    profile: str = PLAIN,
+    fused_steps: int = 0,
+    notes: Mapping[str, str] | None = None,
 ) -> Graphs:
-    """Export a denoiser into `folder` (see `export_graphs`); where its graphs are."""
-    paths = {name: folder / f"{name}.onnx" for name in GRAPHS}
-    for name, model in export_graphs(denoiser, precision, calibration).items():
+    """Export a denoiser into `folder` (see `export_graphs`), with `notes` as every graph's metadata; where its graphs
+    are."""
+    models = export_graphs(denoiser, precision, calibration, profile=profile, fused_steps=fused_steps)
+    paths = {name: folder / f"{name}.onnx" for name in models}
+    for name, model in models.items():
+        helper.set_model_props(model, {"graph": name, **(notes or {})})
         write_onnx(model, paths[name])
-    return Graphs(paths["conditions"], paths["texts"], paths["step"], folds_null_text(denoiser))
+    null_is_folded = folds_null_text(denoiser) and not PROFILES[profile].texts_for_all
+    conditions, texts, step = (paths[name] for name in GRAPHS)
+    return Graphs(conditions, texts, step, null_is_folded, paths.get("sampler"), fused_steps)
 
 
 def clean(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -199,7 +224,7 @@ def clean(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
 
 def write_onnx(model: onnx.ModelProto, path: Path) -> list[Path]:
     """Write the model, weights beside it when they are too large for one file; the files written."""
-    if model.ByteSize() < INLINE_LIMIT:
+    if sum(len(tensor.raw_data) for tensor in model.graph.initializer) < INLINE_LIMIT:  # ByteSize() ends at 2 GB
         path.write_bytes(model.SerializeToString(deterministic=True))
         return [path]
     weights = f"{path.name}.data"

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from genmo.export.onnx_export import example_inputs
 from genmo.runtime import sampler, schedule
+from genmo.runtime.errors import InputError
 from genmo.runtime.representation import decode
 from genmo.runtime.rotation import Array
 from genmo.runtime.sampler import Arrays
 from genmo.train.checkpoint import Checkpoint
-from genmo.train.denoiser import Denoiser
+from genmo.train.datasets.clips import read_clips
+from genmo.train.torch_model import TorchDenoiser
+from genmo.train.validation import FRAMES, validation_batch
 
 Gate = dict[str, float]
 GATES_MM: dict[str, Gate] = {
@@ -29,16 +31,25 @@ LENGTHS = (1, 60, 119, 120, 121, 180, 300, 1800)
 SAMPLER_STEPS, GUIDANCE = 5, 2.5
 
 
-class TorchDenoiser:
-    """The PyTorch model behind the runtime's `Denoiser` protocol."""
+def real_motion(data: str | None, checkpoint: Checkpoint) -> dict[str, Array]:
+    """What parity is measured on, of real clips [n, ...]: conditions, normalised motion `x_0`, tokens of captions.
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser.eval()
-
-    @torch.no_grad()
-    def __call__(self, inputs: Arrays) -> Arrays:
-        predicted = self.denoiser({name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in inputs.items()})
-        return {name: tensor.numpy() for name, tensor in predicted.items()}
+    None of them without data; no `x_0` for a model of another layout than the clips are encoded in, no tokens for one
+    without a text encoder.  Raises InputError for a set without a clip that is long enough.
+    """
+    if data is None:
+        return {}
+    clips = [clip for clip in read_clips(data) if clip.frames >= FRAMES]
+    if not clips:
+        raise InputError(f"{data}: no clip has {FRAMES} frames; wanted motion to compare on")
+    batch = validation_batch(clips, limit=16)
+    tensors = dict(batch.conditions)
+    if batch.features.shape[-1] == len(checkpoint.normalisation.mean):
+        tensors["x_0"] = checkpoint.normalisation.apply(batch.features)
+    captions = [clip.captions[0] for clip in clips if clip.captions][:: max(1, len(clips) // 16)]
+    if checkpoint.model.text_encoder is not None and captions:
+        tensors["text_tokens"], tensors["text_token_mask"] = checkpoint.model.text_encoder(captions)
+    return {name: tensor.detach().numpy() for name, tensor in tensors.items()}
 
 
 def joints_of(checkpoint: Checkpoint, normalised: Array) -> tuple[Array, Array]:
@@ -109,14 +120,33 @@ def one_step(checkpoint: Checkpoint, ours: sampler.Denoiser, reference: sampler.
     return np.concatenate(errors)
 
 
-def whole_sampler(checkpoint: Checkpoint, ours: sampler.Denoiser, reference: sampler.Denoiser, arrays: Arrays) -> Array:
+def whole_sampler(
+    checkpoint: Checkpoint,
+    ours: sampler.Denoiser,
+    reference: sampler.Denoiser,
+    arrays: Arrays,
+    steps: int = SAMPLER_STEPS,
+) -> Array:
     """Joint errors in mm after the k-step guided sampler from the same noise."""
     conditions = {name: array for name, array in arrays.items() if name not in ("x_t", "timestep")}
     noise = np.random.default_rng(0).standard_normal(arrays["x_t"].shape, np.float32)
-    ends = [
-        sampler.generate(denoiser, conditions, noise, SAMPLER_STEPS, GUIDANCE)["x_0"] for denoiser in (ours, reference)
-    ]
+    ends = [sampler.generate(denoiser, conditions, noise, steps, GUIDANCE)["x_0"] for denoiser in (ours, reference)]
     return error_mm(checkpoint, *ends)
+
+
+class StepByStep:
+    """A denoiser that the sampler calls at every step, also where it could run all of them in one call."""
+
+    def __init__(self, denoiser: sampler.Denoiser) -> None:
+        self._denoiser = denoiser
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        """One step."""
+        return self._denoiser(inputs)
+
+    def prepare(self, conditions: Arrays) -> sampler.Step:
+        """What the steps share, computed once."""
+        return sampler.stepper(self._denoiser, conditions)
 
 
 def parity(
@@ -129,7 +159,12 @@ def parity(
         arrays = real_inputs(checkpoint, motion, frames, batch, texts)
         measured = {"one step": one_step(checkpoint, ours, reference, arrays)}
         if batch == 1 and texts == 1 and frames in (120, 1800):
-            measured[f"{SAMPLER_STEPS} steps, guided"] = whole_sampler(checkpoint, ours, reference, arrays)
+            stepwise = StepByStep(ours)
+            measured[f"{SAMPLER_STEPS} steps, guided"] = whole_sampler(checkpoint, stepwise, reference, arrays)
+            fused = ours.fused_steps if isinstance(ours, sampler.FusedDenoiser) else 0
+            if fused:
+                name = f"{fused} steps, one graph"
+                measured[name] = whole_sampler(checkpoint, ours, reference, arrays, fused)
         rows += [
             {
                 "frames": frames,
@@ -152,9 +187,9 @@ def passes(rows: list[dict[str, Any]], gate: Gate) -> bool:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as text for the screen."""
-    lines = ["frames batch texts  run              mean mm    p99 mm    max mm"]
+    lines = ["frames batch texts  run                  mean mm    p99 mm    max mm"]
     lines += [
-        f"{r['frames']:6d} {r['batch']:5d} {r['texts']:5d}  {r['run']:15s} "
+        f"{r['frames']:6d} {r['batch']:5d} {r['texts']:5d}  {r['run']:19s} "
         f"{r['mean_mm']:9.5f} {r['p99_mm']:9.5f} {r['max_mm']:9.5f}"
         for r in rows
     ]

@@ -12,25 +12,39 @@ import onnx
 
 from genmo.export.fold import FoldedStep, Head, Mlp, Module, Norm, SelfAttention, TextAttention
 from genmo.export.graph import FP32, Graph, Linear, Precision
-from genmo.runtime.signature import outputs, step_inputs
+from genmo.runtime.sampler import Update, updates
+from genmo.runtime.schedule import step_timesteps
+from genmo.runtime.signature import TensorSpec, outputs, sampler_inputs, sampler_outputs, step_inputs
 from genmo.train.attention import ROPE_BASE
 
 CROSSOVER = 240
 """frames up to which self-attention is one block, dense; there both cost the same (`base`, ONNX Runtime)"""
 HIDDEN = -1e9
+END = 2**31 - 1
+"""the end of a slice that goes on to the last row; libraries of games count in 32 bits"""
 
 
 class StepGraph:
-    """Builds the graph of a folded step."""
+    """Builds the graph of a folded step.
 
-    def __init__(self, step: FoldedStep, precision: Precision, texts: bool, crossover: int = CROSSOVER) -> None:
+    Without `texts` it has no text inputs.  With `texts_for_all` its `prompted` motions must be all of the batch, and
+    then no tensor inside is ever empty.
+    """
+
+    def __init__(
+        self,
+        step: FoldedStep,
+        precision: Precision,
+        texts: bool = True,
+        texts_for_all: bool = False,
+        crossover: int = CROSSOVER,
+    ) -> None:
         self.step, self.config, self.graph, self.texts = step, step.config, Graph(precision), texts
+        self.texts_for_all = texts_for_all
         self.exact = False
         self.head_width = self.config.width // self.config.heads
         self.inputs = {
-            spec.name: self.graph.input(spec)
-            for spec in step_inputs(self.config)
-            if texts or not spec.name.startswith("text_")
+            spec.name: self.graph.input(spec) for spec in self._specs() if texts or not spec.name.startswith("text_")
         }
         self._sizes()
         self._rotary()
@@ -40,17 +54,26 @@ class StepGraph:
 
     def build(self) -> onnx.ModelProto:
         """The model."""
-        x = self._tokens()
+        g = self.graph
+        time = g("Gather", g.constant(self.step.time), self.inputs["timestep"], axis=0)
+        x = self._body(self.inputs["x_t"], g("Unsqueeze", time, g.integers(1)))
+        for name, head in self.step.heads.items():
+            g.name(self._head(x, head), name)
+        return g.model("step", outputs(self.config))
+
+    def _specs(self) -> tuple[TensorSpec, ...]:
+        return step_inputs(self.config)
+
+    def _body(self, x_t: str, time: str) -> str:
+        """What the heads read [rows, width], of x_t [batch, frames, features] and `time` [batch or 1, 1, width]."""
+        x = self._tokens(x_t, time)
         for index, module in enumerate(self.step.modules):
             self.exact = index < min(self.graph.precision.exact_modules, self.config.depth - 1)
             if self.config.block_order == "paper":
                 x = self._text_block(self._rope_block(x, module), module, index)
             else:
                 x = self._rope_block(self._text_block(x, module, index), module)
-        x = x if self.step.norm is None else self._norm(x, self.step.norm)
-        for name, head in self.step.heads.items():
-            self.graph.name(self._head(x, head), name)
-        return self.graph.model("step", outputs(self.config))
+        return x if self.step.norm is None else self._norm(x, self.step.norm)
 
     def _rope_block(self, x: str, module: Module) -> str:
         return self._mlp(self._self_attention(x, module.attention), module.attention_mlp)
@@ -105,9 +128,11 @@ class StepGraph:
         one, half = g.constant(1, "int64"), g.constant(window // 2, "int64")
         zero, full = g.constant(0, "int64"), g.constant(window, "int64")
         dense = g("LessOrEqual", n, g.constant(crossover, "int64"), dtype="bool")
-        size = g("Where", dense, n, half, dtype="int64")
-        stretch = g("Where", dense, n, g.constant(3 * window // 2, "int64"), dtype="int64")
-        blocks = g("Div", g("Sub", g("Add", n, size), one), size)
+        # Min and the count of one block say nothing new to us; TensorRT bounds its memory by them
+        small = g("Min", n, g.constant(crossover, "int64"), dtype="int64")
+        size = g("Where", dense, small, half, dtype="int64")
+        stretch = g("Where", dense, small, g.constant(3 * window // 2, "int64"), dtype="int64")
+        blocks = g("Where", dense, one, g("Div", g("Sub", g("Add", n, half), one), half), dtype="int64")
         begin = g("Mul", self._range(blocks), size)  # [blocks]
         row = g("Add", g("Unsqueeze", begin, g.integers(1)), self._range(size))
         self.query_rows = g("Min", row, g("Sub", n, one))
@@ -150,12 +175,11 @@ class StepGraph:
         self.mixed_shape = g("Concat", self.text_rows, g.integers(self.config.width), axis=0)
         self.bias = g("Unsqueeze", self.inputs["text_bias"], g.integers(1, 2))
 
-    def _tokens(self) -> str:
+    def _tokens(self, x_t: str, time: str) -> str:
         """[rows, width]"""
         g = self.graph
-        time = g("Gather", g.constant(self.step.time), self.inputs["timestep"], axis=0)
-        fused = g("Add", self.inputs["fused"], g("Unsqueeze", time, g.integers(1)))
-        x_t = g("Reshape", self.inputs["x_t"], g.integers(-1, self.config.motion_layout.width))
+        fused = g("Add", self.inputs["fused"], time)
+        x_t = g("Reshape", x_t, g.integers(-1, self.config.motion_layout.width))
         flat = g("Reshape", fused, g.integers(-1, self.config.width))
         return g("Add", flat, g("MatMul", x_t, g.constant(self.step.motion_in)))
 
@@ -205,13 +229,13 @@ class StepGraph:
     def _text_attention(self, x: str, text: TextAttention, index: int) -> str:
         """The motions under texts attend to them; what the others get is a constant."""
         g = self.graph
-        if text.null is None:
+        if text.null is None or (self.texts and self.texts_for_all):
             return g("Add", x, self._texts(x, text, index))
         silent = g.constant(text.null.astype(np.float64) @ text.out.weight + text.out.bias)
         if not self.texts:
             return g("Add", x, silent)
         under = g("Slice", x, g.integers(0), self.text_rows, g.integers(0))
-        rest = g("Slice", x, self.text_rows, g.integers(2**40), g.integers(0))
+        rest = g("Slice", x, self.text_rows, g.integers(END), g.integers(0))
         return g("Concat", g("Add", under, self._texts(under, text, index)), g("Add", rest, silent), axis=0)
 
     def _texts(self, x: str, text: TextAttention, index: int) -> str:
@@ -232,6 +256,55 @@ class StepGraph:
         return g("Add", read, g("Mul", self.texts_a_row, g.constant(text.out.bias[None])))
 
 
-def step_model(step: FoldedStep, precision: Precision = FP32, texts: bool = True) -> onnx.ModelProto:
+class SamplerGraph(StepGraph):
+    """Builds the guided sampler as one graph: its steps one after the other, on the same weights.
+
+    The first half of `fused` has the conditions, the second the same motions without what guidance acts on
+    (`genmo.runtime.sampler`, of which this is the arithmetic).
+    """
+
+    def _specs(self) -> tuple[TensorSpec, ...]:
+        return sampler_inputs(self.config)
+
+    def build_sampler(self, steps: int) -> onnx.ModelProto:
+        """The model of `steps` steps.  Raises InputError for a number of steps that the schedule does not have."""
+        g, x_t = self.graph, self.inputs["noise"]
+        timesteps, before = step_timesteps(steps), ""
+        for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
+            x = self._body(g("Concat", x_t, x_t, axis=0), g.constant(self.step.time[timestep][None, None]))
+            if done + 1 == steps:
+                break
+            x_0 = self._guided(self._head(x, self.step.heads["x_0"]))
+            x_t, before = self._next(x_t, x_0, before, update), x_0
+        for name, head in self.step.heads.items():
+            g.name(self._guided(self._head(x, head)), name)
+        return g.model("sampler", sampler_outputs(self.config))
+
+    def _guided(self, both: str) -> str:
+        """Both halves' answers brought together: [motions, frames, channels]."""
+        g = self.graph
+        some, none = g.split("Split", both, outputs=2, axis=0, num_outputs=2)
+        return g("Add", none, g("Mul", self.inputs["guidance"], g("Sub", some, none)))
+
+    def _next(self, x_t: str, x_0: str, before: str, update: Update) -> str:
+        """x at the next timestep: `genmo.runtime.sampler.Update`; `before` counts only where the update weighs it."""
+        g = self.graph
+        parts = [(update.keep, x_t), (update.now, x_0)] + [(update.before, before)] * (update.before != 0)
+        first, *more = (g("Mul", g.constant(weight), part) for weight, part in parts)
+        for part in more:
+            first = g("Add", first, part)
+        return first
+
+
+def step_model(
+    step: FoldedStep, precision: Precision = FP32, texts: bool = True, texts_for_all: bool = False
+) -> onnx.ModelProto:
     """The step's ONNX model; without `texts` the one for motions that no text reaches."""
-    return StepGraph(step, precision, texts).build()
+    return StepGraph(step, precision, texts, texts_for_all).build()
+
+
+def sampler_model(
+    step: FoldedStep, steps: int, precision: Precision = FP32, texts_for_all: bool = False
+) -> onnx.ModelProto:
+    """The ONNX model of the whole guided sampler of `steps` steps."""
+    return SamplerGraph(step, precision, texts_for_all=texts_for_all).build_sampler(steps)

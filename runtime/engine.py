@@ -18,7 +18,9 @@ from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import EngineError
 from genmo.runtime.rotation import Array
 from genmo.runtime.signature import inputs, outputs
-from genmo.runtime.text import NgramTextEncoder
+from genmo.runtime.text import NgramTextEncoder, TextEncoder
+from genmo.runtime.text_cache import CACHE_SCHEME, CachedTextEncoder
+from genmo.runtime.text_t5 import T5_SCHEME, T5TextEncoder
 
 FORMAT = 2
 GRAPHS = ("conditions", "texts", "step")
@@ -50,6 +52,9 @@ class Graphs:
     step: Path
     null_is_folded: bool
     """motions that no text reaches need no text input: the null text is a constant of the step"""
+    sampler: Path | None = None
+    """the guided sampler of `fused_steps` steps as one graph, where the engine has it"""
+    fused_steps: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ class Engine:
     """[features] of the motion layout"""
     std: Array
     """[features]"""
-    text_encoder: NgramTextEncoder | None
+    text_encoder: TextEncoder | None
     description: dict[str, Any]
     """all of engine.json"""
 
@@ -70,11 +75,14 @@ class Engine:
     def denoiser(self) -> Graphs:
         """The ONNX graphs."""
         stored = self.description["denoiser"]
+        sampler = stored.get("sampler")
         return Graphs(
             conditions=self.folder / stored["conditions"],
             texts=self.folder / stored["texts"],
             step=self.folder / stored["step"],
             null_is_folded=stored["null_is_folded"],
+            sampler=None if sampler is None else self.folder / sampler,
+            fused_steps=stored.get("fused_steps", 0),
         )
 
 
@@ -124,10 +132,15 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 def _graph_files(denoiser: Any) -> list[str]:
     """Names of the graphs; none when the entry is wrong."""
-    if not isinstance(denoiser, dict) or set(denoiser) != {*GRAPHS, "null_is_folded"}:
+    if not isinstance(denoiser, dict):
         return []
-    names = [denoiser[name] for name in GRAPHS]
+    fused = "sampler" in denoiser
+    graphs = (*GRAPHS, *["sampler"] * fused)
+    if set(denoiser) != {*graphs, "null_is_folded", *["fused_steps"] * fused}:
+        return []
+    names = [denoiser[name] for name in graphs]
     right = all(isinstance(name, str) for name in names) and isinstance(denoiser["null_is_folded"], bool)
+    right = right and (not fused or (type(denoiser["fused_steps"]) is int and denoiser["fused_steps"] >= 1))
     return names if right else []
 
 
@@ -145,16 +158,48 @@ def _check_files(folder: Path, files: dict[str, str]) -> None:
 
 def _text_encoder(
     folder: Path, config: ModelConfig, stored: dict[str, Any] | None, files: dict[str, str]
-) -> NgramTextEncoder | None:
+) -> TextEncoder | None:
     if stored is None:
         return None
-    if stored.get("kind") != NGRAM_SCHEME or str(stored.get("file")) not in files:
-        raise EngineError(f"{folder}: text encoder {stored.get('kind')!r} is unknown; this genmo has {NGRAM_SCHEME!r}")
+    kinds = {NGRAM_SCHEME: _ngram_encoder, T5_SCHEME: _t5_encoder, CACHE_SCHEME: _cached_encoder}
+    if stored.get("kind") not in kinds or str(stored.get("file")) not in files:
+        known = ", ".join(repr(kind) for kind in kinds)
+        raise EngineError(f"{folder}: text encoder {stored.get('kind')!r} is unknown; this genmo has {known}")
+    if stored["kind"] == T5_SCHEME and str(stored.get("tokenizer")) not in files:
+        raise EngineError(f"{folder}: tokenizer {stored.get('tokenizer')!r} is not among its files; export it again")
+    return kinds[stored["kind"]](folder, config, stored)
+
+
+def _table(folder: Path, name: str) -> Array:
     try:
-        with (folder / stored["file"]).open("rb") as file:
-            table = np.lib.format.read_array(file, allow_pickle=False)
+        with (folder / name).open("rb") as file:
+            table: Array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise EngineError(f"{folder}/{stored['file']}: not a readable table ({error})") from None
+        raise EngineError(f"{folder}/{name}: not a readable table ({error})") from None
+    return table
+
+
+def _ngram_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:
+    table = _table(folder, stored["file"])
     if table.shape != (config.text_buckets, config.text_width) or table.dtype != np.float32:
         raise EngineError(f"{folder}/{stored['file']}: {table.dtype} {table.shape} is not the table of this model")
     return NgramTextEncoder(table, config.text_tokens)
+
+
+def _t5_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:
+    graph, tokenizer = folder / stored["file"], folder / stored["tokenizer"]
+    return T5TextEncoder(graph, tokenizer, config.text_tokens, config.text_width)
+
+
+def _cached_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:
+    prompts, lengths = stored.get("prompts"), stored.get("lengths")
+    right = isinstance(prompts, list) and isinstance(lengths, list) and len(prompts) == len(lengths)
+    right = right and all(isinstance(prompt, str) for prompt in prompts or ())
+    right = right and all(type(length) is int and 0 < length <= config.text_tokens for length in lengths or ())
+    if not right or not prompts:
+        raise EngineError(f"{folder}/engine.json: text_encoder has no prompts with their lengths; export it again")
+    assert lengths is not None
+    table = _table(folder, stored["file"])
+    if table.shape != (sum(lengths), config.text_width) or table.dtype != np.float32:
+        raise EngineError(f"{folder}/{stored['file']}: {table.dtype} {table.shape} is not what its prompts need")
+    return CachedTextEncoder(tuple(prompts), table, tuple(lengths), config.text_tokens)

@@ -10,11 +10,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
 from genmo.runtime.errors import InputError
 from genmo.runtime.rotation import Array
+
+
+class TextEncoder(Protocol):
+    """What an engine's text encoder can do."""
+
+    def encode(self, prompt: str) -> tuple[Array, Array]:
+        """Token vectors [tokens, width] and their mask [tokens].  Raises InputError for a text that it cannot take."""
+
 
 _WORD = re.compile(r"[a-z0-9]+")
 NGRAMS = (3, 4, 5)

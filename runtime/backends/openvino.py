@@ -77,7 +77,7 @@ def _described(port: Any) -> tuple[str, list[Any]]:
 class OpenVinoDenoiser(SplitDenoiser):
     """An engine's graphs in OpenVINO, on the processor; calls are thread-safe.
 
-    `threads`: 0 takes the physical cores; `precision`: "fp32", or "bf16" to compute the step's products in bfloat16
+    `threads`: 0 takes the physical cores; `precision`: "fp32", or "bf16" to compute the steps' products in bfloat16
     (conditions and texts stay float32).  Raises BackendError when the library is missing, EngineError when a file is
     not a graph of this signature.
     """
@@ -88,8 +88,10 @@ class OpenVinoDenoiser(SplitDenoiser):
         if precision not in PRECISIONS:
             raise InputError(f"precision is {precision!r}; wanted one of {', '.join(PRECISIONS)}")
 
+        steps = (graphs.step, graphs.sampler)
+
         def load(path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> OpenVinoGraph:
-            return OpenVinoGraph(path, inputs, outputs, threads, precision if path == graphs.step else "fp32")
+            return OpenVinoGraph(path, inputs, outputs, threads, precision if path in steps else "fp32")
 
         super().__init__(graphs, config, load)
         self.device, self.provider = "cpu", f"CPU {precision}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.engine import Graphs
 from genmo.runtime.errors import EngineError
 from genmo.runtime.rotation import Array
 from genmo.runtime.sampler import Arrays, Step
@@ -18,10 +17,15 @@ from genmo.runtime.signature import (
     condition_inputs,
     condition_outputs,
     outputs,
+    sampler_inputs,
+    sampler_outputs,
     step_inputs,
     text_inputs,
     text_outputs,
 )
+
+if TYPE_CHECKING:  # an engine's text encoder runs a graph too, so the engine imports this file
+    from genmo.runtime.engine import Graphs
 
 Specs = tuple[TensorSpec, ...]
 
@@ -45,6 +49,9 @@ class SplitDenoiser:
         self._fuse = load(graphs.conditions, condition_inputs(config), condition_outputs(config))
         self._read = load(graphs.texts, text_inputs(config), text_outputs(config))
         self._step = load(graphs.step, step_inputs(config), self._outputs)
+        self.fused_steps = graphs.fused_steps
+        if graphs.sampler is not None:
+            self._sampler = load(graphs.sampler, sampler_inputs(config), sampler_outputs(config))
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Arrays of `signature.inputs` -> those of `signature.outputs`, everything computed."""
@@ -60,6 +67,14 @@ class SplitDenoiser:
 
         return step
 
+    def sample(self, conditions: Arrays, noise: Array, guidance: float) -> Arrays:
+        """All steps of the guided sampler in one call, for engines that were exported with `--fuse-steps`.
+
+        `conditions` of 2 x motions: with, then without what guidance acts on; `noise` [motions, frames, features].
+        """
+        arrays = {"noise": noise, "guidance": np.array([guidance], np.float32)}
+        return self._checked(self._sampler(self._kept(conditions), arrays), *noise.shape[:2])
+
     def _kept(self, conditions: Arrays) -> dict[str, Any]:
         names = [spec.name for spec in condition_inputs(self._config)]
         fused = self._fuse({}, {name: conditions[name] for name in names})
@@ -70,8 +85,9 @@ class SplitDenoiser:
         return self._step.keep(fused | self._read({}, {name: array[:prompted] for name, array in texts.items()}))
 
     def _run(self, kept: dict[str, Any], arrays: Arrays) -> Arrays:
-        answer = self._step(kept, arrays)
-        batch, frames = arrays["x_t"].shape[:2]
+        return self._checked(self._step(kept, arrays), *arrays["x_t"].shape[:2])
+
+    def _checked(self, answer: Arrays, batch: int, frames: int) -> Arrays:
         for spec in self._outputs:
             wanted, shape = spec.shape(batch=batch, frames=frames), answer[spec.name].shape
             if shape != wanted:

@@ -1,6 +1,8 @@
 """The frozen model: the same bytes every time, nothing of this machine, and the same motion as PyTorch."""
 
+import hashlib
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +13,14 @@ from onnx import TensorProto, numpy_helper
 
 from genmo.export import __main__ as command
 from genmo.export import onnx_export
+from genmo.export.card import CARD, card
 from genmo.export.fold import fold
 from genmo.export.graph import IR_VERSION, PRECISIONS, TYPED_BF16
 from genmo.export.onnx_export import clean, example_inputs, write_graphs, write_onnx
-from genmo.export.parity import GATES_MM, LENGTHS, TorchDenoiser, cases, error_mm, parity, passes, table
-from genmo.export.step import step_model
+from genmo.export.parity import GATES_MM, LENGTHS, cases, error_mm, parity, passes, table
+from genmo.export.profile import PROFILES, fitted
+from genmo.export.step import sampler_model, step_model
+from genmo.runtime.__main__ import main as genmo_run
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser, OnnxRuntimeGraph
 from genmo.runtime.engine import GRAPHS, file_hash, load_engine
 from genmo.runtime.signature import (
@@ -31,6 +36,7 @@ from genmo.runtime.signature import (
 from genmo.train.checkpoint import load_checkpoint
 from genmo.train.config import read_config
 from genmo.train.gem import FAMILIES
+from genmo.train.torch_model import TorchDenoiser
 
 PREFIX = "genmo-export: error: "
 
@@ -65,8 +71,8 @@ def test_two_exports_have_the_same_bytes(tiny_engine, exported_again):
     for name in (*FILES, "text_encoder.npy"):
         assert (again / name).read_bytes() == (tiny_engine / name).read_bytes(), name
     ours, theirs = (json.loads((folder / "engine.json").read_text()) for folder in (tiny_engine, again))
-    for described in (ours, theirs):
-        del described["parity"]["rows"]
+    for described in (ours, theirs):  # they differ in the lengths of their parity, which the card shows
+        del described["parity"]["rows"], described["files"][CARD]
     assert ours == theirs
 
 
@@ -164,7 +170,8 @@ def test_cleaning_drops_what_a_tracer_notes():
 
 def test_engine_json_says_what_it_is(tiny_engine, checkpoint):
     described = json.loads((tiny_engine / "engine.json").read_text())
-    assert described["files"] == {name: file_hash(tiny_engine / name) for name in (*FILES, "text_encoder.npy")}
+    assert described["files"] == {name: file_hash(tiny_engine / name) for name in (*FILES, CARD, "text_encoder.npy")}
+    assert described["profile"] == "plain" and described["parity"]["on"] == "random input"
     assert described["denoiser"] == {name: f"{name}.onnx" for name in GRAPHS} | {"null_is_folded": True}
     assert described["model"] == checkpoint.model.config.to_json()
     assert described["precision"] == "fp32" and described["licence"] == "none: random weights"
@@ -238,9 +245,13 @@ def quick(monkeypatch, graphs, metadata_path):
     What is put into the dictionary is written in place of the step."""
     replaced = {}
 
-    def export_quickly(denoiser, precision, calibration):
+    def export_quickly(denoiser, precision, calibration, *, profile, fused_steps):
         assert len(calibration) == (2 if precision == PRECISIONS["int8"] else 0)
-        return graphs | {"step": step_model(fold(denoiser), precision)} | replaced
+        everyone = PROFILES[profile].texts_for_all
+        made = graphs | {"step": step_model(fold(denoiser), precision, texts_for_all=everyone)} | replaced
+        if fused_steps:
+            made["sampler"] = sampler_model(fold(denoiser), fused_steps, precision, everyone)
+        return {name: fitted(model, profile) for name, model in made.items()}
 
     monkeypatch.setattr(onnx_export, "export_graphs", export_quickly)
     monkeypatch.setattr(command, "parity", lambda *args: parity(*args, lengths=(1, 121)))
@@ -281,7 +292,7 @@ def test_an_engine_is_replaced_and_other_folders_are_not(quick, tiny_checkpoint,
     out = tmp_path / "engine"
     for _ in range(2):
         assert run(capsys, tiny_checkpoint, "--out", out)[0] == 0
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "engine.json", "text_encoder.npy"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, CARD, "engine.json", "text_encoder.npy"])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear")
     status, _, errors = run(capsys, tiny_checkpoint, "--out", tmp_path / "mine")
@@ -356,7 +367,7 @@ def test_every_precision_through_the_command(quick, tiny_checkpoint, tiny_engine
     assert all(row["mean_mm"] > 1e-3 for row in described["parity"]["rows"])
     stored = 4000 * 32  # the timestep table stays float32
     assert (out / "step.onnx").stat().st_size - stored < 0.85 * ((tiny_engine / "step.onnx").stat().st_size - stored)
-    assert (out / "texts.onnx").read_bytes() == (tiny_engine / "texts.onnx").read_bytes()
+    assert onnx.load(out / "texts.onnx").graph == onnx.load(tiny_engine / "texts.onnx").graph
 
 
 def test_over_the_gate_of_a_precision_there_is_no_engine(quick, tiny_checkpoint, tmp_path, capsys):
@@ -401,3 +412,134 @@ def test_large_models_keep_their_weights_beside_them(tmp_path, monkeypatch, grap
     assert files[0].stat().st_size < files[1].stat().st_size
     config = checkpoint.model.config
     OnnxRuntimeGraph(files[0], step_inputs(config), outputs(config), "cpu", 1)
+
+
+def everything(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_engine_is_the_same_wherever_it_is_written(quick, tiny_checkpoint, tmp_path, capsys):
+    """Every file of it, the card and the report included."""
+    for name in ("one", "two"):
+        assert run(capsys, tiny_checkpoint, "--out", tmp_path / name, "--fuse-steps", 2)[0] == 0
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
+
+
+def test_the_next_commands_can_be_pasted(quick, tiny_checkpoint, tmp_path, capsys):
+    out = tmp_path / "my engine"
+    _, printed, _ = run(capsys, tiny_checkpoint, "--out", out, "--fuse-steps", 2)
+    lines = printed[printed.index("next:") :].splitlines()[1:]
+    assert all(shlex.split(line)[:3] == [shlex.split(line)[0], "--engine", str(out)] for line in lines)
+    assert [shlex.split(line)[0] for line in lines] == ["genmo-run", "genmo-run", "genmo-eval"]
+    words = shlex.split(lines[0])
+    assert words[words.index("--steps") + 1] == "2"
+    assert genmo_run([*words[1:-1], str(tmp_path / "walk.html")]) == 0
+
+
+def test_metadata_is_in_every_graph(quick, tiny_checkpoint, tmp_path, capsys, checkpoint):
+    run(capsys, tiny_checkpoint, "--out", tmp_path / "engine", "--fuse-steps", 2, "--licence", "mine alone")
+    found = {}
+    for name in (*GRAPHS, "sampler"):
+        model = onnx.load(tmp_path / "engine" / f"{name}.onnx")
+        found[name] = {prop.key: prop.value for prop in model.metadata_props}
+        assert found[name].pop("graph") == name
+    assert found["step"] == found["texts"] == found["conditions"] == found["sampler"]
+    props = found["step"]
+    assert (props["name"], props["layout"], props["fps"], props["licence"]) == ("genmo", "genmo", "30", "mine alone")
+    assert (props["precision"], props["profile"], props["window"]) == ("fp32", "plain", "120")
+    assert json.loads(props["model"]) == checkpoint.model.config.to_json()
+    statistics = json.loads((tmp_path / "engine" / "engine.json").read_text())["normalisation"]
+    dumped = json.dumps(statistics, sort_keys=True).encode()
+    assert props["statistics_sha256"] == hashlib.sha256(dumped).hexdigest()
+
+
+def test_the_card_says_what_the_engine_is(quick, tiny_checkpoint, tmp_path, capsys, checkpoint):
+    run(capsys, tiny_checkpoint, "--out", tmp_path / "engine", "--licence", "mine | alone")
+    card = (tmp_path / "engine" / CARD).read_text()
+    for spec in (*inputs(checkpoint.model.config), *outputs(checkpoint.model.config)):
+        assert f"`{spec.name}`" in card
+    assert "mine / alone" in card and "mean 0.05 mm, p99 0.05 mm" in card and "random input" in card
+    rows = json.loads((tmp_path / "engine" / "engine.json").read_text())["parity"]["rows"]
+    worst = max(row["mean_mm"] for row in rows if row["frames"] == 121 and row["run"] == "one step")
+    assert f"| 121 | one step | {worst:.3g} |" in card
+    assert str(tmp_path) not in card
+
+
+def test_a_card_of_any_checkpoint():
+    """Data sets by name and not by place; metrics where they are known; a converted checkpoint's source."""
+    config = read_config("tiny").model
+    described = {
+        "model": config.to_json(),
+        "conditions": ["text"],
+        "text_encoder": None,
+        "precision": "fp16",
+        "profile": "plain",
+        "licence": "x",
+        "schedule": {"kind": "cosine", "steps": 1000, "predicts": "x_0"},
+        "signature": {"inputs": [], "outputs": []},
+        "provenance": {
+            "train": {"data": ["/somewhere/else/cmu30", "own"], "data_share": [0.9, 0.1]},
+            "source": {"file": "gem_smpl.ckpt", "family": "gem", "sha256": "ab"},
+            "metrics": {"mpjpe_mm": 51.25, "note": "no number"},
+            "versions": {"genmo": "1"},
+        },
+        "parity": {"gate_mm": {"mean": 1.0}, "on": "real motion", "rows": []},
+    }
+    text = card(described)
+    assert "cmu30 (90%), own (10%)" in text and "/somewhere" not in text
+    assert "mpjpe_mm: 51.25" in text and "no number" not in text and "gem_smpl.ckpt" in text
+
+
+FUSED = "2 steps, one graph"
+
+
+def test_a_fused_sampler_goes_through_the_gate(quick, tiny_checkpoint, graphs, tmp_path, capsys, monkeypatch):
+    """It is written, measured beside the step, and an engine with another sampler in it is none."""
+    monkeypatch.setattr(command, "parity", lambda *args: parity(*args, lengths=(120,)))
+    assert run(capsys, tiny_checkpoint, "--out", tmp_path / "engine", "--fuse-steps", 2)[0] == 0
+    described = json.loads((tmp_path / "engine" / "engine.json").read_text())
+    assert described["denoiser"]["sampler"] == "sampler.onnx" and described["denoiser"]["fused_steps"] == 2
+    assert {row["run"] for row in described["parity"]["rows"]} == {"one step", "5 steps, guided", FUSED}
+    other = sampler_model(fold(load_checkpoint(tiny_checkpoint).model.denoiser), 3)
+    monkeypatch.setattr("genmo.export.__main__.write_graphs", spoilt_sampler(other))
+    status, printed, errors = run(capsys, tiny_checkpoint, "--out", tmp_path / "other", "--fuse-steps", 2)
+    assert status == 1 and "over its gate" in errors and FUSED in printed and not (tmp_path / "other").exists()
+
+
+def spoilt_sampler(model):
+    def write(denoiser, folder, *args, **options):
+        written = write_graphs(denoiser, folder, *args, **options)
+        write_onnx(model, written.sampler)
+        return written
+
+    return write
+
+
+MORE_BAD = {
+    "no steps": (["--fuse-steps", 0], "--fuse-steps is 0; wanted 1 to 50"),
+    "too many steps": (["--fuse-steps", 51], "--fuse-steps is 51"),
+    "unknown profile": (["--profile", "godot"], "invalid choice"),
+    "half precision for Unity": (["--profile", "unity", "--precision", "fp16"], "that library reads fp32"),
+    "integers for Unity": (["--profile", "unity", "--precision", "int8"], "that library reads fp32"),
+    "a cache without an encoder": (["--cache-prompts", "p.txt"], "--cache-prompts without --text-encoder"),
+    "an encoder too many": (["--text-encoder", "nowhere"], "has a text encoder of its own"),
+}
+
+
+@pytest.mark.parametrize("name", MORE_BAD)
+def test_more_bad_options_are_one_line(quick, tiny_checkpoint, tmp_path, capsys, name):
+    arguments, message = MORE_BAD[name]
+    status, printed, errors = run(capsys, tiny_checkpoint, "--out", tmp_path / "engine", *arguments)
+    assert (status, printed) == (2, "") and errors.startswith(PREFIX) and errors.count("\n") == 1
+    assert message in errors and not list(tmp_path.iterdir())
+
+
+def test_a_unity_engine_through_the_command(quick, tiny_checkpoint, tmp_path, capsys):
+    out = tmp_path / "engine"
+    assert run(capsys, tiny_checkpoint, "--out", out, "--profile", "unity", "--fuse-steps", 2)[0] == 0
+    described = json.loads((out / "engine.json").read_text())
+    assert described["profile"] == "unity" and described["denoiser"]["null_is_folded"] is False
+    for name in (*GRAPHS, "sampler"):
+        model = onnx.load(out / f"{name}.onnx")
+        assert [entry.version for entry in model.opset_import] == [15] and model.ir_version == 8
+    assert genmo_run(["--engine", str(out), "--text", "walk", "--frames", "20", "--out", str(tmp_path / "a.npz")]) == 0

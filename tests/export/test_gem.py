@@ -15,12 +15,12 @@ from genmo.export import gem
 from genmo.export.fold import folds_null_text
 from genmo.export.gem import HEADS, LAYOUT, Source, convert, infer_config, read_statistics
 from genmo.export.onnx_export import export_graphs, write_onnx
-from genmo.export.unpickle import Storage, StoredTensor
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine import GRAPHS, Graphs, load_engine
 from genmo.runtime.errors import InputError
 from genmo.runtime.representation import decode
 from genmo.runtime.sampler import estimate, generate
+from genmo.train.unpickle import Storage, StoredTensor
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "gem"
 NETWORK = {"gem": "pipeline.denoiser3d.denoiser.", "gvhmr": "pipeline.denoiser3d."}

@@ -14,8 +14,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.export.unpickle import LEGACY_START, Archive, StoredTensor
 from genmo.runtime.errors import InputError
+from genmo.train.unpickle import LEGACY_START, Archive, StoredTensor
 
 KINDS = [
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
@@ -197,7 +197,7 @@ def test_other_formats_are_named(saved, tmp_path):
 
 
 def test_a_huge_description_is_not_read(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr("genmo.export.unpickle.LARGEST_PICKLE", 1000)
+    monkeypatch.setattr("genmo.train.unpickle.LARGEST_PICKLE", 1000)
     refused(saved, "larger than 1000 bytes")
 
 
