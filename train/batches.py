@@ -6,7 +6,7 @@ noise).  Everything random comes from the step number, so a resumed run sees wha
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -26,6 +26,8 @@ from genmo.train.datasets.clips import Clip
 from genmo.train.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.representation import contact_labels, encode
 
+OFTEN = 2.5
+"""see Sampler"""
 LEG_JOINTS = (4, 7)
 """left knee and ankle: the lengths of their offsets make a leg"""
 
@@ -47,7 +49,7 @@ class Batch:
     cameras: Cameras
     seen: Keypoints2D
     estimation: int
-    """how many samples are estimation"""
+    """how many samples are regressed from zeros; the others are denoised"""
     only_2d: Tensor
     """[batch] bool: the clip has 2D keypoints only; its features and joints must not be learned from"""
 
@@ -122,30 +124,52 @@ def clip_weights(clips: list[Clip]) -> Array:
     return frames / np.sqrt(np.bincount(actions, frames))[actions]
 
 
+def has_word(captions: Sequence[str], beginnings: Collection[str]) -> bool:
+    """Whether a word of any caption begins with one of `beginnings`."""
+    words = {word for caption in captions for word in caption.lower().split()}
+    return any(word.startswith(beginning) for word in words for beginning in beginnings)
+
+
 class Sampler:
     """Draws batches from clips."""
 
-    def __init__(self, clips: list[Clip], variety: Variety, seed: int, subjects_2d: Collection[str] = ()) -> None:
-        """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only."""
+    def __init__(
+        self,
+        clips: list[Clip],
+        variety: Variety,
+        seed: int,
+        subjects_2d: Collection[str] = (),
+        often: Collection[str] = (),
+    ) -> None:
+        """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only.
+
+        `often`: beginnings of words; generation draws clips whose captions have one OFTEN times as often.
+        """
         if not clips:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
         self.clips, self.variety, self.seed = clips, variety, seed
         self.only_2d = np.array([clip.subject in subjects_2d for clip in clips])
         self.weights = clip_weights(clips)
+        self.often = np.array([OFTEN if has_word(clip.captions, often) else 1.0 for clip in clips])
 
-    def eligible(self, frames: int) -> Array:
+    def eligible(self, frames: int, often: Array | float = 1.0) -> Array:
         """Probability of each clip for windows of `frames` frames: shorter clips never, so no frame is padding."""
         enough = np.array([clip.frames >= frames for clip in self.clips])
         if not enough.any():
             raise InputError(f"no clip has {frames} frames; shorten the training windows")
-        weights = self.weights * enough
+        weights = self.weights * often * enough
         return weights / weights.sum()
 
     def draw(self, step: int, estimation: int, generation: int, frames: int) -> Batch:
         """The batch of a step: `estimation` + `generation` samples of `frames` frames."""
         random = np.random.default_rng((self.seed, 2**32 + step))  # statistics use steps below zero
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        picks = random.choice(len(self.clips), estimation + generation, p=self.eligible(frames))
+        picks = np.concatenate(
+            [
+                random.choice(len(self.clips), estimation, p=self.eligible(frames)),
+                random.choice(len(self.clips), generation, p=self.eligible(frames, self.often)),
+            ]
+        )
         windows = [self._window(self.clips[i], frames, random) for i in picks]
         rotations = torch.from_numpy(np.stack([w[0] for w in windows])).float()
         translation = torch.from_numpy(np.stack([w[1] for w in windows])).float()

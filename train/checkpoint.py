@@ -16,16 +16,18 @@ from torch import Tensor, nn
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import EngineError, InputError
 from genmo.train.batches import Normalisation
-from genmo.train.gem import FAMILIES
+from genmo.train.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
+from genmo.train.gem import FAMILIES as RELEASED_FAMILIES
 from genmo.train.text_encoder import NgramTable
 
 FORMAT = 1
+FAMILIES = RELEASED_FAMILIES | {CROSS_ATTENTION: CrossAttentionDenoiser}
 
 
 class Model(nn.Module):
     """Everything that is trained together: the denoiser and, where the config has one, the text encoder.
 
-    `family`: a key of `genmo.train.gem.FAMILIES`; all but "genmo" are networks of released weights.
+    `family`: a key of FAMILIES; all but "genmo" are networks of released weights, or of experiments.
     """
 
     def __init__(self, config: ModelConfig, family: str = "genmo") -> None:

@@ -37,10 +37,20 @@ class TrainConfig:
     shards: int = 1
     """independent parts of a step's batch, each of `estimation` + `generation` samples: gradient accumulation on one
     device, one or more for each process under torchrun"""
+    objective: str = "dual"
+    """"dual": estimation samples are regressed from zeros, generation samples denoised (the paper); "diffusion": all
+    samples are denoised; "regression": all are regressed, which wants generation=0 (Table 7)"""
+    fusion: str = "mlp"
+    """"mlp": conditions are added to the motion tokens of their frames; "cross_attention": they are tokens of their own
+    (appendix G), for experiments only: such a network is not exported"""
+    leave_out: tuple[str, ...] = ()
+    """set/subject names (or set names) that are neither trained nor validated on"""
     subjects_2d: tuple[str, ...] = ()
     """set/subject names (or set names) whose 3D motion is hidden: trained on through their 2D keypoints (equation 6)"""
     frames: tuple[int, ...] = (120,)
     """window lengths, one drawn a step; shorter ones let short clips in"""
+    often: tuple[str, ...] = ()
+    """beginnings of words; generation draws clips whose captions have one 2.5 times as often"""
     lengthen: bool = True
     """repeat the gait cycles of short recordings up to one and a half windows"""
     init: str = ""

@@ -1,12 +1,15 @@
 """genmo-eval: an engine on held-out people (estimation) and on prompts (generation), as a user would run it.
 
 Estimation goes the way of `genmo-run --keypoints`: simulated cameras film the clips, the pixels become the arrays of
-a keypoint file, the runtime makes a motion of them in one step.  Truth is the actor's own skeleton, not a fitted one.
+a keypoint file, the runtime makes a motion of them in one step.  `--steps-table` and `--in-betweening` print the
+paper's Tables 8 and 6 instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +18,20 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.__main__ import OneLineParser
-from genmo.runtime.conditions import parse_keypoints
+from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.errors import GenmoError, InputError
+from genmo.runtime.formats.write import write_aside
 from genmo.runtime.motion import FPS, Motion
 from genmo.runtime.representation import decode
 from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import JOINTS, forward_kinematics
+from genmo.runtime.skeleton import JOINTS
+from genmo.train import inbetweening, steps_table
 from genmo.train.datasets.clips import Clip, read_clips
+from genmo.train.filmed import camera_truth, estimates, middle, real_row, spread_out
+from genmo.train.guo_evaluator import read_evaluator
 from genmo.train.metrics import jitter, mpjpe, pa_mpjpe
-from genmo.train.metrics_report import markdown_table, plain
-from genmo.train.simulate import film, keypoint_arrays
-from genmo.train.text_motion import load_evaluator, text_motion_report
+from genmo.train.metrics_report import estimation_row, markdown_table, plain
+from genmo.train.text_motion import SHIPPED, Evaluator, action_yardstick, text_motion_report
 
 CHANGES: dict[str, dict[str, Any]] = {
     "all keypoints": {},
@@ -63,12 +68,6 @@ class Errors:
         return {"mpjpe": round(float(self.mpjpe.mean()), 1), "pa_mpjpe": round(float(self.pa_mpjpe.mean()), 1)}
 
 
-def camera_truth(clip: Clip, seed: int) -> Array:
-    """True joints [frames, 24, 3] in the frame of the clip's simulated camera."""
-    joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)[1]
-    return film(clip, seed)[1].to_camera(joints)
-
-
 def estimation_errors(
     model: MotionModel,
     clips: list[Clip],
@@ -79,17 +78,22 @@ def estimation_errors(
     fit: bool = True,
 ) -> Errors:
     """One-step estimation of every clip under its own camera (seeded by its place in the list)."""
-    every: list[tuple[Array, Array]] = []
-    for seed, clip in enumerate(clips):
-        cameras, camera = film(clip, seed)
-        arrays = keypoint_arrays(clip, cameras, camera, noise, hidden, seed)
-        if not with_camera:
-            del arrays["camera_to_world"]
-        joints = model.estimate(parse_keypoints(arrays), fit=fit).joints_camera
-        assert joints is not None
-        truth = camera_truth(clip, seed)
-        every.append((mpjpe(joints, truth), pa_mpjpe(joints, truth)))
-    return Errors(*(np.concatenate(part) for part in zip(*every, strict=True)))
+    made = list(estimates(model, clips, hidden=hidden, noise=noise, with_camera=with_camera, fit=fit))
+    return Errors(
+        np.concatenate([mpjpe(one.camera, one.true_camera) for one in made]),
+        np.concatenate([pa_mpjpe(one.camera, one.true_camera) for one in made]),
+    )
+
+
+def world_report(model: MotionModel, clips: list[Clip]) -> dict[str, Any]:
+    """A row of Tables 1 and 2 for cameras that stand still and one for cameras that move, both with the camera given;
+    the real motion's jitter and foot sliding beside them."""
+    real = estimation_row(real_row(clips))
+    return {
+        "static camera": estimation_row(list(estimates(model, clips, moving=False))),
+        "moving camera": estimation_row(list(estimates(model, clips, moving=True))),
+        "real motion": {name: real[name] for name in ("Jitter", "Foot sliding") if name in real},
+    }
 
 
 def mean_pose_errors(model: MotionModel, clips: list[Clip]) -> Errors:
@@ -124,21 +128,38 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0]}
 
 
+def clips_of_actions(clips: list[Clip]) -> dict[str, list[Clip]]:
+    """The clips of each prompt of PROMPTS."""
+    return {
+        prompt: [clip for clip in clips if any(word in caption for caption in clip.captions)]
+        for prompt, word in PROMPTS.items()
+    }
+
+
 def generation_report(model: MotionModel, clips: list[Clip], samples: int, steps: int) -> list[dict[str, Any]]:
-    """A row a prompt: statistics of generated motions beside those of the real clips of that action."""
+    """A row an action: statistics of its real clips beside those of motions made from their captions, as long as they.
+
+    Each caption is used as often as it takes to make `samples` motions: who "runs and makes a 90-degree left turn" is
+    slower than who runs, and a motion made for the one is no measure of the other.
+    """
     rows = []
-    for prompt, word in PROMPTS.items():
-        real = [c for c in clips if any(word in caption for caption in c.captions) and c.frames >= 30]
+    for prompt, clips_of_action in clips_of_actions(clips).items():
+        real = [clip for clip in clips_of_action if clip.frames >= FPS]
         if not real:
             continue
-        windows = [_window(clip) for clip in real[:: max(1, len(real) // 24)]]
-        frames = round(float(np.mean([window.frames for window in windows])))
-        made = model.generate(prompt, frames, samples=samples, steps=steps)
+        real = real[:: max(1, len(real) // 24)]
+        windows = [real_motion(clip) for clip in real]
+        captions = [next(text for text in clip.captions if PROMPTS[prompt] in text) for clip in real]
+        made = [
+            model.generate(caption, window.frames, steps=steps, seed=seed)[0]
+            for seed in range(math.ceil(samples / len(real)))
+            for caption, window in zip(captions, windows, strict=True)
+        ]
         rows.append(
             {
                 "prompt": prompt,
                 "real_clips": len(real),
-                "frames": frames,
+                "made_motions": len(made),
                 "real": _mean([statistics(window) for window in windows]),
                 "made": _mean([statistics(motion) for motion in made]),
             }
@@ -146,56 +167,96 @@ def generation_report(model: MotionModel, clips: list[Clip], samples: int, steps
     return rows
 
 
-def text_report(model: MotionModel, clips: list[Clip], evaluator: str, steps: int, rounds: int = 3) -> dict[str, Any]:
-    """R-precision, FID and the like (`genmo.train.text_motion`) of a motion a caption and round, each as long as the
-    real clip of that caption, up to the four seconds that the model was trained on.
+def text_report(
+    model: MotionModel, clips: list[Clip], every: list[Clip], judge: Evaluator, steps: int, rounds: int
+) -> dict[str, Any]:
+    """R-precision, FID and the like of a motion a caption and round, each as long as the real clip of that caption, up
+    to the four seconds that the model was trained on; beside FID that of different actions' real clips of `every`.
 
-    Raises InputError for a folder that is no evaluator, or too few captions.
+    Raises InputError for too few captions.
     """
-    judge = load_evaluator(evaluator)
-    real = [clip for clip in clips if clip.captions and clip.frames >= FPS]
-    made = [
-        [model.generate(clip.captions[0], min(clip.frames, LONGEST), steps=steps, seed=seed)[0] for clip in real]
-        for seed in range(rounds)
-    ]
-    return text_motion_report(judge, real, made)
+    real = steps_table.captioned(clips)
+    made = [steps_table.motions_for(model, real, steps, seed) for seed in range(rounds)]
+    return text_motion_report(judge, real, made) | {"yardstick": action_yardstick(judge, clips_of_actions(every))}
 
 
-def _window(clip: Clip, longest: int = LONGEST) -> Motion:
+def real_motion(clip: Clip) -> Motion:
     """The middle of a clip, at most 4 seconds: the length that the model was trained on."""
-    frames = min(clip.frames, longest)
-    span = slice((clip.frames - frames) // 2, (clip.frames + frames) // 2)
+    part = middle(clip, LONGEST)
     return Motion(
-        rotations=clip.rotations[span].astype(np.float64),
-        translation=clip.translation[span].astype(np.float64),
-        offsets=clip.offsets.astype(np.float64),
+        rotations=part.rotations.astype(np.float64),
+        translation=part.translation.astype(np.float64),
+        offsets=part.offsets.astype(np.float64),
     )
 
 
-def evaluate(
-    engine: str | None, data: list[str], subjects: list[str], samples: int, steps: int, evaluator: str | None = None
-) -> dict[str, Any]:
-    """Everything that genmo-eval prints."""
-    model = MotionModel.load(engine)
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is measured, and on what."""
+
+    model: MotionModel
+    subjects: list[str]
+    held_out: list[Clip]
+    every: list[Clip]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {
+            "validation_subjects": self.subjects,
+            "clips": len(self.held_out),
+            "frames": sum(clip.frames for clip in self.held_out),
+        }
+
+
+def read_subject(model: MotionModel, data: list[str], subjects: list[str], count: int = 0) -> Subject:
+    """The model with the clips of its validation subjects, at most `count` of them (0: all).
+
+    Raises InputError when there are none.
+    """
     clips = [clip for folder in data for clip in read_clips(folder)]
     subjects = subjects or list(model.engine.description["provenance"].get("train", {}).get("validation_subjects", ()))
     held_out = [clip for clip in clips if clip.subject in subjects]
     if not held_out:
         raise InputError(f"no clip of the validation subjects {subjects} in {data}; name them with --subjects")
-    return {
-        "validation_subjects": subjects,
-        "clips": len(held_out),
-        "frames": sum(clip.frames for clip in held_out),
+    return Subject(model, subjects, spread_out(held_out, count), clips)
+
+
+def evaluate(
+    subject: Subject,
+    samples: int,
+    steps: int,
+    judge: Evaluator | None,
+    rounds: int = 3,
+    must_judge: bool = True,
+) -> dict[str, Any]:
+    """The report that genmo-eval prints if nothing else is asked for.
+
+    Raises InputError for captions too few for R-precision, unless not `must_judge`: then the report says why it has
+    no text-to-motion part.
+    """
+    model, held_out = subject.model, subject.held_out
+    text: dict[str, Any] | str | None = None
+    if judge is not None:
+        try:
+            text = text_report(model, held_out, subject.every, judge, steps, rounds)
+        except InputError as error:
+            if must_judge:
+                raise
+            text = str(error)
+    seen = [clip for clip in subject.every if clip.subject not in subject.subjects]
+    return subject.about | {
         "estimation": {
             "always the mean pose": mean_pose_errors(model, held_out).summary(),
             **{name: estimation_errors(model, held_out, **setting).summary() for name, setting in SETTINGS.items()},
         },
         "by_subject": {
-            subject: estimation_errors(model, [c for c in held_out if c.subject == subject]).summary()
-            for subject in subjects
+            name: estimation_errors(model, clips).summary()
+            for name in subject.subjects
+            if (clips := [c for c in held_out if c.subject == name])
         },
-        "generation": generation_report(model, [c for c in clips if c.subject not in subjects], samples, steps),
-        "text": None if evaluator is None else text_report(model, held_out, evaluator, steps),
+        "world": world_report(model, held_out),
+        "generation": generation_report(model, seen, samples, steps),
+        "text": text,
         "generation_steps": steps,
         "samples_per_prompt": samples,
     }
@@ -214,10 +275,15 @@ def markdown(result: dict[str, Any]) -> str:
     lines += [f"| {name} | {row['mpjpe']} | {row['pa_mpjpe']} |" for name, row in rows.items()]
     lines += [
         "",
-        f"Generation in {result['generation_steps']} steps, {result['samples_per_prompt']} samples a prompt, beside "
-        "real clips; root speed and foot sliding m/s, range of wrists and ankles m, jitter 10 m/s^3.",
+        "In the world, all keypoints, the camera given; 95 % intervals over clips.",
         "",
-        "| prompt | root speed real / made | range real / made | sliding real / made | jitter real / made |",
+        markdown_table(result["world"], first="camera"),
+        "",
+        f"Generation in {result['generation_steps']} steps: {result['samples_per_prompt']} or more motions an action, "
+        "from the captions of its real clips and as long as they, beside them; root speed and foot sliding m/s, range of "
+        "wrists and ankles m, jitter 10 m/s^3.",
+        "",
+        "| action | root speed real / made | range real / made | sliding real / made | jitter real / made |",
         "|---|---|---|---|---|",
     ]
     names = ("root_speed", "joint_range", "foot_sliding", "jitter")
@@ -227,37 +293,114 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(lines + text_markdown(result["text"]))
 
 
-def text_markdown(report: dict[str, Any] | None) -> list[str]:
-    """The text-to-motion report as a table."""
+def text_markdown(report: dict[str, Any] | str | None) -> list[str]:
+    """The text-to-motion report as a table, or why there is none."""
     if report is None:
         return []
+    if isinstance(report, str):
+        return ["", f"Text to motion is not measured: {report}."]
     about = (
         f"Text to motion on the captions of the validation subjects ({report['captions']} clips, {report['rounds']} "
         f"rounds, 95 % intervals; evaluator {report['evaluator'][:12]}; FID of real: one half against the other)."
     )
-    return ["", about, "", markdown_table({name: report[name] for name in ("real", "made")}, first="motion")]
+    return [
+        "",
+        about,
+        "",
+        markdown_table({name: report[name] for name in ("real", "made")}, first="motion"),
+        "",
+        steps_table.yardstick_line(report["yardstick"]),
+    ]
+
+
+def _options() -> OneLineParser:
+    options = OneLineParser(prog="genmo-eval", description="Measure an engine on held-out people and on prompts.")
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    what.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder instead, run in PyTorch")
+    options.add_argument("--data", action="append", required=True, metavar="SET", help="a *30 motion set; repeatable")
+    options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
+    options.add_argument("--clips", type=int, default=0, metavar="N", help="only N of their clips, evenly taken")
+    table = options.add_mutually_exclusive_group()
+    table.add_argument(
+        "--steps-table",
+        type=int,
+        nargs="*",
+        metavar="K",
+        help="Table 8 instead: estimation and generation in 1, 2, 5, 10 and 50 steps, or in those named",
+    )
+    table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
+    options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
+    options.add_argument("--steps", type=int, help="DDIM steps of generation (default: 5), between keyframes (50)")
+    options.add_argument("--rounds", type=int, default=3, help="motions a caption (default: %(default)s)")
+    options.add_argument(
+        "--evaluator",
+        metavar="DIR",
+        help="of R-precision and FID: what text_motion trained, or the folder of a published one; none: leave them out "
+        "(default: the one that ships with genmo)",
+    )
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.add_argument(
+        "--out", type=Path, action="append", default=[], metavar="FILE", help="write .md or .json as well; repeatable"
+    )
+    return options
+
+
+def _check(args: argparse.Namespace) -> None:
+    wrong = [path for path in args.out if path.suffix not in (".md", ".json")]
+    if wrong:
+        raise InputError(f"--out {wrong[0]}: wanted a file that ends in .md or .json")
+    for path in args.out:
+        if not path.resolve().parent.is_dir():
+            raise InputError(f"--out {path}: no such folder; make it first")
+    for name, value, least in (("clips", args.clips, 0), ("rounds", args.rounds, 1), ("samples", args.samples, 1)):
+        if value is not None and value < least:
+            raise InputError(f"--{name} is {value}; wanted at least {least}")
+    if args.steps is not None and not 1 <= args.steps <= 1000:
+        raise InputError(f"--steps is {args.steps}; wanted 1 to 1000")
+
+
+def _measured(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The report and its tables."""
+    _check(args)
+    if args.checkpoint:
+        from genmo.train.torch_model import load_motion_model
+
+        model = load_motion_model(args.checkpoint)
+    else:
+        model = MotionModel.load(args.engine)
+    subject = read_subject(model, args.data, args.subjects, args.clips)
+    unjudged = args.evaluator == "none" or args.in_betweening
+    judge = None if unjudged else read_evaluator(args.evaluator or SHIPPED, subject.held_out)
+    if args.steps_table is not None:
+        counts = args.steps_table or list(steps_table.STEPS)
+        table = steps_table.report(model, subject.held_out, judge, counts, args.rounds, sys.stderr.isatty())
+        table["yardstick"] = judge and action_yardstick(judge, clips_of_actions(subject.every))
+        result = subject.about | table
+        return result, steps_table.markdown(result)
+    if args.in_betweening:
+        between = inbetweening.report(
+            model, subject.held_out, args.samples or 10, args.steps or 50, progress=sys.stderr.isatty()
+        )
+        result = subject.about | between
+        return result, inbetweening.markdown(result)
+    must_judge = args.evaluator is not None
+    result = evaluate(subject, args.samples or 8, args.steps or 5, judge, args.rounds, must_judge)
+    return result, markdown(result)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    options = OneLineParser(prog="genmo-eval", description="Measure an engine on held-out people and on prompts.")
-    options.add_argument("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
-    options.add_argument("--data", action="append", required=True, metavar="SET", help="a *30 motion set; repeatable")
-    options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
-    options.add_argument("--samples", type=int, default=8, help="motions a prompt (default: %(default)s)")
-    options.add_argument("--steps", type=int, default=5, help="DDIM steps of generation (default: %(default)s)")
-    options.add_argument("--evaluator", metavar="DIR", help="also R-precision and FID, by what text_motion trained")
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables there as well")
-    args = options.parse_args(arguments)
+    args = _options().parse_args(arguments)
     try:
-        result = evaluate(args.engine, args.data, args.subjects, args.samples, args.steps, args.evaluator)
+        result, tables = _measured(args)
+        as_json = json.dumps(plain(result), indent=1)
+        for path in args.out:
+            write_aside(path, (as_json if path.suffix == ".json" else tables) + "\n")
     except GenmoError as error:
         print(f"genmo-eval: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(json.dumps(plain(result), indent=1) if args.json else markdown(result))
-    if args.out:
-        args.out.write_text(markdown(result) + "\n")
+    print(as_json if args.json else tables)
     return 0
 
 

@@ -6,8 +6,9 @@ torchrun each of n processes takes every n-th.  Both see the same samples and th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from genmo.runtime import schedule
 from genmo.train.batches import Batch, Sampler
 from genmo.train.config import TrainConfig
 
+OBJECTIVES = ("dual", "diffusion", "regression")
+"""see `TrainConfig.objective`; "regression" is "dual" without generation samples"""
 LATE = 0.6
 """timesteps are 1000 u^0.6 for uniform u: density ~ t^(2/3)"""
 
@@ -74,9 +77,11 @@ class Feed(Dataset[list[Shard]]):
         c = self.config
         frames = int(np.random.default_rng((c.seed, step, 1)).choice(c.frames))
         batch = self.sampler.draw(step * c.shards + shard, c.estimation, c.generation, frames)
+        if c.objective == "diffusion":
+            batch = replace(batch, estimation=0)
         seed = int(np.random.default_rng((c.seed, step, 2, shard)).integers(2**62))
         generator = torch.Generator().manual_seed(seed)
-        timestep = draw_timesteps(len(batch.features), c.estimation, generator)
+        timestep = draw_timesteps(len(batch.features), batch.estimation, generator)
         return Shard(batch, timestep, torch.randn(batch.features.shape, generator=generator), seed)
 
     def steps(self, first: int, last: int) -> Iterator[list[Shard]]:
@@ -91,6 +96,24 @@ class Feed(Dataset[list[Shard]]):
             prefetch_factor=4 if workers else None,
         )
         return iter(loader)
+
+
+def measure_feed(feed: Feed, first: int, seconds: float) -> dict[str, float]:
+    """Samples a second that the feed makes from step `first` on when nobody trains, over about `seconds`.
+
+    Start-up of the workers is not counted: the first step is made before the clock runs.
+    """
+    c = feed.config
+    steps = feed.steps(first, first + 10**6)
+    next(steps)
+    started, count = time.monotonic(), 0
+    while (passed := time.monotonic() - started) < seconds or not count:
+        count += len(next(steps))
+    return {
+        "steps": count / len(feed.shards),
+        "seconds": passed,
+        "samples_a_second": count * (c.estimation + c.generation) / passed,
+    }
 
 
 def _as_it_is(shards: list[Shard]) -> list[Shard]:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.__main__ import OneLineParser
+from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.errors import GenmoError, InputError
 from genmo.runtime.motion import FPS
-from genmo.train.datasets import aist, amass, bvh, emdb, humanml3d, motionx, threedpw
+from genmo.train.datasets import aist, amass, bedlam, bvh, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import DEFAULT, Bodies, floor_height
 from genmo.train.datasets.clips import Clip, read_clips
 from genmo.train.datasets.store import read_store, write_store
@@ -59,6 +59,14 @@ KINDS: dict[str, tuple[Callable[[argparse.Namespace], Iterable[Clip]], str, str,
     "aist": (_with_body(aist.read_folder), aist.LICENCE, "AIST++: motions/*.pkl", True),
     "3dpw": (_with_body(threedpw.read_folder), threedpw.LICENCE, "3DPW: sequenceFiles/*/*.pkl", True),
     "emdb": (_with_body(emdb.read_folder), emdb.LICENCE, "EMDB: P*/*/*_data.pkl", True),
+    "bedlam": (_with_body(bedlam.read_folder), bedlam.LICENCE, "BEDLAM: images/SCENE/be_seq.csv, smplx_gt/", True),
+    "human36m": (
+        lambda args: human36m.read_folder(args.source),
+        human36m.LICENCE,
+        "Human3.6M: S*/MyPoseFeatures/D3_Angles/*.cdf and D3_Positions/",
+        False,
+    ),
+    "rich": (_with_body(rich.read_folder), rich.LICENCE, "RICH: bodies/SPLIT/SEQUENCE/, multicam2world/", True),
     "motionx": (_with_body(motionx.read_folder), motionx.LICENCE, "Motion-X: motion/ and texts/", True),
 }
 

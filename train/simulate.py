@@ -19,6 +19,8 @@ from genmo.train.cameras import Cameras, simulate_cameras
 from genmo.train.datasets.clips import Clip, read_clips
 
 IMAGE_HEIGHT = 1000
+SEEDS = 64
+"""half of the simulated cameras move; so many of one kind in a row do not happen"""
 
 
 def film(clip: Clip, seed: int) -> tuple[Cameras, Camera]:
@@ -27,6 +29,15 @@ def film(clip: Clip, seed: int) -> tuple[Cameras, Camera]:
     root = torch.from_numpy(clip.translation)[None]
     cameras = simulate_cameras(root, torch.zeros(1), torch.zeros(1, dtype=torch.bool), generator)
     return cameras, Camera(cameras.rotation[0].double().numpy(), cameras.position[0].double().numpy())
+
+
+def film_as(clip: Clip, seed: int, moving: bool) -> tuple[Cameras, Camera]:
+    """The first camera of seeds 1000 apart that moves (pans, follows, drifts or shakes), or that stands still."""
+    for attempt in range(SEEDS):
+        cameras, camera = film(clip, seed + 1000 * attempt)
+        if bool(cameras.moving[0]) == moving:
+            return cameras, camera
+    raise InputError(f"clip {clip.name}: no {'moving' if moving else 'static'} camera in {SEEDS} seeds from {seed}")
 
 
 def keypoint_arrays(

@@ -2,8 +2,9 @@
 
     python -m genmo.train.text_motion --data SET [--data SET] --out DIR [--leave-out set/subject ...]
 
-FID, R-precision, MM-Dist, Diversity and MultiModality are distances between its embeddings; without licensed weights
-nobody else's evaluator can be used, so numbers compare only under the same evaluator: its hash goes with every table.
+FID, R-precision, MM-Dist, Diversity and MultiModality are distances between its embeddings.  Numbers compare only under
+the same evaluator: its hash goes with every table.  The one that is used where no other is named is SHIPPED; published
+ones are read by `genmo.train.guo_evaluator`, from weights that the user has.
 
 Motions are seen on the mean body (a person's size is not the action), in the heading of each frame, at 30 fps.
 Training is contrastive (InfoNCE both ways).  Captions repeat: a motion whose own captions include another's wording
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genmo.runtime.__main__ import OneLineParser
+from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import GenmoError, InputError
 from genmo.runtime.formats.write import write_aside
@@ -52,6 +54,9 @@ from genmo.train.metrics_sets import (
 from genmo.train.text_encoder import NgramTable
 
 FORMAT = 1
+SHIPPED = Path(__file__).parent / "evaluators" / "text_motion"
+"""trained on the people that the shipped engine was trained on; `log.jsonl` beside it"""
+LOG_EVERY = 50
 FEATURES = 6 * JOINT_COUNT + 1
 """joints over the ground below the root, their velocities, and the turning speed"""
 LONGEST = 120
@@ -201,13 +206,13 @@ class Evaluator:
 
 
 def save_evaluator(folder: str | Path, model: TextMotion, description: dict[str, Any]) -> str:
-    """Write `weights.safetensors` and `evaluator.json` into `folder`; the SHA-256 of the weights."""
+    """Write `weights.safetensors` (fp16) and `evaluator.json` into `folder`; the SHA-256 of the weights."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
-    weights = {name: tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
     data = safetensors.torch.save(weights)
     digest = hashlib.sha256(data).hexdigest()
     write_aside(folder / "weights.safetensors", data)
@@ -251,8 +256,20 @@ def usable(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.captions and clip.frames >= SHORTEST]
 
 
-def train(clips: Sequence[Clip], plan: Plan, progress: bool = False) -> TextMotion:
-    """A model trained on the captioned clips.  Raises InputError when there are fewer than two."""
+def _silent(record: dict[str, float]) -> None:
+    pass
+
+
+def train(
+    clips: Sequence[Clip],
+    plan: Plan,
+    progress: bool = False,
+    log: Callable[[dict[str, float]], object] = _silent,
+) -> TextMotion:
+    """A model trained on the captioned clips; its weights are rounded to fp16, as they are stored.
+
+    `log` is given the mean loss of every LOG_EVERY steps.  Raises InputError when there are fewer than two clips.
+    """
     from tqdm import trange
 
     clips = usable(clips)
@@ -269,15 +286,20 @@ def train(clips: Sequence[Clip], plan: Plan, progress: bool = False) -> TextMoti
     weights = clip_weights(list(clips))
     weights = weights / weights.sum()
     bar = trange(plan.steps, desc="text-motion", disable=not progress)
-    for _ in bar:
+    since: list[float] = []
+    for step in bar:
         loss = _loss(model, clips, weights, min(plan.batch, len(clips)), random)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    return model.eval()
+        since.append(loss.item())
+        bar.set_postfix(loss=f"{since[-1]:.3f}", refresh=False)
+        if (step + 1) % LOG_EVERY == 0 or step + 1 == plan.steps:
+            log({"step": step + 1, "loss": round(sum(since) / len(since), 4)})
+            since = []
+    return model.half().float().eval()
 
 
 def _normalise(model: TextMotion, clips: Sequence[Clip], random: np.random.Generator) -> None:
@@ -360,6 +382,38 @@ def _over_rounds(values: list[float]) -> float | Interval:
     return mean_interval(np.array(values)) if len(values) > 1 else values[0]
 
 
+def action_yardstick(
+    evaluator: Evaluator, actions: Mapping[str, Sequence[Clip]], least: int = 12
+) -> dict[str, Any] | None:
+    """FID between the real clips of each two different actions: what a FID of generated motions is to be held against.
+
+    Clips of two actions, and actions of fewer than `least` usable clips, are left out; None when fewer than two
+    actions are left.
+    """
+    count: dict[str, int] = {}
+    for clips in actions.values():
+        for clip in clips:
+            count[clip.name] = count.get(clip.name, 0) + 1
+    own = {
+        name: [clip for clip in clips if count[clip.name] == 1 and clip.frames >= SHORTEST]
+        for name, clips in actions.items()
+    }
+    features = {name: evaluator.embed_motions(clips) for name, clips in own.items() if len(clips) >= max(least, 2)}
+    if len(features) < 2:
+        return None
+    pairs = {
+        f"{one} / {other}": frechet_distance(features[one], features[other])
+        for one, other in itertools.combinations(features, 2)
+    }
+    nearest = min(pairs, key=lambda pair: pairs[pair])
+    return {
+        "actions": {name: len(own[name]) for name in features},
+        "median": float(np.median(list(pairs.values()))),
+        "least": pairs[nearest],
+        "nearest": nearest,
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input (one line on stderr)."""
     parser = OneLineParser(prog="python -m genmo.train.text_motion", description=__doc__.splitlines()[0])
@@ -385,7 +439,8 @@ def _train_and_save(args: argparse.Namespace) -> dict[str, Any]:
     clips = [clip for folder in args.data for clip in read_clips(folder)]
     kept, held_out = split_clips(clips, args.leave_out)
     plan = Plan(steps=args.steps, batch=args.batch, seed=args.seed)
-    model = train(kept, plan, progress=sys.stderr.isatty())
+    log: list[str] = []
+    model = train(kept, plan, sys.stderr.isatty(), lambda record: log.append(json.dumps(record)))
     description = {
         "data": sorted(Path(folder).name for folder in args.data),
         "left_out": sorted(args.leave_out),
@@ -395,7 +450,9 @@ def _train_and_save(args: argparse.Namespace) -> dict[str, Any]:
         "seed": plan.seed,
         "validation": _validation(model, usable(held_out)),
     }
-    return description | {"sha256": save_evaluator(args.out, model, description)}
+    digest = save_evaluator(args.out, model, description)
+    write_aside(args.out / "log.jsonl", "\n".join(log) + "\n")
+    return description | {"sha256": digest}
 
 
 def _validation(model: TextMotion, clips: list[Clip]) -> dict[str, Any] | None:

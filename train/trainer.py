@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from tqdm import tqdm
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
 from genmo.train import processes
-from genmo.train.batches import Batch, Normalisation, Sampler
+from genmo.train.batches import Batch, Normalisation, Sampler, has_word
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint, write_aside
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
-from genmo.train.feed import Feed, Shard, noised
+from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised
+from genmo.train.fusion import FUSIONS
 from genmo.train.loops import looped
 from genmo.train.losses import losses, total
+from genmo.train.pictures import draw_samples
 from genmo.train.validation import validate, validation_batch
 
 STATISTICS_BATCHES = 40
@@ -38,6 +41,8 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     clips = [clip for clip in every if getattr(clip, "truth", "world") == "world"]
     if not clips:
         raise InputError(f"config: none of the {len(every)} clips in data holds its motion in the world; wanted some")
+    left_out = set(_known(config.leave_out, "leave_out", clips))
+    clips = [clip for clip in clips if clip.subject not in left_out]
     train, held_out = split_clips(clips, list(config.validation_subjects))
     if config.lengthen:
         train = [looped(clip, max(config.frames) * 3 // 2) for clip in train]
@@ -67,12 +72,7 @@ class Trainer:
     """One run in one folder: `weights.safetensors`, `model.json`, `state.pt`, `log.jsonl`."""
 
     def __init__(self, config: TrainConfig, folder: Path) -> None:
-        if config.model.text_encoder != "ngram":
-            raise InputError("config: model.text_encoder must be 'ngram': prompts have to be encoded while training")
-        if config.model.layout != "genmo":
-            raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
-        if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
-            raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
+        _check(config)
         self.config, self.folder = config, folder
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -81,15 +81,22 @@ class Trainer:
         if config.shards < 1 or config.shards % self.processes.count:
             count = self.processes.count
             raise InputError(f"config: shards is {config.shards}; wanted a multiple of the processes, {count}")
+        if self.processes.first:
+            _writable(folder)
         self.write_event = _event_writer(config, folder) if self.processes.first else _write_nothing
         torch.manual_seed(config.seed)
         train, held_out, shares = load_data(config)
-        self.sampler = Sampler(train, config.variety, config.seed, _known_2d(config, train))
+        _check_data(config, train)
+        self.sampler = Sampler(
+            train, config.variety, config.seed, _known(config.subjects_2d, "subjects_2d", train), config.often
+        )
         self._share(train, shares)
         self.feed = Feed(self.sampler, config, self.processes.rank, self.processes.count)
         self.held_out = validation_batch(held_out).to(self.device) if held_out else None
-        self.model = Model(config.model).to(self.device)
-        self.average = Model(config.model).to(self.device)
+        self.picture_clips = held_out
+        family = FUSIONS[config.fusion]
+        self.model = Model(config.model, family).to(self.device)
+        self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -131,6 +138,8 @@ class Trainer:
         """Weights and normalisation of another run of the same network.  Raises InputError for another network."""
         theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
         different = {name: (theirs[name], value) for name, value in ours.items() if theirs[name] != value}
+        if checkpoint.model.family != self.model.family:
+            different["fusion"] = (checkpoint.model.family, self.model.family)
         if different:
             raise InputError(f"config: init is another network ({different}: there, here); wanted equal model settings")
         self.model.load_state_dict(checkpoint.model.state_dict())
@@ -216,10 +225,14 @@ class Trainer:
         """Train to the last step, logging, validating and saving on the way."""
         c, started = self.config, time.monotonic()
         sums: dict[str, float] = {}
+        waited, since_log = 0.0, time.monotonic()
         first = self.step
         feed = self.feed.steps(first, c.steps)
         with tqdm(total=c.steps, initial=first, disable=None if self.processes.first else True, unit="step") as bar:
-            for shards in feed:
+            while self.step < c.steps:
+                asked = time.monotonic()
+                shards = next(feed)
+                waited += time.monotonic() - asked
                 for name, value in self.train_step(shards).items():
                     sums[name] = sums.get(name, 0.0) + value
                 bar.update()
@@ -230,21 +243,29 @@ class Trainer:
                     record: dict[str, Any] = {"step": self.step, "lr": self.learning_rate()}
                     record |= {name: round(value / since, 5) for name, value in sums.items()}
                     bar.set_postfix(loss=record["loss"])
-                    self._log(record | {"seconds": round(time.monotonic() - started, 1)})
-                    sums = {}
+                    passed = time.monotonic() - since_log
+                    samples = since * c.shards * (c.estimation + c.generation)
+                    record |= {
+                        "seconds": round(time.monotonic() - started, 1),
+                        "samples_a_second": round(samples / passed, 1),
+                        "waiting_share": round(waited / passed, 3),
+                    }
+                    self._log(record)
+                    sums, waited, since_log = {}, 0.0, time.monotonic()
                 if self.held_out and (self.step % c.validate_every == 0 or self.step == c.steps):
                     self._validate()
                 if self.step % c.save_every == 0 or self.step == c.steps:
                     self.save()
 
     def _validate(self) -> None:
-        """Log the averaged model's errors on held-out people; the best so far is kept in `best`."""
+        """Log the averaged model's errors on held-out people and draw what it makes; keep the best so far in `best`."""
         assert self.held_out is not None
         scores = validate(self.average.eval(), self.held_out, self.normalisation)
         self._log({"step": self.step, "validation": {name: round(score, 2) for name, score in scores.items()}})
         if scores["pa_mpjpe"] < self.best:
             self.best = scores["pa_mpjpe"]
             save_checkpoint(self.folder / "best", self.checkpoint())
+        draw_samples(self.checkpoint(), self.picture_clips, self.folder / "pictures", self.step)
 
     def _log(self, record: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a") as log:
@@ -273,14 +294,65 @@ class Trainer:
         write_aside(self.folder / "state.pt", lambda path: torch.save(state, path))
 
 
-def _known_2d(config: TrainConfig, clips: list[Clip]) -> list[str]:
-    """The clips' subjects that `subjects_2d` names, one by one or by their set.  Raises InputError for an unknown."""
-    wanted = set(config.subjects_2d)
+def _known(names: Sequence[str], field: str, clips: Sequence[Clip]) -> list[str]:
+    """The clips' subjects that `names` means, one by one or by their set.  Raises InputError for an unknown."""
+    wanted = set(names)
     found = {clip.subject: {clip.subject, clip.subject.split("/")[0]} & wanted for clip in clips}
     unknown = sorted(wanted - set().union(*found.values()))
     if unknown:
-        raise InputError(f"config: subjects_2d {unknown} are in no training clip; the data has {sorted(found)}")
-    return [subject for subject, names in found.items() if names]
+        raise InputError(f"config: {field} {unknown} are in no training clip; the data has {sorted(found)}")
+    return [subject for subject, meant in found.items() if meant]
+
+
+def _check(config: TrainConfig) -> None:
+    """Raises InputError for settings that fit no training, before any data is read."""
+    if config.model.text_encoder != "ngram":
+        raise InputError("config: model.text_encoder must be 'ngram': prompts have to be encoded while training")
+    if config.model.layout != "genmo":
+        raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
+    if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
+        raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
+    for field, known in (("objective", OBJECTIVES), ("fusion", tuple(FUSIONS))):
+        if getattr(config, field) not in known:
+            raise InputError(f"config: {field} is {getattr(config, field)!r}; wanted one of {', '.join(known)}")
+    if config.objective == "regression" and config.generation:
+        raise InputError(f"config: objective is regression and generation {config.generation}; wanted generation=0")
+    least = {
+        "steps": 1, "estimation": 0, "generation": 0, "warmup": 0, "validate_every": 1, "save_every": 1, "threads": 0,
+        "workers": 0,
+    }  # fmt: skip
+    for field, lowest in least.items():
+        if getattr(config, field) < lowest:
+            raise InputError(f"config: {field} is {getattr(config, field)}; wanted at least {lowest}")
+    if config.estimation + config.generation < 1:
+        raise InputError("config: estimation and generation are 0; wanted at least one sample a step")
+    if not (config.learning_rate > 0 and config.clip_norm > 0 and 0 <= config.ema < 1):
+        raise InputError("config: wanted learning_rate and clip_norm above 0, and ema from 0 to below 1")
+
+
+def _writable(folder: Path) -> None:
+    """Raises InputError when the run's folder could not be made or written to; makes nothing."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "is no folder" if not there.is_dir() else "cannot be written to"
+        raise InputError(f"--out {folder}: {there} {what}; choose another folder")
+
+
+def _check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
+    """Raises InputError for clips that cannot fill what the config asks for."""
+    longest = max(clip.frames for clip in clips) if clips else 0
+    if longest < max(config.frames):
+        raise InputError(
+            f"config: frames is {list(config.frames)}, the longest training clip has {longest}; "
+            f"wanted windows of at most {longest}, e.g. frames=[{max(2, longest)}]"
+        )
+    if config.generation and not any(clip.captions for clip in clips):
+        raise InputError(
+            "config: no training clip has a caption, so nothing is learned from text; add captions (a .txt beside each "
+            ".bvh), or train estimation alone with generation=0"
+        )
+    if config.often and not any(has_word(clip.captions, config.often) for clip in clips):
+        raise InputError(f"config: often is {list(config.often)}; no caption has a word that begins so")
 
 
 def _write_nothing(name: str, value: float, step: int) -> None:
@@ -302,4 +374,29 @@ def train(config: TrainConfig, folder: Path) -> None:
     Trainer(config, folder).run()
 
 
-__all__ = ["Trainer", "train"]
+def measure(config: TrainConfig, folder: Path, seconds: float) -> dict[str, float]:
+    """Samples a second of the loader alone and of training with it, each over about `seconds`; nothing is kept.
+
+    `waiting_share` is the part of the training time spent waiting for batches: near 0, the model is never starved.
+    Raises InputError for a config that cannot be trained.
+    """
+    trainer = Trainer(config, folder)
+    alone = measure_feed(trainer.feed, 0, seconds)
+    feed = trainer.feed.steps(0, 10**6)
+    trainer.train_step(next(feed))  # the first step also compiles and allocates
+    started, waited, first = time.monotonic(), 0.0, trainer.step
+    while (passed := time.monotonic() - started) < seconds or trainer.step == first:
+        asked = time.monotonic()
+        shards = next(feed)
+        waited += time.monotonic() - asked
+        trainer.train_step(shards)
+    samples = (trainer.step - first) * config.shards * (config.estimation + config.generation)
+    return {
+        "loader_alone_samples_a_second": round(alone["samples_a_second"], 1),
+        "with_model_samples_a_second": round(samples / passed, 1),
+        "waiting_share": round(waited / passed, 3),
+        "workers": config.workers,
+    }
+
+
+__all__ = ["Trainer", "measure", "train"]

@@ -210,3 +210,15 @@ def test_the_command_trains_and_says_what_it_did(tmp_path, capsys, motion_set):
         assert text_motion.main(arguments) == 2
         wrong = capsys.readouterr().err
         assert wrong.count("\n") == 1 and message in wrong
+
+
+def test_the_evaluator_that_ships(random_motion):
+    """Whole, small, never trained on the people that are validated on, better than chance on them, with its losses."""
+    evaluator = load_evaluator(text_motion.SHIPPED)
+    assert (text_motion.SHIPPED / "weights.safetensors").stat().st_size < 4e6
+    assert evaluator.description["left_out"] == ["cmu30/07", "cmu30/13", "cmu30/35", "cmu30/49", "cmu30/94"]
+    assert evaluator.description["validation"]["R@3"] > 3 * 3 / 32
+    lines = (text_motion.SHIPPED / "log.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert records[-1]["step"] == evaluator.description["steps"] and records[-1]["loss"] < records[0]["loss"]
+    assert evaluator.embed_motions([random_motion(40, 0)]).shape == (1, 128)

@@ -1,7 +1,10 @@
 """Training: resuming is the same as never stopping, checkpoints come back whole, and it learns."""
 
 import json
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,9 +95,14 @@ def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_p
     for steps in (2, 4):
         assert main([*arguments, f"steps={steps}", "--out", str(tmp_path / "run")]) == 0
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl", "best"}
+    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl", "best", "pictures"}
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log if "loss" in record] == [2, 4]
+    timed = [record for record in log if "loss" in record]
+    assert all(record["samples_a_second"] > 0 and 0 <= record["waiting_share"] <= 1 for record in timed)
+    pictures = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
+    assert [name.split("-")[0] for name in pictures] == ["0000002"] * 3 + ["0000004"] * 3
+    assert b"<svg" in (tmp_path / "run" / "pictures" / pictures[0]).read_bytes()[:200]
     scores = [record["validation"] for record in log if "validation" in record]
     assert len(scores) == 2 and all(0 < score["pa_mpjpe"] <= score["mpjpe"] for score in scores)
     assert capsys.readouterr().out == ""
@@ -193,3 +201,87 @@ def test_a_bad_checkpoint_is_one_clear_line(tiny_checkpoint, tmp_path, name):
     with pytest.raises(InputError, match=message) as caught:
         load_checkpoint(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def mute_set(motion_set, tmp_path):
+    """A copy of the set whose index has no captions."""
+    folder = tmp_path / "mute30"
+    shutil.copytree(motion_set, folder)
+    records = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps([r | {"caption": "", "text": ""} for r in records]))
+    return folder
+
+
+def test_sets_without_captions_are_an_error_before_the_first_step(config, motion_set, tmp_path):
+    mute = replace(config, data=(str(mute_set(motion_set, tmp_path)),))
+    with pytest.raises(InputError, match="no training clip has a caption.*generation=0"):
+        Trainer(mute, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    report = Trainer(replace(mute, generation=0), tmp_path / "run").train_step()
+    assert np.isfinite(report["loss"])
+
+
+BAD_RUNS = {
+    "a file in the way": ({}, "file/run", "is no folder"),
+    "windows too long": ({"frames": (400,)}, "run", "longest training clip has"),
+    "an unknown objective": ({"objective": "both"}, "run", "objective is 'both'; wanted one of dual"),
+    "an unknown fusion": ({"fusion": "sum"}, "run", "fusion is 'sum'; wanted one of mlp, cross_attention"),
+    "regression of texts": ({"objective": "regression"}, "run", "wanted generation=0"),
+    "no samples": ({"estimation": 0, "generation": 0}, "run", "at least one sample"),
+    "no steps": ({"steps": 0}, "run", "steps is 0; wanted at least 1"),
+    "an average that forgets nothing": ({"ema": 1.0}, "run", "ema from 0 to below 1"),
+    "words of no caption": ({"often": ("zzz",)}, "run", "no caption has a word"),
+    "nobody left out": ({"leave_out": ("made30/9",)}, "run", "leave_out .* in no training clip"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_RUNS)
+def test_what_would_fail_later_fails_at_once(config, tmp_path, name):
+    changes, folder, message = BAD_RUNS[name]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=message) as caught:
+        Trainer(replace(config, **changes), tmp_path / folder)
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_subjects_that_are_left_out_are_nowhere(config, tmp_path):
+    trainer = Trainer(replace(config, leave_out=("made30/01",)), tmp_path / "run")
+    assert {clip.subject for clip in trainer.sampler.clips} == {"made30/02"} and trainer.held_out is None
+
+
+def test_objectives(config, tmp_path):
+    """The same clips and conditions; diffusion denoises what dual regresses from zeros."""
+    dual = Trainer(config, tmp_path / "dual").feed[0][0]
+    denoised = Trainer(replace(config, objective="diffusion"), tmp_path / "diffusion")
+    shard = denoised.feed[0][0]
+    assert torch.equal(shard.batch.features, dual.batch.features)
+    assert dual.batch.estimation == 2 and (dual.timestep[:2] == 999).all()
+    assert shard.batch.estimation == 0 and not (shard.timestep[:2] == 999).all()
+    assert torch.equal(shard.batch.conditions["keypoints"], dual.batch.conditions["keypoints"])
+    assert np.isfinite(denoised.train_step()["loss"])
+    regressed = replace(config, objective="regression", estimation=4, generation=0)
+    shard = Trainer(regressed, tmp_path / "regression").feed[0][0]
+    assert shard.batch.estimation == 4 and (shard.timestep == 999).all()
+
+
+def test_the_feed_is_measured(config):
+    from genmo.train.trainer import measure
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(config, Path(folder), 0.05)
+    assert found["loader_alone_samples_a_second"] >= found["with_model_samples_a_second"] > 0
+    assert 0 <= found["waiting_share"] <= 1
+
+
+def test_base_trains_on_a_cpu(motion_set, tmp_path):
+    """Twenty steps of the paper's width and depth (with our text encoder), two windows of two frames each."""
+    overrides = [
+        "steps=20", "frames=[2]", "estimation=1", "generation=1", "bf16=false", "threads=1", "warmup=1",
+        "model.text_encoder=ngram", "model.text_buckets=64", "model.text_width=16", "model.text_tokens=4",
+        "model.video_width=0", "model.music_width=0", "learning_rate=2e-4",
+    ]  # fmt: skip
+    config = replace(read_config("base", overrides), data=(str(motion_set),))
+    assert (config.model.width, config.model.depth, config.model.heads) == (512, 16, 8)
+    trainer = Trainer(config, tmp_path / "run")
+    losses = [trainer.train_step()["loss"] for _ in range(config.steps)]
+    assert np.isfinite(losses).all() and trainer.step == 20

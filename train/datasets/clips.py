@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +41,10 @@ def _captions(record: dict[str, str]) -> tuple[str, ...]:
 
 
 def read_clips(folder: str | Path) -> Iterator[Clip]:
-    """Clips of one folder: what `genmo-prepare` wrote, or a `*30` set (`index.json` beside the `.npz` files it names).
+    """Clips of one folder: what `genmo-prepare` wrote, a `*30` set (`index.json` beside the `.npz` files it names), or
+    a folder of `.bvh` files (set on the floor; other choices are `genmo-prepare bvh`'s).
 
-    Raises InputError when the folder is neither.
+    Raises InputError when the folder is none of these.
     """
     from genmo.train.datasets.store import is_store, read_store  # its recordings are clips with more to them
 
@@ -52,8 +53,16 @@ def read_clips(folder: str | Path) -> Iterator[Clip]:
         yield from read_store(folder)
         return
     index = folder / "index.json"
+    if not index.is_file() and any(path.suffix.lower() == ".bvh" for path in folder.rglob("*")):
+        from genmo.train.datasets.bvh import read_folder
+
+        for clip in read_folder(folder, floor=True):
+            yield replace(clip, name=f"{folder.name}/{clip.name}", subject=f"{folder.name}/{clip.subject}")
+        return
     if not index.is_file():
-        raise InputError(f"{folder}: no index.json; wanted a motion set: one that genmo-prepare wrote, or a *30 set")
+        raise InputError(
+            f"{folder}: no index.json; wanted a motion set: one that genmo-prepare wrote, a *30 set, or .bvh files"
+        )
     try:
         yield from _read_set(folder, index)
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:

@@ -47,6 +47,8 @@ class Line:
     """A caption and the seconds it is about; `stop` 0: all."""
 
     caption: str
+    tokens: str
+    """words with their parts of speech, `a/DET man/NOUN walk/VERB`: published evaluators read them"""
     start: float
     stop: float
 
@@ -82,12 +84,12 @@ def read_texts(path: Path) -> list[Line]:
             continue
         parts = line.strip().split("#")
         try:
-            caption, _, start, stop = parts
+            caption, tokens, start, stop = parts
             # the published files have a few "nan" for 0
             seconds = [0.0 if word == "nan" else float(word) for word in (start, stop)]
         except ValueError:
             raise InputError(f"{path}, line {number}: {line.strip()[:60]!r}; {wanted}") from None
-        found.append(Line(caption.strip(), *seconds))
+        found.append(Line(caption.strip(), tokens.strip(), *seconds))
     return found
 
 
@@ -142,11 +144,11 @@ def _clips(
     lead = next((seconds for name, seconds in _LEAD.items() if name in entry.source.parts), 0.0)
     first = entry.start + int(lead * RATE)
     last = min(entry.stop + int(lead * RATE), -(-len(motion.poses) // step))
-    spans: dict[tuple[int, int], list[str]] = {}
+    spans: dict[tuple[int, int], dict[str, str]] = {}
     for line in lines:
         whole = line.start == 0 and line.stop == 0
         part = (first, last) if whole else (first + int(line.start * RATE), min(first + int(line.stop * RATE), last))
-        spans.setdefault(part, []).append(line.caption)
+        spans.setdefault(part, {}).setdefault(line.caption, line.tokens)
     for number, ((start, stop), captions) in enumerate(spans.items()):
         if stop - start < 2:
             continue
@@ -154,8 +156,8 @@ def _clips(
         yield Recording(
             name=entry.name if (start, stop) == (first, last) else f"{entry.name}-{number}",
             subject="/".join(part for part in entry.source.parts[:-1] if part not in (".", "pose_data")),
-            captions=tuple(dict.fromkeys(captions)),
-            extra={"split": splits[entry.name]} if entry.name in splits else {},
+            captions=tuple(captions),
+            extra={"tokens": list(captions.values())} | ({"split": splits[entry.name]} if entry.name in splits else {}),
             **clip,
         )
 

@@ -12,9 +12,10 @@ import pytest
 from genmo.runtime.errors import InputError
 from genmo.runtime.rotation import axis_angle_from_matrix
 from genmo.runtime.skeleton import PARENTS, forward_kinematics, rest_joints, shape_space
-from genmo.train.datasets import aist, amass, emdb, humanml3d, motionx, threedpw
+from genmo.train.datasets import aist, amass, bedlam, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import Bodies, floor_height, read_body, rest_offsets
 from genmo.train.datasets.resampling import frame_places
+from genmo.train.prepare import main as prepare
 
 VERTICES = 300
 # joints of a body model that are SMPL's 24
@@ -238,7 +239,12 @@ def test_an_empty_folder_says_what_was_wanted(tmp_path):
             list(module.read_folder(tmp_path, Bodies("default")))
 
 
-@pytest.mark.parametrize(("module", "wanted"), [(threedpw, "sequenceFiles"), (emdb, r"P\*/\*/\*_data.pkl")])
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [
+        (threedpw, "sequenceFiles"), (emdb, r"P\*/\*/\*_data.pkl"), (bedlam, "be_seq.csv"), (rich, "bodies/SPLIT"),
+    ],
+)  # fmt: skip
 def test_filmed_sets_want_a_body(tmp_path, body_file, module, wanted):
     with pytest.raises(InputError, match="comes with cameras"):
         list(module.read_folder(tmp_path, Bodies("default")))
@@ -279,7 +285,8 @@ def test_humanml3d_cuts_amass_as_its_index_says(tmp_path, random_motion, body_fi
     assert (whole.name, part.name, jump.name) == ("000001", "000001-1", "000002")
     assert whole.captions == ("a man walks", "a person strolls") and part.captions == ("he turns",)
     assert (whole.subject, jump.subject) == ("CMU/01", "MPI_HDM05/bk")
-    assert (whole.extra, jump.extra) == ({"split": "train"}, {})
+    assert whole.extra == {"split": "train", "tokens": ["a/DET man/NOUN walk/VERB", "a/DET"]}
+    assert jump.extra == {"tokens": ["someone/PRON jump/VERB"]}
     for clip, first, frames in ((whole, 60, 150), (part, 180, 60), (jump, 360, 150)):
         assert clip.frames == frames
         want = motion.rotations[first : first + 4 * frames : 4, :22]
@@ -453,3 +460,282 @@ def test_places_of_frames():
     for bad in (0.0, -3.0, np.nan):
         with pytest.raises(InputError, match="frames a second"):
             frame_places(10, bad)
+
+
+def turned(axis: int, degrees: float) -> np.ndarray:
+    vector = np.zeros(3)
+    vector[axis] = np.radians(degrees)
+    return rodrigues(vector)
+
+
+BEDLAM_CAMERA = {"yaw": 33.0, "pitch": -11.0, "roll": 4.0, "x": -310.0, "y": 45.0, "z": 150.0}
+BEDLAM_BODY = {"X": 120.0, "Y": -60.0, "Z": 12.0, "Yaw": 70.0}
+
+
+def write_bedlam(tmp_path, motion, scene="20221010_3_1000_batch01hand", start=4, frames=20, **changes):
+    folder = tmp_path / "images" / scene
+    (folder / "ground_truth" / "camera").mkdir(parents=True, exist_ok=True)
+    body = BEDLAM_BODY | {"Body": "rp_aaron_posed_002_1036", "Comment": f"start_frame={start};texture_body=skin_m.png"}
+    rows = [
+        {"Index": 0, "Type": "Comment", "Comment": "Sequences in the file"},
+        {"Index": 1, "Type": "Group", "Body": "None", "Comment": f"sequence_name=seq_000000;frames={frames}"},
+        {"Index": 2, "Type": "Body", "Pitch": 0, "Roll": 0, **body, **changes},
+    ]
+    columns = ["Index", "Type", "Body", "X", "Y", "Z", "Yaw", "Pitch", "Roll", "Comment"]
+    lines = [",".join(str(row.get(column, "")) for column in columns) for row in rows]
+    (folder / "be_seq.csv").write_text("\n".join([",".join(columns), *lines]) + "\n")
+    camera = ["name,x,y,z,yaw,pitch,roll,focal_length,sensor_width,sensor_height,hfov"]
+    for frame in range(frames):
+        values = BEDLAM_CAMERA | {"yaw": BEDLAM_CAMERA["yaw"] + frame}
+        numbers = ",".join(str(values[name]) for name in ("x", "y", "z", "yaw", "pitch", "roll"))
+        camera.append(f"seq_000000_{frame:04d}.png,{numbers},50.0,36,20.25,39.6")
+    (folder / "ground_truth" / "camera" / "seq_000000_camera.csv").write_text("\n".join(camera) + "\n")
+    place = tmp_path / "smplx_gt" / "neutral_ground_truth_motioninfo" / "rp_aaron_posed_002" / "1036"
+    place.mkdir(parents=True, exist_ok=True)
+    poses = axis_angles(motion, 55)
+    np.savez(
+        place / "motion_seq.npz", poses=poses, trans=motion.translation, betas=BETAS[:11], gender="neutral",
+        gender_sub="male", motion_info="CMU", mocap_frame_rate=30,
+    )  # fmt: skip
+    return poses[:, :72]
+
+
+@pytest.mark.parametrize("scene", ["20221010_3_1000_batch01hand", "20221011_1_250_batch01hand_closeup_suburb_a"])
+def test_bedlam_is_seen_as_its_own_scripts_see_it(tmp_path, motion, body_file, scene):
+    """Joints in the camera by the formulas of BEDLAM's df_full_body.py: its world has y down, its bodies face their
+    yaw less 90 degrees, the camera turns by yaw, pitch and roll with opposite signs; close-ups lie on their side."""
+    poses = write_bedlam(tmp_path, motion, scene)
+    (clip,) = bedlam.read_folder(tmp_path, Bodies(body_file(55)))
+    assert clip.frames == 20 and clip.subject == "rp_aaron_posed_002" and clip.extra["motion"] == "1036"
+    rest = rest_of(55, BETAS[:11])
+    standing = smpl_joints(poses[4:24], motion.translation[4:24], rest)
+
+    def unreal(x, y, z):
+        return np.array([y, -z, x]) / 100
+
+    down = np.diag([1.0, -1.0, -1.0])
+    body = standing @ (turned(1, BEDLAM_BODY["Yaw"] - 90) @ down).T + unreal(*(BEDLAM_BODY[k] for k in "XYZ"))
+    seen = []
+    for frame in range(20):
+        roll = -BEDLAM_CAMERA["roll"] + (90 if "closeup" in scene else 0)
+        camera = turned(2, roll) @ turned(0, -BEDLAM_CAMERA["pitch"]) @ turned(1, -BEDLAM_CAMERA["yaw"] - frame)
+        seen.append((body[frame] - unreal(*(BEDLAM_CAMERA[k] for k in "xyz"))) @ camera.T)
+    found = clip.camera.to_camera(joints_of(clip))
+    np.testing.assert_allclose(found[:, :22], np.array(seen)[:, :22], atol=1e-5)
+    wide = 1280 if "closeup" not in scene else 720
+    assert clip.image_size == (wide, 2000 - wide) and clip.truth == "world"
+    np.testing.assert_allclose(np.diag(clip.intrinsics)[:2], 50 / 36 * 1280)
+    upright = joints_of(clip)
+    assert (upright[:, 12, 1] - upright[:, 0, 1]).mean() > 0.2  # y is up
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: write_bedlam(f, make(30), start=99), "30 frames; be_seq.csv wants it from frame 99 on"),
+        (lambda f: write_bedlam(f, make(30), Yaw="north"), "wanted numbers in X, Y, Z, Yaw"),
+        (lambda f: write_bedlam(f, make(30), Comment="none"), "no row with a start_frame"),
+        (lambda f: next(f.rglob("motion_seq.npz")).unlink(), "motion_seq.npz: not read"),
+        (lambda f: next(f.rglob("*_camera.csv")).write_text("a,b\n1,2\n"), "wanted rows with the columns x, y, z"),
+    ],
+)
+def test_a_wrong_bedlam_file_says_what_is_wrong(tmp_path, motion, body_file, change, message):
+    write_bedlam(tmp_path, motion)
+    change(tmp_path)
+    with pytest.raises(InputError, match=message):
+        list(bedlam.read_folder(tmp_path, Bodies(body_file(55))))
+
+
+def make(frames):
+    from genmo.runtime.motion import Motion
+
+    return Motion(np.tile(np.eye(3), (frames, 24, 1, 1)), np.zeros((frames, 3)))
+
+
+RICH_TURN, RICH_SHIFT, RICH_SCALE = rodrigues(np.array([1.9, 0.3, -0.2])), np.array([0.4, -1.2, 2.1]), 1.02
+
+
+def write_rich(tmp_path, motion, skipped=(), world=True):
+    """The motion stands in a world with z up; bodies are in the frame of the first camera."""
+    place, to_camera = tmp_path / "bodies" / "train" / "BBQ_001_guitar", RICH_TURN.T
+    root = Z_UP @ motion.rotations[:, 0]
+    poses = axis_angles(motion, 22)
+    # world = c * x @ R + t for rows x: columns x = R (world - t) / c, and lengths in the camera's metres
+    poses[:, :3] = axis_angle_from_matrix(to_camera.T @ root)
+    pelvis = motion.translation @ Z_UP.T @ to_camera
+    trans = pelvis - rest_of(55, BETAS[:10])[0]
+    for frame in range(motion.frames):
+        if frame in skipped:
+            continue
+        folder = place / f"{frame + 17:05d}"
+        folder.mkdir(parents=True)
+        stored = {
+            "global_orient": poses[frame : frame + 1, :3], "body_pose": poses[frame : frame + 1, 3:66],
+            "transl": trans[frame : frame + 1], "betas": BETAS[None, :10], "left_hand_pose": np.zeros((1, 12)),
+            "expression": np.zeros((1, 10)),
+        }  # fmt: skip
+        (folder / "001.pkl").write_bytes(pickle.dumps({k: v.astype(np.float32) for k, v in stored.items()}))
+    (tmp_path / "gender.json").write_text(json.dumps({"1": "male", "2": "female"}))
+    if world:
+        (tmp_path / "multicam2world").mkdir()
+        stored = {"R": RICH_TURN.tolist(), "t": RICH_SHIFT.tolist(), "c": RICH_SCALE}
+        (tmp_path / "multicam2world" / "BBQ_multicam2world.json").write_text(json.dumps(stored))
+    calibration = tmp_path / "scan_calibration" / "BBQ" / "calibration"
+    calibration.mkdir(parents=True)
+    matrix = np.concatenate([turned(1, 25), [[0.3], [-0.2], [4.0]]], axis=1)
+    texts = {"CameraMatrix": matrix, "Intrinsics": np.array([[900.0, 0, 512], [0, 910, 384], [0, 0, 1]])}
+    parts = "".join(f"<{n}><data>{' '.join(map(str, v.ravel()))}</data></{n}>" for n, v in texts.items())
+    for name in ("000", "001"):
+        (calibration / f"{name}.xml").write_text(f"<opencv_storage>{parts}</opencv_storage>")
+    return poses, trans, matrix
+
+
+def test_rich_stands_in_its_world_and_is_seen_by_its_camera(tmp_path, motion, body_file):
+    poses, trans, matrix = write_rich(tmp_path, motion)
+    (clip,) = rich.read_folder(tmp_path, Bodies(body_file(55)))
+    padded = np.concatenate([poses, np.zeros((30, 6))], axis=1)
+    posed = smpl_joints(padded, trans, rest_of(55, BETAS[:10]))
+    world = (RICH_SCALE * posed @ RICH_TURN + RICH_SHIFT) / RICH_SCALE
+    np.testing.assert_allclose(body_joints(clip), (world @ Z_UP)[:, :22], atol=1e-5)
+    np.testing.assert_allclose(clip.rotations[:, 0], motion.rotations[:, 0], atol=1e-5)
+    seen = posed @ matrix[:, :3].T + matrix[:, 3]
+    np.testing.assert_allclose(clip.camera.to_camera(joints_of(clip))[:, :22], seen[:, :22], atol=1e-5)
+    assert (clip.name, clip.subject, clip.truth) == ("BBQ_001_guitar/001", "001", "world")
+    assert clip.extra == {"split": "train", "scene": "BBQ", "camera": "000"} and clip.intrinsics[1, 1] == 910
+
+
+def test_rich_is_cut_where_frames_are_missing_and_local_without_a_world(tmp_path, motion, body_file):
+    write_rich(tmp_path, motion, skipped=(10, 11), world=False)
+    first, second = rich.read_folder(tmp_path, Bodies(body_file(55)))
+    assert (first.frames, second.frames) == (10, 18) and first.truth == second.truth == "local"
+    assert second.name == "BBQ_001_guitar/001-1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "gender.json").unlink(), "gender.json of the RICH toolkit"),
+        (lambda f: (f / "gender.json").write_text('{"2": "male"}'), "subject 001 is not in gender.json"),
+        (lambda f: next(f.rglob("*_multicam2world.json")).write_text('{"R": [1], "t": 0, "c": 1}'), "R is no rotation"),
+        (lambda f: (f / "scan_calibration/BBQ/calibration/000.xml").write_text("<a></a>"), "CameraMatrix and Intrin"),
+        (lambda f: next(f.rglob("001.pkl")).write_bytes(pickle.dumps({"transl": np.zeros((1, 3))})), "global_orient"),
+    ],
+)
+def test_a_wrong_rich_file_says_what_is_wrong(tmp_path, motion, body_file, change, message):
+    write_rich(tmp_path, motion)
+    change(tmp_path)
+    with pytest.raises(InputError, match=message):
+        list(rich.read_folder(tmp_path, Bodies(body_file(55))))
+
+
+H36M_BONES = {1: 133.0, 2: 443.0, 3: 454.0, 4: 163.0, 5: 75.0, 11: 233.0, 12: 257.0, 13: 121.0, 14: 115.0, 16: 120.0,
+              17: 151.0, 18: 279.0, 19: 252.0, 21: 100.0, 22: 138.0}  # fmt: skip
+
+
+def h36m_take(frames=25, seed=0, order="ZXY"):
+    """Angles [n, 78] and positions [n, 32, 3] of a take, by 4x4 matrices: channels turn in `order`, the world of the
+    positions (z up, mm) is another one than that of the angles."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(frames)[:, None] / 50
+    # arms hang from a zero pose in which they point up
+    angles = np.zeros((frames, 25, 3))
+    angles += 12 * np.sin(2 * time[..., None] + rng.uniform(0, 6, (1, 25, 3)))
+    for joint, side in ((13, 1), (19, -1)):
+        angles[:, joint, order.index("Z")] += -100 * side
+    directions = human36m.DIRECTIONS
+    lengths = np.zeros(32)
+    for joint, length in H36M_BONES.items():
+        lengths[joint] = length
+        mirrored = {1: 6, 2: 7, 3: 8, 4: 9, 5: 10, 16: 24, 17: 25, 18: 26, 19: 27, 21: 29, 22: 30}.get(joint)
+        if mirrored:
+            lengths[mirrored] = length
+    root = np.concatenate([500 * np.sin(time), 950 + 0 * time, 300 * time], axis=1)
+    world = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ turned(1, 40)
+    positions = np.zeros((frames, 32, 3))
+    for frame in range(frames):
+        placed = []
+        for joint, parent in enumerate(human36m.PARENTS):
+            local = np.eye(4)
+            if joint in human36m.TURNING:
+                turns = angles[frame, human36m.TURNING.index(joint)]
+                for axis, angle in zip(order, turns, strict=True):
+                    local[:3, :3] = local[:3, :3] @ turned("XYZ".index(axis), angle)
+            local[:3, 3] = root[frame] if parent < 0 else lengths[joint] * directions[joint]
+            placed.append(local if parent < 0 else placed[parent] @ local)
+        positions[frame] = [matrix[:3, 3] @ world.T + [10, 20, 30] for matrix in placed]
+    return np.concatenate([root, angles.reshape(frames, 75)], axis=1), positions
+
+
+def write_cdf(path, values):
+    from cdflib.cdfwrite import CDF
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = CDF(str(path.with_suffix("")))
+    spec = {"Variable": "Pose", "Data_Type": 44, "Num_Elements": 1, "Rec_Vary": True, "Var_Type": "zVariable"}
+    file.write_var(spec | {"Dim_Sizes": list(values.shape)}, var_data=values[None].astype(np.float32))
+    file.close()
+
+
+@pytest.mark.parametrize("order", ["ZXY", "XYZ"])
+def test_human36m_joints_are_those_of_its_positions(tmp_path, order):
+    """At 50 fps to 30: every fifth frame of the file is a third of ours; y up, metres."""
+    pytest.importorskip("cdflib")
+    angles, positions = h36m_take(order=order)
+    place = tmp_path / "S1" / "MyPoseFeatures"
+    write_cdf(place / "D3_Angles" / "WalkDog 1.cdf", angles)
+    write_cdf(place / "D3_Positions" / "WalkDog 1.cdf", positions.reshape(-1, 96))
+    (clip,) = human36m.read_folder(tmp_path)
+    assert (clip.name, clip.subject, clip.extra) == ("S1/WalkDog 1", "S1", {"action": "WalkDog"}) and clip.frames == 15
+    joints = joints_of(clip)[::3]
+    wanted = positions[::5][:, :, [0, 2, 1]] * [0.001, 0.001, -0.001]
+    pairs = {
+        0: 0,
+        1: 6,
+        2: 1,
+        4: 7,
+        5: 2,
+        7: 8,
+        8: 3,
+        10: 9,
+        11: 4,
+        12: 13,
+        16: 17,
+        17: 25,
+        18: 18,
+        19: 26,
+        20: 19,
+        21: 27,
+    }
+    for ours, theirs in pairs.items():
+        np.testing.assert_allclose(joints[:, ours], wanted[:, theirs], atol=2e-4, err_msg=human36m.NAMES[theirs])
+
+
+def test_wrong_human36m_files_say_what_is_wrong(tmp_path):
+    pytest.importorskip("cdflib")
+    with pytest.raises(InputError, match=r"no S\*/MyPoseFeatures/D3_Angles"):
+        list(human36m.read_folder(tmp_path))
+    angles, positions = h36m_take()
+    place = tmp_path / "S1" / "MyPoseFeatures"
+    write_cdf(place / "D3_Angles" / "Eating.cdf", angles)
+    with pytest.raises(InputError, match="D3_Positions.Eating.cdf: no such file"):
+        list(human36m.read_folder(tmp_path))
+    write_cdf(place / "D3_Positions" / "Eating.cdf", positions.reshape(-1, 96)[:9])
+    with pytest.raises(InputError, match="25 frames, its positions have 9"):
+        list(human36m.read_folder(tmp_path))
+    other = np.random.default_rng(0).normal(0, 500, positions.shape)
+    with pytest.raises(InputError, match="mm apart at best"):
+        human36m.read_recording(angles, other, "x")
+    (place / "D3_Positions" / "Eating.cdf").write_bytes(b"no cdf")
+    with pytest.raises(InputError, match="not read .*wanted a CDF file"):
+        list(human36m.read_folder(tmp_path))
+
+
+def test_the_command_prepares_them(tmp_path, motion, body_file, capsys):
+    (tmp_path / "rich").mkdir()
+    write_rich(tmp_path / "rich", motion)
+    write_bedlam(tmp_path / "bedlam", motion)
+    for kind in ("rich", "bedlam"):
+        out = tmp_path / f"{kind}-clips"
+        assert prepare([kind, str(tmp_path / kind), "--body", str(body_file(55)), "--out", str(out)]) == 0
+        assert prepare(["check", str(out)]) == 0
+    assert "1 clips, all checksums right" in capsys.readouterr().out
