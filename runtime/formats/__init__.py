@@ -3,8 +3,10 @@
 .npz    everything, float32; loads in the SMPL add-ons; the one that `load_motion` reads back
 .bvh    skeleton animation in centimetres for animation tools
 .glb    skinned mannequin with the animation, for Blender, game engines and browsers
-.html   one page that plays the motion, no network
+.usd    skinned mannequin with the animation as UsdSkel; also .usda (text) and .usdz; needs the extra `usd`
+.html   one page that plays the motion and shows what it was made from, no network
 .svg    a still picture of several moments
+.png    a still picture of the middle; .gif and .mp4: all of it, drawn without a display; need the extra `pictures`
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ import numpy as np
 
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh, read_bvh, to_bvh
+from genmo.runtime.formats.given import NOTHING_GIVEN, Given
 from genmo.runtime.formats.glb import to_glb
 from genmo.runtime.formats.html import to_html
 from genmo.runtime.formats.npz import load_npz, to_npz
 from genmo.runtime.formats.svg import to_svg
+from genmo.runtime.formats.usd import SUFFIXES as USD_SUFFIXES
+from genmo.runtime.formats.usd import need_usd, to_usd
 from genmo.runtime.formats.write import write_aside
 from genmo.runtime.motion import Motion
+from genmo.runtime.pictures.files import check_library, to_gif, to_mp4, to_png
 
 __all__ = [
     "SUFFIXES",
@@ -38,14 +44,20 @@ __all__ = [
     "write_aside",
 ]
 
-_Writer = Callable[[Motion, str | None, str | None], bytes]
+_Writer = Callable[[Motion, str | None, str | None, Given], bytes]
 
 _WRITERS: dict[str, _Writer] = {
-    ".npz": lambda motion, title, prompt: to_npz(motion),
-    ".bvh": lambda motion, title, prompt: to_bvh(motion),
-    ".glb": lambda motion, title, prompt: to_glb(motion),
+    ".npz": lambda motion, title, prompt, given: to_npz(motion, given),
+    ".bvh": lambda motion, title, prompt, given: to_bvh(motion),
+    ".glb": lambda motion, title, prompt, given: to_glb(motion),
     ".html": to_html,
-    ".svg": lambda motion, title, prompt: to_svg(motion, title),
+    ".svg": lambda motion, title, prompt, given: to_svg(motion, title),
+    ".png": lambda motion, title, prompt, given: to_png(motion),
+    ".gif": lambda motion, title, prompt, given: to_gif(motion),
+    ".mp4": lambda motion, title, prompt, given: to_mp4(motion),
+    ".usd": lambda motion, title, prompt, given: to_usd(motion, ".usd"),
+    ".usda": lambda motion, title, prompt, given: to_usd(motion, ".usda"),
+    ".usdz": lambda motion, title, prompt, given: to_usd(motion, ".usdz"),
 }
 
 SUFFIXES = tuple(_WRITERS)
@@ -53,25 +65,38 @@ SUFFIXES = tuple(_WRITERS)
 
 
 def check_suffix(path: str | Path) -> str:
-    """The suffix of an output path, in lower case.  Raises InputError when nothing here writes it."""
+    """The suffix of an output path, in lower case.
+
+    Raises InputError when nothing here writes it, BackendError when what writes it is not installed.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise InputError(
             f"{path}: got the suffix {suffix!r}, wanted one of {' '.join(SUFFIXES)}; rename the output file"
         )
+    if suffix in USD_SUFFIXES:
+        need_usd()
+    check_library(suffix)
     return suffix
 
 
-def save_motion(path: str | Path, motion: Motion, title: str | None = None, prompt: str | None = None) -> None:
+def save_motion(
+    path: str | Path,
+    motion: Motion,
+    title: str | None = None,
+    prompt: str | None = None,
+    given: Given = NOTHING_GIVEN,
+) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 
-    `title` (html, svg) and `prompt` (html) are shown with the motion.
+    `title` (html, svg) and `prompt` (html) are shown with the motion; `given`, what it was made from in frames at
+    30 a second, is kept in npz and drawn in html.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
     writer = _WRITERS[check_suffix(path)]
     check_motion(motion)
-    write_aside(path, writer(motion, title, prompt))
+    write_aside(path, writer(motion, title, prompt, given.at_rate(motion.fps, motion.frames)))
 
 
 def check_motion(motion: Motion) -> None:

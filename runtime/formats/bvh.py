@@ -21,6 +21,9 @@ from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS
 
 CENTIMETRES = 100.0
 DIGITS = 6  # of degrees and centimetres: joints of a body come back within 1e-7 m
+ROTATIONS = ("Zrotation", "Xrotation", "Yrotation")
+ROOT_CHANNELS = ("Xposition", "Yposition", "Zposition", *ROTATIONS)
+_AXES = {"X": 0, "Y": 1, "Z": 2}
 END_SITE = 0.08  # metres; length given to the last bone of each limb, which has no child to point at
 
 
@@ -58,20 +61,21 @@ class Bvh:
         return turned, placed
 
 
-def euler_zxy(rotations: Array) -> Array:
-    """Angles (z, x, y) [frames, ..., 3] in radians with R = Rz Rx Ry, from rotations [frames, ..., 3, 3].
+def euler(rotations: Array, order: str = "ZXY") -> Array:
+    """Angles [frames, ..., 3] in radians about the axes of `order`, with R the product of the three turns in that
+    order, from rotations [frames, ..., 3, 3].
 
-    One angle after the other, each from what the ones before leave over: at gimbal lock z and y trade freely,
-    and y makes up for whatever z came out as, so the product is exact everywhere.  Turns are unwrapped over
-    frames, so that no channel jumps by a full circle.
+    One angle after the other, each from what the ones before leave over: at gimbal lock the outer two trade freely,
+    and the last makes up for whatever the first came out as, so the product is exact everywhere.  Turns are unwrapped
+    over frames, so that no channel jumps by a full circle.
     """
-    z = np.arctan2(-rotations[..., 0, 1], rotations[..., 1, 1])
-    c, s = np.cos(z)[..., None], np.sin(z)[..., None]
-    first = c * rotations[..., 0, :] + s * rotations[..., 1, :]  # rows of Rz^-1 R
-    second = c * rotations[..., 1, :] - s * rotations[..., 0, :]
-    x = np.arctan2(rotations[..., 2, 1], second[..., 1])
-    y = np.arctan2(first[..., 2], first[..., 0])
-    unwrapped: Array = np.unwrap(np.stack([z, x, y], axis=-1), axis=0)
+    i, j, k = (_AXES[letter] for letter in order)
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    first = np.arctan2(-sign * rotations[..., j, k], rotations[..., k, k])
+    left = np.swapaxes(_turn(i, first), -1, -2) @ rotations
+    second = np.arctan2(sign * left[..., i, k], left[..., k, k])
+    third = np.arctan2(sign * left[..., j, i], left[..., j, j])
+    unwrapped: Array = np.unwrap(np.stack([first, second, third], axis=-1), axis=0)
     return unwrapped
 
 
@@ -79,57 +83,93 @@ def to_bvh(motion: Motion) -> bytes:
     """The motion as BVH text: centimetres, y up, T-pose rest, root motion kept."""
     # float32 matrices are a little off from rotations; angles want exact ones.
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
-    angles = np.degrees(euler_zxy(exact))
-    order = _depth_first(0)
-    values = np.concatenate(
-        [
-            CENTIMETRES * np.asarray(motion.translation, np.float64),
-            angles[:, order].reshape(motion.frames, -1),
-        ],
-        axis=1,
+    offsets = CENTIMETRES * np.asarray(motion.rest_offsets, np.float64)
+    offsets[0] = 0.0
+    positions = np.tile(offsets, (motion.frames, 1, 1))
+    positions[:, 0] = CENTIMETRES * np.asarray(motion.translation, np.float64)
+    tips = [joint for joint in range(JOINT_COUNT) if joint not in PARENTS]
+    lengths = {joint: max(float(np.linalg.norm(offsets[joint])), 1e-6) for joint in tips}
+    return bvh_bytes(
+        Bvh(
+            names=JOINTS,
+            parents=PARENTS,
+            offsets=offsets,
+            end_sites={joint: CENTIMETRES * END_SITE * offsets[joint] / lengths[joint] for joint in tips},
+            channels=(ROOT_CHANNELS, *[ROTATIONS] * (JOINT_COUNT - 1)),
+            frame_time=1 / motion.fps,
+            rotations=exact,
+            positions=positions,
+        )
     )
-    lines = ["HIERARCHY", *_hierarchy(0, CENTIMETRES * np.asarray(motion.rest_offsets, np.float64))]
-    lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1 / motion.fps:.9f}"]
+
+
+def bvh_bytes(bvh: Bvh) -> bytes:
+    """The text of a BVH file.  Joints without channels, or with position channels alone, stay as they rest.
+
+    Raises InputError for a joint that turns but has no three different rotation channels.
+    """
+    order = _depth_first(bvh.parents, 0)
+    columns = [_columns(bvh, joint) for joint in order]
+    values = np.concatenate([column for column in columns if column.shape[1]], axis=1)
+    lines = ["HIERARCHY", *_hierarchy(bvh, 0)]
+    lines += ["MOTION", f"Frames: {bvh.frames}", f"Frame Time: {bvh.frame_time:.9f}"]
     row = " ".join([f"%.{DIGITS}f"] * values.shape[1])
     lines += [row % tuple(frame) for frame in values + 0.0]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _children(joint: int) -> list[int]:
-    return [child for child in range(JOINT_COUNT) if PARENTS[child] == joint]
-
-
-def _depth_first(joint: int) -> list[int]:
-    """Joints in the order in which HIERARCHY lists them, which is the order of the channels."""
-    return [joint, *(found for child in _children(joint) for found in _depth_first(child))]
-
-
-def _hierarchy(joint: int, offsets: Array, depth: int = 0) -> list[str]:
-    """Lines of the joint's block; `offsets` [24, 3] in centimetres."""
-    pad, inner = "\t" * depth, "\t" * (depth + 1)
-    offset = np.zeros(3) if joint == 0 else offsets[joint]
-    position = "Xposition Yposition Zposition " if joint == 0 else ""
-    lines = [
-        f"{pad}{'ROOT' if joint == 0 else 'JOINT'} {JOINTS[joint]}",
-        f"{pad}{{",
-        f"{inner}OFFSET {_numbers(offset)}",
-        f"{inner}CHANNELS {6 if joint == 0 else 3} {position}Zrotation Xrotation Yrotation",
+def _columns(bvh: Bvh, joint: int) -> Array:
+    """Channel values [frames, channels] of a joint: the file's unit, and degrees."""
+    channels = bvh.channels[joint]
+    turns = "".join(channel[0] for channel in channels if channel.endswith("rotation"))
+    if sorted(turns) == ["X", "Y", "Z"]:
+        angles = np.degrees(euler(bvh.rotations[:, joint], turns))
+    elif np.allclose(bvh.rotations[:, joint], np.eye(3), atol=1e-9):
+        angles = np.zeros((bvh.frames, len(turns)))
+    else:
+        raise InputError(
+            f"joint {bvh.names[joint]!r} has the rotation channels {turns or 'none'}; wanted one each about X, Y and "
+            "Z: export the character with three rotations a joint"
+        )
+    column = iter(angles.T)
+    found = [
+        next(column) if channel.endswith("rotation") else bvh.positions[:, joint, _AXES[channel[0]]]
+        for channel in channels
     ]
-    children = _children(joint)
+    return np.stack(found, axis=1) if found else np.zeros((bvh.frames, 0))
+
+
+def _depth_first(parents: tuple[int, ...], joint: int) -> list[int]:
+    """Joints in the order in which HIERARCHY lists them, which is the order of the channels."""
+    found, waiting = [], [joint]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += [child for child in reversed(range(len(parents))) if parents[child] == found[-1]]
+    return found
+
+
+def _hierarchy(bvh: Bvh, joint: int, depth: int = 0) -> list[str]:
+    """Lines of the joint's block."""
+    pad, inner = "\t" * depth, "\t" * (depth + 1)
+    channels = bvh.channels[joint]
+    lines = [
+        f"{pad}{'ROOT' if joint == 0 else 'JOINT'} {bvh.names[joint]}",
+        f"{pad}{{",
+        f"{inner}OFFSET {_numbers(bvh.offsets[joint])}",
+        " ".join([f"{inner}CHANNELS {len(channels)}", *channels]),
+    ]
+    children = [child for child in range(len(bvh.names)) if bvh.parents[child] == joint]
     for child in children:
-        lines += _hierarchy(child, offsets, depth + 1)
-    if not children:
-        tip = CENTIMETRES * END_SITE * offset / max(float(np.linalg.norm(offset)), 1e-6)
-        lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {_numbers(tip)}", f"{inner}}}"]
+        lines += _hierarchy(bvh, child, depth + 1)
+    if joint in bvh.end_sites:
+        tip = _numbers(bvh.end_sites[joint])
+        lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {tip}", f"{inner}}}"]
     return [*lines, f"{pad}}}"]
 
 
 def _numbers(values: Array) -> str:
     # Adding zero turns -0.0 into 0.0.
     return " ".join(f"{value:.{DIGITS}f}" for value in values + 0.0)
-
-
-_AXES = {"X": 0, "Y": 1, "Z": 2}
 
 
 class _Reader:

@@ -6,37 +6,32 @@ carries translation and rotation, every other joint rotation.  Opens in Blender,
 
 from __future__ import annotations
 
-import json
-import struct
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.formats.body import SOLE, body_mesh
+from genmo.runtime.formats.gltf import DTYPES, Json, pack
 from genmo.runtime.motion import Motion
 from genmo.runtime.rotation import Array, quaternion_from_matrix
 from genmo.runtime.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS, rest_joints
 
-Json = dict[str, Any]
-
 # codes of the glTF 2.0 specification
-_FLOAT, _UNSIGNED_BYTE, _UNSIGNED_SHORT = 5126, 5121, 5123
-_COMPONENTS = {np.dtype("<f4"): _FLOAT, np.dtype("u1"): _UNSIGNED_BYTE, np.dtype("<u2"): _UNSIGNED_SHORT}
+_COMPONENTS = {np.dtype(name): code for code, name in DTYPES.items()}
 _VERTEX_BUFFER, _INDEX_BUFFER = 34962, 34963
-_MAGIC, _VERSION, _JSON_CHUNK, _BINARY_CHUNK = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
 _LINEAR_COLOR = (0.71, 0.29, 0.16, 1.0)  # terracotta
 
 _MESH_NODE = JOINT_COUNT  # nodes 0..23 are the joints
 
 
-class _Binary:
-    """The binary chunk as it grows, with the views and accessors that describe it."""
+class BinaryChunk:
+    """The binary chunk as it grows, with the views and accessors that describe it; it may go on from a file's."""
 
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.views: list[Json] = []
-        self.accessors: list[Json] = []
+    def __init__(self, data: bytes = b"", views: list[Json] | None = None, accessors: list[Json] | None = None) -> None:
+        self.data = bytearray(data + bytes(-len(data) % 4))
+        self.views: list[Json] = [] if views is None else views
+        self.accessors: list[Json] = [] if accessors is None else accessors
 
     def add(self, array: npt.NDArray[Any], kind: str, target: int | None = None, bounds: bool = False) -> int:
         """Append an array [count, ...] as accessor type `kind` ("VEC3", ...); the accessor's index."""
@@ -81,7 +76,7 @@ def to_glb(motion: Motion) -> bytes:
     """The motion as binary glTF 2.0."""
     offsets = np.asarray(motion.rest_offsets, np.float64)
     pelvis = standing_pelvis(offsets)
-    binary = _Binary()
+    binary = BinaryChunk()
     document: Json = {
         "asset": {"version": "2.0", "generator": "genmo"},
         "scene": 0,
@@ -94,7 +89,7 @@ def to_glb(motion: Motion) -> bytes:
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views}
     document["buffers"] = [{"byteLength": len(binary.data)}]
-    return _container(document, bytes(binary.data))
+    return pack(document, bytes(binary.data))
 
 
 def _nodes(offsets: Array, pelvis: Array) -> list[Json]:
@@ -109,7 +104,7 @@ def _nodes(offsets: Array, pelvis: Array) -> list[Json]:
     return [*nodes, {"name": "body", "mesh": 0, "skin": 0}]
 
 
-def _mesh(binary: _Binary, offsets: Array, pelvis: Array) -> Json:
+def _mesh(binary: BinaryChunk, offsets: Array, pelvis: Array) -> Json:
     body = body_mesh(offsets)
     vertices = (body.vertices + pelvis).astype("<f4")
     attributes = {
@@ -127,7 +122,7 @@ def _material() -> Json:
     return {"name": "body", "pbrMetallicRoughness": surface}
 
 
-def _skin(binary: _Binary, offsets: Array, pelvis: Array) -> Json:
+def _skin(binary: BinaryChunk, offsets: Array, pelvis: Array) -> Json:
     inverse = np.tile(np.eye(4), (JOINT_COUNT, 1, 1))
     inverse[:, :3, 3] = -(rest_joints(offsets) + pelvis)
     columns = np.swapaxes(inverse, 1, 2).astype("<f4")  # glTF stores matrices column by column
@@ -140,33 +135,28 @@ def _skin(binary: _Binary, offsets: Array, pelvis: Array) -> Json:
     }
 
 
-def _animation(binary: _Binary, motion: Motion) -> Json:
-    times = (np.arange(motion.frames) / motion.fps).astype("<f4")
-    clock = binary.add(times, "SCALAR", bounds=True)
-    quaternions = continuous_quaternions(motion.rotations)[..., [1, 2, 3, 0]].astype("<f4")  # glTF: x, y, z, w
-    outputs = [(0, "translation", binary.add(motion.translation.astype("<f4"), "VEC3"))]
-    outputs += [(joint, "rotation", binary.add(quaternions[:, joint], "VEC4")) for joint in range(JOINT_COUNT)]
-    return {
-        "name": "motion",
-        "samplers": [{"input": clock, "output": output, "interpolation": "LINEAR"} for _, _, output in outputs],
-        "channels": [
-            {"sampler": index, "target": {"node": node, "path": path}} for index, (node, path, _) in enumerate(outputs)
-        ],
-    }
+def _animation(binary: BinaryChunk, motion: Motion) -> Json:
+    quaternions = continuous_quaternions(motion.rotations)
+    tracks = [(0, "translation", np.asarray(motion.translation))]
+    tracks += [(joint, "rotation", quaternions[:, joint]) for joint in range(JOINT_COUNT)]
+    return animation(binary, "motion", motion.fps, tracks)
 
 
-def _container(document: Json, binary: bytes) -> bytes:
-    """The GLB file: header, JSON chunk padded with spaces, binary chunk padded with zeros."""
-    text = json.dumps(document, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    binary += bytes(-len(binary) % 4)
-    length = 12 + 8 + len(text) + 8 + len(binary)
-    return b"".join(
-        [
-            struct.pack("<III", _MAGIC, _VERSION, length),
-            struct.pack("<II", len(text), _JSON_CHUNK),
-            text,
-            struct.pack("<II", len(binary), _BINARY_CHUNK),
-            binary,
-        ]
-    )
+def animation(binary: BinaryChunk, name: str, fps: float, tracks: list[tuple[int, str, Array]]) -> Json:
+    """A glTF animation of tracks (node, path, values [frames, 3] or quaternions (w, x, y, z) [frames, 4]).
+
+    A track of one frame holds for the whole animation.
+    """
+    clocks: dict[int, int] = {}
+    samplers: list[Json] = []
+    for _, path, values in tracks:
+        if len(values) not in clocks:
+            times = (np.arange(len(values)) / fps).astype("<f4")
+            clocks[len(values)] = binary.add(times, "SCALAR", bounds=True)
+        stored = values[:, [1, 2, 3, 0]] if path == "rotation" else values  # glTF: x, y, z, w
+        output = binary.add(stored.astype("<f4"), "VEC4" if path == "rotation" else "VEC3")
+        samplers.append({"input": clocks[len(values)], "output": output, "interpolation": "LINEAR"})
+    channels = [
+        {"sampler": index, "target": {"node": node, "path": path}} for index, (node, path, _) in enumerate(tracks)
+    ]
+    return {"name": name, "samplers": samplers, "channels": channels}

@@ -27,6 +27,15 @@ genmo's side:
     contacts            [N, 6]         0..1: left ankle, left foot, right ankle, right foot, left wrist, right wrist
     up_axis             "y"
 
+What the motion was made from, each only where there is some (`genmo.runtime.formats.given`):
+
+    given_texts         [K] strings        given_text_spans     [K, 2]  frames [start, end)
+    given_keypoints     [n, 17, 3]         pixels and confidence, the spans one after the other
+    given_keypoint_spans [S, 2]            given_intrinsics     [S, 3, 3]  pixels
+    given_features      [F] "music", "video", "camera"          given_feature_spans  [F, 2]
+    given_beats         [B] frames         given_keyframes      [P] frames
+    given_place_frames, given_place_joints [M]                  given_place_positions [M, 3]  metres; NaN: free
+
 The default camera stands still 4 m from the pelvis of the first frame, at its height, on its +z side, and looks
 along -z.  Numbers are float32.  SMPL-24's joints 22 and 23 (hands) are not body joints of SMPL-X, so `poses`
 does not have them; `rotations` does.
@@ -44,6 +53,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.errors import InputError
+from genmo.runtime.formats.given import NOTHING_GIVEN, PREFIX, Given, given_arrays, given_in
 from genmo.runtime.motion import Camera, Motion, contact_labels
 from genmo.runtime.rotation import Array, axis_angle_from_matrix
 from genmo.runtime.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
@@ -56,11 +66,14 @@ CAMERA_DISTANCE = 4.0  # metres from the default camera to the first frame's pel
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
-def to_npz(motion: Motion) -> bytes:
-    """The bytes of the motion `.npz`; the same motion always gives the same bytes."""
+def to_npz(motion: Motion, given: Given = NOTHING_GIVEN) -> bytes:
+    """The bytes of the motion `.npz`; the same motion always gives the same bytes.
+
+    `given`: what it was made from, for those who look at it later.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, value in motion_arrays(motion).items():
+        for name, value in motion_arrays(motion, given).items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, np.asarray(value, order="C"), allow_pickle=False)
@@ -76,9 +89,9 @@ def default_camera(motion: Motion) -> Camera:
     )
 
 
-def motion_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
+def motion_arrays(motion: Motion, given: Given = NOTHING_GIVEN) -> dict[str, npt.NDArray[Any]]:
     """Everything the file holds, by key (see the module's table)."""
-    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion)}
+    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion), **given_arrays(given)}
     return {k: v.astype(np.float32) if v.dtype.kind == "f" and v.ndim else v for k, v in arrays.items()}
 
 
@@ -129,11 +142,21 @@ def load_npz(path: str | Path) -> Motion:
 
     Raises InputError when the file cannot be read, is cut short, or is not such a file.
     """
+    return load_npz_given(path)[0]
+
+
+def load_npz_given(path: str | Path) -> tuple[Motion, Given]:
+    """The motion in a `.npz` that `to_npz` wrote, and what it was made from.
+
+    Files from before that was kept have nothing given.  Raises InputError as `load_npz` does.
+    """
     wanted = "wanted a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
     try:
         # Opened here: np.load forgets to close a file that turns out not to be a zip.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            return _read_motion({name: stored[name] for name in stored.files})
+            arrays = {name: stored[name] for name in stored.files}
+        motion = _read_motion(arrays)
+        return motion, given_in(arrays, motion.frames)
     except KeyError as error:
         raise InputError(f"{path}: has no {error.args[0]!r}; {wanted}") from error
     except (
@@ -159,7 +182,8 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
     for name, shape in shapes.items():
         if stored[name].shape != shape:
             raise ValueError(f"{name} has shape {stored[name].shape}, not {shape}")
-    if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in stored.values()):
+    kept = [array for name, array in stored.items() if not name.startswith(PREFIX)]
+    if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in kept):
         raise ValueError("holds numbers that are not finite")
     pose: Array = stored["camera_to_world"]
     return Motion(

@@ -1,11 +1,13 @@
-"""The real importer: Blender reads the .bvh and the .glb, and its bones are compared with the motion's joints.
+"""The real importer: Blender reads .bvh, .glb, .usd and .fbx, and its bones are compared with the motion's joints.
 
 `bpy` (GPL, numpy < 2) never enters the test environment: it is installed into a virtual environment of its
 own, in the folder that GENMO_BLENDER_ENV names (kept) or in a temporary one.
 """
 
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.formats import save_motion
+from genmo.runtime.retarget import read_character, retarget, save_performance
 from genmo.runtime.skeleton import JOINTS, rest_joints
 
 TOLERANCE = 1e-6  # metres: a thousandth of a millimetre
@@ -29,12 +32,16 @@ bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
 if kind == "bvh":
     # Blender's own axes are z up: these two settings are the importer's defaults for a y-up file.
     bpy.ops.import_anim.bvh(filepath=path, global_scale=0.01, axis_forward="-Z", axis_up="Y", rotate_mode="NATIVE")
+elif kind == "usd":
+    bpy.ops.wm.usd_import(filepath=path)
+elif kind == "fbx":
+    bpy.ops.import_scene.fbx(filepath=path, automatic_bone_orientation=False)
 else:
     bpy.ops.import_scene.gltf(filepath=path)
 (armature,) = [entry for entry in bpy.data.objects if entry.type == "ARMATURE"]
 place = armature.matrix_world
 rest = {bone.name: list(place @ bone.head_local) for bone in armature.data.bones}
-start = 1 if kind == "bvh" else 0
+start = 0 if kind in ("glb", "usd") else 1
 played = []
 for frame in range(frames):
     bpy.context.scene.frame_set(start + frame)
@@ -65,33 +72,74 @@ def blender_python(tmp_path_factory):
     return python
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["bvh", "glb"])
-def test_blender_shows_the_same_joints(blender_python, tmp_path, motion, kind):
-    path, script = tmp_path / f"motion.{kind}", tmp_path / "look.py"
-    save_motion(path, motion)
+def look(python, tmp_path, kind, path, frames):
+    """What Blender makes of a file."""
+    script = tmp_path / "look.py"
     script.write_text(SCRIPT)
-    done = subprocess.run(
-        [blender_python, script, kind, path, str(motion.frames)], capture_output=True, text=True, timeout=600
-    )
+    done = subprocess.run([python, script, kind, path, str(frames)], capture_output=True, text=True, timeout=600)
     answer = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     assert answer, done.stdout + done.stderr
-    seen = json.loads(answer[-1].removeprefix("RESULT"))
+    return json.loads(answer[-1].removeprefix("RESULT"))
 
-    def y_up(points):  # Blender (x, -z, y) -> ours
-        places = np.asarray([points[name] for name in JOINTS])
-        return np.stack([places[:, 0], places[:, 2], -places[:, 1]], axis=-1)
 
-    played = np.stack([y_up(points) for points in seen["played"]])
+def y_up(points, names):
+    """Blender (x, -z, y) -> ours."""
+    places = np.asarray([points[name] for name in names])
+    return np.stack([places[:, 0], places[:, 2], -places[:, 1]], axis=-1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bvh", "glb", "usd"])
+def test_blender_shows_the_same_joints(blender_python, tmp_path, motion, kind):
+    if kind == "usd":
+        pytest.importorskip("pxr", reason="pip install usd-core")
+    path = tmp_path / f"motion.{kind}"
+    save_motion(path, motion)
+    seen = look(blender_python, tmp_path, kind, path, motion.frames)
+    played = np.stack([y_up(points, JOINTS) for points in seen["played"]])
     error = np.linalg.norm(played - motion.joints_world(), axis=-1)
     print(f"{kind}: joint error in Blender, mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
     assert error.mean() < TOLERANCE
     # Blender reads BVH through Euler angles and axis changes in single precision, which costs some micrometres
-    # at single joints; the file itself is exact (test_bvh).  glTF reaches it as quaternions.
-    assert error.max() < (TOLERANCE if kind == "glb" else 10 * TOLERANCE)
-    rest = y_up(seen["rest"])
+    # at single joints; the file itself is exact (test_bvh).  glTF and USD reach it as quaternions.
+    assert error.max() < (10 * TOLERANCE if kind == "bvh" else TOLERANCE)
+    rest = y_up(seen["rest"], JOINTS)
     assert np.abs(rest - rest[0] - rest_joints(motion.rest_offsets)).max() < TOLERANCE
     travelled = np.linalg.norm(played[-1, 0] - played[0, 0])
     assert travelled == pytest.approx(np.linalg.norm(motion.translation[-1] - motion.translation[0]), abs=1e-5)
     assert travelled > 1
-    assert (seen["vertices"] > 1000) == (kind == "glb")
+    assert (seen["vertices"] > 1000) == (kind != "bvh")
+
+
+@pytest.fixture(scope="module")
+def hero(tmp_path_factory, motion):
+    """A UE5-named character in a folder of its own, and what it is to play."""
+    spec = importlib.util.spec_from_file_location("rigs", Path(__file__).parents[1] / "retarget" / "conftest.py")
+    rigs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rigs)
+    path = tmp_path_factory.mktemp("hero") / "hero.glb"
+    path.write_bytes(rigs.ue5().bytes())
+    return retarget(motion, read_character(path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bvh", "glb", "usd", "fbx"])
+def test_blender_shows_the_same_character(blender_python, tmp_path, hero, kind):
+    if kind == "usd":
+        pytest.importorskip("pxr", reason="pip install usd-core")
+    path = tmp_path / f"walk.{'glb' if kind == 'fbx' else kind}"
+    save_performance(path, hero)
+    if kind == "fbx":
+        page = (Path(__file__).parents[3] / "docs" / "characters.md").read_text()
+        line = re.search(r'--python-expr "(.*)"', page)[1]
+        done = subprocess.run([blender_python, "-c", line], capture_output=True, text=True, timeout=600, cwd=tmp_path)
+        path = tmp_path / "walk.fbx"
+        assert path.exists(), done.stdout + done.stderr
+    seen = look(blender_python, tmp_path, kind, path, hero.frames)
+    rig = hero.character.rig
+    nodes = [node for node in rig.bones if rig.names[node] in seen["rest"]]
+    assert len(nodes) >= 30
+    played = np.stack([y_up(points, [rig.names[node] for node in nodes]) for points in seen["played"]])
+    error = np.linalg.norm(played - hero.world()[1][:, nodes], axis=-1)
+    print(f"{kind}: joint error in Blender, mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
+    assert error.max() < 1e-3

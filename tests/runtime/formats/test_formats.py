@@ -99,7 +99,7 @@ def test_write_aside_without_a_folder(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_aside(tmp_path / "missing" / "file", b"new")
     (tmp_path / "taken").mkdir()
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be put in place"):
         write_aside(tmp_path / "taken", b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
 

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmo.runtime.conditions import FeatureSpan, Keypoints, KeypointSpan, Text
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats import load_motion, save_motion, to_npz
-from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera
+from genmo.runtime.formats.given import PREFIX, given_by
+from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_given
+from genmo.runtime.keyframes import Keyframes, Places
 from genmo.runtime.motion import contact_labels
 from genmo.runtime.rotation import matrix_from_axis_angle
+from genmo.runtime.timeline import Timeline
 
 SHAPES = {
     "poses": ("N", 165),
@@ -173,3 +177,92 @@ def test_damage_is_found_or_harmless(tmp_path_factory, motion, at, byte):
         assert load_motion(path).frames == motion.frames
     except InputError:
         pass
+
+
+def busy_timeline():
+    """40 frames with some of everything."""
+    rng = np.random.default_rng(0)
+    lens = np.array([[900.0, 0, 480], [0, 900, 270], [0, 0, 1]])
+    music = np.zeros((30, 35))
+    music[[2, 17], 34] = 1
+    return Timeline(
+        frames=40,
+        texts=(Text("a person walks", 5), Text("ünï turn", 0, 12)),
+        keypoints=(
+            KeypointSpan(Keypoints(rng.uniform(0, 500, (10, 17, 3)), lens), 2),
+            KeypointSpan(Keypoints(rng.uniform(0, 500, (6, 17, 3)), 2 * lens), 30),
+        ),
+        features=(FeatureSpan("music", music, 8),),
+        keyframes=Keyframes(np.array([3, 9]), np.tile(np.eye(3), (2, 24, 1, 1)), np.zeros((2, 3))),
+        places=Places(np.array([11]), np.array([20]), np.array([[0.5, np.nan, 1.0]])),
+    )
+
+
+def test_what_it_was_made_from_comes_back(tmp_path, motion):
+    timeline = busy_timeline()
+    save_motion(tmp_path / "m.npz", motion, given=given_by(timeline))
+    back, given_back = load_npz_given(tmp_path / "m.npz")
+    assert [(t.prompt, t.start, t.end) for t in given_back.texts] == [("a person walks", 5, 40), ("ünï turn", 0, 12)]
+    assert [(view.start, view.end) for view in given_back.views] == [(2, 12), (30, 36)]
+    for view, span in zip(given_back.views, timeline.keypoints, strict=True):
+        np.testing.assert_allclose(view.points, span.keypoints.points, rtol=1e-6)
+        np.testing.assert_array_equal(view.intrinsics, span.keypoints.intrinsics)
+    assert given_back.features == (("music", 8, 38),)
+    assert given_back.beats.tolist() == [10, 25]
+    assert given_back.keyframes.tolist() == [3, 9]
+    assert (given_back.place_frames.tolist(), given_back.place_joints.tolist()) == ([11], [20])
+    np.testing.assert_array_equal(given_back.place_positions, [[0.5, np.nan, 1.0]])
+    np.testing.assert_array_equal(load_motion(tmp_path / "m.npz").rotations, back.rotations)
+
+
+def test_files_from_before_have_nothing_given(tmp_path, motion):
+    assert not [name for name in stored(motion) if name.startswith(PREFIX)]
+    save_motion(tmp_path / "m.npz", motion)
+    kept = load_npz_given(tmp_path / "m.npz")[1]
+    assert (kept.texts, kept.views, kept.features, len(kept.beats)) == ((), (), (), 0)
+
+
+def test_what_was_given_follows_another_rate(tmp_path, motion):
+    given_at_30 = given_by(busy_timeline())
+    for fps, frames in ((24.0, 32), (60.0, 79), (25.0, 33)):
+        slower = replace(
+            motion,
+            rotations=motion.rotations[np.arange(frames) % 40],
+            translation=motion.translation[np.arange(frames) % 40],
+            fps=fps,
+        )
+        save_motion(tmp_path / "m.npz", slower, given=given_at_30)
+        kept = load_npz_given(tmp_path / "m.npz")[1]
+        assert kept.texts[0].end == frames
+        np.testing.assert_allclose(kept.beats / fps, given_at_30.beats / 30, atol=0.51 / fps)
+        for view, before in zip(kept.views, given_at_30.views, strict=True):
+            assert view.start / fps == pytest.approx(before.start / 30, abs=0.51 / fps)
+            assert view.end / fps == pytest.approx(before.end / 30, abs=0.51 / fps)
+            at = np.abs(view.points[0] - before.points).max(axis=(1, 2)).argmin()
+            assert at == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text_spans", np.array([[5, 41], [0, 12]])),
+        ("text_spans", np.array([[5, 5], [0, 12]])),
+        ("texts", np.array(["one"])),
+        ("texts", np.array([1.0, 2.0])),
+        ("keypoints", np.zeros((3, 17, 3))),
+        ("keypoints", np.full((16, 17, 3), np.inf)),
+        ("intrinsics", np.zeros((2, 3, 3))),
+        ("keypoint_spans", np.array([[2.0, 12.0], [30.0, 36.0]])),
+        ("beats", np.array([40])),
+        ("keyframes", np.array([-1])),
+        ("place_joints", np.array([24])),
+        ("place_positions", np.array([[0, np.inf, 0]])),
+        ("features", np.array([["music"]])),
+    ],
+)
+def test_wrong_given_is_an_input_error(tmp_path, motion, name, value):
+    with np.load(io.BytesIO(to_npz(motion, given_by(busy_timeline())))) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    np.savez(tmp_path / "m.npz", **{**arrays, PREFIX + name: value})
+    with pytest.raises(InputError, match="wanted a motion .npz"):
+        load_motion(tmp_path / "m.npz")

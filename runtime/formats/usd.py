@@ -1,0 +1,188 @@
+"""UsdSkel in .usd (binary), .usda (text) and .usdz (package): a skeleton, its movement, and genmo's own body.
+
+The stage is y up, in metres, with one time code a frame.  Written through `usd-core` (the extra `usd`), which is
+imported when the first such file is asked for.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.errors import BackendError
+from genmo.runtime.formats.body import body_mesh
+from genmo.runtime.formats.glb import continuous_quaternions, standing_pelvis
+from genmo.runtime.motion import Motion
+from genmo.runtime.rotation import Array, rotate, transpose
+from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
+
+SUFFIXES = (".usd", ".usda", ".usdz")
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Bones at rest in the world, y up, metres."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    """parents come before their children; -1 for a root"""
+    rotations: Array
+    """[bones, 3, 3]"""
+    places: Array
+    """[bones, 3]"""
+
+
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """Triangles on a skeleton, in its rest pose."""
+
+    points: Array
+    """[vertices, 3] metres"""
+    normals: Array
+    """[vertices, 3]"""
+    faces: Any
+    """[faces, 3]"""
+    joints: Any
+    """[vertices, influences] numbers of bones"""
+    weights: Array
+    """[vertices, influences]"""
+
+
+def need_usd() -> None:
+    """Raise BackendError that says what to install when usd-core is not there."""
+    try:
+        import pxr  # noqa: F401
+    except ImportError:
+        raise BackendError(
+            "writing .usd, .usda and .usdz needs usd-core, which is not installed; run: pip install 'genmo[usd]'"
+        ) from None
+
+
+def to_usd(motion: Motion, suffix: str = ".usd") -> bytes:
+    """The motion on genmo's own body.  Raises BackendError without usd-core."""
+    offsets = np.asarray(motion.rest_offsets, np.float64)
+    pelvis = standing_pelvis(offsets)
+    still = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
+    body = body_mesh(offsets)
+    skin = Skin(body.vertices + pelvis, body.normals, body.faces, body.joints, body.weights)
+    turned, placed = motion.kinematics()
+    skeleton = Skeleton(JOINTS, PARENTS, still, rest_joints(offsets) + pelvis)
+    return usd_bytes(skeleton, turned, placed, motion.fps, suffix, skin)
+
+
+def usd_bytes(
+    skeleton: Skeleton, turned: Array, placed: Array, fps: float, suffix: str, skin: Skin | None = None
+) -> bytes:
+    """A stage with a skeleton that plays world rotations [frames, bones, 3, 3] and places [frames, bones, 3].
+
+    Raises BackendError without usd-core.
+    """
+    need_usd()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"motion{'.usdc' if suffix == '.usdz' else suffix}"
+        _write_stage(str(path), skeleton, turned, placed, fps, skin)
+        if suffix == ".usdz":
+            from pxr import UsdUtils
+
+            package = Path(folder) / "motion.usdz"
+            if not UsdUtils.CreateNewUsdzPackage(str(path), str(package)):
+                raise BackendError("usd-core could not make the .usdz package; write .usd instead")
+            path = package
+        return path.read_bytes()
+
+
+def _write_stage(path: str, skeleton: Skeleton, turned: Array, placed: Array, fps: float, skin: Skin | None) -> None:
+    from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
+
+    stage = Usd.Stage.CreateNew(path)
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    stage.SetTimeCodesPerSecond(fps)
+    stage.SetFramesPerSecond(fps)
+    stage.SetStartTimeCode(0)
+    stage.SetEndTimeCode(len(placed) - 1)
+    root = UsdSkel.Root.Define(stage, "/person")
+    stage.SetDefaultPrim(root.GetPrim())
+    tokens = _tokens(skeleton)
+    bones = UsdSkel.Skeleton.Define(stage, "/person/skeleton")
+    bones.CreateJointsAttr(tokens)
+    rest, rest_places = _local(skeleton.parents, skeleton.rotations[None], skeleton.places[None])
+    bones.CreateBindTransformsAttr(_matrices(skeleton.rotations, skeleton.places))
+    bones.CreateRestTransformsAttr(_matrices(rest[0], rest_places[0]))
+    moves = UsdSkel.Animation.Define(stage, "/person/skeleton/motion")
+    moves.CreateJointsAttr(tokens)
+    local, steps = _local(skeleton.parents, turned, placed)
+    quaternions = continuous_quaternions(local)[..., [1, 2, 3, 0]].astype(np.float32)  # numpy to USD: x, y, z, w
+    turning, going = moves.CreateRotationsAttr(), moves.CreateTranslationsAttr()
+    for frame in range(len(placed)):
+        turning.Set(Vt.QuatfArrayFromBuffer(np.ascontiguousarray(quaternions[frame])), frame)
+        going.Set(Vt.Vec3fArray.FromNumpy(steps[frame].astype(np.float32)), frame)
+    moves.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(tokens), 3), np.float16)))
+    UsdSkel.BindingAPI.Apply(bones.GetPrim()).CreateAnimationSourceRel().SetTargets(
+        [Sdf.Path("/person/skeleton/motion")]
+    )
+    if skin is not None:
+        _write_skin(stage, skin)
+    stage.GetRootLayer().Save()
+
+
+def _write_skin(stage: Any, skin: Skin) -> None:
+    from pxr import Gf, Sdf, UsdGeom, UsdSkel, Vt
+
+    mesh = UsdGeom.Mesh.Define(stage, "/person/body")
+    points = skin.points.astype(np.float32)
+    mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(points))
+    mesh.CreateNormalsAttr(Vt.Vec3fArray.FromNumpy(skin.normals.astype(np.float32)))
+    mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
+    mesh.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(skin.faces), 3, np.int32)))
+    mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(skin.faces.reshape(-1).astype(np.int32)))
+    mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    mesh.CreateExtentAttr([Gf.Vec3f(*points.min(axis=0).tolist()), Gf.Vec3f(*points.max(axis=0).tolist())])
+    binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
+    influences = skin.joints.shape[1]
+    joints = Vt.IntArray.FromNumpy(skin.joints.reshape(-1).astype(np.int32))
+    weights = Vt.FloatArray.FromNumpy(skin.weights.reshape(-1).astype(np.float32))
+    binding.CreateJointIndicesPrimvar(False, influences).Set(joints)
+    binding.CreateJointWeightsPrimvar(False, influences).Set(weights)
+    binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1.0))
+    binding.CreateSkeletonRel().SetTargets([Sdf.Path("/person/skeleton")])
+
+
+def _tokens(skeleton: Skeleton) -> list[str]:
+    """UsdSkel's joint paths: parent/child of names that USD allows, each once."""
+    from pxr import Tf
+
+    paths: list[str] = []
+    for name, parent in zip(skeleton.names, skeleton.parents, strict=True):
+        word = Tf.MakeValidIdentifier(name)
+        above = f"{paths[parent]}/" if parent >= 0 else ""
+        path, number = above + word, 1
+        while path in paths:
+            number += 1
+            path = f"{above}{word}_{number}"
+        paths.append(path)
+    return paths
+
+
+def _local(parents: tuple[int, ...], turned: Array, placed: Array) -> tuple[Array, Array]:
+    """Rotations [frames, bones, 3, 3] and places [frames, bones, 3] relative to the parents."""
+    local, steps = turned.copy(), placed.copy()
+    for bone, parent in enumerate(parents):
+        if parent >= 0:
+            local[:, bone] = transpose(turned[:, parent]) @ turned[:, bone]
+            steps[:, bone] = rotate(transpose(turned[:, parent]), placed[:, bone] - placed[:, parent])
+    return local, steps
+
+
+def _matrices(rotations: Array, places: Array) -> Any:
+    """USD's matrices, which act on rows."""
+    from pxr import Vt
+
+    matrices = np.tile(np.eye(4), (len(places), 1, 1))
+    matrices[:, :3, :3] = np.swapaxes(rotations, -1, -2)
+    matrices[:, 3, :3] = places
+    return Vt.Matrix4dArray.FromNumpy(matrices)

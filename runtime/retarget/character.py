@@ -1,0 +1,136 @@
+"""A character: a rig whose body parts are known, and how its rest pose relates to the T-pose of genmo's skeleton."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.feet import SOLE
+from genmo.runtime.formats.gltf import LARGEST
+from genmo.runtime.retarget.names import NO_MAP, SIDES, Bones, CharacterMap, find_bones, read_map
+from genmo.runtime.retarget.rig import Rig, read_rig
+from genmo.runtime.rotation import Array, normalize, rotate
+from genmo.runtime.skeleton import JOINTS, shape_space
+
+SNAP = np.cos(np.radians(10))
+"""a body that faces nearer to an axis of its file than this faces along the axis"""
+DEEPEST = 200
+"""bones from the root to the last one"""
+NEAR_FLOOR = 0.12
+"""of the leg's length: a rest pose whose feet are this near to height 0 stands on height 0"""
+
+
+@dataclass(frozen=True, eq=False)
+class Character:
+    """A rig with its body parts, seen in the frame of genmo's skeleton: y up, facing +z, the file's unit of length."""
+
+    rig: Rig
+    bones: Bones
+    frame: Array
+    """[3, 3] takes the rig's world to y up and facing +z"""
+    floor: float
+    """height of the floor under the rest pose"""
+
+    @cached_property
+    def rest(self) -> tuple[Array, Array]:
+        """World rotations [nodes, 3, 3] and places [nodes, 3] of the rest pose in `frame`."""
+        turned, placed = self.rig.rest()
+        return self.frame @ turned, rotate(self.frame, placed)
+
+    @cached_property
+    def leg(self) -> float:
+        """Length of thigh and shin, the mean of both legs."""
+        return _leg_length(self.bones, self.rest[1])
+
+    @property
+    def stands_at(self) -> float:
+        """Height of the floor in the animation: under the rest pose where that stands near 0, else 0."""
+        near = abs(self.floor) < NEAR_FLOOR * self.leg
+        return self.floor if near else 0.0
+
+
+def read_character(path: str | Path, character_map: str | Path | None = None) -> Character:
+    """The character in a .bvh, .glb or .vrm file; `character_map` is the YAML file of `--character-map`.
+
+    Raises InputError when a file cannot be read, parts of a body are not found, or the rest pose does not stand.
+    """
+    told = NO_MAP if character_map is None else read_map(character_map)
+    rig = read_rig(path, told.rest_frame)
+    return character_of(rig, told)
+
+
+def character_of(rig: Rig, told: CharacterMap = NO_MAP) -> Character:
+    """The character on a rig (see `read_character`)."""
+    depth: dict[int, int] = {}
+    for node in rig.order:
+        depth[node] = depth.get(rig.parents[node], 0) + 1
+    if max(depth.values()) > DEEPEST:
+        raise InputError(f"{rig.path}: {max(depth.values())} bones hang one on another; wanted at most {DEEPEST}")
+    bones = find_bones(rig, told)
+    for node in (bones.head, *bones.limbs.values()):
+        rig.size(node)  # refuses uneven scales before anything is made
+    placed = rig.rest()[1]
+    up, frame = _frame(rig, bones, placed)
+    places = rotate(frame, placed)
+    if told.floor is None:
+        floor = _floor(rig, bones, places, up)
+    else:
+        floor = told.floor
+    return Character(rig, bones, frame, floor)
+
+
+def _leg_length(bones: Bones, placed: Array) -> float:
+    """Thigh and shin, the mean of both legs, of places [nodes, 3]."""
+    total = 0.0
+    for side in SIDES:
+        hip, knee, ankle = (placed[bones.limbs[f"{side}_{limb}"]] for limb in ("upper_leg", "lower_leg", "foot"))
+        total += float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)) / 2
+    return total
+
+
+def _frame(rig: Rig, bones: Bones, placed: Array) -> tuple[int, Array]:
+    """The rig's up axis (0 x, 1 y, 2 z) and the turn [3, 3] of its world to y up, facing +z."""
+    limbs = bones.limbs
+    if not (np.abs(placed) < LARGEST).all():
+        raise InputError(f"{rig.path}: its rest pose is larger than any person's; export it again")
+    feet = (placed[limbs["left_foot"]] + placed[limbs["right_foot"]]) / 2
+    hips = (placed[limbs["left_upper_leg"]] + placed[limbs["right_upper_leg"]]) / 2
+    length = _leg_length(bones, placed)
+    trunk, legs = placed[bones.head] - hips, hips - feet
+    axis = int(np.abs(normalize(trunk) + normalize(legs)).argmax())
+    up = np.eye(3)[axis] * (1.0 if trunk[axis] > 0 else -1.0)
+    left = sum(placed[limbs[f"left_{part}"]] - placed[limbs[f"right_{part}"]] for part in ("upper_leg", "upper_arm"))
+    left = left - (left @ up) * up
+    if min(trunk @ up, legs @ up) < 0.5 * length or np.linalg.norm(left) < 0.05 * length or length == 0:
+        advice = "wanted a T- or A-pose: export it so"
+        if rig.bvh is not None:
+            advice += ", or name a frame in which it stands in --character-map (rest_frame: 0)"
+        raise InputError(f"{rig.path}: its rest pose does not stand upright; {advice}")
+    left = normalize(left)
+    nearest = int(np.abs(left).argmax())
+    if abs(left[nearest]) > SNAP:
+        left = np.eye(3)[nearest] * np.sign(left[nearest])
+    return axis, np.stack([left, up, np.cross(left, up)])
+
+
+def _floor(rig: Rig, bones: Bones, places: Array, up: int) -> float:
+    """Height of the floor under the rest pose: the mesh's lowest place, or a sole under the feet."""
+    length = _leg_length(bones, places)
+    feet = [bones.limbs[part] for side in SIDES for part in (f"{side}_foot", f"{side}_toes") if part in bones.limbs]
+    lowest = float(places[feet, 1].min())
+    if rig.lowest is not None and up in (1, 2) and places[:, 1].any():
+        mesh = rig.lowest[up - 1]
+        # A mesh that ends far from the feet (clothes only, a plinth) says nothing about the floor.
+        if abs(mesh - lowest) < NEAR_FLOOR * length:
+            return mesh
+    if 0 <= lowest < NEAR_FLOOR * length:
+        return 0.0
+    toes = [bones.limbs[f"{side}_toes"] for side in SIDES if f"{side}_toes" in bones.limbs]
+    mean = shape_space().mean
+    person = float(np.linalg.norm(mean[[JOINTS.index("left_knee"), JOINTS.index("left_ankle")]], axis=-1).sum())
+    drop = SOLE if toes else SOLE - float(mean[JOINTS.index("left_foot"), 1])
+    return lowest - drop * length / person

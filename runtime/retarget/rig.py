@@ -1,0 +1,270 @@
+"""A character's skeleton as its file has it: nodes with a rest pose, and which of them are bones.
+
+Frame and unit of length are the file's own; nothing is turned or scaled here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.errors import InputError
+from genmo.runtime.formats.bvh import Bvh, read_bvh
+from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, orthogonal, read_gltf
+from genmo.runtime.rotation import Array, rotate, transpose
+
+SUFFIXES = (".bvh", ".glb", ".vrm")
+"""What `read_rig` reads."""
+
+SAME_POSE = np.radians(0.5)
+"""bones of a skin that agree on the way from mesh to world within this stand in the pose the mesh was made in"""
+EVEN = 0.01
+"""share by which the three scales of a bone may differ"""
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """A tree of nodes in its rest pose, in the file's own frame and unit."""
+
+    path: str
+    names: tuple[str, ...]
+    """of the nodes; "" where the file gives none"""
+    parents: tuple[int, ...]
+    """parent of each node, -1 for a root"""
+    order: tuple[int, ...]
+    """all nodes, parents before children"""
+    rotations: Array
+    """[nodes, 3, 3] local, in the rest pose"""
+    translations: Array
+    """[nodes, 3] local, in the unit of the parent"""
+    scales: Array
+    """[nodes, 3] local"""
+    bones: tuple[int, ...]
+    """the nodes that may carry a body part: joints of skins, or all nodes of a file without a skin"""
+    humanoid: dict[str, int] = field(default_factory=dict)
+    """VRM name of a body part -> node, where the file says so itself"""
+    gltf: Gltf | None = None
+    bvh: Bvh | None = None
+    lowest: tuple[float, float] | None = None
+    """lowest place of the mesh in the rest pose along y and along z; None without a mesh"""
+
+    def above(self, node: int) -> list[int]:
+        """The node and its ancestors, upwards."""
+        found = [node]
+        while self.parents[found[-1]] >= 0:
+            found.append(self.parents[found[-1]])
+        return found
+
+    def name(self, node: int) -> str:
+        """How messages call a node."""
+        return self.names[node] or f"node {node}"
+
+    def size(self, node: int) -> float:
+        """Length in the file's world of a unit of the node's children.  Raises InputError where it depends on the
+        direction."""
+        total = 1.0
+        for number in self.above(node):
+            scale = self.scales[number]
+            if scale.min() <= 0 or scale.max() > (1 + EVEN) * scale.min():
+                x, y, z = scale
+                raise InputError(
+                    f"{self.path}: {self.name(number)!r} is scaled by {x:.4g}, {y:.4g}, {z:.4g}; wanted one positive "
+                    "scale for all axes: apply the scale in your tool and export again"
+                )
+            total *= float(scale.mean())
+        return total
+
+    def rest(self) -> tuple[Array, Array]:
+        """World rotations [nodes, 3, 3] and places [nodes, 3] of the rest pose."""
+        turned, linear = self.rotations.copy(), self.rotations * self.scales[:, None, :]
+        placed = self.translations.copy()
+        for node in self.order:
+            parent = self.parents[node]
+            if parent >= 0:
+                placed[node] = placed[parent] + linear[parent] @ self.translations[node]
+                linear[node] = linear[parent] @ linear[node]
+                turned[node] = turned[parent] @ self.rotations[node]
+        return turned, placed
+
+
+def read_rig(path: str | Path, rest_frame: int | None = None) -> Rig:
+    """The skeleton in a .bvh, .glb or .vrm file.
+
+    The rest pose is the one the mesh was made in (inverse bind matrices) where there is a skin; of a .bvh all channels
+    zero, or its frame `rest_frame`.  Raises InputError for a file that is not such a file or has no skeleton.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"{path}: got the suffix {suffix!r}, wanted a character as {' '.join(SUFFIXES)}; export it as .glb"
+        )
+    if suffix == ".bvh":
+        return _bvh_rig(str(path), read_bvh(path), rest_frame)
+    if rest_frame is not None:
+        raise InputError(f"{path}: rest_frame is for .bvh characters; wanted a character map without it")
+    gltf = read_gltf(path)
+    try:
+        return _gltf_rig(gltf)
+    except (TypeError, AttributeError, KeyError, IndexError, ValueError, OverflowError, RecursionError):
+        # JSON of another shape than glTF's, wherever it is
+        raise gltf.fail("its skeleton or skin is not as glTF 2.0 wants it") from None
+
+
+def _bvh_rig(path: str, bvh: Bvh, rest_frame: int | None) -> Rig:
+    joints = len(bvh.names)
+    if rest_frame is not None and not 0 <= rest_frame < bvh.frames:
+        raise InputError(f"{path}: rest_frame is {rest_frame}; the file has frames 0 to {bvh.frames - 1}")
+    still = np.tile(np.eye(3), (joints, 1, 1)) if rest_frame is None else bvh.rotations[rest_frame]
+    return Rig(
+        path=path,
+        names=bvh.names,
+        parents=bvh.parents,
+        order=tuple(range(joints)),
+        rotations=still.copy(),
+        translations=np.asarray(bvh.offsets, np.float64),
+        scales=np.ones((joints, 3)),
+        bones=tuple(range(joints)),
+        bvh=bvh,
+    )
+
+
+def _gltf_rig(gltf: Gltf) -> Rig:
+    parents, order = node_order(gltf)
+    nodes = gltf.entries("nodes")
+    if not nodes:
+        raise gltf.fail("has no nodes")
+    parts = [node_transform(gltf, node) for node in nodes]
+    rotations, translations, scales = (np.stack([part[k] for part in parts]) for k in range(3))
+    joints = {joint for skin in gltf.entries("skins") for joint in skin.get("joints", [])}
+    for joint in joints:
+        gltf.entry("nodes", joint)
+    rig = Rig(
+        path=gltf.path,
+        names=tuple(str(node.get("name", "")) for node in nodes),
+        parents=tuple(parents),
+        order=tuple(order),
+        rotations=rotations,
+        translations=translations,
+        scales=scales,
+        bones=tuple(sorted(joints)) or tuple(range(len(nodes))),
+        humanoid=_humanoid(gltf),
+        gltf=gltf,
+    )
+    return _in_bind_pose(gltf, rig)
+
+
+def _humanoid(gltf: Gltf) -> dict[str, int]:
+    """VRM's own table of body parts: a list in version 0, an object in version 1."""
+    extensions = gltf.json.get("extensions", {})
+    if not isinstance(extensions, dict):
+        return {}
+    try:
+        old = extensions.get("VRM", {}).get("humanoid", {}).get("humanBones", [])
+        new = extensions.get("VRMC_vrm", {}).get("humanoid", {}).get("humanBones", {})
+        table = {str(entry["bone"]): entry["node"] for entry in old} | {k: v["node"] for k, v in new.items()}
+    except (AttributeError, KeyError, TypeError):
+        raise gltf.fail("its VRM humanoid table is not understood") from None
+    for number in table.values():
+        gltf.entry("nodes", number)
+    return table
+
+
+def _in_bind_pose(gltf: Gltf, rig: Rig) -> Rig:
+    """The rig in the pose its mesh was made in, with how low the mesh reaches."""
+    found = _bind(gltf, rig)
+    if found is None:
+        return rig
+    joints, inverse, skins = found
+    turned, _ = rig.rest()
+    # mesh to world by each joint: the same for all of them when the nodes stand in the bind pose
+    ways = turned[joints] @ orthogonal(inverse[:, :3, :3])
+    first = joints.index(min(joints, key=rig.order.index))
+    apart = np.arccos(np.clip((np.einsum("jik,ik->j", ways, ways[first]) - 1) / 2, -1, 1))
+    to_world = ways[first]
+    if apart.max() > SAME_POSE:
+        # The nodes stand in some frame of an animation.  The skeleton as a whole was turned by whole quarters at most.
+        to_world = np.round(ways[first]) if _is_quarter_turn(np.round(ways[first])) else np.eye(3)
+        bound = dict(zip(joints, to_world @ transpose(orthogonal(inverse[:, :3, :3])), strict=True))
+        rotations = rig.rotations.copy()
+        for node in rig.order:
+            parent = rig.parents[node]
+            above = turned[parent] if parent >= 0 else np.eye(3)
+            if node in bound:
+                rotations[node] = transpose(above) @ bound[node]
+            turned[node] = above @ rotations[node]
+        rig = replace(rig, rotations=rotations)
+    return replace(rig, lowest=_lowest(gltf, rig, skins))
+
+
+def _is_quarter_turn(matrix: Array) -> bool:
+    return bool(np.allclose(matrix @ matrix.T, np.eye(3)) and np.linalg.det(matrix) > 0)
+
+
+def _bind(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[list[int], Array]]] | None:
+    """Joints with inverse bind matrices [joints, 4, 4], each once, and those of every skin; None where none is."""
+    known: dict[int, Array] = {}
+    skins: list[tuple[list[int], Array]] = []
+    for skin in gltf.entries("skins"):
+        joints = skin.get("joints", [])
+        matrices = np.tile(np.eye(4), (len(joints), 1, 1))
+        if "inverseBindMatrices" in skin:
+            stored = gltf.array(skin["inverseBindMatrices"]).astype(np.float64)
+            if stored.shape[1] != 16 or len(stored) < len(joints) or not (np.abs(stored) < LARGEST).all():
+                raise gltf.fail("its inverse bind matrices do not fit its joints")
+            matrices = stored[: len(joints)].reshape(-1, 4, 4).swapaxes(1, 2)
+            if (np.abs(np.linalg.det(matrices[:, :3, :3])) < 1e-18).any():
+                raise gltf.fail("an inverse bind matrix is flat")
+            known |= dict(zip(joints, matrices, strict=True))
+        skins.append((joints, matrices))
+    return (list(known), np.stack(list(known.values())), skins) if known else None
+
+
+def _lowest(gltf: Gltf, rig: Rig, skins: list[tuple[list[int], Array]]) -> tuple[float, float] | None:
+    """The lowest place along y and along z of all skinned vertices in the rest pose."""
+    world = _world(rig)
+    low: list[Array] = []
+    for node in gltf.entries("nodes"):
+        if "mesh" not in node or "skin" not in node:
+            continue
+        gltf.entry("skins", node["skin"])
+        joints, inverse = skins[node["skin"]]
+        for primitive in gltf.entry("meshes", node["mesh"]).get("primitives", []):
+            skinned = _skinned(gltf, primitive, world[joints] @ inverse)
+            if skinned is not None:
+                low.append(skinned.min(axis=0))
+    if not low:
+        return None
+    y, z = np.min(low, axis=0)[1:]
+    return float(y), float(z)
+
+
+def _world(rig: Rig) -> Array:
+    """World matrices [nodes, 4, 4] of the rest pose, scales included."""
+    world = np.tile(np.eye(4), (len(rig.names), 1, 1))
+    world[:, :3, :3] = rig.rotations * rig.scales[:, None, :]
+    world[:, :3, 3] = rig.translations
+    for node in rig.order:
+        if rig.parents[node] >= 0:
+            world[node] = world[rig.parents[node]] @ world[node]
+    return world
+
+
+def _skinned(gltf: Gltf, primitive: object, matrices: Array) -> Array | None:
+    """Vertices [n, 3] of a primitive under joint matrices [joints, 4, 4]; None for one packed or without a skin."""
+    if not isinstance(primitive, dict) or "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
+        return None
+    attributes = primitive.get("attributes", {})
+    if not {"POSITION", "JOINTS_0", "WEIGHTS_0"} <= set(attributes):
+        return None
+    points, joints, weights = (gltf.array(attributes[name]) for name in ("POSITION", "JOINTS_0", "WEIGHTS_0"))
+    if not len(points) == len(joints) == len(weights) or points.shape[1] != 3 or joints.max() >= len(matrices):
+        raise gltf.fail("its skin does not fit its mesh")
+    skinned = np.zeros((len(points), 3))
+    if not (np.abs(points) < LARGEST).all() or not (np.abs(weights) < LARGEST).all():
+        return None
+    for k in range(joints.shape[1]):
+        chosen = matrices[joints[:, k].astype(int)]
+        skinned += weights[:, k, None] * (rotate(chosen[:, :3, :3], points.astype(np.float64)) + chosen[:, :3, 3])
+    return skinned if (np.abs(skinned) < LARGEST).all() else None
