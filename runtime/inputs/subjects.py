@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from genmo.runtime.conditions import Keypoints
 from genmo.runtime.errors import InputError
+from genmo.runtime.formats.write import write_aside
 from genmo.runtime.inputs.camera_files import CameraFile, read_camera
 from genmo.runtime.inputs.keypoint_files import ImageSize, People, read_people
+from genmo.runtime.motion import FPS, Camera
 
 LARGEST, ALL = "largest", "all"
 
@@ -34,7 +37,7 @@ def read_subjects(
     file = None if camera is None else read_camera(camera, scale)
     intrinsics = None if file is None or image_size is not None else file.intrinsics
     people = read_people(keypoints, image_size=image_size, intrinsics=intrinsics, fps=fps, first_frame=first_frame)
-    chosen = {one: people.keypoints(one) for one in _choose(people, person)}
+    chosen = {one: people.keypoints(one) for one in choose(people, person)}
     if file is None and people.camera is not None:
         at = np.arange(people.frames, dtype=np.float64)
         file = CameraFile(people.source, at, people.camera, 0, True, people.fps)
@@ -42,10 +45,33 @@ def read_subjects(
         return chosen, people.notes
     frames = next(iter(chosen.values())).frames
     poses, notes = file.at_frames(frames, people.fps, _first_image(people, file, first_frame))
-    return {one: replace(seen, camera=poses) for one, seen in chosen.items()}, people.notes + notes
+    return with_camera(chosen, poses), people.notes + notes
 
 
-def _choose(people: People, person: str) -> list[int]:
+def with_camera(people: dict[int, Keypoints], camera: Camera) -> dict[int, Keypoints]:
+    """The people as `camera` [frames] sees them."""
+    return {one: replace(seen, camera=camera) for one, seen in people.items()}
+
+
+def save_keypoints(path: str | Path, keypoints: Keypoints, size: ImageSize | None = None) -> None:
+    """Write one person's keypoints as the `.npz` that `read_keypoints` and `--keypoints` read, whole or not at all.
+
+    `size`: width and height of the image in pixels, where they are known.  Raises InputError for no writable place.
+    """
+    arrays = {"keypoints": keypoints.points, "intrinsics": keypoints.intrinsics, "fps": np.array(FPS)}
+    if size is not None:
+        arrays["image_size"] = np.array(size)
+    if keypoints.camera is not None:
+        poses = np.tile(np.eye(4), (keypoints.frames, 1, 1))
+        poses[:, :3, :3], poses[:, :3, 3] = keypoints.camera.rotation, keypoints.camera.position
+        arrays["camera_to_world"] = poses
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    write_aside(path, packed.getvalue())
+
+
+def choose(people: People, person: str) -> list[int]:
+    """Ids of the people that `person` names: "largest", "all" (the largest first) or an id.  Raises InputError."""
     if person == LARGEST:
         return people.ids[:1] or [0]
     if person == ALL:
