@@ -11,7 +11,7 @@ $(shell rm -f .venv-test/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format kernels bench clean types
+.PHONY: help demo test check format kernels api bench clean types
 
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ kernels: ## build the C++ and CUDA kernels in build/kernels and test them
 
 bench: .venv-test/.ready ## measure one denoising step
 	$(TEST) benchmarks/one_step.py
+
+api: .venv-test/.ready ## write the API reference, from the docstrings, to build/api.md
+	@mkdir -p build
+	$(TEST) docs/api.py build/api.md
 
 clean: ## remove environments, builds, caches and demo/
 	rm -rf .venv .venv-test build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

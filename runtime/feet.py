@@ -168,12 +168,16 @@ class FootCleaner:
     at 0 a foot is pinned where it lands.  State: the last `horizon` + 12 frames and those ahead.  One thread at a time.
     """
 
-    def __init__(self, lookahead: int = 15, options: FeetOptions = DEFAULTS) -> None:
-        """Raises InputError for a negative `lookahead` (frames)."""
+    def __init__(self, lookahead: int = 15, options: FeetOptions = DEFAULTS, *, same_body: bool = True) -> None:
+        """`same_body`: the shape never changes, as in a file; False: it settles slowly, as in a stream.
+
+        Raises InputError for a negative `lookahead` (frames).
+        """
         if lookahead < 0:
             raise InputError(f"lookahead is {lookahead}; wanted 0 frames or more, 15 is usual")
         self.lookahead = lookahead
         self.options = options
+        self._same_body = same_body
         self._ahead = max(lookahead - DETECT, 0)  # how far ahead contacts are decided
         self._fade = min(LAND, max(self._ahead - 1, 0))
         self._motion: Motion | None = None
@@ -185,10 +189,16 @@ class FootCleaner:
 
         Blocks must agree in body and in which of contacts, camera and joints_camera they have: InputError otherwise.
         """
-        self._motion = motion if self._motion is None else _joined([self._motion, motion])
+        self._motion = motion if self._motion is None else self._joined(self._motion, motion)
         legs = _legs(motion)
         self._legs = legs if self._legs is None else self._legs.joined(legs)
         return self._ready(self._motion.frames - self.lookahead, ended=False)
+
+    def _joined(self, before: Motion, after: Motion) -> Motion:
+        """All frames that are held; those of a body that settles are from now on of the newest shape."""
+        if not self._same_body:
+            before = replace(before, betas=after.betas, offsets=after.offsets)
+        return _joined([before, after])
 
     def flush(self) -> Motion | None:
         """The frames still held back; the stream may then start anew.  None when nothing was pushed."""

@@ -8,6 +8,7 @@ about the camera's axes: with w_j the turn of joint j, a point p below it moves 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from genmo.runtime.skeleton import COCO_COUNT, COCO_JOINTS, JOINTS, PARENTS, coc
 
 ITERATIONS = 10
 NEAR = 0.3  # metres; nothing closer is fitted
+CHUNK = 1024  # frames fitted at a time, which bounds the memory
 ROBUST = 0.15  # metres; keypoints further off lose weight (Geman-McClure), as wrong detections should
 
 # How far each joint may turn from the network's answer, radians (one standard deviation).  The optimum is broad: all
@@ -65,8 +67,33 @@ class CameraPose:
     """[24, 3] rest offsets"""
 
 
-def fit(pose: CameraPose, keypoints: Keypoints, iterations: int = ITERATIONS) -> CameraPose:
-    """The pose [frames, ...] after fitting its first frames to the keypoints; further frames only ease the change."""
+def fit(
+    pose: CameraPose,
+    keypoints: Keypoints,
+    iterations: int = ITERATIONS,
+    progress: Callable[[float], object] = lambda share: None,
+) -> CameraPose:
+    """The pose [frames, ...] after fitting its first frames to the keypoints; further frames only ease the change.
+
+    A frame depends on `iterations` - 1 frames on each side, so long motions are fitted in parts that overlap by as
+    much: the same answer.  `progress` hears the share that is done.
+    """
+    frames = len(pose.root)
+    if frames <= CHUNK:
+        return _fitted(pose, keypoints, iterations)
+    rotations, root = np.empty_like(pose.rotations), np.empty_like(pose.root)
+    for start in range(0, frames, CHUNK):
+        end = min(start + CHUNK, frames)
+        low, high = max(start - iterations, 0), min(end + iterations, frames)
+        part = CameraPose(pose.rotations[low:high], pose.root[low:high], pose.offsets)
+        part = _fitted(part, Keypoints(keypoints.points[low:high], keypoints.intrinsics), iterations)
+        rotations[start:end], root[start:end] = (a[start - low : end - low] for a in (part.rotations, part.root))
+        progress(end / frames)
+    return CameraPose(rotations, root, pose.offsets)
+
+
+def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPose:
+    """`fit` of all frames at once."""
     frames = len(pose.root)
     focal, middle = np.diag(keypoints.intrinsics)[:2], keypoints.intrinsics[:2, 2]
     points = np.pad(keypoints.points, [(0, frames - keypoints.frames), (0, 0), (0, 0)])

@@ -17,6 +17,7 @@ import numpy as np
 
 from genmo.runtime import sampler, schedule
 from genmo.runtime.errors import InputError
+from genmo.runtime.feet import FootCleaner
 from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.representation import decode, encode
 from genmo.runtime.ring import Ring
@@ -47,6 +48,7 @@ class MotionGenerator:
     the motion starts over the origin, facing +z, on the ground y = 0, and goes on from wherever it is.
     `overlap`, `block`: known and new frames of a block, together at most the model's window (120).
     `steps`, `guidance`, `seed`: as in `MotionModel.generate`; the same calls give the same motion.
+    `clean_feet`: planted feet stand still (`genmo.runtime.feet`); a foot is pinned where it lands.
 
     Raises InputError for options that do not fit, and for engines without a text encoder.
     """
@@ -61,6 +63,7 @@ class MotionGenerator:
         seed: int = 0,
         overlap: int = OVERLAP,
         block: int = BLOCK,
+        clean_feet: bool = True,
     ) -> None:
         config = model.engine.config
         check_layout(config)
@@ -90,6 +93,7 @@ class MotionGenerator:
         self._answered = 0
         """frames answered so far, counted up to the window"""
         self._block = _Block.of(self._window)
+        self._cleaner = FootCleaner(0) if clean_feet else None
         self.prompt = prompt
 
     @property
@@ -130,6 +134,12 @@ class MotionGenerator:
             self._past.push({"rotations": rotations[frame], "translation": place[0], "contacts": contacts[frame]})
             self._answered = min(self._answered + 1, self._window)
             made.left -= 1
+            if self._cleaner is not None:
+                # after the past was kept: the next block goes on from the frames as they were made
+                clean = self._cleaner.push(
+                    Motion(rotations[[frame]], translation[[frame]], self._betas, contacts=contacts[[frame]])
+                )
+                rotations[frame], translation[frame] = clean.rotations[0], clean.translation[0]
         return Motion(rotations, translation, betas=self._betas, contacts=contacts)
 
     def _make(self) -> None:

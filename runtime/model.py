@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime import sampler
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.backends import log, open_denoiser
+from genmo.runtime.chunks import ChunkedDenoiser, chunk_frames, reach
 from genmo.runtime.conditions import CameraSpan, Keypoints, KeypointSpan, Text
 from genmo.runtime.engine import Engine, load_engine
 from genmo.runtime.errors import InputError
@@ -34,7 +35,9 @@ from genmo.runtime.rotation import (
 )
 from genmo.runtime.skeleton import JOINTS, forward_kinematics
 from genmo.runtime.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, Timeline
+from genmo.runtime.work import Progress, Work, nobody
 
+FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
 LEVEL_FRAMES = 31  # a second
 SEAM = 10  # frames on either side of a border over which a step fades
 GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
@@ -75,16 +78,27 @@ class MotionModel:
     load_ms: float = 0.0
 
     @classmethod
-    def load(cls, folder: str | Path | None = None, *, device: str = "cpu", threads: int = 0) -> MotionModel:
+    def load(
+        cls,
+        folder: str | Path | None = None,
+        *,
+        backend: str | None = None,
+        device: str | None = None,
+        threads: int = 0,
+        precision: str | None = None,
+    ) -> MotionModel:
         """The model of an engine folder; None: the engine that ships with genmo.
 
+        `backend`: "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the processor, 0
+        for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO.  None leaves the choice
+        to genmo (`genmo.runtime.backends`); `MotionModel.backend` and `device` tell what it was.
         Raises EngineError for a bad folder, BackendError for a missing library or device.
         """
         start = time.perf_counter()
         engine = load_engine(folder)
-        denoiser = OnnxRuntimeDenoiser(engine.denoiser, engine.config, device, threads)
+        running = open_denoiser(engine, backend=backend, device=device, threads=threads, precision=precision)
         elapsed = 1000 * (time.perf_counter() - start)
-        return cls(engine, denoiser, device, f"onnxruntime {denoiser.provider}", elapsed)
+        return cls(engine, running.denoiser, running.device, running.backend, elapsed)
 
     def estimate(self, keypoints: Keypoints, *, fit: bool = True, clean_feet: bool = True) -> Motion:
         """The motion that the keypoints show: one step, then fitted to them, feet cleaned; deterministic."""
@@ -128,7 +142,8 @@ class MotionModel:
         samples: int = 1,
         fit: bool = True,
         clean_feet: bool = True,
-        progress: Callable[[int], object] = lambda step: None,
+        chunk: int | None = None,
+        progress: Progress = nobody,
     ) -> tuple[list[Motion], Timings]:
         """Motions under any mix of conditions, `samples` of them: `follow` for the usual case.
 
@@ -144,7 +159,7 @@ class MotionModel:
             guidance=guidance,
             seed=seed,
         )
-        result = self.follow(timeline, samples=samples, fit=fit, clean_feet=clean_feet, progress=progress)
+        result = self.follow(timeline, samples=samples, fit=fit, clean_feet=clean_feet, chunk=chunk, progress=progress)
         return result.motions, result.timings
 
     def follow(
@@ -154,7 +169,8 @@ class MotionModel:
         samples: int = 1,
         fit: bool = True,
         clean_feet: bool = True,
-        progress: Callable[[int], object] = lambda step: None,
+        chunk: int | None = None,
+        progress: Progress = nobody,
     ) -> Result:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
@@ -162,6 +178,9 @@ class MotionModel:
         in `steps` (default 5) DDIM steps.  `fit` turns the joints of motions with keypoints until they project onto
         them (`genmo.runtime.fit`); `clean_feet` makes planted feet stand still (`genmo.runtime.feet`).  Keyframes are
         met exactly, places nearly (`genmo.runtime.meet`).
+        `chunk`: frames that the network is given at a time, with what they depend on around them, which bounds its
+        memory and leaves the answer as it is (`genmo.runtime.chunks`); 0 is one pass, None one pass up to four
+        minutes.  `progress` hears the share of the work that is done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and places, or one
         in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
@@ -175,28 +194,45 @@ class MotionModel:
         camera = joined_camera(timeline)
         conditioned = time.perf_counter()
         width = self.engine.config.motion_layout.width
+        fits = fit and bool(timeline.keypoints)
+        work = Work(timeline.step_count + FIT_WORK * fits, progress)
+        denoiser = self._denoiser(timeline.frames, chunk, work)
         if timeline.sampled:
             noise = np.stack([_noise(timeline.seed, index, timeline.frames, width) for index in range(samples)])
             repeated = {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()}
             outputs = sampler.generate(
-                self.denoiser,
+                denoiser,
                 repeated,
                 noise,
                 timeline.step_count,
                 timeline.guidance,
-                progress,
+                work.done,
                 self._known(timeline, camera) if timeline.constrained else None,
             )
         else:
-            outputs = sampler.estimate(self.denoiser, conditions, (1, timeline.frames, width))
-            progress(1)
+            outputs = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
+            work.done(1)
         stepped = time.perf_counter()
-        motions = [self._decode(features, timeline, camera, fit, clean_feet) for features in outputs["x_0"]]
+        share = FIT_WORK / samples
+        motions = [
+            self._decode(features, timeline, camera, work.stretch(n * share, share) if fits else None, clean_feet)
+            for n, features in enumerate(outputs["x_0"])
+        ]
+        progress(1.0)
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         return Result(
             motions, Timings(*times), [misses(motion, timeline.keyframes, timeline.places) for motion in motions]
         )
+
+    def _denoiser(self, frames: int, chunk: int | None, work: Work) -> sampler.Denoiser:
+        """The denoiser for a motion of so many frames: in one pass or in chunks."""
+        config = self.engine.config
+        length = chunk_frames(config, frames, chunk)
+        if not length:
+            return self.denoiser
+        log.info("%d frames in chunks of at most %d, with %d around them", frames, length, reach(config))
+        return ChunkedDenoiser(self.denoiser, config, length, work.stretch(0, 1))
 
     def _known(self, timeline: Timeline, camera: Camera) -> sampler.Known:
         """Keyframes and places as the sampler wants them: in normalised features."""
@@ -230,13 +266,16 @@ class MotionModel:
             spans[0, index] = text.start, end
         return {"text_tokens": tokens, "text_token_mask": mask, "text_spans": spans}
 
-    def _decode(self, normalised: Array, timeline: Timeline, camera: Camera, fit: bool, clean: bool) -> Motion:
+    def _decode(
+        self, normalised: Array, timeline: Timeline, camera: Camera, fitting: Progress | None, clean: bool
+    ) -> Motion:
+        """The motion of an answer [frames, features]; `fitting` hears of the fit, None leaves it out."""
         features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
         layout = self.engine.config.motion_layout
         motion = decode(features, layout, camera)
         motion = levelled(motion, _heights(features, layout, timeline, motion))
-        if fit:
-            motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints)
+        if fitting is not None:
+            motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
         return _finished(motion, timeline, clean)
 
 
@@ -350,19 +389,25 @@ def _static_camera(frames: int) -> Camera:
     return Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), np.zeros((frames, 3)))
 
 
-def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan]) -> Motion:
+def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: Progress = nobody) -> Motion:
     """The motion with joints turned until they project onto the keypoints.
 
     `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
+    `progress` hears the share that is done where there is much to do.
     """
     if not spans:
         return motion
     assert motion.joints_camera is not None
     seen = motion.joints_camera
     in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
-    for span in spans:
+    work = Work(len(spans), progress)
+    for number, span in enumerate(spans):
         part = slice(span.start, span.end)
-        pose = fit_pose(CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets), span.keypoints)
+        pose = fit_pose(
+            CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets),
+            span.keypoints,
+            progress=work.stretch(number, 1),
+        )
         at = np.arange(span.start, span.end)
         # the keypoints end, the correction fades: none of it would be a jerk
         turned = axis_angle_from_matrix(pose.rotations @ transpose(in_camera[part])).reshape(span.frames, -1)

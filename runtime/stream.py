@@ -20,6 +20,7 @@ from genmo.runtime import sampler
 from genmo.runtime.conditions import Keypoints, camera_condition, keypoint_conditions, parse_keypoints
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
+from genmo.runtime.feet import FeetOptions, FootCleaner
 from genmo.runtime.fit import ITERATIONS, CameraPose, fit
 from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.representation import gravity_view_yaw, roll_out
@@ -117,6 +118,8 @@ class MotionStream:
     of its future.  At most `look_ahead` + 1.
     `fit_reach`: frames on each side that are fitted to the keypoints together with the answered one
     (`genmo.runtime.fit`), at most 9, which is as far as the offline fit carries; None: no fit.
+    `clean_feet`: planted feet stand still (`genmo.runtime.feet`), from the first settled frame on and without any
+    delay of its own: a foot is pinned where it lands.
 
     Raises InputError for options that do not fit, and for engines whose layout has no place in the camera.
     """
@@ -132,12 +135,13 @@ class MotionStream:
         camera: Array | None = None,
         stride: int = 1,
         fit_reach: int | None = FIT_REACH,
+        clean_feet: bool = True,
     ) -> None:
         config = model.engine.config
         _check_options(config.window, look_ahead, people, stride, fit_reach)
         check_layout(config)
         self.look_ahead, self.people = look_ahead, people
-        self._stride, self._reach = stride, fit_reach
+        self._stride, self._reach, self._cleans = stride, fit_reach, clean_feet
         self._config, self._layout, self._denoiser = config, config.motion_layout, model.denoiser
         self._mean, self._std = model.engine.mean, model.engine.std
         self._still = None if camera is None else np.asarray(camera)
@@ -162,6 +166,7 @@ class MotionStream:
                 raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
             self._age[person] = self._estimated[person] = 0
             self._sums[person] = 0
+            self._cleaners[person] = None
             return
         self._clear()
 
@@ -216,6 +221,8 @@ class MotionStream:
         """the newest estimate of each person's window, normalised, oldest frame first"""
         self._sums = np.zeros((people, len(self._averaged)))
         """of the averaged blocks over the settled frames"""
+        self._cleaners: list[FootCleaner | None] = [None] * people
+        """of the people with settled frames"""
 
     def _parse(self, keypoints: Array, camera_to_world: Array | None) -> Keypoints:
         """Checked keypoints with the people where a file has its frames."""
@@ -279,7 +286,29 @@ class MotionStream:
         answer.translation[who] = self._placed(who, frame, step, seen, feet)
         answer.betas[who], answer.joints_camera[who] = betas, joints
         answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
+        if self._cleans:
+            for person in who[settled].tolist():
+                self._clean(answer, person)
         return answer
+
+    def _clean(self, answer: StreamPose, person: int) -> None:
+        """Clean the feet of one person's next settled pose, in place."""
+        cleaner = self._cleaners[person]
+        if cleaner is None:  # a surveyed world need not have its ground at 0
+            ground = FeetOptions(ground=None if self._pose is not None else 0.0)
+            cleaner = self._cleaners[person] = FootCleaner(0, ground, same_body=False)
+        clean = cleaner.push(
+            Motion(
+                answer.rotations[[person]],
+                answer.translation[[person]],
+                answer.betas[person],
+                contacts=answer.contacts[[person]],
+                joints_camera=answer.joints_camera[[person]],
+            )
+        )
+        assert clean.joints_camera is not None
+        answer.rotations[person], answer.translation[person] = clean.rotations[0], clean.translation[0]
+        answer.joints_camera[person] = clean.joints_camera[0]
 
     def _back(self, who: Index, length: Index, row: Index) -> Index:
         """How many places before the newest frame the rows [k, n] of the estimates are."""

@@ -88,7 +88,17 @@ def test_every_public_function_of_the_runtime_is_explained(name):
 
 def test_the_commands_are_there():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert sorted(scripts) == ["genmo-eval", "genmo-export", "genmo-prepare", "genmo-run", "genmo-train"]
+    assert sorted(scripts) == [
+        "genmo-eval",
+        "genmo-export",
+        "genmo-export-pose",
+        "genmo-live",
+        "genmo-prepare",
+        "genmo-retarget",
+        "genmo-run",
+        "genmo-train",
+        "genmo-view",
+    ]
     for target in scripts.values():
         module, function = target.split(":")
         assert callable(getattr(importlib.import_module(module), function))

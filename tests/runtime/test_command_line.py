@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from genmo.runtime.__main__ import length_in_frames, main, parse_text
+from genmo.runtime.__main__ import main
+from genmo.runtime.command_line.request import length_in_frames, parse_text
 from genmo.runtime.conditions import Text
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats import SUFFIXES, load_motion
@@ -270,7 +271,9 @@ BAD_INPUT = {
     "text for keypoints": (not_npz, "not a readable .npz"),
     "a person of no keypoints": (text("--person", "2"), "--person without --keypoints"),
     "a camera of no keypoints": (text("--camera", "c.npz"), "--camera without --keypoints"),
-    "several people in one motion": (lambda f: [*keypoints()(f), "--person", "all"], "--person is all"),
+    "a network without a video": (text("--pose", "pose.onnx"), "--pose without --video"),
+    "a video without a network": (text("--video", "v.mp4"), "wanted --pose FILE.onnx"),
+    "odometry without a video": (lambda f: [*keypoints()(f), "--camera", "vo"], "without --video"),
     "an image size in words": (lambda f: [*keypoints()(f), "--image-size", "large"], "wanted width and height"),
     "a camera that is not there": (lambda f: [*keypoints()(f), "--camera", f / "no.npz"], "no.npz"),
     "music that is not there": (text("--music", "no.wav"), "no.wav"),

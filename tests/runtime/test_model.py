@@ -79,14 +79,14 @@ def test_texts_steps_and_guidance_matter(model):
 def test_any_number_of_steps(model, steps):
     done = []
     motions, timings = model.run([Text("walk")], frames=12, steps=steps, progress=done.append)
-    assert done == list(range(1, steps + 1)) and np.isfinite(motions[0].joints_world()).all()
+    assert done == [*(step / steps for step in range(1, steps + 1)), 1] and np.isfinite(motions[0].joints_world()).all()
     assert min(timings.condition_ms, timings.step_ms, timings.decode_ms) >= 0
 
 
 def test_estimation_is_one_step_without_chance(model, filmed):
     done = []
     motions, _ = model.run(keypoints=filmed(25), seed=7, progress=done.append)
-    assert done == [1] and same(motions[0], model.estimate(filmed(25)))
+    assert done[0] < 0.5 and done[-1] == 1 and same(motions[0], model.estimate(filmed(25)))
 
 
 def test_keypoints_and_text_in_one_motion(model, filmed):

@@ -290,7 +290,7 @@ def test_every_camera_sees_the_person_where_the_motion_is(model, film):
     motion = model.follow(timeline).motions[0]
     for span in (slice(0, 20), slice(60, 80)):
         seen = rotate(motion.camera.rotation[span], motion.joints_camera[span, 0]) + motion.camera.position[span]
-        np.testing.assert_allclose((seen - motion.translation[span]).mean(axis=0), 0, atol=0.05)
+        np.testing.assert_allclose((seen - motion.translation[span]).mean(axis=0), 0, atol=0.1)
     np.testing.assert_allclose(motion.camera.rotation[:20], first.camera.rotation, atol=1e-9)
     mixed = dataclasses.replace(timeline, keypoints=(KeypointSpan(first), KeypointSpan(film(20, 2), 60)))
     assert model.follow(mixed).motions[0].camera is None

@@ -1,0 +1,1 @@
+"""What `genmo-run` is made of: its options, what they ask for, and what it shows."""

@@ -1,0 +1,28 @@
+"""How much of a long piece of work is done, told as a share from 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[float], object]
+"""hears the share of the work that is done, 0 to 1, rising"""
+
+
+def nobody(share: float) -> None:
+    """Progress that nobody hears."""
+
+
+class Work:
+    """Work of `total` units; `progress` hears the share that is done."""
+
+    def __init__(self, total: float, progress: Progress) -> None:
+        self._total, self._progress, self._done = total, progress, 0.0
+
+    def done(self, units: float) -> None:
+        """So many units are done, counted from the start."""
+        self._done = units
+        self._progress(units / self._total)
+
+    def stretch(self, start: float, units: float) -> Progress:
+        """What tells of the stretch of `units` that begins `start` units after the last `done`."""
+        return lambda share: self._progress((self._done + start + units * share) / self._total)
