@@ -280,8 +280,8 @@ def markdown(result: dict[str, Any]) -> str:
         markdown_table(result["world"], first="camera"),
         "",
         f"Generation in {result['generation_steps']} steps: {result['samples_per_prompt']} or more motions an action, "
-        "from the captions of its real clips and as long as they, beside them; root speed and foot sliding m/s, range of "
-        "wrists and ankles m, jitter 10 m/s^3.",
+        "from the captions of its real clips and as long as they, beside them; root speed and foot sliding m/s, range "
+        "of wrists and ankles m, jitter 10 m/s^3.",
         "",
         "| action | root speed real / made | range real / made | sliding real / made | jitter real / made |",
         "|---|---|---|---|---|",
