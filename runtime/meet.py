@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.feet import SOLE
-from genmo.runtime.fit import TURNS
 from genmo.runtime.keyframes import Keyframes, Places
 from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.representation import (
@@ -72,7 +71,17 @@ _TRUNK = [JOINTS.index(name) for name in ("spine1", "spine2", "spine3", "neck", 
 _FEET = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")]
 _BALLS = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 _BODY = range(JOINT_COUNT)[BODY_JOINTS]
-_FREE = [JOINTS.index(name) for name in TURNS]
+_TURNS = {
+    "pelvis": 0.2,
+    "spine1": 0.15,
+    "spine3": 0.15,
+    "neck": 0.15,
+    "head": 0.2,
+    **{f"{side}_collar": 0.1 for side in ("left", "right")},
+    **{f"{side}_{part}": 0.55 for side in ("left", "right") for part in ("hip", "knee", "shoulder", "elbow")},
+}
+"""how far each joint turns for a place, radians (one standard deviation), about any of its own axes"""
+_FREE = [JOINTS.index(name) for name in _TURNS]
 
 
 def tension_spline(knots: Numbers, values: Array, frames: int, tension: float) -> Array:
@@ -344,7 +353,7 @@ def _solve(
     weight = weight[:, active].reshape(len(root), -1, 1)
     stiff = np.concatenate(
         [
-            np.broadcast_to(1 / np.repeat(list(TURNS.values()), 3) ** 2, (len(root), 3 * len(_FREE))),
+            np.broadcast_to(1 / np.repeat(list(_TURNS.values()), 3) ** 2, (len(root), 3 * len(_FREE))),
             np.where(fixed, 1e12, 1 / MOVE**2),
         ],
         axis=-1,

@@ -175,7 +175,7 @@ class MotionModel:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
         Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
-        in `steps` (default 5) DDIM steps.  `fit` turns the joints of motions with keypoints until they project onto
+        in `steps` (default 10) steps.  `fit` turns the joints of motions with keypoints until they project onto
         them (`genmo.runtime.fit`); `clean_feet` makes planted feet stand still (`genmo.runtime.feet`).  Keyframes are
         met exactly, places nearly (`genmo.runtime.meet`).
         `chunk`: frames that the network is given at a time, with what they depend on around them, which bounds its

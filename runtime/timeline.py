@@ -49,8 +49,8 @@ from genmo.runtime.rotation import Array
 from genmo.runtime.signature import MAX_FRAMES, frame_conditions
 
 DEFAULT_FRAMES = 120
-DEFAULT_STEPS = 5
-DEFAULT_GUIDANCE = 1.5
+DEFAULT_STEPS = 10
+DEFAULT_GUIDANCE = 1.25
 MAX_BYTES = 2**18
 MAX_DEPTH = 20
 UNITS = {"seconds": FPS, "frames": 1.0}
@@ -92,7 +92,9 @@ class Timeline:
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; wanted 0 or more")
         if not np.isfinite(self.guidance):
-            raise InputError(f"guidance is {self.guidance}; wanted a finite number, 1 for none, 1.5 is usual")
+            raise InputError(
+                f"guidance is {self.guidance}; wanted a finite number, 1 for none, {DEFAULT_GUIDANCE} is usual"
+            )
         for text in self.texts:
             end = self.frames if text.end is None else min(text.end, self.frames)
             if not 0 <= text.start < end:

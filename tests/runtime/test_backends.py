@@ -13,6 +13,7 @@ from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.__main__ import main
 from genmo.runtime.backends import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.command_line import bench
+from genmo.runtime.timeline import DEFAULT_STEPS
 
 
 def without(monkeypatch, *libraries):
@@ -143,7 +144,7 @@ def test_bench_measures_streams_and_whole_motions(tiny_engine, capsys, monkeypat
         "stream, 2 people in one",
         "estimate 5 frames",
         "estimate 130 frames",
-        "generate 5 frames in 5 steps",
+        f"generate 5 frames in {DEFAULT_STEPS} steps",
     ]
     assert told["backend"] == "onnxruntime CPUExecutionProvider" and told["threads"] == 1
     for row in rows.values():

@@ -45,6 +45,7 @@ from genmo.runtime.signature import (
     text_inputs,
     text_outputs,
 )
+from genmo.runtime.timeline import DEFAULT_STEPS
 
 OK = 0
 
@@ -428,7 +429,7 @@ def test_the_sampler_finds_the_fused_way(engine, cuda, monkeypatch):
     noise = np.random.default_rng(3).standard_normal(arrays["x_t"].shape).astype(np.float32)
     whole = sampler.generate(ours, conditions_of(arrays), noise, ours.fused_steps, 2.5)
     monkeypatch.setattr(ours, "fused_steps", 0)
-    step_by_step = sampler.generate(ours, conditions_of(arrays), noise, 5, 2.5)
+    step_by_step = sampler.generate(ours, conditions_of(arrays), noise, DEFAULT_STEPS, 2.5)
     np.testing.assert_allclose(whole["x_0"], step_by_step["x_0"], atol=5e-4)
 
 
