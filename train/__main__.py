@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="SECONDS",
         help="train nothing: print samples a second of the loader alone and with the model, measured for so long each",
     )
-    args = parser.parse_args(arguments)
+    args = parser.parse_intermixed_args(arguments)
     try:
         config = read_config(args.config, args.overrides)
         if args.measure_feed is not None:

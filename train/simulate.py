@@ -26,7 +26,7 @@ SEEDS = 64
 def film(clip: Clip, seed: int) -> tuple[Cameras, Camera]:
     """A simulated camera, static or moving, over the whole clip."""
     generator = torch.Generator().manual_seed(seed)
-    root = torch.from_numpy(clip.translation)[None]
+    root = torch.from_numpy(np.array(clip.translation))[None]  # a prepared set is mapped read-only
     cameras = simulate_cameras(root, torch.zeros(1), torch.zeros(1, dtype=torch.bool), generator)
     return cameras, Camera(cameras.rotation[0].double().numpy(), cameras.position[0].double().numpy())
 
