@@ -102,7 +102,7 @@ def test_blender_shows_the_same_joints(blender_python, tmp_path, motion, kind):
     error = np.linalg.norm(played - motion.joints_world(), axis=-1)
     print(f"{kind}: joint error in Blender, mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
     assert error.mean() < TOLERANCE
-    # Blender computes in single precision; a motion of random rotations costs BVH, whose axes it changes, more than that
+    # single precision: random rotations cost BVH, whose axes Blender changes, a little more
     assert error.max() < (2 * TOLERANCE if kind == "bvh" else TOLERANCE)
     rest = y_up(seen["rest"], JOINTS)
     assert np.abs(rest - rest[0] - rest_joints(motion.rest_offsets)).max() < TOLERANCE
