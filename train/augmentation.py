@@ -10,7 +10,8 @@ from torch import Tensor
 
 from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import MIRROR_JOINTS
-from genmo.train.rotation import matrix_from_axis_angle
+from genmo.train.cameras import wobble
+from genmo.train.rotation import matrix_from_6d, matrix_from_axis_angle, sixd_from_matrix
 
 _FLIP = np.array([-1.0, 1.0, 1.0], np.float32)
 
@@ -67,41 +68,66 @@ def mirror(rotations: Array, translation: Array, offsets: Array) -> tuple[Array,
     )
 
 
-UPPER_BODY = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
-ARMS = (13, 14, 16, 17, 18, 19, 20, 21, 22, 23)
-LEFT_ARM = (13, 16, 18, 20, 22)
+LIMBS = (
+    ((1, 4, 7, 10), 0.15),
+    ((2, 5, 8, 11), 0.15),
+    ((3, 6, 9), 0.3),
+    ((12, 15), 0.3),
+    ((13, 16, 18, 20, 22), 0.5),
+    ((14, 17, 19, 21, 23), 0.5),
+)
+"""joints that go together, and the chance that a mixed motion has them from another; a strange leg contradicts the
+path, so legs change less often"""
+SPREAD = np.full(24, 0.15, np.float32)
+"""radians that joints are bent by, a standard deviation an axis"""
+SPREAD[[3, 6, 9, 13, 14]] = 0.07
+SPREAD[[0, 22, 23]] = 0.0
 
 
 def mix_limbs(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Give a `share` of the motions [batch, frames, 24, 3, 3] the upper body, the arms or one arm of another.
+    """Give a `share` of the motions [batch, frames, 24, 3, 3] legs, spine, head or arms of others, each of its own.
 
     Most poses that a model meets are new combinations of limbs it has seen; few clips hold them all.
     """
     batch = len(rotations)
-    other = rotations[torch.randperm(batch, generator=generator)]
-    mixed = torch.zeros(batch, rotations.shape[2], dtype=torch.bool)
-    choice = torch.randint(0, 3, (batch,), generator=generator)
-    for index, joints in enumerate((UPPER_BODY, ARMS, LEFT_ARM)):
-        row = torch.zeros(rotations.shape[2], dtype=torch.bool)
-        row[list(joints)] = True
-        mixed |= (choice == index)[:, None] & row
-    mixed &= torch.rand(batch, 1, generator=generator) < share
-    return torch.where(mixed[:, None, :, None, None], other, rotations)
+    chosen = torch.rand(batch, generator=generator) < share
+    mixed = rotations.clone()
+    for joints, chance in LIMBS:
+        donor = torch.randperm(batch, generator=generator)
+        taken = chosen & (torch.rand(batch, generator=generator) < chance)
+        columns = list(joints)
+        mixed[:, :, columns] = torch.where(
+            taken[:, None, None, None, None], rotations[donor][:, :, columns], rotations[:, :, columns]
+        )
+    return mixed
 
 
 def perturb(rotations: Tensor, share: float, tilt: float, generator: torch.Generator) -> Tensor:
-    """Bend a `share` of the motions [batch, frames, 24, 3, 3] away from what was recorded.
+    """Change a `share` of the motions [batch, frames, 24, 3, 3] away from what was recorded, in three ways:
 
-    Every joint but root and hands gets one small turn for the whole window (0.15 rad, half of that in the spine and
-    collars); a share `tilt` also leans as a whole, as people on slopes, beams and in falls do.
+    every joint but root and hands gets one turn for the whole window; it sways slowly about what it does; and what it
+    does is made larger or smaller, about its mean.  How much is drawn a motion, most often little.  A share `tilt` also
+    leans as a whole, as people on slopes, beams and in falls do, every third of them as far as in a cartwheel.
     """
-    batch, _, joints = rotations.shape[:3]
-    chance = torch.rand(batch, 2, generator=generator)
-    spread = torch.full((joints,), 0.15)
-    spread[[3, 6, 9, 13, 14]] = 0.07
-    spread[[0, 22, 23]] = 0.0
-    turn = torch.randn(batch, joints, 3, generator=generator) * spread[:, None] * (chance[:, :1] < share)[..., None]
-    bent = rotations @ matrix_from_axis_angle(turn)[:, None]
-    lean = torch.randn(batch, 3, generator=generator) * torch.tensor([0.25, 0.0, 0.25]) * (chance[:, 1:] < tilt)
+    batch, frames, joints = rotations.shape[:3]
+    chance = torch.rand(batch, 5, generator=generator)
+    bends, sways, grows = (chance[:, :3] < share).T
+    size = torch.exp(0.5 * torch.randn(batch, 2, 1, 1, 1, generator=generator))
+    scaled = _larger(rotations, torch.exp(0.3 * torch.randn(batch, generator=generator)) ** grows)
+    bend = size[:, 0] * torch.randn(batch, 1, joints, 3, generator=generator) * bends[:, None, None, None]
+    sway = wobble(generator, batch, frames, 3 * joints).unflatten(-1, (joints, 3))
+    sway = 0.7 * size[:, 1] * sway * sways[:, None, None, None]
+    bent = scaled @ matrix_from_axis_angle(torch.from_numpy(SPREAD)[:, None] * (bend + sway))
+    far = torch.where(chance[:, 4:] < 1 / 3, 1.0, 0.25) * torch.tensor([1.0, 0.0, 1.0])
+    lean = torch.randn(batch, 3, generator=generator) * far * (chance[:, 3:4] < tilt)
     bent[:, :, 0] = matrix_from_axis_angle(lean)[:, None] @ bent[:, :, 0]
     return bent
+
+
+def _larger(rotations: Tensor, factor: Tensor) -> Tensor:
+    """Motions whose joints but the root move `factor` [batch] times as far from their mean over the window."""
+    sixd = sixd_from_matrix(rotations)
+    mean = sixd.mean(dim=1, keepdim=True)
+    changed = matrix_from_6d(mean + factor[:, None, None, None] * (sixd - mean))
+    changed[:, :, 0] = rotations[:, :, 0]
+    return changed
