@@ -20,6 +20,8 @@ Arrays = dict[str, Array]
 
 FARTHEST = 0.75
 """how far ahead a prediction is extrapolated at most, over the way from the one before it"""
+SMOOTHING = 1.0
+"""frames, a standard deviation: see `smoothed`"""
 
 
 Step = Callable[[Array, int], Arrays]
@@ -93,6 +95,7 @@ def generate(
     DDIM (Song et al. 2021) with eta 0, of second order: DPM-Solver++(2M) (Lu et al. 2022), which looks at the last two
     predictions.  It costs nothing and ends nearer to where many steps end (`docs/log.md`).
     Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
+    Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is `smoothed`.
     `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
     prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
@@ -103,7 +106,7 @@ def generate(
     if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
         outputs = denoiser.sample(_with_and_without(conditions), noise.astype(np.float32), guidance)
         progress(steps)
-        return outputs
+        return outputs | {"x_0": _finished(outputs["x_0"], timesteps)}
     step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
     outputs = {}
@@ -114,12 +117,33 @@ def generate(
             outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
             outputs = dict(step(x_t, timestep))
+        if done == steps - 1:
+            outputs["x_0"] = _finished(outputs["x_0"], timesteps)
         if known is not None:
             outputs["x_0"] = known.correct(outputs["x_0"])
         x_t = update(x_t, outputs["x_0"], before)
         before = outputs["x_0"]
         progress(done + 1)
     return outputs
+
+
+def _finished(x_0: Array, timesteps: Sequence[int]) -> Array:
+    return smoothed(x_0, SMOOTHING) if len(timesteps) > 1 and timesteps[-1] > 0 else x_0
+
+
+def smoothed(features: Array, spread: float) -> Array:
+    """[batch, frames, features] through a Gaussian of `spread` frames over time, the ends repeated.
+
+    What a prediction keeps of the noise in x_t changes from frame to frame at random, people do not: the noise that is
+    left at t = 900 shakes a motion as four times the jitter of people, a frame of smoothing takes that away.
+    """
+    reach = int(np.ceil(4 * spread))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
+    weights /= weights.sum()
+    frames = features.shape[1]
+    padded = np.pad(features, ((0, 0), (reach, reach), (0, 0)), mode="edge")
+    total = sum(weight * padded[:, start : start + frames] for start, weight in enumerate(weights.astype(np.float32)))
+    return np.asarray(total, features.dtype)
 
 
 def overwritten(x_t: Array, known: Known, noise: Array, level: float) -> Array:

@@ -13,7 +13,9 @@ STEPS = 1000
 COSINE_OFFSET = 0.008  # keeps the first steps from adding almost no noise (Nichol and Dhariwal 2021)
 MAX_BETA = 0.999
 SPACING = 2.25
-"""power of the few-step spacing; 1 is even"""
+"""power of the spacing of few steps; 1 is even"""
+FEW = 4
+"""up to so many steps end while there is still noise"""
 
 
 @cache
@@ -27,11 +29,12 @@ def alphas_cumprod() -> Array:
 
 
 def step_timesteps(steps: int) -> list[int]:
-    """`steps` timesteps from 999 down to 0, denser where the noise is strong; one step is the last timestep alone.
+    """`steps` falling timesteps from 999, denser where the noise is strong; one step is the last timestep alone.
 
-    t = 999 (1 - u^2.25) for evenly spaced u.  Even steps in t leave the noise too early: frames share so much that at
-    t = 750 most of a motion is settled, by one look at pure noise, and stays as timid as that first answer.
-    `docs/log.md` has the measurements.
+    t = 999 - (999 - end) u^2.25 for evenly spaced u.  Even steps in t leave the noise too early: frames share so much
+    that at t = 750 most of a motion is settled, by one look at pure noise, and stays as timid as that first answer.
+    Two to four steps spend none on nearly clean motion: they end at t = 900, 850 and 800, and the sampler smooths what
+    noise is left (`sampler.generate`); more steps end at 0.  `docs/log.md` has the measurements.
 
     Raises InputError unless 1 <= steps <= 1000.
     """
@@ -40,7 +43,8 @@ def step_timesteps(steps: int) -> list[int]:
     if steps == 1:
         return [STEPS - 1]
     index = np.arange(steps)
-    wanted = np.round((STEPS - 1) * (1 - (index / (steps - 1)) ** SPACING))
+    end = STEPS - 50 * steps if steps <= FEW else 0
+    wanted = np.round(STEPS - 1 - (STEPS - 1 - end) * (index / (steps - 1)) ** SPACING)
     # where steps are many they cannot be denser than one by one: each below the one before, room for those after
     apart = np.minimum.accumulate(wanted + index) - index
     return [int(t) for t in np.maximum(apart, steps - 1 - index)]
