@@ -26,14 +26,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 
 from genmo.runtime.errors import InputError
+from genmo.runtime.formats.bvh import to_bvh
+from genmo.runtime.formats.bvh_motion import read_bvh_motion
+from genmo.runtime.formats.glb import to_glb
+from genmo.runtime.formats.gltf import pack
+from genmo.runtime.formats.npz import load_npz_given, to_npz
 from genmo.runtime.inputs.camera_files import from_colmap, parse_blender, read_camera
 from genmo.runtime.inputs.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
 from genmo.runtime.inputs.files import parse_json
 from genmo.runtime.inputs.keypoint_files import People, gather, parse_document, read_people
 from genmo.runtime.inputs.music_files import read_features, read_sound
+from genmo.runtime.keyframes import read_keyframes, read_places
+from genmo.runtime.motion import Motion
+from genmo.runtime.retarget.character import read_character
+from genmo.runtime.skeleton import BETA_COUNT, JOINTS
+from genmo.runtime.timeline import read_timeline
 
 SECONDS = 20
 MEMORY = 6 * 2**30
@@ -190,9 +201,57 @@ def mp4_sound(samples: np.ndarray, rate: int) -> bytes:
     return file.getvalue()
 
 
+TIMELINE = b"""# a scene
+length: 9s
+unit: seconds
+seed: 3
+steps: 5
+guidance: 1.5
+texts:
+  - {text: a person walks, start: 0, end: 4.5}
+  - text: a person waves
+    start: 120f
+    end: 9s
+keyframes: []
+constraints:
+  - joint: head
+    points: [[1, 0.0, 1.6, 0.5], [2s, free, 1.6, free]]
+"""
+VRM_BONES = {"hips": "pelvis", "leftUpperLeg": "left_hip", "rightUpperLeg": "right_hip", "head": "head"}
+
+
+def motion_readers() -> dict[str, Reader]:
+    """Motions, characters with and without VRM's table, keyframes, places and timelines."""
+    turns = np.broadcast_to(np.eye(3), (2, len(JOINTS), 3, 3))
+    motion = Motion(turns, np.array([[0.0, 0.95, 0.0], [0.0, 0.95, 0.02]]), np.zeros(BETA_COUNT))
+    glb = to_glb(motion)
+    document, binary = chunks(glb)
+    numbers = {node.get("name"): at for at, node in enumerate(document["nodes"])}
+    bones = {ours: {"node": numbers[name]} for ours, name in VRM_BONES.items()}
+    vrm = document | {"extensions": {"VRMC_vrm": {"humanoid": {"humanBones": bones}}}}
+    keyframes = _npz(frames=np.array([3, 9]), rotations=turns, trans=motion.translation)
+    places = _npz(frames=np.array([3, 9]), joints=np.array(["head", "pelvis"]), positions=np.full((2, 3), 0.9))
+    return {
+        "bvh": Reader(to_bvh(motion), read_bvh_motion, ".bvh", spoil_lines),
+        "bvh-character": Reader(to_bvh(motion), read_character, ".bvh", spoil_lines),
+        "glb": Reader(glb, read_character, ".glb", spoil_glb),
+        "vrm": Reader(pack(vrm, binary), read_character, ".vrm", spoil_glb),
+        "motion-npz": Reader(to_npz(motion), load_npz_given, ".npz", spoil_npz),
+        "keyframes-npz": Reader(keyframes, read_keyframes, ".npz", spoil_npz),
+        "constraints-npz": Reader(places, read_places, ".npz", spoil_npz),
+        "timeline": Reader(TIMELINE, read_timeline, ".yaml", spoil_lines),
+    }
+
+
+def chunks(glb: bytes) -> tuple[dict[str, Any], bytes]:
+    """The JSON document and the binary chunk of a GLB file."""
+    size = struct.unpack_from("<I", glb, 12)[0]
+    return json.loads(glb[20 : 20 + size]), glb[28 + size :]
+
+
 def all_readers() -> dict[str, Reader]:
     """Every kind of input file by name."""
-    return keypoint_readers() | camera_readers() | music_readers()
+    return keypoint_readers() | camera_readers() | motion_readers() | music_readers()
 
 
 # --- spoiling ----------------------------------------------------------------------------------------------------
@@ -269,6 +328,40 @@ def spoil_npz(data: bytes, rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
+def spoil_glb(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes spoilt, or, more often, the document or the numbers inside."""
+    if rng.random() < 0.2:
+        return spoil(data, rng)
+    document, binary = chunks(data)
+    for _ in range(rng.integers(1, 4)):
+        _spoil_value(document, rng)
+    if rng.random() < 0.3:
+        binary = spoil(binary, rng)
+    return pack(document, binary)
+
+
+def spoil_lines(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes spoilt, or, as often, lines and words of a text left out, doubled, exchanged or replaced."""
+    if rng.random() < 0.5:
+        return spoil(data, rng)
+    lines = data.split(b"\n")
+    for _ in range(rng.integers(1, 4)):
+        at, other = (int(rng.integers(len(lines))) for _ in range(2))
+        words = lines[at].split(b" ")
+        match rng.integers(0, 4):
+            case 0:
+                del lines[at]
+            case 1:
+                lines.insert(other, lines[at])
+            case 2:
+                lines[at], lines[other] = lines[other], lines[at]
+            case _:
+                words[rng.integers(len(words))] = WORDS[rng.integers(len(WORDS))]
+                lines[at] = b" ".join(words)
+        lines = lines or [b""]
+    return b"\n".join(lines)
+
+
 def spoilt_files(reader: Reader, examples: int, seed: int = 0) -> Iterator[bytes]:
     """Spoilt copies of the reader's valid file; the same for the same seed."""
     rng = np.random.default_rng(seed)
@@ -294,30 +387,68 @@ def _out_of_time(signum: int, frame: object) -> None:
     raise TimeoutError(f"over {SECONDS} s")
 
 
-def fuzz(name: str, reader: Reader, examples: int, seed: int, keep: Path) -> bool:
-    """Run and report; False when something was found, which is kept as a file."""
+@dataclass(frozen=True)
+class Row:
+    """What came of one kind of file."""
+
+    name: str
+    examples: int
+    taken: int
+    seconds: float
+    slowest: float
+    memory: float
+    """largest of the process so far, MB"""
+    found: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.examples} examples in {self.seconds:.0f} s, {self.taken} read, "
+            f"{self.examples - self.taken} refused, slowest {1000 * self.slowest:.0f} ms, largest memory "
+            f"{self.memory:.0f} MB{self.found and f'; {self.found}'}"
+        )
+
+
+def fuzz(name: str, reader: Reader, examples: int, seed: int, keep: Path) -> Row:
+    """Run one kind, up to the first finding, which is kept as a file."""
     path = keep / f"{name}{reader.suffix}"
-    taken, slowest, start = 0, 0.0, time.monotonic()
+    taken, slowest, start, done, found = 0, 0.0, time.monotonic(), 0, ""
     for index, data in enumerate(spoilt_files(reader, examples, seed)):
         began = time.monotonic()
         signal.alarm(SECONDS)
         try:
             taken += attempt(reader, data, path)
-        except Exception as error:
+        except Exception as error:  # whatever a reader lets through is the finding
             path.write_bytes(data)
-            print(f"{name}: example {index} of seed {seed}: {type(error).__name__}: {error}\n  kept as {path}")
-            return False
+            found = f"example {index} of seed {seed}: {type(error).__name__}: {error}; kept as {path}"
+            break
         finally:
             signal.alarm(0)
-        slowest = max(slowest, time.monotonic() - began)
+        slowest, done = max(slowest, time.monotonic() - began), index + 1
+    if not found:
+        path.unlink(missing_ok=True)
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{name}: {examples} examples in {time.monotonic() - start:.0f} s, {taken} read, {examples - taken} refused, "
-        f"slowest {1000 * slowest:.0f} ms, largest memory {largest:.0f} MB",
-        flush=True,
-    )
-    path.unlink(missing_ok=True)
-    return True
+    return Row(name, done, taken, time.monotonic() - start, slowest, largest, found)
+
+
+def page(rows: list[Row], seed: int) -> str:
+    """The results as Markdown."""
+    lines = [
+        "# Spoilt files",
+        "",
+        f"`python benchmarks/fuzz_inputs.py`, seed {seed}. Every example is read, or refused with an InputError of one "
+        f"line; anything else, over {SECONDS} s or over {MEMORY / 2**30:.0f} GiB is a finding. Memory is the process's, "
+        "kinds one after the other.",
+        "",
+        "| kind | examples | read | refused | seconds | slowest, ms | largest memory, MB | finding |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    lines += [
+        f"| {r.name} | {r.examples} | {r.taken} | {r.examples - r.taken} | {r.seconds:.0f} | {1000 * r.slowest:.0f} "
+        f"| {r.memory:.0f} | {r.found or 'none'} |"
+        for r in rows
+    ]
+    about = f"Machine: {machine.cpu_model()}; Python {sys.version.split()[0]}, numpy {np.__version__}"
+    return "\n".join([*lines, "", f"{about}; commit {machine.commit()}."]) + "\n"
 
 
 def main() -> int:
@@ -327,13 +458,19 @@ def main() -> int:
     options.add_argument("--examples", type=int, default=100_000, metavar="N", help="of each kind (%(default)s)")
     options.add_argument("--reader", action="append", choices=list(readers), help="kind of file; repeatable (all)")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--out", type=Path, metavar="FILE.md", help="write the table as well, after every kind")
     options.add_argument("--keep", type=Path, help="folder for what was found (a temporary one)")
     args = options.parse_args()
     keep = args.keep or Path(tempfile.mkdtemp(prefix="fuzz-inputs-"))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _out_of_time)
-    clean = [fuzz(name, readers[name], args.examples, args.seed, keep) for name in args.reader or readers]
-    return 0 if all(clean) else 1
+    rows = []
+    for name in args.reader or readers:
+        rows.append(fuzz(name, readers[name], args.examples, args.seed, keep))
+        print(rows[-1], flush=True)
+        if args.out:
+            args.out.write_text(page(rows, args.seed))
+    return 1 if any(row.found for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ zero.  Twin of the geometry: `genmo.train.conditions`.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy.typing as npt
 
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
+from genmo.runtime.inputs.files import LARGEST, read_npz
 from genmo.runtime.motion import Camera
 from genmo.runtime.rotation import Array, rotate, sixd_from_matrix, transpose
 from genmo.runtime.signature import frame_conditions
@@ -23,8 +22,6 @@ from genmo.runtime.skeleton import COCO_COUNT
 
 VISIBLE = 0.5
 """Keypoints of higher confidence count as seen."""
-LARGEST = 1e9
-"""No pixel or metre is further away; keeps float32 finite."""
 BOX_MARGIN = 1.2
 """The box's side over the larger extent of the visible keypoints."""
 
@@ -129,18 +126,7 @@ def default_intrinsics(width: float, height: float) -> Array:
 def read_keypoints(path: str | Path) -> Keypoints:
     """Keypoints from an `.npz` with `keypoints` [N, 17, 3] and `image_size` [2] (width, height), and optionally
     `intrinsics` [3, 3] and `camera_to_world` [N, 4, 4].  Raises InputError when the file is not that."""
-    path = Path(path)
-    try:
-        # opened here: np.load leaves a file open that turns out not to be a zip
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: np.asarray(stored[name]) for name in stored.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; wanted keypoints as .npz") from None
-    except (
-        OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
-    ) as error:  # fmt: skip
-        raise InputError(f"{path}: not a readable .npz ({_first_line(error)}); wanted keypoints as .npz") from None
-    return parse_keypoints(arrays, str(path))
+    return parse_keypoints(read_npz(path, "keypoints as .npz"), str(path))
 
 
 def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
@@ -186,10 +172,6 @@ def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...],
             "(confidence 0 where unseen)"
         )
     return array.astype(np.float64)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -45,7 +45,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,7 @@ import numpy.typing as npt
 
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.given import NOTHING_GIVEN, PREFIX, Given, given_arrays, given_in
+from genmo.runtime.inputs.files import first_line, read_npz
 from genmo.runtime.motion import Camera, Motion, contact_labels
 from genmo.runtime.rotation import Array, axis_angle_from_matrix
 from genmo.runtime.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
@@ -150,20 +150,15 @@ def load_npz_given(path: str | Path) -> tuple[Motion, Given]:
 
     Files from before that was kept have nothing given.  Raises InputError as `load_npz` does.
     """
-    wanted = "wanted a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
+    wanted = "a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
+    arrays = read_npz(path, wanted)
     try:
-        # Opened here: np.load forgets to close a file that turns out not to be a zip.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         motion = _read_motion(arrays)
         return motion, given_in(arrays, motion.frames)
     except KeyError as error:
-        raise InputError(f"{path}: has no {error.args[0]!r}; {wanted}") from error
-    except (
-        OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
-    ) as error:  # fmt: skip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: {reason}; {wanted}") from error
+        raise InputError(f"{path}: has no {error.args[0]!r}; wanted {wanted}") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: {first_line(error)}; wanted {wanted}") from error
 
 
 def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:

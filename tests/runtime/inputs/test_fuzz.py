@@ -6,7 +6,10 @@ IN_MEMORY = [
     "openpose", "mmpose", "mmpose-names", "coco-results", "alphapose", "mediapipe", "blender", "colmap-cameras-text",
     "colmap-images-text", "colmap-cameras-binary", "colmap-images-binary",
 ]  # fmt: skip
-THROUGH_FILES = ["keypoints-npz", "camera-npz", "features-npy", "wav", "flac", "ogg", "mp3", "mp4"]
+THROUGH_FILES = [
+    "keypoints-npz", "camera-npz", "features-npy", "wav", "flac", "ogg", "mp3", "mp4", "bvh",
+    "bvh-character", "glb", "vrm", "motion-npz", "keyframes-npz", "constraints-npz", "timeline",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
