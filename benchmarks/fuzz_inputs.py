@@ -436,7 +436,7 @@ def page(rows: list[Row], seed: int) -> str:
         "# Spoilt files",
         "",
         f"`python benchmarks/fuzz_inputs.py`, seed {seed}. Every example is read, or refused with an InputError of one "
-        f"line; anything else, over {SECONDS} s or over {MEMORY / 2**30:.0f} GiB is a finding. Memory is the process's, "
+        f"line; anything else, over {SECONDS} s or {MEMORY / 2**30:.0f} GiB is a finding. Memory is the process's, "
         "kinds one after the other.",
         "",
         "| kind | examples | read | refused | seconds | slowest, ms | largest memory, MB | finding |",
