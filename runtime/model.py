@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from genmo.runtime import sampler
 from genmo.runtime.backends import log, open_denoiser
+from genmo.runtime.borders import calmed, seamless
 from genmo.runtime.chunks import ChunkedDenoiser, chunk_frames, reach
 from genmo.runtime.conditions import CameraSpan, Keypoints, KeypointSpan, Text
 from genmo.runtime.engine import Engine, load_engine
@@ -39,7 +40,6 @@ from genmo.runtime.work import Progress, Work, nobody
 
 FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
 LEVEL_FRAMES = 31  # a second
-SEAM = 10  # frames on either side of a border over which a step fades
 GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
 # integrated velocity does, so the root follows them for longer.
@@ -270,32 +270,19 @@ class MotionModel:
         self, normalised: Array, timeline: Timeline, camera: Camera, fitting: Progress | None, clean: bool
     ) -> Motion:
         """The motion of an answer [frames, features]; `fitting` hears of the fit, None leaves it out."""
-        features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
         layout = self.engine.config.motion_layout
+
+        def joints(features: Array, part: slice) -> Array:
+            filming = Camera(camera.rotation[part], camera.position[part])
+            return decode(features, layout, filming).joints_world()
+
+        features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
+        features = calmed(features, timeline.borders, joints)
         motion = decode(features, layout, camera)
         motion = levelled(motion, _heights(features, layout, timeline, motion))
         if fitting is not None:
             motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
         return _finished(motion, timeline, clean)
-
-
-def seamless(features: Array, borders: Sequence[int]) -> Array:
-    """Features [frames, width] without the steps that they take at the frames `borders`.
-
-    A condition that begins or ends is a step in what the network is told, and a small one in what it answers.  What a
-    step is more than the speed on both sides is taken back by half on either side, fading within `SEAM` frames.
-    """
-    features = features.astype(np.float64)
-    near = 1 - np.arange(SEAM) / SEAM
-    fade = (near**2 * (3 - 2 * near))[:, None]
-    for border in borders:
-        if 2 <= border <= len(features) - 2:
-            before, at = features[border - 2 : border], features[border : border + 2]
-            step = at[0] - before[1] - 0.5 * (before[1] - before[0] + at[1] - at[0])
-            left, right = min(SEAM, border), min(SEAM, len(features) - border)
-            features[border - left : border] += 0.5 * step * fade[:left][::-1]
-            features[border : border + right] -= 0.5 * step * fade[:right]
-    return features
 
 
 def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
