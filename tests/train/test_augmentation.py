@@ -1,5 +1,7 @@
 """Augmentation keeps people people: mirrors, words, limbs and small bends."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,23 @@ def test_words_are_swapped_for_their_synonyms_only(seed):
         for sit in rows["sits"]
     ]
     assert words in allowed
+
+
+@pytest.mark.parametrize(
+    ("caption", "ways"),
+    [
+        ("a person walks", {"forward", ""}),
+        ("a person runs and veers left", {"forward and veers left", "and veers left"}),
+        ("a person walks backward", {"backward"}),
+        ("a person runs sideways, then jogs", {"sideways, then", "sideways, then jogs forward"}),
+        ("a person walks ahead", {"ahead"}),
+    ],
+)
+def test_gaits_go_forward_unless_they_are_said_not_to(caption, ways, monkeypatch):
+    monkeypatch.setattr("genmo.train.augmentation._PATTERN", re.compile("(?!)"))  # no synonyms
+    random = np.random.default_rng(0)
+    made = {reworded(caption, random) for _ in range(60)}
+    assert {re.sub(r"^a person (walks|runs) ?|( jogs)$", "", words) for words in made} == ways
 
 
 def test_wording_varies():
