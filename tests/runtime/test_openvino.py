@@ -2,15 +2,19 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from genmo.runtime import MotionModel, read_keypoints
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.backends.openvino import OpenVinoDenoiser
+from genmo.runtime.backends.openvino import OpenVinoDenoiser, products_in_bfloat16
 from genmo.runtime.engine import load_engine
 from genmo.runtime.errors import BackendError, EngineError, InputError
 from genmo.runtime.signature import inputs
+
+KEYPOINTS = Path(__file__).parents[2] / "examples/keypoints.npz"
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,28 @@ def test_both_libraries_agree(engine, texts_of):
     np.testing.assert_allclose(ours(arrays)["x_0"], theirs(arrays)["x_0"], atol=2e-5)
     step = ours.prepare({name: array for name, array in arrays.items() if name not in ("x_t", "timestep")})
     np.testing.assert_array_equal(step(arrays["x_t"], 700)["x_0"], ours(arrays)["x_0"])
+
+
+def test_products_take_bfloat16_but_for_the_input_and_the_heads(engine):
+    openvino = pytest.importorskip("openvino")
+    model = openvino.Core().read_model(str(engine.denoiser.step))
+    before = [node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul"]
+    products_in_bfloat16(openvino.opset13, model)
+    after = [node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul"]
+    types = [node.get_element_type().get_type_name() for node in after]
+    assert len(after) == len(before) and types == ["f32", *["bf16"] * (len(after) - 3), "f32", "f32"]
+
+
+def test_bfloat16_stays_within_a_millimetre_of_the_engine_that_ships():
+    pytest.importorskip("openvino")
+    exact, rounded = (MotionModel.load(backend="openvino", precision=p, threads=1) for p in ("fp32", "bf16"))
+    for make in (
+        lambda model: model.estimate(read_keypoints(KEYPOINTS), fit=False, clean_feet=False),
+        lambda model: model.generate("a person walks", 120, steps=5, clean_feet=False)[0],
+    ):
+        ours, theirs = (m.joints_world() - m.joints_world()[:, :1] for m in (make(rounded), make(exact)))
+        error = 1000 * np.linalg.norm(ours - theirs, axis=-1)
+        assert 0 < error.mean() < 1
 
 
 def test_what_it_refuses(engine, tmp_path):
