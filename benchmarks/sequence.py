@@ -5,7 +5,8 @@
 Contests, each of a baseline and a candidate on the same weights, inputs and threads:
 - estimation: one step without texts, all included;
 - generation: five guided steps with a text; PyTorch runs its two halves one after the other, the engine as a batch;
-- a step of four texts that has its conditions, against one that computes them again;
+- a guided step of four texts that has its conditions, against our three graphs run again at every step, and against
+  the whole network as one graph, as PyTorch's exporter traces it for these very sizes;
 - 1800 frames against 300: linear would be 6.
 Random weights (seeded), so the millimetres of the rounding engines mean little: the exporter measures them on trained
 weights and real motion.  Protocol: README.md.
@@ -14,9 +15,12 @@ weights and real motion.  Protocol: README.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ import machine
 import measure
 import numpy as np
 import one_step
+import onnxruntime
 import report
 import torch
 from tqdm import tqdm
@@ -38,8 +43,10 @@ from genmo.runtime.backends.openvino import OpenVinoDenoiser
 from genmo.runtime.backends.split import SplitDenoiser
 from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import Arrays
+from genmo.runtime.signature import inputs
 from genmo.train.checkpoint import Checkpoint
 from genmo.train.config import read_config
+from genmo.train.denoiser import Denoiser
 from genmo.train.torch_model import TorchDenoiser
 
 STEPS, GUIDANCE = 5, 2.5
@@ -116,6 +123,42 @@ def prepared_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measur
     return lambda: engine(both)["x_0"], lambda: step(both["x_t"], 500)["x_0"]
 
 
+class Whole(torch.nn.Module):
+    """The denoiser with its inputs in the signature's order and one output."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        names = [spec.name for spec in inputs(self.denoiser.config)]
+        return self.denoiser(dict(zip(names, tensors, strict=True)))["x_0"]
+
+
+def traced_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+    """A guided step of four texts: the network as one traced graph of fixed sizes, and our step."""
+    denoiser = checkpoint.model.denoiser
+    candidate = prepared_step(checkpoint, engine)[1]
+    arrays = conditions_of(checkpoint, 120, 4)
+    both = {name: np.concatenate([half[name] for half in (arrays, without_text(arrays))]) for name in arrays}
+    both["timestep"][:] = 500
+    names = [spec.name for spec in inputs(denoiser.config)]
+    tensors = tuple(torch.from_numpy(both[name]) for name in names)
+    file = io.BytesIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter's, about itself
+        torch.onnx.export(
+            Whole(denoiser).eval(), tensors, dynamo=True, input_names=names, output_names=["x_0"], optimize=True
+        ).save(file)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    taken = {node.name for node in session.get_inputs()}
+    given = {name: both[name] for name in names if name in taken}
+    return lambda: session.run(["x_0"], given)[0], candidate
+
+
 def length(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
     """A step of 1800 frames and one of 300."""
 
@@ -131,6 +174,7 @@ CONTESTS: dict[str, Callable[[Checkpoint, SplitDenoiser], tuple[measure.Call, me
     "estimation against PyTorch": estimation,
     "five guided steps against PyTorch": generation,
     "a step with its conditions against one that computes them (4 texts)": prepared_step,
+    "a step with its conditions against the network as one traced graph (4 texts)": traced_step,
     "300 frames against 1800 (ratio is the cost of 1800)": length,
 }
 COMPARED = ("estimation against PyTorch", "five guided steps against PyTorch")
