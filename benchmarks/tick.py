@@ -1,0 +1,110 @@
+"""The tick of a stream at the paper's size: PyTorch eager as the denoiser of `MotionStream`, against our backends.
+
+    python benchmarks/tick.py --out benchmarks/results/tick_base.md
+
+One person, look-ahead 15, a full window of 120 frames, keypoints of `examples/keypoints.npz`; everything that a frame
+costs is in the tick: conditions, one step, roll-out, fit, feet.  Random weights (seeded): parity of the float32 engines
+is under the exporter's gate, what rounding costs on trained weights stands in docs/exporting.md.  Protocol: README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import machine
+import measure
+import numpy as np
+import one_step
+import report
+import sequence
+import torch
+
+from genmo.runtime.conditions import Keypoints, read_keypoints
+from genmo.runtime.errors import GenmoError
+from genmo.runtime.model import MotionModel
+from genmo.runtime.stream import MotionStream
+from genmo.train.config import read_config
+from genmo.train.torch_model import motion_model
+
+ENGINES = ("onnxruntime-fp32", "openvino-fp32", "openvino-bf16")
+KEYPOINTS = Path(__file__).parents[1] / "examples/keypoints.npz"
+EAGER, SAME = "PyTorch eager fp32", "PyTorch eager again (A/A)"
+LOOK_AHEAD = 15
+
+
+def ticker(model: MotionModel, keypoints: Keypoints) -> Callable[[], object]:
+    """A call that pushes the next frame into a stream whose window is full."""
+    stream = MotionStream(model, look_ahead=LOOK_AHEAD, intrinsics=keypoints.intrinsics)
+    frames = iter(range(10**9))
+
+    def tick() -> object:
+        frame = next(frames) % keypoints.frames
+        return stream.step(keypoints.points[frame : frame + 1])
+
+    for _ in range(model.engine.config.window):
+        tick()
+    return tick
+
+
+def parity_mm(model: MotionModel, reference: MotionModel, keypoints: Keypoints) -> float:
+    """Mean joint distance from the root of one-step estimates without fit, mm."""
+    ours, theirs = (m.estimate(keypoints, fit=False, clean_feet=False).joints_camera for m in (model, reference))
+    assert ours is not None and theirs is not None
+    apart = (ours - ours[:, :1]) - (theirs - theirs[:, :1])
+    return float(1000 * np.linalg.norm(apart, axis=-1).mean())
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print and write.  Raises GenmoError for a preset that is none."""
+    torch.set_num_threads(args.threads)
+    facts = machine.describe((*one_step.PACKAGES, "openvino")) | {"threads": str(args.threads)}
+    facts["command"] = f"python benchmarks/tick.py --preset {args.preset} --engines {' '.join(args.engines)}"
+    checkpoint = one_step.random_checkpoint(read_config(args.preset).model)
+    keypoints = read_keypoints(KEYPOINTS)
+    eager = motion_model(checkpoint)
+    base = ticker(eager, keypoints)
+    contests, parity = {}, ["| engine | parity, mean mm |", "|---|---:|"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.engines:
+            denoiser = sequence.open_engine(name, checkpoint, Path(folder), args.threads)
+            model = replace(eager, denoiser=denoiser)
+            parity.append(f"| {name} | {parity_mm(model, eager, keypoints):.5f} |")
+            contests[name] = (base, ticker(model, keypoints))
+    contests[SAME] = (base, base)
+    before = machine.snapshot()
+    measured = measure.interleave(contests, args.pairs, args.block_seconds)
+    load = machine.load_between(before, machine.snapshot())
+    facts |= {key: str(value) for key, value in load.items()}
+    doubt = machine.disturbed(load)
+    parts = [parity, *([[f"**A trial, not a result**: {doubt}."]] if doubt else [])]
+    parts += [one_step.TIMED, report.ratio_rows(measured, EAGER, SAME), report.time_rows(measured, EAGER, SAME)]
+    text = report.page(f"A tick of a stream: {args.preset}, look-ahead {LOOK_AHEAD}", parts, facts)
+    print(text, end="")
+    if args.out:
+        args.out.write_text(text, encoding="utf-8")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input."""
+    options = argparse.ArgumentParser(description="A tick of MotionStream: PyTorch eager against the backends.")
+    options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
+    options.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
+    options.add_argument("--threads", type=one_step.above_zero(int), default=machine.usable_cpus())
+    options.add_argument("--pairs", type=one_step.above_zero(int), default=8)
+    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=2.0, help="of one peer")
+    options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
+    args = options.parse_args(arguments)
+    try:
+        return run(args)
+    except (GenmoError, OSError) as error:
+        options.error(" ".join(str(error).split()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
