@@ -3,8 +3,8 @@
     python benchmarks/fuzz_inputs.py --examples 100000 --reader colmap-binary --reader openpose
 
 Small valid files of every kind are cut, flipped, repeated and sown with awkward numbers.  Anything but an InputError,
-an example that takes over 20 s of processor time (or stands still for ten minutes), and memory over the limit end the run; the file is kept.  Exit status: 0 none found,
-1 found, 2 bad options.
+an example that takes over 20 s of processor time or stands still for ten minutes, and memory over the limit end the
+run; the file is kept.  Exit status: 0 none found, 1 found, 2 bad options.
 """
 
 from __future__ import annotations
