@@ -8,12 +8,15 @@ around the border are smoothed, as little as is enough (`calmed`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array
+from genmo.runtime.formats.gltf import orthogonal
+from genmo.runtime.motion import FPS, Motion
+from genmo.runtime.rotation import Array, matrix_from_6d, rotate, sixd_from_matrix
 from genmo.runtime.sampler import smoothed
+from genmo.runtime.skeleton import forward_kinematics
 
 SEAM = 10  # frames on either side of a border over which a step fades
 NEAR = 8  # frames on either side of a border in which a joint's acceleration counts as the border's
@@ -71,6 +74,38 @@ def calmed(features: Array, borders: Sequence[int], joints: Joints) -> Array:
             (c for c in candidates if sharpness(joints(c, part))[near].max() <= limit), candidates[-1]
         )
     return features
+
+
+def calmed_motion(motion: Motion, borders: Sequence[int]) -> Motion:
+    """A motion `calmed` at its borders after something else has changed it there, such as a fit whose keypoints end.
+
+    `joints_camera` follows: every frame sees the change of its pose from where it saw the pose before.
+    """
+    features = np.concatenate(
+        [sixd_from_matrix(motion.rotations).reshape(motion.frames, -1), motion.translation], axis=1
+    )
+
+    def posed(part: Array) -> tuple[Array, Array]:
+        return matrix_from_6d(part[:, :-3].reshape(len(part), -1, 6)), part[:, -3:]
+
+    def joints(part: Array, _: slice) -> Array:
+        return forward_kinematics(*posed(part), motion.rest_offsets)[1]
+
+    found = calmed(features, borders, joints)
+    changed = (found != features).any(axis=1)
+    if not changed.any():
+        return motion
+    rotations, translation = posed(found)
+    calm = replace(motion, rotations=rotations, translation=translation)
+    if motion.joints_camera is None:
+        return calm
+    before, after, seen = (
+        array[changed] for array in (motion.joints_world(), calm.joints_world(), motion.joints_camera)
+    )
+    apart = (seen - seen[:, :1]).mT @ (before - before[:, :1])  # its nearest rotation takes the world to the camera
+    seen_now = motion.joints_camera.copy()
+    seen_now[changed] = seen + rotate(orthogonal(apart)[:, None], after - before)
+    return replace(calm, joints_camera=seen_now)
 
 
 def sharpness(joints: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from genmo.runtime import sampler
 from genmo.runtime.backends import log, open_denoiser
-from genmo.runtime.borders import calmed, seamless
+from genmo.runtime.borders import calmed, calmed_motion, seamless
 from genmo.runtime.chunks import ChunkedDenoiser, chunk_frames, reach
 from genmo.runtime.conditions import CameraSpan, Keypoints, KeypointSpan, Text
 from genmo.runtime.engine import Engine, load_engine
@@ -42,9 +42,10 @@ FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the sh
 LEVEL_FRAMES = 31  # a second
 GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
-# integrated velocity does, so the root follows them for longer.
-SEEN_FEET = FeetOptions(ground=None, horizon=300)
-UNSEEN_FEET = FeetOptions(horizon=300)
+# integrated velocity does, so the root follows them for longer, and doubtful contacts count (chosen on people of the
+# training set).
+SEEN_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
+UNSEEN_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
 _FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 
 
@@ -282,6 +283,7 @@ class MotionModel:
         motion = levelled(motion, _heights(features, layout, timeline, motion))
         if fitting is not None:
             motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
+            motion = calmed_motion(motion, timeline.borders)
         return _finished(motion, timeline, clean)
 
 

@@ -41,7 +41,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "3 px noise at 1000 px height": {"noise": 3.0},
     "no camera file": {"with_camera": False},
 }
-SETTINGS = CHANGES | {f"{name}, --no-fit": setting | {"fit": False} for name, setting in CHANGES.items()}
+SETTINGS = (
+    CHANGES
+    | {"all keypoints, --no-clean-feet": {"clean_feet": False}}
+    | {f"{name}, --no-fit": setting | {"fit": False} for name, setting in CHANGES.items()}
+)
 # prompt -> a word that marks the real clips of that action
 PROMPTS = {
     "a person walks": "walks",
@@ -78,9 +82,17 @@ def estimation_errors(
     noise: float = 0.0,
     with_camera: bool = True,
     fit: bool = True,
+    clean_feet: bool = True,
 ) -> Errors:
     """One-step estimation of every clip under its own camera (seeded by its place in the list)."""
-    made = list(estimates(model, clips, hidden=hidden, noise=noise, with_camera=with_camera, fit=fit))
+    options: dict[str, Any] = {
+        "hidden": hidden,
+        "noise": noise,
+        "with_camera": with_camera,
+        "fit": fit,
+        "clean_feet": clean_feet,
+    }
+    made = list(estimates(model, clips, **options))
     return Errors(
         np.concatenate([mpjpe(one.camera, one.true_camera) for one in made]),
         np.concatenate([pa_mpjpe(one.camera, one.true_camera) for one in made]),

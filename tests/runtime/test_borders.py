@@ -1,10 +1,13 @@
 """Borders of conditions: steps fade, jerks are smoothed as far as needed, everything else stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from genmo.runtime.borders import AROUND, CALM, LEAST, NEAR, SEAM, SPREADS, calmed, seamless, sharpness
+from genmo.runtime.borders import AROUND, CALM, LEAST, NEAR, SEAM, SPREADS, calmed, calmed_motion, seamless, sharpness
 from genmo.runtime.motion import FPS
+from genmo.runtime.rotation import matrix_from_axis_angle
 
 
 @pytest.mark.parametrize("border", [2, 5, 50, 96, 98])
@@ -82,3 +85,18 @@ def test_short_motions_and_borders_near_an_end(frames, border):
     features = swinging(frames, 1.0, border)
     found = calmed(features, [border], as_joints)
     assert found.shape == features.shape and np.isfinite(found).all()
+
+
+def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera):
+    """An arm that jerks at a border is smoothed; what the camera sees is the new pose, rigidly where it was seen."""
+    motion, camera = random_motion(80, 3), random_camera(80, 3)
+    rotations = motion.rotations.copy()
+    rotations[40:, 17] = rotations[40:, 17] @ matrix_from_axis_angle(np.array([0.0, 0.0, 1.2]))
+    jerked = replace(motion, rotations=rotations)
+    jerked = replace(jerked, joints_camera=camera.to_camera(jerked.joints_world()) + [0.1, 0.0, 0.3])
+    calm = calmed_motion(jerked, [40])
+    near = slice(40 - 1 - NEAR, 40 + NEAR)
+    assert sharpness(calm.joints_world())[near].max() < 0.5 * sharpness(jerked.joints_world())[near].max()
+    np.testing.assert_allclose(calm.joints_camera, camera.to_camera(calm.joints_world()) + [0.1, 0.0, 0.3], atol=1e-6)
+    np.testing.assert_allclose(calm.rotations[:20], jerked.rotations[:20], atol=1e-12)
+    assert calmed_motion(motion, []) is motion
