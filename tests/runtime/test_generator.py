@@ -203,7 +203,7 @@ def test_feet_of_endless_motion_are_cleaned():
         step = np.linalg.norm(np.diff(motion.joints_world()[:, FEET], axis=0), axis=-1)
         planted = raw.contacts[1:, [1, 3]] > 0.5
         speed.append(step[planted].mean())
-    assert speed[1] < 0.6 * speed[0]
+    assert speed[1] < 0.75 * speed[0]
     pieces = MotionGenerator(shipped, "a person washes windows", seed=2)
     parts = [pieces.next(n) for n in (1, 60, 30, 59)]
     np.testing.assert_array_equal(np.concatenate([part.translation for part in parts]), clean.translation)

@@ -168,7 +168,7 @@ def test_no_browser_is_a_note(takes, tmp_path, monkeypatch, capsys):
     ("arguments", "wanted"),
     [
         (["{takes}", "{takes}/a.npz"], "wanted one folder"),
-        (["{takes}/none.npz"], "No such file"),
+        (["{takes}/none.npz"], "no such file"),
         (["{takes}/keypoints.npz"], "wanted a motion .npz"),
         (["{takes}/a.npz"] * 5, "wanted 1 to 4"),
         (["{takes}/a.npz", "--port", "80"], "wanted a folder to serve"),

@@ -148,7 +148,7 @@ def test_the_command_writes_every_format(tmp_path, mixamo_file, random_motion, c
         ({"--out-fps": "nan"}, "--out-fps is nan"),
         ({"--character-map": "none.yaml"}, "cannot be read"),
         ({"motion": "walk.fbx"}, "wanted a motion as .npz or .bvh"),
-        ({"motion": "none.npz"}, "No such file"),
+        ({"motion": "none.npz"}, "no such file"),
         ({"--character": "own.bvh"}, "has no mesh to put in a .glb"),
     ],
 )
