@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ParityError, TextParityError) as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr)
         return 1
-    except GenmoError as error:
+    except (GenmoError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
         print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     print(f"wrote {out}\nnext:\n{next_commands(out)}")

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error("the following arguments are required: --out")
         else:
             train(config, args.out)
-    except GenmoError as error:
+    except (GenmoError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
         print(f"genmo-train: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0

@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         read, licence, _, _ = KINDS[args.kind]
         clips = _Counted(read(args), args.kind)
         count = write_store(clips, args.out, kind=args.kind, licence=licence)
-    except GenmoError as error:
+    except (GenmoError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
         print(f"prepare: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     print(clips.summary(count, args.out))
