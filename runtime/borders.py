@@ -2,7 +2,8 @@
 
 Two things are done to the features of an answer, before anything is decoded from them: the step from one frame to the
 next is taken back (`seamless`), and where the person would still move more sharply than anywhere else, the frames
-around the border are smoothed, as little as is enough (`calmed`).
+around the border are smoothed, as little as is enough (`calmed`).  A fit that ends at a border may jerk there again, so
+the fitted motion is looked at once more (`calmed_motion`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.formats.gltf import orthogonal
 from genmo.runtime.motion import FPS, Motion
-from genmo.runtime.rotation import Array, matrix_from_6d, rotate, sixd_from_matrix
+from genmo.runtime.rotation import Array, matrix_from_6d, orthogonal, rotate, sixd_from_matrix
 from genmo.runtime.sampler import smoothed
 from genmo.runtime.skeleton import forward_kinematics
 
@@ -69,10 +69,11 @@ def calmed(features: Array, borders: Sequence[int], joints: Joints) -> Array:
     for border in borders:
         part = slice(max(border - AROUND - NEAR, 0), min(border + AROUND + NEAR, frames))
         near = slice(max(border - 1 - NEAR - part.start, 0), border + NEAR - part.start)
-        candidates = (features[part], *(_around(features[part], border - part.start, s) for s in SPREADS))
-        features[part] = next(
-            (c for c in candidates if sharpness(joints(c, part))[near].max() <= limit), candidates[-1]
-        )
+        rough = features[part].copy()
+        for spread in (0.0, *SPREADS):
+            features[part] = _around(rough, border - part.start, spread) if spread else rough
+            if sharpness(joints(features[part], part))[near].max() <= limit:
+                break
     return features
 
 

@@ -101,3 +101,12 @@ def rotate(matrix: Array, vector: Array) -> Array:
     """R @ v for [..., 3, 3] and [..., 3], broadcasting."""
     rotated: Array = np.matmul(matrix, vector[..., None])[..., 0]
     return rotated
+
+
+def orthogonal(matrix: Array) -> Array:
+    """The rotations [..., 3, 3] nearest to matrices [..., 3, 3] (Kabsch)."""
+    u, _, v = np.linalg.svd(matrix)
+    sign = np.linalg.det(u @ v)
+    u = u.copy()
+    u[..., :, 2] *= np.asarray(sign)[..., None]
+    return np.asarray(u @ v)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array, matrix_from_quaternion
+from genmo.runtime.rotation import Array, matrix_from_quaternion, orthogonal
 
 Json = dict[str, Any]
 Numbers = npt.NDArray[Any]
@@ -156,15 +156,6 @@ def node_transform(gltf: Gltf, node: Json) -> tuple[Array, Array, Array]:
         raise gltf.fail(f"rotation of node {node.get('name')!r} is zero")
     rotation = matrix_from_quaternion(np.asarray([w, x, y, z]))
     return rotation, _vector(gltf, node, "translation", [0, 0, 0]), _vector(gltf, node, "scale", [1, 1, 1])
-
-
-def orthogonal(matrix: Array) -> Array:
-    """The rotations [..., 3, 3] nearest to matrices [..., 3, 3] (Kabsch)."""
-    u, _, v = np.linalg.svd(matrix)
-    sign = np.linalg.det(u @ v)
-    u = u.copy()
-    u[..., :, 2] *= np.asarray(sign)[..., None]
-    return np.asarray(u @ v)
 
 
 def pack(document: Json, binary: bytes) -> bytes:

@@ -12,8 +12,8 @@ import numpy as np
 
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh, read_bvh
-from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, orthogonal, read_gltf
-from genmo.runtime.rotation import Array, rotate, transpose
+from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, read_gltf
+from genmo.runtime.rotation import Array, orthogonal, rotate, transpose
 
 SUFFIXES = (".bvh", ".glb", ".vrm")
 """What `read_rig` reads."""

@@ -192,18 +192,20 @@ def test_asking_for_what_cannot_be(model):
 def test_feet_of_endless_motion_are_cleaned():
     """The engine that ships: planted feet slide less, what is made next does not change, cuts do not show."""
     shipped = MotionModel.load(threads=1)
-    raw, clean = (
-        MotionGenerator(shipped, "a person washes windows", seed=2, clean_feet=cleaned).next(150)
-        for cleaned in (False, True)
-    )
-    np.testing.assert_array_equal(raw.contacts, clean.contacts)
-    np.testing.assert_array_equal(raw.rotations[:, JOINTS.index("spine1")], clean.rotations[:, JOINTS.index("spine1")])
     speed = []
-    for motion in (raw, clean):
-        step = np.linalg.norm(np.diff(motion.joints_world()[:, FEET], axis=0), axis=-1)
+    for seed in (0, 1, 2):  # how much there is to mend differs from seed to seed
+        raw, clean = (
+            MotionGenerator(shipped, "a person washes windows", seed=seed, clean_feet=cleaned).next(150)
+            for cleaned in (False, True)
+        )
+        spine = JOINTS.index("spine1")
+        np.testing.assert_array_equal(raw.contacts, clean.contacts)
+        np.testing.assert_array_equal(raw.rotations[:, spine], clean.rotations[:, spine])
         planted = raw.contacts[1:, [1, 3]] > 0.5
-        speed.append(step[planted].mean())
-    assert speed[1] < 0.75 * speed[0]
+        steps = (np.linalg.norm(np.diff(m.joints_world()[:, FEET], axis=0), axis=-1) for m in (raw, clean))
+        speed.append([step[planted].mean() for step in steps])
+    before, after = np.mean(speed, axis=0)
+    assert after < 0.6 * before
     pieces = MotionGenerator(shipped, "a person washes windows", seed=2)
     parts = [pieces.next(n) for n in (1, 60, 30, 59)]
     np.testing.assert_array_equal(np.concatenate([part.translation for part in parts]), clean.translation)
