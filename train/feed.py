@@ -52,6 +52,12 @@ def noised(target: Tensor, timestep: Tensor, noise: Tensor, estimation: int) -> 
     return torch.where(keep[:, None, None], x_t, 0.0)
 
 
+def signal_of(timestep: Tensor, estimation: int) -> Tensor:
+    """[batch] alpha-bar of the timesteps, and 1 for the first `estimation` samples, which are given no noise."""
+    level = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32, device=timestep.device)[timestep]
+    return torch.where(torch.arange(len(level), device=level.device) < estimation, 1.0, level)
+
+
 def draw_timesteps(count: int, estimation: int, generator: torch.Generator) -> Tensor:
     """[count] timesteps: the last for the first `estimation`, random for the others.
 

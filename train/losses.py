@@ -127,8 +127,12 @@ def contact_velocity(world: Tensor, contacts: Tensor) -> Tensor:
     return (speed * held).flatten(1).sum(dim=1) / held.flatten(1).sum(dim=1).clamp_min(1)
 
 
-def losses(predicted: Tensor, target: Tensor, batch: Batch, undo: object) -> dict[str, Tensor]:
+def losses(predicted: Tensor, target: Tensor, batch: Batch, signal: Tensor, undo: object) -> dict[str, Tensor]:
     """Every term, a number each.  predicted and target [batch, frames, width] are normalised; `undo` un-normalises.
+
+    signal: [batch] share of the motion in what the network was shown (alpha-bar of its timestep; 1 for estimation).
+    What is likely held still counts by it: where noise hides whether a foot stands or swings, the mean of both must be
+    predicted, and a penalty on its speed would make every foot and hand timid.
 
     Estimation samples are held to the distance (a median-like fit), generation samples to the squared distance:
     a denoiser must predict the mean, or sampling is biased.  Samples with 2D only know nothing but `reprojection_2d`.
@@ -153,7 +157,7 @@ def losses(predicted: Tensor, target: Tensor, batch: Batch, undo: object) -> dic
         "reprojection_2d": (reprojection_2d(pose, batch) * batch.only_2d).mean(),
         "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :]),
         "joint_velocity": (squared(*velocity) * known).mean(),
-        "contact_velocity": (contact_velocity(pose.world, contacts) * known).mean(),
+        "contact_velocity": (contact_velocity(pose.world, contacts) * signal * known).mean(),
     }
 
 

@@ -23,7 +23,7 @@ from genmo.train.batches import Batch, Normalisation, Sampler, has_word
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint, write_aside
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
-from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised
+from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
 from genmo.train.fusion import FUSIONS
 from genmo.train.loops import looped
 from genmo.train.losses import losses, total
@@ -189,7 +189,8 @@ class Trainer:
         target = self._target(shard)
         x_t = noised(target, shard.timestep, shard.noise, batch.estimation)
         predicted = self._denoise(self.config.gram_dropout, batch, batch.conditions, x_t, shard.timestep)
-        terms = losses(predicted, target, batch, self.normalisation.undo)
+        signal = signal_of(shard.timestep, batch.estimation)
+        terms = losses(predicted, target, batch, signal, self.normalisation.undo)
         loss = total(terms)
         (loss / self.config.shards).backward()
         return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}

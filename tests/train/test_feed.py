@@ -1,6 +1,7 @@
 """A step's data depend on its number only; processes share them; many processes train as one does."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from genmo.train.batches import Sampler
 from genmo.train.checkpoint import load_checkpoint
 from genmo.train.config import read_config
 from genmo.train.datasets.clips import read_clips
-from genmo.train.feed import Feed, noised
+from genmo.train.feed import Feed, noised, signal_of
 from genmo.train.trainer import Trainer
 
 
@@ -156,6 +157,14 @@ def test_estimation_and_noise_only_where_they_belong():
     assert not x_t[0].any()
     torch.testing.assert_close(x_t[1], target[1], atol=0.1, rtol=0)
     torch.testing.assert_close(x_t[2], noise[2], atol=1e-3, rtol=0)
+
+
+def test_the_share_of_the_motion_that_is_shown():
+    """All of it to estimation, whatever its timestep; cos^2 of the schedule to the others (equation 4)."""
+    signal = signal_of(torch.tensor([999, 0, 500, 999]), 1)
+    assert signal[0] == 1 and signal[1] > 0.999 and signal[3] < 1e-4
+    quarter = torch.cos(torch.tensor((501 / 1000 + 0.008) / 1.008 * math.pi / 2)) ** 2
+    assert signal[2].item() == pytest.approx(quarter.item(), rel=2e-3)
 
 
 BAD = {

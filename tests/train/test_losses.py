@@ -36,7 +36,10 @@ def setting(random_motion):
 
 def terms(setting, predicted):
     batch, normalisation, target = setting
-    return {name: term.item() for name, term in losses(predicted, target, batch, normalisation.undo).items()}
+    return {
+        name: term.item()
+        for name, term in losses(predicted, target, batch, torch.ones(len(target)), normalisation.undo).items()
+    }
 
 
 def spoiled(setting, block, by=1.0, frames=slice(None)):
@@ -91,13 +94,13 @@ def test_2d_only_samples_know_nothing_but_their_keypoints(setting):
     mixed = replace(batch, only_2d=torch.arange(6) % 2 == 0)
     off = target.clone()
     off[::2] += 0.3
-    found = {n: t.item() for n, t in losses(off, target, mixed, normalisation.undo).items()}
-    truth = {n: t.item() for n, t in losses(target, target, mixed, normalisation.undo).items()}
+    found = {n: t.item() for n, t in losses(off, target, mixed, torch.ones(len(target)), normalisation.undo).items()}
+    truth = {n: t.item() for n, t in losses(target, target, mixed, torch.ones(len(target)), normalisation.undo).items()}
     for name in set(WEIGHTS) - {"reprojection_2d"}:
         assert found[name] == pytest.approx(truth[name], abs=1e-7), name
     assert found["reprojection_2d"] > 3 * truth["reprojection_2d"] > 0
     off[1::2] += 0.3
-    spoiled = losses(off, target, mixed, normalisation.undo)
+    spoiled = losses(off, target, mixed, torch.ones(len(target)), normalisation.undo)
     assert spoiled["reprojection_2d"].item() == pytest.approx(found["reprojection_2d"])
     assert spoiled["features"].item() > 0.01
 
@@ -122,6 +125,25 @@ def test_2d_reprojection_is_the_distance_in_boxes(setting):
         assert found[index].item() == pytest.approx(np.mean(errors), rel=2e-3, abs=1e-5)
 
 
+def test_noise_that_hides_contacts_takes_their_speed_out_of_the_loss(setting):
+    """Only that term counts by the share of the motion that was shown, sample by sample."""
+    batch, normalisation, target = setting
+    torch.manual_seed(7)
+    off = target + 0.2 * torch.randn_like(target)
+
+    def at(signal: torch.Tensor) -> dict[str, float]:
+        return {n: t.item() for n, t in losses(off, target, batch, signal, normalisation.undo).items()}
+
+    whole, none = at(torch.ones(len(target))), at(torch.zeros(len(target)))
+    first = at((torch.arange(len(target)) == 0).float())
+    last = at((torch.arange(len(target)) > 0).float())
+    assert none["contact_velocity"] == 0 < first["contact_velocity"] < whole["contact_velocity"]
+    assert first["contact_velocity"] + last["contact_velocity"] == pytest.approx(whole["contact_velocity"])
+    assert {n: t for n, t in none.items() if n != "contact_velocity"} == pytest.approx(
+        {n: t for n, t in whole.items() if n != "contact_velocity"}
+    )
+
+
 def test_contact_velocity_is_the_squared_speed_of_what_is_held():
     world = torch.zeros(1, 4, 24, 3)
     world[:, :, 7, 0] = 0.1 * torch.arange(4)
@@ -143,5 +165,5 @@ def test_gradients_are_finite_at_the_truth_and_at_zero(setting):
     batch, normalisation, target = setting
     for predicted in (target.clone(), torch.zeros_like(target)):
         predicted.requires_grad_()
-        total(losses(predicted, target, batch, normalisation.undo)).backward()
+        total(losses(predicted, target, batch, torch.ones(len(target)), normalisation.undo)).backward()
         assert predicted.grad.isfinite().all()
