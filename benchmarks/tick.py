@@ -37,14 +37,14 @@ EAGER, SAME = "PyTorch eager fp32", "PyTorch eager again (A/A)"
 LOOK_AHEAD = 15
 
 
-def ticker(model: MotionModel, keypoints: Keypoints) -> Callable[[], object]:
-    """A call that pushes the next frame into a stream whose window is full."""
-    stream = MotionStream(model, look_ahead=LOOK_AHEAD, intrinsics=keypoints.intrinsics)
+def ticker(model: MotionModel, keypoints: Keypoints, people: int = 1) -> Callable[[], object]:
+    """A call that pushes the next frame into a stream whose window is full, the same for all its people."""
+    stream = MotionStream(model, people=people, look_ahead=LOOK_AHEAD, intrinsics=keypoints.intrinsics)
     frames = iter(range(10**9))
 
     def tick() -> object:
         frame = next(frames) % keypoints.frames
-        return stream.step(keypoints.points[frame : frame + 1])
+        return stream.step(np.repeat(keypoints.points[frame : frame + 1], people, axis=0))
 
     for _ in range(model.engine.config.window):
         tick()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -19,8 +20,18 @@ from genmo.runtime import schedule
 from genmo.train.batches import Batch, Sampler
 from genmo.train.config import TrainConfig
 
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None
+
 OBJECTIVES = ("dual", "diffusion", "regression")
 """see `TrainConfig.objective`; "regression" is "dual" without generation samples"""
+PREFETCHED = 2
+"""steps that a worker makes ahead; a step of 300 samples takes 60 MB of shared memory"""
+FILES = 65536
+"""open files that a process with workers asks for"""
 LATE = 0.6
 """timesteps are 1000 u^0.6 for uniform u: density ~ t^(2/3)"""
 
@@ -93,13 +104,15 @@ class Feed(Dataset[list[Shard]]):
     def steps(self, first: int, last: int) -> Iterator[list[Shard]]:
         """The shards of steps `first` to `last` - 1, made ahead of time by `config.workers` processes if any."""
         workers = self.config.workers
+        if workers:
+            _allow_many_files()
         loader: DataLoader[list[Shard]] = DataLoader(
             self,
             batch_size=None,
             sampler=range(first, last),
             num_workers=workers,
             collate_fn=_as_it_is,
-            prefetch_factor=4 if workers else None,
+            prefetch_factor=PREFETCHED if workers else None,
         )
         return iter(loader)
 
@@ -120,6 +133,14 @@ def measure_feed(feed: Feed, first: int, seconds: float) -> dict[str, float]:
         "seconds": passed,
         "samples_a_second": count * (c.estimation + c.generation) / passed,
     }
+
+
+def _allow_many_files() -> None:
+    """Every tensor that waits in shared memory is an open file, and systems allow a process a thousand at first."""
+    if resource is not None:
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
 
 
 def _as_it_is(shards: list[Shard]) -> list[Shard]:

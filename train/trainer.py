@@ -170,7 +170,8 @@ class Trainer:
             group["lr"] = self.learning_rate()
         self.model.zero_grad(set_to_none=True)
         reports = [self._backward(shard.to(self.device)) for shard in shards]
-        report = self.processes.mean({name: sum(r[name] for r in reports) / len(reports) for name in reports[0]})
+        mean = torch.stack([torch.stack(list(terms.values())) for terms in reports]).double().mean(dim=0)
+        report = self.processes.mean(dict(zip(reports[0], mean.tolist(), strict=True)))  # waits for the GPU, once
         if not math.isfinite(report["loss"]):
             raise InputError(
                 f"loss is {report['loss']} at step {self.step}; lower learning_rate, or resume with bf16=false"
@@ -182,7 +183,7 @@ class Trainer:
         self.step += 1
         return {"loss": report.pop("loss"), "gradient_norm": norm.item()} | report
 
-    def _backward(self, shard: Shard) -> dict[str, float]:
+    def _backward(self, shard: Shard) -> dict[str, Tensor]:
         """Add the gradients of one shard's part of the step's mean loss; its loss terms."""
         batch = shard.batch
         torch.manual_seed(shard.seed)
@@ -193,7 +194,7 @@ class Trainer:
         terms = losses(predicted, target, batch, signal, self.normalisation.undo)
         loss = total(terms)
         (loss / self.config.shards).backward()
-        return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        return {name: term.detach() for name, term in {"loss": loss, **terms}.items()}
 
     def _denoise(
         self, gram_dropout: float, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor
@@ -218,9 +219,7 @@ class Trainer:
     def _average(self) -> None:
         """Exponential moving average of the weights, faster while there is little history."""
         keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
-        for mean, now in pairs:
-            mean.lerp_(now, 1 - keep)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
 
     def run(self) -> None:
         """Train to the last step, logging, validating and saving on the way."""

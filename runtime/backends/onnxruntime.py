@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genmo.runtime.backends.split import SplitDenoiser, check_signature, first_line
+from genmo.runtime.backends.onnxruntime_cuda import RecordedGraph, Recording, Shapes
+from genmo.runtime.backends.split import Graph, Specs, SplitDenoiser, check_signature, first_line
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.engine import Graphs
 from genmo.runtime.errors import BackendError, EngineError, InputError
@@ -16,6 +19,8 @@ from genmo.runtime.sampler import Arrays
 from genmo.runtime.signature import TensorSpec
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+EXACT = {"use_tf32": "0"}
+"""products in float32 as the engine was exported and proven, not in the GPU's 19-bit form"""
 INSTALL = {"cpu": 'pip install "genmo[cpu]"', "cuda": 'pip install "genmo[gpu]"'}
 
 
@@ -26,7 +31,14 @@ def _library(device: str) -> Any:
         raise BackendError(f"no inference library is installed; wanted ONNX Runtime: {INSTALL[device]}") from None
     if PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise BackendError(f"ONNX Runtime here cannot use {device}; wanted {PROVIDERS[device]}: {INSTALL[device]}")
+    if device == "cuda":  # the CUDA libraries that pip installed lie where no loader looks; what it prints is no result
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
     return onnxruntime
+
+
+def _provider(device: str, **settings: str) -> Any:
+    return PROVIDERS[device] if device == "cpu" else (PROVIDERS[device], EXACT | settings)
 
 
 class OnnxRuntimeGraph:
@@ -44,7 +56,7 @@ class OnnxRuntimeGraph:
         # spinning threads would take a game's cores between two calls
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = self._library.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
+            self._session = self._library.InferenceSession(str(path), options, providers=[_provider(device)])
         except Exception as error:  # the library raises types of its own that share no base below Exception
             raise EngineError(f"{path}: ONNX Runtime cannot load it ({first_line(error)})") from None
         self.provider = str(self._session.get_providers()[0])
@@ -68,14 +80,27 @@ class OnnxRuntimeGraph:
         return {name: value.numpy() for name, value in zip(self._names, results, strict=True)}
 
 
+def _recorded(graph: OnnxRuntimeGraph, path: Path, inputs: Specs, outputs: Specs) -> RecordedGraph:
+    """A graph on the GPU, recorded for every shape that comes again."""
+    library, provider = _library("cuda"), _provider("cuda", enable_cuda_graph="1")
+
+    def plain(kept: Arrays, arrays: Arrays) -> Arrays:
+        return graph({}, kept | arrays)
+
+    def record(shapes: Shapes) -> Recording:
+        return Recording(library, path, inputs, outputs, shapes, "cuda", provider)
+
+    return RecordedGraph(plain, inputs, record)
+
+
 _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
 
 
 class OnnxRuntimeDenoiser(SplitDenoiser):
     """An engine's graphs in ONNX Runtime; calls are thread-safe.
 
-    `device`: "cpu" or "cuda"; `threads`: 0 takes the physical cores.  Raises BackendError when the library or the
-    device is missing, EngineError when a file is not a graph of this signature.
+    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use.  Raises BackendError when the
+    library or the device is missing, EngineError when a file is not a graph of this signature.
     """
 
     def __init__(self, graphs: Graphs, config: ModelConfig, device: str = "cpu", threads: int = 0) -> None:
@@ -84,8 +109,9 @@ class OnnxRuntimeDenoiser(SplitDenoiser):
         if threads < 0:
             raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
 
-        def load(path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> OnnxRuntimeGraph:
-            return OnnxRuntimeGraph(path, inputs, outputs, device, threads)
+        def load(path: Path, inputs: Specs, outputs: Specs) -> Graph:
+            graph = OnnxRuntimeGraph(path, inputs, outputs, device, threads)
+            return graph if device == "cpu" else _recorded(graph, path, inputs, outputs)
 
         super().__init__(graphs, config, load)
         self.device, self.provider = device, PROVIDERS[device]
