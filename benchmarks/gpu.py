@@ -223,7 +223,8 @@ def run(args: argparse.Namespace) -> int:
             calls = {name: (lambda peer=peer, case=case: case.run(peer)) for name, peer in peers.items()}
             roof = roof_ms(case.work(denoiser), weights, case.steps) if device.type == "cuda" else None
             parts += [[f"## {case.title}"], rows(contest(calls, args), apart, roof)]
-        for people in (1, CROWD):
+            print(*parts[-2], *parts[-1], sep="\n", flush=True)
+        for people in args.people:
             measured = contest(ticks(checkpoint, peers, people), args)
             parts += [[f"## A tick of a stream, people: {people}"], rows(measured, {}, None)]
     text = report.page(f"On a GPU: {args.preset}", parts, facts)
@@ -239,6 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial of the script")
     options.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
+    options.add_argument("--people", nargs="*", type=one_step.above_zero(int), default=[1, CROWD], help="of the tick")
     options.add_argument("--pairs", type=one_step.above_zero(int), default=10)
     options.add_argument("--block-seconds", type=one_step.above_zero(float), default=0.25, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")

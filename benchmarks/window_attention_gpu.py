@@ -157,11 +157,13 @@ def roofline_ms(case: Case, speed: dict[str, float]) -> float:
 
 def contest(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     """The kernel's time and every peer's time over it: A B B A, the kernel against itself as the noise floor."""
-    graphs = {OURS: graph_of(ours(case))}
-    for name, make in PEERS.items():
-        if name.startswith("dense") and case.frames > LONGEST_DENSE:
-            continue
-        graphs[name] = graph_of(make(case))
+    # a graph knows addresses only: what a call holds (masks) must outlive it
+    calls = {OURS: ours(case)} | {
+        name: make(case)
+        for name, make in PEERS.items()
+        if not (name.startswith("dense") and case.frames > LONGEST_DENSE)
+    }
+    graphs = {name: graph_of(call) for name, call in calls.items()}
     own: list[float] = []
     rows: dict[str, Any] = {}
     for name in [OURS, *(peer for peer in graphs if peer != OURS)]:

@@ -1,9 +1,12 @@
-"""Fit an estimated pose to the keypoints it was estimated from: a few damped Gauss-Newton steps on the skeleton.
+"""Fit an estimated body to the keypoints it was estimated from: a few damped Gauss-Newton steps on the skeleton.
 
 The network sees the keypoints through 256 channels and answers in one step; its depth is good and its reprojection
 is off by centimetres.  Here every frame turns its joints a little so that the skeleton projects onto the keypoints,
 held back by how far it turns from the network's answer and by the correction of the frames beside it.  Joints turn
 about the camera's axes: with w_j the turn of joint j, a point p below it moves by w_j x (p - q_j).
+
+Before that the body's shape is fitted, one for all frames of a person: a limb seen from many sides tells its length,
+which no single frame does.  `fit_shape` does it for whole motions; `ShapeSoFar` for streams, frame by frame.
 """
 
 from __future__ import annotations
@@ -16,7 +19,17 @@ import numpy.typing as npt
 
 from genmo.runtime.conditions import VISIBLE, Keypoints
 from genmo.runtime.rotation import Array, matrix_from_axis_angle, rotate, transpose
-from genmo.runtime.skeleton import COCO_COUNT, COCO_JOINTS, JOINTS, PARENTS, coco_keypoints, forward_kinematics
+from genmo.runtime.skeleton import (
+    BETA_COUNT,
+    COCO_COUNT,
+    COCO_JOINTS,
+    JOINT_COUNT,
+    JOINTS,
+    PARENTS,
+    coco_keypoints,
+    forward_kinematics,
+    shape_space,
+)
 
 ITERATIONS = 10
 NEAR = 0.3  # metres; nothing closer is fitted
@@ -46,6 +59,12 @@ TURNS = {
 }
 MOVE = np.array([0.3, 0.3, 0.5])  # metres that the root may move in the camera frame
 CHANGE = 0.3  # share of the above that a correction may change from one frame to the next
+
+SHAPE_FRAMES = 32  # evenly taken from a motion, for its shape
+SHAPE_ITERATIONS = 4
+# However many frames there are, they count as so many: a detector places a hip wrongly in all of them alike.  The
+# network's shape, whose errors are about one standard deviation, counts as one of the prior.
+SHAPE_WEIGHT = 5.0
 
 # How well a keypoint marks its joint, metres: a nose, ear or hip is placed differently by every detector.
 _PLACED = np.array([0.05] * 5 + [0.02] * 6 + [0.035] * 2 + [0.02] * 4)
@@ -105,37 +124,164 @@ def fit(
 def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPose:
     """`fit` of all frames at once."""
     frames = len(pose.root)
-    focal, middle = np.diag(keypoints.intrinsics)[:2], keypoints.intrinsics[:2, 2]
-    points = np.pad(keypoints.points, [(0, frames - keypoints.frames), (0, 0), (0, 0)])
-    rays, seen = (points[..., :2] - middle) / focal, points[..., 2] > VISIBLE
+    rays, seen = rays_of(keypoints, frames)
     turned = np.zeros((frames, len(_SPREAD)))
     for _ in range(iterations):
         step = _solve(pose, rays, seen, turned)
         turned += step
-        rotations = _turn(pose, step[:, :-3].reshape(frames, -1, 3))
-        pose = CameraPose(rotations, pose.root + step[:, -3:], pose.offsets)
+        pose = _stepped(pose, step)
     return pose
+
+
+def rays_of(keypoints: Keypoints, frames: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Where the keypoints of `frames` frames lie on the plane at depth 1 [frames, 17, 2], and which are seen
+    [frames, 17]; none of those after their last frame."""
+    focal, middle = np.diag(keypoints.intrinsics)[:2], keypoints.intrinsics[:2, 2]
+    points = np.pad(keypoints.points, [(0, frames - keypoints.frames), (0, 0), (0, 0)])
+    return (points[..., :2] - middle) / focal, points[..., 2] > VISIBLE
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """How far a body's points are from the keypoints, and how that changes with its parameters, to first order."""
+
+    globals_: Array
+    """[frames, 24, 3, 3]"""
+    slant: Array
+    """[frames, 17, 2] x and y over z of the points"""
+    residual: Array
+    """[frames, 34, 1] metres at the points' own depth"""
+    weight: Array
+    """[frames, 34, 1]"""
+    rows: Array
+    """[frames, 34, parameters] d residual / d turns and root"""
+
+
+def _linear(body: CameraPose, rays: Array, seen: npt.NDArray[np.bool_]) -> _Linear:
+    globals_, joints = forward_kinematics(body.rotations, body.root, body.offsets)
+    points = coco_keypoints(globals_, joints)
+    depth = np.maximum(points[..., 2:], NEAR)
+    residual = (points[..., :2] / depth - rays) * depth
+    distance = np.linalg.norm(residual, axis=-1)
+    weight = seen * (points[..., 2] > NEAR) / _PLACED**2 / (1 + (distance / ROBUST) ** 2) ** 2
+    frames = len(rays)
+    return _Linear(
+        globals_,
+        points[..., :2] / depth,
+        residual.reshape(frames, -1, 1),
+        np.repeat(weight, 2, axis=1)[..., None],
+        _jacobian(points, joints, depth).reshape(frames, 2 * COCO_COUNT, -1),
+    )
 
 
 def _solve(body: CameraPose, rays: Array, seen: npt.NDArray[np.bool_], turned: Array) -> Array:
     """The step [frames, parameters] of the damped normal equations of every frame."""
-    globals_, joints = forward_kinematics(body.rotations, body.root, body.offsets)
-    points = coco_keypoints(globals_, joints)
-    depth = np.maximum(points[..., 2:], NEAR)
-    # residual in metres at the point's own depth
-    residual = (points[..., :2] / depth - rays) * depth
-    distance = np.linalg.norm(residual, axis=-1)
-    weight = seen * (points[..., 2] > NEAR) / _PLACED**2 / (1 + (distance / ROBUST) ** 2) ** 2
-    jacobian = _jacobian(points, joints, depth)
-    frames = len(rays)
-    rows = jacobian.reshape(frames, 2 * COCO_COUNT, -1)
-    weighted = rows * np.repeat(weight, 2, axis=1)[..., None]
+    at = _linear(body, rays, seen)
+    weighted = at.rows * at.weight
     beside = np.concatenate([turned[:1], turned, turned[-1:]])
     smooth = 0.5 * (beside[:-2] + beside[2:])
     stiff, tied = 1 / _SPREAD**2, 1 / (CHANGE * _SPREAD) ** 2
-    hessian = transpose(rows) @ weighted + np.diag(stiff + tied)
-    slope = (transpose(weighted) @ residual.reshape(frames, -1, 1))[..., 0] + stiff * turned + tied * (turned - smooth)
+    hessian = transpose(at.rows) @ weighted + np.diag(stiff + tied)
+    slope = (transpose(weighted) @ at.residual)[..., 0] + stiff * turned + tied * (turned - smooth)
     return np.asarray(-np.linalg.solve(hessian, slope[..., None])[..., 0])
+
+
+def _stepped(body: CameraPose, step: Array) -> CameraPose:
+    """The body after turning and moving by `step` [frames, parameters]."""
+    rotations = _turn(body, step[:, :-3].reshape(len(step), -1, 3))
+    return CameraPose(rotations, body.root + step[:, -3:], body.offsets)
+
+
+def fit_shape(pose: CameraPose, rays: Array, seen: npt.NDArray[np.bool_], betas: Array) -> Array:
+    """Betas [10] of one person: the network's `betas` moved to where poses and keypoints of all frames fit best.
+
+    Poses and shape move together; the poses are then thrown away, since `fit` finds them again with what ties
+    neighbours.  `pose`, `rays` and `seen` of any frames (`rays_of`); SHAPE_FRAMES of them are looked at.
+    """
+    chosen = np.unique(np.linspace(0, len(rays) - 1, min(len(rays), SHAPE_FRAMES)).round().astype(int))
+    rays, seen = rays[chosen], seen[chosen]
+    body, now = CameraPose(pose.rotations[chosen], pose.root[chosen], pose.offsets), betas
+    turned = np.zeros((len(chosen), len(_SPREAD)))
+    for _ in range(SHAPE_ITERATIONS):
+        body = CameraPose(body.rotations, body.root, shape_space().offsets(now))
+        told = _shape_told(body, rays, seen, turned)
+        change = _shape_step(told.hessian.mean(axis=0), told.slope.mean(axis=0), len(chosen), now - betas)
+        step = -(told.own + told.coupling @ change)
+        now, turned, body = now + change, turned + step, _stepped(body, step)
+    return now
+
+
+@dataclass(frozen=True, eq=False)
+class _ShapeTold:
+    """What frames say of the shape when each may still move its own pose: normal equations without the poses."""
+
+    hessian: Array
+    """[frames, 10, 10]"""
+    slope: Array
+    """[frames, 10]"""
+    own: Array
+    """[frames, parameters] minus the pose's step for an unchanged shape"""
+    coupling: Array
+    """[frames, parameters, 10] minus how that step changes with the shape"""
+
+
+def _shape_told(body: CameraPose, rays: Array, seen: npt.NDArray[np.bool_], turned: Array | None) -> _ShapeTold:
+    """Linearised at `body`, whose parameters were `turned` [frames, parameters] from the network's answer; None: as far
+    as to be at rest, which is what a fitted pose is."""
+    at = _linear(body, rays, seen)
+    shape = _shape_rows(at)
+    weighted, stiff = at.rows * at.weight, 1 / _SPREAD**2
+    pulled = transpose(weighted) @ at.residual
+    slope = np.zeros_like(pulled) if turned is None else pulled + (stiff * turned)[..., None]
+    mixed = transpose(weighted) @ shape
+    solved = np.linalg.solve(transpose(at.rows) @ weighted + np.diag(stiff), np.concatenate([mixed, slope], axis=-1))
+    coupling, own = solved[..., :BETA_COUNT], solved[..., BETA_COUNT:]
+    tilted = transpose(shape * at.weight)
+    return _ShapeTold(
+        hessian=tilted @ shape - transpose(mixed) @ coupling,
+        slope=(tilted @ at.residual - transpose(mixed) @ own)[..., 0],
+        own=own[..., 0],
+        coupling=coupling,
+    )
+
+
+def _shape_rows(at: _Linear) -> Array:
+    """d residual / d betas [frames, 34, 10]: a joint moves by the bones above it, each turned as its parent is."""
+    components = shape_space().components
+    moved = np.zeros((len(at.globals_), JOINT_COUNT, 3, BETA_COUNT))
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            moved[:, joint] = moved[:, parent] + at.globals_[:, parent] @ components[:, joint].T
+    points = moved[:, COCO_JOINTS]
+    return np.asarray(points[..., :2, :] - at.slant[..., None] * points[..., 2:, :]).reshape(len(moved), -1, BETA_COUNT)
+
+
+def _shape_step(hessian: Array, slope: Array, frames: int, away: Array) -> Array:
+    """The change of the betas [10] for the means over `frames` frames, `away` from the prior's middle."""
+    weight = min(frames, SHAPE_WEIGHT)
+    return np.asarray(-np.linalg.solve(weight * hessian + np.eye(BETA_COUNT), weight * slope + away))
+
+
+class ShapeSoFar:
+    """The shape of a person of whom one frame after the other is seen; of constant size."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._hessian, self._target = np.zeros((BETA_COUNT, BETA_COUNT)), np.zeros(BETA_COUNT)
+
+    def push(self, pose: CameraPose, keypoints: Keypoints, betas: Array) -> None:
+        """Learn from a fitted pose [1, ...] of the body of `betas` and its keypoints."""
+        rays, seen = rays_of(keypoints, 1)
+        told = _shape_told(pose, rays, seen, None)
+        self._frames += 1
+        self._hessian += (told.hessian[0] - self._hessian) / self._frames
+        self._target += (told.hessian[0] @ betas - told.slope[0] - self._target) / self._frames
+
+    def betas(self, betas: Array) -> Array:
+        """[10]: the network's `betas` moved by what the frames told."""
+        if not self._frames:
+            return betas
+        return betas + _shape_step(self._hessian, self._hessian @ betas - self._target, self._frames, np.zeros(1))
 
 
 def _jacobian(points: Array, joints: Array, depth: Array) -> Array:

@@ -19,7 +19,7 @@ from genmo.runtime.engine import Engine, load_engine
 from genmo.runtime.errors import InputError
 from genmo.runtime.feet import FeetOptions
 from genmo.runtime.feet import clean_feet as cleaned
-from genmo.runtime.fit import CameraPose
+from genmo.runtime.fit import CameraPose, fit_shape, rays_of
 from genmo.runtime.fit import fit as fit_pose
 from genmo.runtime.keyframes import NO_KEYFRAMES, NO_PLACES, Keyframes, Misses, Places, misses
 from genmo.runtime.meet import grounded, known, meet, placed, projected, spread
@@ -379,7 +379,7 @@ def _static_camera(frames: int) -> Camera:
 
 
 def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: Progress = nobody) -> Motion:
-    """The motion with joints turned until they project onto the keypoints.
+    """The motion with its shape changed and its joints turned until they project onto the keypoints.
 
     `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
     `progress` hears the share that is done where there is much to do.
@@ -387,8 +387,9 @@ def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress:
     if not spans:
         return motion
     assert motion.joints_camera is not None
-    seen = motion.joints_camera
     in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
+    motion = _shaped(motion, in_camera, spans)
+    seen = forward_kinematics(in_camera, motion.joints_camera[:, 0], motion.rest_offsets)[1]
     work = Work(len(spans), progress)
     for number, span in enumerate(spans):
         part = slice(span.start, span.end)
@@ -407,6 +408,15 @@ def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress:
     rotations = in_camera.copy()
     rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ in_camera[:, 0]
     return replace(motion, rotations=rotations, joints_camera=seen)
+
+
+def _shaped(motion: Motion, in_camera: Array, spans: Sequence[KeypointSpan]) -> Motion:
+    """The motion on the body that all its keypoints fit best; `in_camera` [frames, 24, 3, 3] are its rotations."""
+    assert motion.joints_camera is not None
+    at = np.concatenate([np.arange(span.start, span.end) for span in spans])
+    rays, seen = (np.concatenate(parts) for parts in zip(*(rays_of(s.keypoints, s.frames) for s in spans), strict=True))
+    pose = CameraPose(in_camera[at], motion.joints_camera[at, 0], motion.rest_offsets)
+    return replace(motion, betas=fit_shape(pose, rays, seen, motion.betas))
 
 
 def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) -> Array | None:

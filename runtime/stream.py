@@ -21,7 +21,7 @@ from genmo.runtime.conditions import Keypoints, camera_condition, keypoint_condi
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
 from genmo.runtime.feet import FeetOptions, FootCleaner
-from genmo.runtime.fit import ITERATIONS, CameraPose, fit
+from genmo.runtime.fit import ITERATIONS, CameraPose, ShapeSoFar, fit
 from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.representation import gravity_view_yaw, roll_out
 from genmo.runtime.ring import Index, Ring
@@ -117,7 +117,8 @@ class MotionStream:
     `stride`: estimate every so many frames only, the people in turn; a pose then knows up to `stride` - 1 frames less
     of its future.  At most `look_ahead` + 1.
     `fit_reach`: frames on each side that are fitted to the keypoints together with the answered one
-    (`genmo.runtime.fit`), at most 9, which is as far as the offline fit carries; None: no fit.
+    (`genmo.runtime.fit`), at most 9, which is as far as the offline fit carries; None: no fit.  The fitted shape is
+    learned from the settled frames so far, where the offline fit knows all frames.
     `clean_feet`: planted feet stand still (`genmo.runtime.feet`), from the first settled frame on and without any
     delay of its own: a foot is pinned where it lands.
 
@@ -166,7 +167,7 @@ class MotionStream:
                 raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
             self._age[person] = self._estimated[person] = 0
             self._sums[person] = 0
-            self._cleaners[person] = None
+            self._cleaners[person], self._shapes[person] = None, ShapeSoFar()
             return
         self._clear()
 
@@ -223,6 +224,7 @@ class MotionStream:
         """of the averaged blocks over the settled frames"""
         self._cleaners: list[FootCleaner | None] = [None] * people
         """of the people with settled frames"""
+        self._shapes = [ShapeSoFar() for _ in range(people)]
 
     def _parse(self, keypoints: Array, camera_to_world: Array | None) -> Keypoints:
         """Checked keypoints with the people where a file has its frames."""
@@ -273,8 +275,11 @@ class MotionStream:
         length = np.minimum(self._estimated[who], self._config.window)
         row = frame - (self._estimated[who] - length)
         betas, tilt = self._averages(who, frame, row, length, settled)
+        betas = np.stack([self._shapes[person].betas(own) for person, own in zip(who, betas, strict=True)])
         offsets = shape_space().offsets(betas)
         root, pose = self._fitted(who, row, length, offsets)
+        if self._reach is not None:
+            self._learn_shapes(who[settled], self._back(who, length, row[:, None])[settled], pose, betas, settled)
         world_root, step = self._rolled_out(who, row, length)
         turn = world_root @ transpose(root)  # camera to world, as the network sees it
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
@@ -349,6 +354,15 @@ class MotionStream:
                 pose = fit(pose, Keypoints(points, self._intrinsics))
             rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
         return roots, CameraPose(rotations, places, offsets)
+
+    def _learn_shapes(
+        self, who: Index, back: Index, pose: CameraPose, betas: Array, settled: npt.NDArray[np.bool_]
+    ) -> None:
+        """What the settled poses of the people `who` [k] tell of their shapes; `back` [k, 1] is where they are."""
+        points = self._ring.rows("points", who, back)
+        for index, person, seen in zip(np.flatnonzero(settled), who, points, strict=True):
+            one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
+            self._shapes[person].push(one, Keypoints(seen, self._intrinsics), betas[index])
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)

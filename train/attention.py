@@ -70,7 +70,8 @@ def blocked_window_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Te
     keys = k.index_select(2, rows).reshape(batch, heads, blocks, 3 * half, width)
     values = v.index_select(2, rows).reshape(batch, heads, blocks, 3 * half, width)
     scores = (queries * width**-0.5) @ keys.mT
-    scores = torch.where(within, scores, torch.full((), -1e9, dtype=scores.dtype, device=q.device))
+    never = max(-1e9, torch.finfo(scores.dtype).min)
+    scores = torch.where(within, scores, torch.full((), never, dtype=scores.dtype, device=q.device))
     mixed = scores.softmax(dim=-1) @ values
     return mixed.reshape(batch, heads, blocks * half, width)[:, :, :frames]
 

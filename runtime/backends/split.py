@@ -41,9 +41,19 @@ class Graph(Protocol):
 
 
 class SplitDenoiser:
-    """The graphs of an engine behind the sampler's protocol; `load(path, inputs, outputs)` opens one of them."""
+    """The graphs of an engine behind the sampler's protocol; `load(path, inputs, outputs)` opens one of them.
 
-    def __init__(self, graphs: Graphs, config: ModelConfig, load: Callable[[Path, Specs, Specs], Graph]) -> None:
+    `fewest_prompted`: 1 where the library cannot take texts without rows; a motion without text then gets an empty one.
+    """
+
+    def __init__(
+        self,
+        graphs: Graphs,
+        config: ModelConfig,
+        load: Callable[[Path, Specs, Specs], Graph],
+        fewest_prompted: int = 0,
+    ) -> None:
+        self._fewest_prompted = fewest_prompted
         self._config, self._outputs = config, outputs(config)
         self._null_is_folded = graphs.null_is_folded
         self._fuse = load(graphs.conditions, condition_inputs(config), condition_outputs(config))
@@ -80,6 +90,7 @@ class SplitDenoiser:
         fused = self._fuse({}, {name: conditions[name] for name in names})
         texts = {spec.name: conditions[spec.name] for spec in text_inputs(self._config)}
         prompted = count_prompted(texts) if self._null_is_folded else len(fused["fused"])
+        prompted = max(prompted, self._fewest_prompted)
         if prompted == 0:
             return self._step.keep(fused | no_texts(self._config))
         return self._step.keep(fused | self._read({}, {name: array[:prompted] for name, array in texts.items()}))

@@ -5,9 +5,9 @@ import pytest
 
 from genmo.runtime import fit as fitting
 from genmo.runtime.conditions import Keypoints
-from genmo.runtime.fit import CameraPose, fit
+from genmo.runtime.fit import CameraPose, ShapeSoFar, fit, fit_shape, rays_of
 from genmo.runtime.rotation import matrix_from_axis_angle, transpose
-from genmo.runtime.skeleton import coco_keypoints, forward_kinematics
+from genmo.runtime.skeleton import coco_keypoints, forward_kinematics, shape_space
 
 INTRINSICS = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
 
@@ -111,3 +111,96 @@ def test_what_is_not_seen_returns_to_the_network(random_motion):
     turned = np.full((1, len(fitting._SPREAD)), 0.1)
     step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17), bool), turned)
     np.testing.assert_allclose(step, -turned / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)
+
+
+def on_body(pose: CameraPose, betas) -> CameraPose:
+    return CameraPose(pose.rotations, pose.root, shape_space().offsets(np.asarray(betas)))
+
+
+def shaped_by(pose: CameraPose, keypoints: Keypoints, betas):
+    return fit_shape(on_body(pose, betas), *rays_of(keypoints, len(pose.root)), np.asarray(betas))
+
+
+def bones(betas):
+    return np.linalg.norm(shape_space().offsets(betas)[1:], axis=-1)
+
+
+def test_shape_rows_are_the_derivative(random_motion):
+    betas = np.random.default_rng(1).normal(size=10)
+    pose = on_body(true_pose(random_motion(3)), betas)
+    rays, points = project(pose)
+    at = fitting._linear(pose, rays, np.ones((3, 17), bool))
+    rows = fitting._shape_rows(at).reshape(3, 17, 2, 10) / points[..., 2:, None]
+    for column, step in enumerate(1e-6 * np.eye(10)):
+        moved = project(on_body(pose, betas + step))[0]
+        np.testing.assert_allclose((moved - rays) / 1e-6, rows[..., column], atol=2e-6)
+
+
+def test_one_step_is_that_of_all_poses_and_the_shape_together(random_motion):
+    """The normal equations without the poses, against those of everything at once, dense."""
+    frames, betas = 3, np.random.default_rng(1).normal(size=10)
+    truth = true_pose(random_motion(frames))
+    keypoints, body = keypoints_of(truth), on_body(bent(truth), betas)
+    rays, seen = rays_of(keypoints, frames)
+    turned = 0.1 * np.random.default_rng(2).normal(size=(frames, len(fitting._SPREAD)))
+    told = fitting._shape_told(body, rays, seen, turned)
+    at = fitting._linear(body, rays, seen)
+    size = turned.shape[1]
+    rows = np.zeros((frames, 34, frames * size + 10))
+    for index in range(frames):
+        rows[index, :, index * size : (index + 1) * size] = at.rows[index]
+    rows[..., -10:] = fitting._shape_rows(at)
+    flat, weight = rows.reshape(-1, rows.shape[-1]), at.weight.reshape(-1, 1)
+    stiff = np.concatenate([np.tile(1 / fitting._SPREAD**2, frames), np.ones(10)])
+    hessian = flat.T @ (weight * flat) + np.diag(stiff)
+    slope = (flat.T @ (weight * at.residual.reshape(-1, 1)))[:, 0]
+    slope += stiff * np.concatenate([turned.ravel(), 0.3 * np.ones(10)])
+    expected = -np.linalg.solve(hessian, slope)
+    change = -np.linalg.solve(told.hessian.sum(axis=0) + np.eye(10), told.slope.sum(axis=0) + 0.3)
+    np.testing.assert_allclose(change, expected[-10:], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(-(told.own + told.coupling @ change).ravel(), expected[:-10], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("frames", [1, 31, 32, 33, 200])
+def test_the_true_shape_stays(random_motion, frames):
+    pose = true_pose(random_motion(frames))
+    betas = shape_space().betas(pose.offsets)
+    pose = on_body(pose, betas)
+    np.testing.assert_allclose(shaped_by(pose, keypoints_of(pose), betas), betas, atol=1e-9)
+
+
+def test_a_body_that_is_seen_from_many_sides_tells_its_shape(random_motion):
+    wrong, found = [], []
+    for seed in range(5):
+        truth = np.random.default_rng(seed).normal(size=10)
+        pose = on_body(true_pose(random_motion(60, seed)), truth)
+        guess = truth + np.random.default_rng(seed + 50).normal(size=10)
+        made = shaped_by(bent(pose, seed, 0.05), keypoints_of(pose), guess)
+        wrong.append(np.abs(bones(guess) - bones(truth)).mean())
+        found.append(np.abs(bones(made) - bones(truth)).mean())
+    assert np.mean(found) < 0.75 * np.mean(wrong) and all(f < w for f, w in zip(found, wrong, strict=True))
+
+
+def test_unseen_keypoints_tell_nothing_of_the_shape(random_motion):
+    pose = true_pose(random_motion(20))
+    keypoints, guess = keypoints_of(pose), np.arange(10) / 10
+    keypoints.points[..., 2] = 0
+    np.testing.assert_array_equal(shaped_by(pose, keypoints, guess), guess)
+
+
+def test_a_stream_of_frames_tells_what_the_whole_motion_tells(random_motion):
+    """One linearisation a frame against four of all: the same but for curvature."""
+    truth = np.random.default_rng(3).normal(size=10)
+    pose = on_body(true_pose(random_motion(200, 4)), truth)
+    keypoints, guess = keypoints_of(pose), truth + np.random.default_rng(9).normal(size=10)
+    whole = shaped_by(pose, keypoints, guess)
+    shape = ShapeSoFar()
+    np.testing.assert_array_equal(shape.betas(guess), guess)
+    for frame in range(200):
+        now = shape.betas(guess)
+        one = CameraPose(pose.rotations[[frame]], pose.root[[frame]], shape_space().offsets(now))
+        seen = Keypoints(keypoints.points[[frame]], INTRINSICS)
+        shape.push(fit(one, seen), seen, now)
+    made = shape.betas(guess)
+    assert np.abs(bones(made) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
+    assert np.abs(bones(made) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()
