@@ -388,8 +388,8 @@ def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress:
         return motion
     assert motion.joints_camera is not None
     in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
-    motion = _shaped(motion, in_camera, spans)
-    seen = forward_kinematics(in_camera, motion.joints_camera[:, 0], motion.rest_offsets)[1]
+    roots, motion = motion.joints_camera[:, 0], _shaped(motion, in_camera, spans)
+    seen = forward_kinematics(in_camera, roots, motion.rest_offsets)[1]
     work = Work(len(spans), progress)
     for number, span in enumerate(spans):
         part = slice(span.start, span.end)
