@@ -7,7 +7,6 @@ contest: fused in ours, before the call in the others.  Parity first: over twice
 same precision nothing is timed and the exit status is 1.  Times are of CUDA events around a CUDA graph of many calls,
 blocks interleaved as README.md says.  The roofline is what this GPU does in this run: bytes that must move at the speed
 of a copy, or products that must be done at the speed of a large matrix product, whichever takes longer.
-Not yet run on hardware.
 """
 
 from __future__ import annotations
