@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.engine import FORMAT, GRAPHS, NGRAM_SCHEME, Graphs, describe_signature, file_hash, load_engine
 from genmo.runtime.errors import GenmoError, InputError
+from genmo.runtime.formats.write import put_folder
 from genmo.runtime.schedule import STEPS
 from genmo.train.checkpoint import Checkpoint
 from genmo.train.fusion import CROSS_ATTENTION
@@ -212,9 +212,7 @@ def export(
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         (folder / "engine.json").write_text(json.dumps(described, indent=1) + "\n")
         load_engine(folder)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        put_folder(folder, out)
     return out
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -38,6 +37,7 @@ from genmo.runtime.backends.tensorrt_plans import (
 from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.engine import GRAPHS, Engine, file_hash, load_engine
 from genmo.runtime.errors import BackendError, GenmoError, InputError
+from genmo.runtime.formats.write import put_folder
 
 PROGRAM = "tensorrt_build"
 RTX = "tensorrt_rtx"
@@ -286,9 +286,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
         )
         (aside / DESCRIPTION).write_text(json.dumps(plans.to_json(), indent=1) + "\n")
         out = place / plans.key
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
+        put_folder(aside, out)
     if builder.cache:
         _replace(cache_file, builder.cache)
     return out

@@ -22,6 +22,7 @@ from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.engine import GRAPHS, Engine, load_engine
 from genmo.runtime.errors import GenmoError, InputError
+from genmo.runtime.formats.write import put_folder
 from genmo.runtime.signature import (
     TensorSpec,
     condition_inputs,
@@ -162,9 +163,7 @@ def write_repository(
         for plan_folder, description in chosen:
             _write_plan_models(engine, plan_folder, description, aside, prefix, instances)
         names = sorted(path.name for path in aside.iterdir() if path.is_dir())
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
+        put_folder(aside, out)
     return names
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import EngineError, InputError
+from genmo.runtime.formats.write import all_or_none, write_aside
 from genmo.train.batches import Normalisation
 from genmo.train.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
 from genmo.train.gem import FAMILIES as RELEASED_FAMILIES
@@ -47,21 +46,10 @@ class Checkpoint:
     """training config, step, data and licences, metrics: plain JSON"""
 
 
-def write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary neighbour of `path`, then rename it: the old file or the new, never half of one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write `weights.safetensors` and `model.json` into `folder`."""
+    """Write `weights.safetensors` and `model.json` into `folder`.  Raises InputError for a full disk and the like."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().float().contiguous() for name, tensor in checkpoint.model.state_dict().items()}
-    write_aside(folder / "weights.safetensors", lambda p: safetensors.torch.save_file(weights, p))
     described = {
         "format": FORMAT,
         "family": checkpoint.model.family,
@@ -72,7 +60,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         },
         "provenance": checkpoint.provenance,
     }
-    write_aside(folder / "model.json", lambda p: p.write_text(json.dumps(described, indent=1) + "\n"))
+    with all_or_none():
+        write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
+        write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
@@ -115,4 +105,4 @@ def load_weights(model: nn.Module, path: Path) -> None:
     model.load_state_dict(weights)
 
 
-__all__ = ["Checkpoint", "Model", "load_checkpoint", "load_weights", "save_checkpoint", "write_aside"]
+__all__ = ["Checkpoint", "Model", "load_checkpoint", "load_weights", "save_checkpoint"]

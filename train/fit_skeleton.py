@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.formats.write import write_aside
 from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import BETA_COUNT, JOINT_COUNT, MIRROR_JOINTS
 from genmo.train.datasets.clips import read_clips
@@ -69,7 +70,7 @@ def main() -> None:
         "explained_variance": np.round(explained, 5).tolist(),
         "fit": report,
     }
-    args.out.write_text(json.dumps(stored) + "\n")
+    write_aside(args.out, json.dumps(stored) + "\n")
     print(json.dumps({"explained_variance": stored["explained_variance"], **report}, indent=1))
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from genmo.runtime.errors import InputError
+from genmo.runtime.formats.write import write_aside
 from genmo.runtime.motion import FPS, Camera
 from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import COCO_COUNT, coco_keypoints, forward_kinematics
@@ -88,7 +90,8 @@ def main() -> None:
     clip = cut(clips[0], round(args.start * FPS), round(args.seconds * FPS))
     cameras, camera = film(clip, args.seed)
     arrays = keypoint_arrays(clip, cameras, camera, noise=1.0, hidden=0.0, seed=args.seed)
-    np.savez_compressed(args.out, **{name: array.astype(np.float32) for name, array in arrays.items()})  # type: ignore[arg-type]
+    stored: dict[str, Any] = {name: array.astype(np.float32) for name, array in arrays.items()}
+    write_aside(args.out, lambda file: np.savez_compressed(file, **stored))
 
 
 if __name__ == "__main__":

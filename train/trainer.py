@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
+from genmo.runtime.formats.write import write_aside
 from genmo.train import processes
 from genmo.train.batches import Batch, Normalisation, Sampler, has_word
-from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint, write_aside
+from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
 from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
@@ -150,10 +151,9 @@ class Trainer:
         state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+        self.normalisation = Normalisation(state["mean"], state["std"])
         self.step, self.best = state["step"], state["best"]
-        saved = load_checkpoint(self.folder)
-        self.average.load_state_dict(saved.model.state_dict())
-        self.normalisation = saved.normalisation
 
     def learning_rate(self) -> float:
         """Linear warm-up, then a cosine to 2 % at the last step."""
@@ -283,15 +283,19 @@ class Trainer:
         return Checkpoint(self.average, self.normalisation, {"train": settings, "step": self.step})
 
     def save(self) -> None:
-        """Write the averaged model, and the state to resume from."""
+        """Write the averaged model, and the state to resume from: one file, so that a kill leaves one step's or the
+        other's."""
         save_checkpoint(self.folder, self.checkpoint())
         state = {
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "mean": self.normalisation.mean,
+            "std": self.normalisation.std,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "best": self.best,
         }
-        write_aside(self.folder / "state.pt", lambda path: torch.save(state, path))
+        write_aside(self.folder / "state.pt", lambda file: torch.save(state, file))
 
 
 def _known(names: Sequence[str], field: str, clips: Sequence[Clip]) -> list[str]:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import BinaryIO
 
 from genmo.runtime.errors import InputError
 
 _Waiting = list[tuple[str, Path]]
 """temporary files and what they will be called"""
 
+Content = bytes | str | Callable[[BinaryIO], object]
+"""what a file shall hold: bytes, text, or what a function writes to it"""
+
 _waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)
 
 
-def write_aside(path: str | Path, data: bytes | str) -> None:
+def write_aside(path: str | Path, data: Content) -> None:
     """Write `data` to a temporary file beside `path`, flush it to disk, then rename it to `path`.
 
     Readers see the old file or the new one, never half of one.  Text is written as UTF-8.  Inside of `all_or_none` the
@@ -62,13 +67,35 @@ def all_or_none() -> Iterator[None]:
             _remove(temporary)
 
 
-def _written_beside(path: Path, content: bytes) -> str:
+def put_folder(made: Path, out: Path) -> None:
+    """Rename the folder `made` to `out`, in the place of a folder that is there.
+
+    A process that is killed on the way leaves the old folder, the new one, or none under this name; an error, the old.
+    """
+    old = out.with_name(f".{out.name}.{secrets.token_hex(4)}.old")
+    replaces = out.exists()
+    if replaces:
+        out.rename(old)
+    try:
+        made.rename(out)
+    except BaseException:
+        if replaces:
+            old.rename(out)
+        raise
+    if replaces:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _written_beside(path: Path, content: bytes | Callable[[BinaryIO], object]) -> str:
     """The name of a file in the folder of `path` that holds the content, on the disk."""
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; an output should get the mode that open() would have given it.
@@ -76,9 +103,10 @@ def _written_beside(path: Path, content: bytes) -> str:
     except OSError as error:
         if temporary is not None:
             _remove(temporary)
+        room = "room" if callable(content) else f"{len(content)} bytes free"
         raise InputError(
-            f"{path}: cannot be written ({_reason(error)}); wanted an existing, writable folder with "
-            f"{len(content)} bytes free; choose another --out or make room"
+            f"{path}: cannot be written ({_reason(error)}); wanted an existing, writable folder with {room}; "
+            "choose another --out or make room"
         ) from error
     except BaseException:
         if temporary is not None:

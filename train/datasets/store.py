@@ -176,8 +176,10 @@ def write_store(clips: Iterable[Clip], folder: str | Path, *, kind: str, licence
         writer.finish({"kind": kind, "licence": licence})
         aside.rename(folder)
     finally:
-        writer.close()
-        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            writer.close()  # a full disk is noticed here too
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     return len(writer.records)
 
 

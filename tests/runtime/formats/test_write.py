@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from genmo.runtime.errors import InputError
-from genmo.runtime.formats.write import all_or_none, write_aside
+from genmo.runtime.formats.write import all_or_none, put_folder, write_aside
 
 # Forks a process that kills itself, without a chance to clean up, at its k-th call of the system, for every k.
 KILLED = """
@@ -177,3 +177,66 @@ def test_a_full_disk_is_one_line(python, tmp_path):
         assert left == ["a.npz"] and (disk / "a.npz").read_text() == "old"
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_what_a_function_writes_is_a_file_too(tmp_path):
+    path = tmp_path / "x.bin"
+    write_aside(path, lambda file: file.write(b"old"))
+
+    def fails(file):
+        file.write(b"half")
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_aside(path, fails)
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["x.bin"]
+
+
+def made_folder(path, content):
+    path.mkdir()
+    (path / "x").write_text(content)
+    return path
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    out = tmp_path / "out"
+    for content in ("first", "second"):
+        put_folder(made_folder(tmp_path / "made", content), out)
+        assert (out / "x").read_text() == content and [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path):
+    out = made_folder(tmp_path / "out", "old")
+    with pytest.raises(FileNotFoundError):
+        put_folder(tmp_path / "missing", out)
+    assert (out / "x").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+KILLED_IN_A_FOLDER = """
+import os, signal, sys
+from pathlib import Path
+from genmo.runtime.formats.write import put_folder
+last, calls = int(sys.argv[2]), 0
+def watched(event, arguments):
+    global calls
+    if event in ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree"):
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watched)
+put_folder(Path(sys.argv[1]) / "made", Path(sys.argv[1]) / "out")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_process_killed_while_it_replaces_a_folder_leaves_the_old_the_new_or_none(tmp_path):
+    seen = set()
+    for last in range(1, 20):
+        place = tmp_path / str(last)
+        place.mkdir()
+        made_folder(place / "made", "new"), made_folder(place / "out", "old")
+        done = subprocess.run([sys.executable, "-c", KILLED_IN_A_FOLDER, str(place), str(last)], capture_output=True)
+        seen.add((place / "out" / "x").read_text() if (place / "out").exists() else None)
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0 and last > 2 and seen == {"old", None, "new"}
