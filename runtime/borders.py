@@ -51,8 +51,8 @@ def seamless(features: Array, borders: Sequence[int]) -> Array:
 
 
 def calmed(features: Array, borders: Sequence[int], joints: Joints) -> Array:
-    """Features [frames, width] smoothed over time around those of `borders` at which a joint is accelerated more than
-    `CALM` times the 99th percentile of the frames away from all borders.
+    """Features [frames, width] smoothed over time around those of `borders` (keyframes among them) at which a joint is
+    accelerated more than `CALM` times the 99th percentile of the frames away from all borders.
 
     The network may change its mind within a few frames: an arm that swings because it was seen to is, three frames
     later, one of a person who is said to walk.

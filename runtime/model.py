@@ -278,7 +278,7 @@ class MotionModel:
             return decode(features, layout, filming).joints_world()
 
         features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
-        features = calmed(features, timeline.borders, joints)
+        features = calmed(features, timeline.borders + timeline.keyframes.frames.tolist(), joints)
         motion = decode(features, layout, camera)
         motion = levelled(motion, _heights(features, layout, timeline, motion))
         if fitting is not None:
