@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 
 from genmo.runtime.command_line import bench
@@ -103,10 +104,18 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def load(args: argparse.Namespace) -> MotionModel:
-    """The engine that the arguments name."""
-    return MotionModel.load(
-        args.engine, backend=args.backend, device=args.device, threads=args.threads, precision=args.precision
+    """The engine that the arguments name; with `--cpus`, the whole process stays on them."""
+    model = MotionModel.load(
+        args.engine,
+        backend=args.backend,
+        device=args.device,
+        threads=args.threads,
+        precision=args.precision,
+        cpus=args.cpus,
     )
+    if args.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, args.cpus)
+    return model
 
 
 def follow(model: MotionModel, timeline: Timeline, args: argparse.Namespace) -> Result:

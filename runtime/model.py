@@ -87,17 +87,19 @@ class MotionModel:
         device: str | None = None,
         threads: int = 0,
         precision: str | None = None,
+        cpus: Sequence[int] = (),
     ) -> MotionModel:
         """The model of an engine folder; None: the engine that ships with genmo.
 
         `backend`: "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the processor, 0
-        for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO.  None leaves the choice
+        for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: a thread on each
+        of these logical CPUs, for ONNX Runtime (pin the calling thread to the first yourself).  None leaves the choice
         to genmo (`genmo.runtime.backends`); `MotionModel.backend` and `device` tell what it was.
         Raises EngineError for a bad folder, BackendError for a missing library or device.
         """
         start = time.perf_counter()
         engine = load_engine(folder)
-        running = open_denoiser(engine, backend=backend, device=device, threads=threads, precision=precision)
+        running = open_denoiser(engine, backend=backend, device=device, threads=threads, precision=precision, cpus=cpus)
         elapsed = 1000 * (time.perf_counter() - start)
         return cls(engine, running.denoiser, running.device, running.backend, elapsed)
 

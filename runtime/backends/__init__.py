@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +75,22 @@ def _installed() -> str:
     raise BackendError(f"no inference library is installed; wanted ONNX Runtime or OpenVINO: {choices}")
 
 
+def usable_cpus() -> set[int]:
+    """Logical CPUs that this process may run on, numbers from 0."""
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))
+
+
+def _check_cpus(cpus: Sequence[int], backend: str, device: str, threads: int) -> None:
+    if (backend, device) != ("onnxruntime", "cpu"):
+        raise InputError(f"cpus is given and {backend} runs on {device}; wanted the backend onnxruntime on cpu for it")
+    if threads not in (0, len(cpus)):
+        raise InputError(f"threads is {threads} and cpus has {len(cpus)}; wanted one of the two")
+    if len(set(cpus)) < len(cpus) or not set(cpus) <= usable_cpus():
+        raise InputError(f"cpus is {list(cpus)}; wanted different ones of {sorted(usable_cpus())}")
+
+
 def open_denoiser(
     engine: Engine,
     *,
@@ -80,23 +98,27 @@ def open_denoiser(
     device: str | None = None,
     threads: int = 0,
     precision: str | None = None,
+    cpus: Sequence[int] = (),
 ) -> Running:
     """The engine's graphs in the library and on the device that were asked for.
 
     `backend`: one of BACKENDS; `device`: "cpu" or "cuda"; `threads`: on the processor, 0 for all cores that this
-    process may use; `precision`: "fp32" or "bf16", for OpenVINO.  None leaves the choice to genmo.
+    process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: for ONNX Runtime on the processor, a thread on
+    each of these logical CPUs (numbers from 0), the calling one taken for the first.  None leaves the choice to genmo.
     Raises InputError for what cannot be, BackendError with the pip command for what is not installed or not usable
     here, EngineError for an engine that the library cannot load.
     """
     backend, device = choose_backend(backend, device, precision)
     if threads < 0:
         raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+    if cpus:
+        _check_cpus(cpus, backend, device, threads)
     graphs, config = engine.denoiser, engine.config
     denoiser: Any
     if backend == "onnxruntime":
         from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 
-        denoiser = OnnxRuntimeDenoiser(graphs, config, device, threads)
+        denoiser = OnnxRuntimeDenoiser(graphs, config, device, threads, cpus)
     elif backend == "openvino":
         from genmo.runtime.backends.openvino import OpenVinoDenoiser
 

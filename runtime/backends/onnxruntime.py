@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from genmo.runtime.config import ModelConfig
 from genmo.runtime.engine import Graphs
 from genmo.runtime.errors import BackendError, EngineError, InputError
 from genmo.runtime.sampler import Arrays
-from genmo.runtime.signature import TensorSpec
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 EXACT = {"use_tf32": "0"}
@@ -45,13 +45,16 @@ class OnnxRuntimeGraph:
     """One ONNX graph with a given signature; calls are thread-safe."""
 
     def __init__(
-        self, path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], device: str, threads: int
+        self, path: Path, inputs: Specs, outputs: Specs, device: str, threads: int, cpus: Sequence[int] = ()
     ) -> None:
         self._library, self._device = _library(device), device
         options = self._library.SessionOptions()
         # 0 leaves the choice to the library, which counts cores that this process may not use
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        options.intra_op_num_threads = threads or usable
+        options.intra_op_num_threads = len(cpus) or threads or usable
+        if len(cpus) > 1:  # the thread that calls is the first; the library counts CPUs from 1
+            pinned = ";".join(str(cpu + 1) for cpu in cpus[1:])
+            options.add_session_config_entry("session.intra_op_thread_affinities", pinned)
         options.log_severity_level = 4  # errors reach the user as exceptions, once
         # spinning threads would take a game's cores between two calls
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -99,18 +102,21 @@ _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
 class OnnxRuntimeDenoiser(SplitDenoiser):
     """An engine's graphs in ONNX Runtime; calls are thread-safe.
 
-    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use.  Raises BackendError when the
-    library or the device is missing, EngineError when a file is not a graph of this signature.
+    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use; `cpus`: a thread on each of
+    these, the calling one taken for the first.  Raises BackendError when the library or the device is missing,
+    EngineError when a file is not a graph of this signature.
     """
 
-    def __init__(self, graphs: Graphs, config: ModelConfig, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self, graphs: Graphs, config: ModelConfig, device: str = "cpu", threads: int = 0, cpus: Sequence[int] = ()
+    ) -> None:
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
         if threads < 0:
             raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
 
         def load(path: Path, inputs: Specs, outputs: Specs) -> Graph:
-            graph = OnnxRuntimeGraph(path, inputs, outputs, device, threads)
+            graph = OnnxRuntimeGraph(path, inputs, outputs, device, threads, cpus)
             return graph if device == "cpu" else _recorded(graph, path, inputs, outputs)
 
         # recorded kernels of the library divide by the number of rows (seen on an H200 with version 1.31)

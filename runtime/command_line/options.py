@@ -118,6 +118,14 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
     add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    return tuple(int(part) for part in text.split(","))
+
+
+_numbers.__name__ = "numbers"  # as argparse calls what it wanted
+
+
 def _machine(group: argparse._ArgumentGroup) -> None:
     """The engine, and the library and processor that run it."""
     add = group.add_argument
@@ -125,6 +133,7 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
+    add("--cpus", type=_numbers, default=(), metavar="c,c", help="a thread on each of these CPUs, from 0 (onnxruntime)")
     add("--bench", action="store_true", help="measure the engine here: streams and whole motions; a table, or --json")
     add("--precision", choices=PRECISIONS, help="what openvino computes in (default: fp32)")
 

@@ -5,13 +5,14 @@ import json
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.__main__ import main
-from genmo.runtime.backends import BACKENDS, DEVICES, choose_backend
+from genmo.runtime.backends import BACKENDS, DEVICES, choose_backend, usable_cpus
 from genmo.runtime.command_line import bench
 from genmo.runtime.timeline import DEFAULT_STEPS
 
@@ -176,3 +177,45 @@ def test_the_person_of_the_bench_is_seen_whole():
     assert (points[..., 2] == 1).all() and np.ptp(points[..., 1]) > 200
     assert (points[..., :2] > 0).all() and (points[..., :2] < bench.SIZE).all()
     assert points[:, 0, 1].mean() < points[:, 15:, 1].mean() - 200  # the nose is above the ankles
+
+
+PINNED = """
+import os, sys
+from pathlib import Path
+from genmo.runtime import MotionModel
+before = set(os.listdir("/proc/self/task"))
+model = MotionModel.load(sys.argv[1], backend="onnxruntime", cpus=(1, 0))
+model.generate("walk", 5, steps=1)
+for thread in set(os.listdir("/proc/self/task")) - before:
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    print(status.split("Cpus_allowed_list:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists() or not {0, 1} <= usable_cpus(), reason="wants Linux, two CPUs")
+def test_threads_stay_on_their_cpus(tiny_engine, python, tmp_path):
+    """One thread beside the calling one for each of the three graphs, on the second CPU of the list."""
+    done = python(["-c", PINNED, str(tiny_engine)], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split().count("0") == 3
+
+
+def test_cpus_that_cannot_be(tiny_engine):
+    for options, said in (
+        ({"cpus": (0, 0)}, "cpus is [0, 0]; wanted different ones of"),
+        ({"cpus": (10_000,)}, "cpus is [10000]; wanted different ones of"),
+        ({"cpus": (0,), "threads": 2}, "threads is 2 and cpus has 1"),
+        ({"cpus": (0,), "backend": "openvino"}, "wanted the backend onnxruntime on cpu"),
+    ):
+        with pytest.raises(InputError) as caught:
+            MotionModel.load(tiny_engine, **{"backend": "onnxruntime"} | options)
+        assert said in str(caught.value)
+
+
+def test_cpus_on_the_command_line(tiny_engine, tmp_path, capsys):
+    common = ["--engine", str(tiny_engine), "--text", "walk", "--frames", "4", "--steps", "1"]
+    with pytest.raises(SystemExit) as caught:
+        main([*common, "--cpus", "a", "--out", str(tmp_path / "w.npz")])
+    assert caught.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+    assert main([*common, "--cpus", "99999", "--out", str(tmp_path / "w.npz")]) == 2
+    assert "cpus is [99999]" in capsys.readouterr().err and not list(tmp_path.iterdir())
