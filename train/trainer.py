@@ -149,6 +149,11 @@ class Trainer:
 
     def _resume(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
+        if "average" not in state:
+            raise InputError(
+                f"{self.folder}/state.pt is of an earlier genmo; to go on from its weights: init={self.folder} and "
+                "another --out"
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])

@@ -285,3 +285,30 @@ def test_base_trains_on_a_cpu(motion_set, tmp_path):
     trainer = Trainer(config, tmp_path / "run")
     losses = [trainer.train_step()["loss"] for _ in range(config.steps)]
     assert np.isfinite(losses).all() and trainer.step == 20
+
+
+def test_a_run_goes_on_from_its_state_alone(config, tmp_path):
+    """Killed between two files: weights and description of another step change nothing."""
+    folder = tmp_path / "run"
+    trainer = Trainer(config, folder)
+    trainer.train_step()
+    trainer.save()
+    expected = {name: value.clone() for name, value in trainer.average.state_dict().items()}
+    (folder / "weights.safetensors").unlink()
+    (folder / "model.json").write_text("{")
+    again = Trainer(config, folder)
+    assert again.step == 1
+    for name, value in again.average.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+    assert trainer.train_step() == again.train_step()
+
+
+def test_a_state_of_an_earlier_version_is_one_line(config, tmp_path):
+    folder = tmp_path / "run"
+    trainer = Trainer(config, folder)
+    trainer.save()
+    state = torch.load(folder / "state.pt", weights_only=True)
+    del state["average"]
+    torch.save(state, folder / "state.pt")
+    with pytest.raises(InputError, match="state.pt is of an earlier genmo; to go on from its weights: init="):
+        Trainer(config, folder)
