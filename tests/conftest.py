@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ from genmo.runtime.skeleton import BETA_COUNT, JOINT_COUNT, shape_space
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_MOTION = ROOT.parent / "shared" / "data" / "cmu30"
+
+# A suite that a shell started in the background ignores Ctrl-C, and so would the programs that it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine and in every run.
 settings.register_profile("genmo", derandomize=True, deadline=None, max_examples=60, database=None)
