@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 
+from genmo.runtime.backends import stay_on
 from genmo.runtime.command_line import bench
 from genmo.runtime.command_line.options import PROGRAM, parser
 from genmo.runtime.command_line.output import check_output, save_all, view_all, wanted_of
@@ -105,7 +105,9 @@ def measure(args: argparse.Namespace) -> None:
 
 def load(args: argparse.Namespace) -> MotionModel:
     """The engine that the arguments name; with `--cpus`, the whole process stays on them."""
-    model = MotionModel.load(
+    if args.cpus:
+        stay_on(args.cpus)
+    return MotionModel.load(
         args.engine,
         backend=args.backend,
         device=args.device,
@@ -113,9 +115,6 @@ def load(args: argparse.Namespace) -> MotionModel:
         precision=args.precision,
         cpus=args.cpus,
     )
-    if args.cpus and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, args.cpus)
-    return model
 
 
 def follow(model: MotionModel, timeline: Timeline, args: argparse.Namespace) -> Result:

@@ -6,13 +6,13 @@ needs neither.
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genmo.runtime.backends import usable_cpus
 from genmo.runtime.backends.split import check_signature, first_line
 from genmo.runtime.errors import BackendError, EngineError, InputError
 from genmo.runtime.rotation import Array
@@ -91,7 +91,7 @@ class T5TextEncoder:
         except ImportError:
             raise BackendError('texts of this engine need ONNX Runtime: pip install "genmo[cpu]"') from None
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        options.intra_op_num_threads = len(usable_cpus())
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

@@ -10,7 +10,9 @@ import importlib.util
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genmo.runtime.errors import BackendError, InputError
@@ -82,13 +84,30 @@ def usable_cpus() -> set[int]:
     return set(range(os.cpu_count() or 1))
 
 
+def stay_on(cpus: Sequence[int]) -> None:
+    """Keep the threads of this process, and those that they start later, on these logical CPUs, where the system can.
+
+    Raises InputError for CPUs that this process may not use.
+    """
+    _check_known(cpus)
+    if hasattr(os, "sched_setaffinity"):  # which takes a thread's number: 0 is the calling one alone
+        threads = Path("/proc/self/task")
+        for thread in [int(path.name) for path in threads.iterdir()] if threads.is_dir() else [0]:
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, cpus)
+
+
+def _check_known(cpus: Sequence[int]) -> None:
+    if len(set(cpus)) < len(cpus) or not set(cpus) <= usable_cpus():
+        raise InputError(f"cpus is {list(cpus)}; wanted different ones of {sorted(usable_cpus())}")
+
+
 def _check_cpus(cpus: Sequence[int], backend: str, device: str, threads: int) -> None:
     if (backend, device) != ("onnxruntime", "cpu"):
         raise InputError(f"cpus is given and {backend} runs on {device}; wanted the backend onnxruntime on cpu for it")
     if threads not in (0, len(cpus)):
         raise InputError(f"threads is {threads} and cpus has {len(cpus)}; wanted one of the two")
-    if len(set(cpus)) < len(cpus) or not set(cpus) <= usable_cpus():
-        raise InputError(f"cpus is {list(cpus)}; wanted different ones of {sorted(usable_cpus())}")
+    _check_known(cpus)
 
 
 def open_denoiser(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genmo.runtime.backends import usable_cpus
 from genmo.runtime.backends.onnxruntime_cuda import RecordedGraph, Recording, Shapes
 from genmo.runtime.backends.split import Graph, Specs, SplitDenoiser, check_signature, first_line
 from genmo.runtime.config import ModelConfig
@@ -49,9 +49,8 @@ class OnnxRuntimeGraph:
     ) -> None:
         self._library, self._device = _library(device), device
         options = self._library.SessionOptions()
-        # 0 leaves the choice to the library, which counts cores that this process may not use
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        options.intra_op_num_threads = len(cpus) or threads or usable
+        # left to itself the library counts cores that this process may not use
+        options.intra_op_num_threads = len(cpus) or threads or len(usable_cpus())
         if len(cpus) > 1:  # the thread that calls is the first; the library counts CPUs from 1
             pinned = ";".join(str(cpu + 1) for cpu in cpus[1:])
             options.add_session_config_entry("session.intra_op_thread_affinities", pinned)

@@ -6,7 +6,6 @@ fit and clean feet.  Times are of this machine in this minute; what else runs on
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from genmo.runtime.backends import usable_cpus
 from genmo.runtime.conditions import Keypoints, default_intrinsics
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion import FPS
@@ -131,7 +131,7 @@ def _itself(call: Callable[[], object]) -> Callable[[], object]:
 
 def facts(model: MotionModel, threads: int) -> dict[str, object]:
     """What ran, and where."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    usable = len(usable_cpus())
     return {
         "engine": str(model.engine.folder),
         "backend": model.backend,

@@ -200,6 +200,28 @@ def test_threads_stay_on_their_cpus(tiny_engine, python, tmp_path):
     assert done.stdout.split().count("0") == 3
 
 
+STAYS = """
+import os, sys, threading
+from pathlib import Path
+waits = threading.Event()
+threading.Thread(target=waits.wait, daemon=True).start()  # there before, as a library's pool is
+from genmo.runtime.__main__ import main
+assert main(sys.argv[1:]) == 0
+for thread in os.listdir("/proc/self/task"):
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    print("on", status.split("Cpus_allowed_list:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists() or not {0, 1} <= usable_cpus(), reason="wants Linux, two CPUs")
+def test_the_command_stays_on_its_cpus_with_all_threads(tiny_engine, python, tmp_path):
+    options = ["--engine", str(tiny_engine), "--cpus", "1", "--text", "walk", "--frames", "4", "--steps", "1"]
+    done = python(["-c", STAYS, *options, "--out", str(tmp_path / "w.npz")], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("on ")]
+    assert len(found) >= 2 and set(found) == {"1"}
+
+
 def test_cpus_that_cannot_be(tiny_engine):
     for options, said in (
         ({"cpus": (0, 0)}, "cpus is [0, 0]; wanted different ones of"),
