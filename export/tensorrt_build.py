@@ -37,7 +37,7 @@ from genmo.runtime.backends.tensorrt_plans import (
 from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.engine import GRAPHS, Engine, file_hash, load_engine
 from genmo.runtime.errors import BackendError, GenmoError, InputError
-from genmo.runtime.formats.write import put_folder
+from genmo.runtime.formats.write import put_folder, write_aside
 
 PROGRAM = "tensorrt_build"
 RTX = "tensorrt_rtx"
@@ -288,7 +288,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
         out = place / plans.key
         put_folder(aside, out)
     if builder.cache:
-        _replace(cache_file, builder.cache)
+        write_aside(cache_file, builder.cache)
     return out
 
 
@@ -310,13 +310,6 @@ def _build_all(engine: Engine, options: BuildOptions, builder: Builder, folder: 
         plan = builder.build(name, network, shapes[name])
         (folder / f"{name}.plan").write_bytes(plan)
         print(f"{name}.plan: {len(plan) / 1e6:.1f} MB in {time.monotonic() - started:.1f} s", file=sys.stderr)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that another build may be reading."""
-    with tempfile.NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
 
 
 def read_frames(text: str) -> tuple[int, int, int]:

@@ -279,7 +279,7 @@ class MotionStream:
         offsets = shape_space().offsets(betas)
         root, pose = self._fitted(who, row, length, offsets)
         if self._reach is not None:
-            self._learn_shapes(who[settled], self._back(who, length, row[:, None])[settled], pose, betas, settled)
+            self._learn_shapes(who, np.flatnonzero(settled), self._back(who, length, row[:, None]), pose, betas)
         world_root, step = self._rolled_out(who, row, length)
         turn = world_root @ transpose(root)  # camera to world, as the network sees it
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
@@ -355,14 +355,13 @@ class MotionStream:
             rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
         return roots, CameraPose(rotations, places, offsets)
 
-    def _learn_shapes(
-        self, who: Index, back: Index, pose: CameraPose, betas: Array, settled: npt.NDArray[np.bool_]
-    ) -> None:
-        """What the settled poses of the people `who` [k] tell of their shapes; `back` [k, 1] is where they are."""
+    def _learn_shapes(self, who: Index, told: Index, back: Index, pose: CameraPose, betas: Array) -> None:
+        """What the poses [k] of the people `who`, those of the places `told`, say of their shapes; their keypoints are
+        `back` [k, 1] frames ago."""
         points = self._ring.rows("points", who, back)
-        for index, person, seen in zip(np.flatnonzero(settled), who, points, strict=True):
+        for index in told.tolist():
             one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
-            self._shapes[person].push(one, Keypoints(seen, self._intrinsics), betas[index])
+            self._shapes[who[index]].push(one, Keypoints(points[index], self._intrinsics), betas[index])
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -54,10 +55,16 @@ class Shard:
         return Shard(self.batch.to(device), self.timestep.to(**there), self.noise.to(**there), self.seed)
 
 
+@cache
+def _levels(device: torch.device) -> Tensor:
+    """Alpha-bar of every timestep."""
+    return torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32, device=device)
+
+
 def noised(target: Tensor, timestep: Tensor, noise: Tensor, estimation: int) -> Tensor:
     """x_t [batch, frames, features]: zeros for the first `estimation` samples (equation 5), the others' target noised
     to their timestep (equation 4)."""
-    level = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32, device=target.device)[timestep][:, None, None]
+    level = _levels(target.device)[timestep][:, None, None]
     x_t = level.sqrt() * target + (1 - level).sqrt() * noise
     keep = torch.arange(len(target), device=target.device) >= estimation
     return torch.where(keep[:, None, None], x_t, 0.0)
@@ -65,7 +72,7 @@ def noised(target: Tensor, timestep: Tensor, noise: Tensor, estimation: int) -> 
 
 def signal_of(timestep: Tensor, estimation: int) -> Tensor:
     """[batch] alpha-bar of the timesteps, and 1 for the first `estimation` samples, which are given no noise."""
-    level = torch.tensor(schedule.alphas_cumprod(), dtype=torch.float32, device=timestep.device)[timestep]
+    level = _levels(timestep.device)[timestep]
     return torch.where(torch.arange(len(level), device=level.device) < estimation, 1.0, level)
 
 

@@ -46,9 +46,7 @@ class Recording:
             self._session = library.InferenceSession(str(path), options, providers=[provider])
             self._binding = self._session.io_binding()
             self._types = {spec.name: np.dtype(spec.dtype) for spec in (*inputs, *outputs)}
-            values = {
-                name: make(list(shapes[name]), dtype.type, device, 0) for name, dtype in self._types.items()
-            }  # fmt: skip
+            values = {name: make(list(shapes[name]), dtype.type, device, 0) for name, dtype in self._types.items()}
             for spec in inputs:
                 self._binding.bind_ortvalue_input(spec.name, values[spec.name])
             for spec in outputs:
@@ -65,7 +63,10 @@ class Recording:
             self._write(kept)
             self._resident = kept
         self._write(arrays)
-        self._session.run_with_iobinding(self._binding)
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # as above
+            raise EngineError(f"ONNX Runtime cannot run this recording ({first_line(error)})") from None
         return {name: self._values[name].numpy().copy() for name in self._outputs}  # of the processor it is a view
 
     def _write(self, arrays: Arrays) -> None:
