@@ -102,6 +102,8 @@ class FoldedStep:
     modules: tuple[Module, ...]
     norm: Norm | None
     heads: dict[str, Head]
+    innovation: Head | None
+    """logarithms of what was missed of each joint; None: the answer is that of the heads"""
 
 
 def double(tensor: Tensor) -> Array:
@@ -211,4 +213,5 @@ def fold(denoiser: Denoiser) -> FoldedStep:
         tuple(modules),
         norm(denoiser.norm) if isinstance(denoiser.norm, nn.LayerNorm) else None,
         {name: _head(head) for name, head in denoiser.heads.items()},
+        None if denoiser.innovation is None else _head(denoiser.innovation.log_variance),
     )

@@ -7,11 +7,15 @@ precision.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
 from genmo.export.fold import FoldedStep, Head, Mlp, Module, Norm, SelfAttention, TextAttention
 from genmo.export.graph import FP32, Graph, Linear, Precision
+from genmo.runtime import innovation
+from genmo.runtime.rotation import Array
 from genmo.runtime.sampler import Update, updates
 from genmo.runtime.schedule import step_timesteps
 from genmo.runtime.signature import TensorSpec, outputs, sampler_inputs, sampler_outputs, step_inputs
@@ -55,10 +59,15 @@ class StepGraph:
     def build(self) -> onnx.ModelProto:
         """The model."""
         g = self.graph
-        time = g("Gather", g.constant(self.step.time), self.inputs["timestep"], axis=0)
-        x = self._body(self.inputs["x_t"], g("Unsqueeze", time, g.integers(1)))
-        for name, head in self.step.heads.items():
-            g.name(self._head(x, head), name)
+        timestep, x_t = self.inputs["timestep"], self.inputs["x_t"]
+        time = g("Gather", g.constant(self.step.time), timestep, axis=0)
+        x = self._body(x_t, g("Unsqueeze", time, g.integers(1)))
+
+        def level(table: Array) -> str:
+            return g("Unsqueeze", g("Gather", g.constant(table), timestep, axis=0), g.integers(1, 2))
+
+        for name in self.step.heads:
+            g.name(self._answer(name, x, x_t, level), name)
         return g.model("step", outputs(self.config))
 
     def _specs(self) -> tuple[TensorSpec, ...]:
@@ -99,6 +108,37 @@ class StepGraph:
         if head.smallest is not None:
             y = g("Max", y, g.constant([head.smallest] + [-1e30] * (width - 1)))
         return y
+
+    def _answer(self, name: str, x: str, x_t: str, level: Callable[[Array], str]) -> str:
+        """The output `name` [batch, frames, channels] of the last rows x; `level` gives a table [1000] at the timestep
+        of x_t, [batch or 1, 1, 1]."""
+        y, head = self._head(x, self.step.heads[name]), self.step.innovation
+        return y if name != "x_0" or head is None else self._corrected(y, x_t, self._head(x, head), level)
+
+    def _corrected(self, x_0: str, x_t: str, log_variance: str, level: Callable[[Array], str]) -> str:
+        """x_0 with what x_t shows of the joints' turns and the network missed (`genmo.runtime.innovation`); float32."""
+        g, layout = self.graph, self.config.motion_layout
+        place = layout.slices["joint_rotations"]
+        first = place.start + 6 * innovation.FIRST_JOINT
+        sizes = g.integers(first, place.stop - first, layout.width - place.stop)
+        before, turns, after = g.split("Split", x_0, sizes, outputs=3, axis=2)
+        seen = g("Slice", x_t, g.integers(first), g.integers(place.stop), g.integers(2))
+        root = level(innovation.roots())
+        missed = self._smoothed(g("Sub", seen, g("Mul", root, turns)))
+        known = g("Mul", g("Exp", log_variance), level(innovation.trusts()))
+        gain = g("Div", known, g("Add", g.constant(1.0), g("Mul", known, root)))
+        by_joint = g("Mul", g("Reshape", missed, g.integers(0, 0, -1, 6)), g("Unsqueeze", gain, g.integers(3)))
+        turns = g("Add", turns, g("Reshape", by_joint, g.integers(0, 0, -1)))
+        return g("Concat", before, turns, after, axis=2)
+
+    def _smoothed(self, values: str) -> str:
+        """[batch, frames, channels] through the innovation's Gaussian over time, the ends repeated."""
+        g, reach = self.graph, innovation.REACH
+        by_channel = g("Transpose", values, perm=[0, 2, 1])
+        padded = g("Pad", by_channel, g.integers(0, 0, reach, 0, 0, reach), mode="edge")
+        kernel = g.constant(innovation.kernel()[None, None, None])
+        smooth = g("Conv", g("Unsqueeze", padded, g.integers(1)), kernel)
+        return g("Transpose", g("Squeeze", smooth, g.integers(1)), perm=[0, 2, 1])
 
     def _sizes(self) -> None:
         g = self.graph
@@ -271,14 +311,19 @@ class SamplerGraph(StepGraph):
         g, x_t = self.graph, self.inputs["noise"]
         timesteps, before = step_timesteps(steps), ""
         for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
-            x = self._body(g("Concat", x_t, x_t, axis=0), g.constant(self.step.time[timestep][None, None]))
+            both = g("Concat", x_t, x_t, axis=0)
+            x = self._body(both, g.constant(self.step.time[timestep][None, None]))
             if done + 1 == steps:
                 break
-            x_0 = self._guided(self._head(x, self.step.heads["x_0"]))
+            x_0 = self._guided(self._answer("x_0", x, both, self._known(timestep)))
             x_t, before = self._next(x_t, x_0, before, update), x_0
-        for name, head in self.step.heads.items():
-            g.name(self._guided(self._head(x, head)), name)
+        for name in self.step.heads:
+            g.name(self._guided(self._answer(name, x, both, self._known(timestep))), name)
         return g.model("sampler", sampler_outputs(self.config))
+
+    def _known(self, timestep: int) -> Callable[[Array], str]:
+        """A table [1000] at a timestep that is known when the graph is written."""
+        return lambda table: self.graph.constant(table[timestep].reshape(1, 1, 1))
 
     def _guided(self, both: str) -> str:
         """Both halves' answers brought together: [motions, frames, channels]."""

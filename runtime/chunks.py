@@ -15,6 +15,7 @@ import numpy as np
 
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
+from genmo.runtime.innovation import REACH
 from genmo.runtime.rotation import Array
 from genmo.runtime.sampler import Arrays, Denoiser, Step, stepper
 
@@ -27,11 +28,12 @@ _TEXTS = ("text_tokens", "text_token_mask", "text_spans")
 
 
 def reach(config: ModelConfig) -> int:
-    """Frames on each side that a row of the denoiser's answer depends on: modules x half a window.
+    """Frames on each side that a row of the denoiser's answer depends on: modules x half a window, and what the
+    smoothing of an innovation looks at.
 
     At the two ends of a motion, where the window stops moving, half a window more.
     """
-    return config.depth * config.window // 2
+    return config.depth * config.window // 2 + (REACH if config.innovation else 0)
 
 
 def chunk_frames(config: ModelConfig, frames: int, chunk: int | None) -> int:

@@ -41,6 +41,8 @@ class ModelConfig:
     """"ngram": the hashed n-gram table that ships in the engine; "none": tokens come from outside"""
     text_buckets: int = 0
     """rows of the n-gram table"""
+    innovation: bool = False
+    """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.innovation`)"""
 
     def __post_init__(self) -> None:
         wrong = [f.name for f in fields(self) if f.type == "int" and not isinstance(getattr(self, f.name), int)]
@@ -53,6 +55,8 @@ class ModelConfig:
             raise EngineError(f"model config: layout is {self.layout!r}; wanted one of {sorted(LAYOUTS)}")
         if self.block_order not in BLOCK_ORDERS:
             raise EngineError(f"model config: block_order is {self.block_order!r}; wanted one of {BLOCK_ORDERS}")
+        if self.innovation and "joint_rotations" not in self.motion_layout.slices:
+            raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
         if self.width % (2 * self.heads) or self.window % 2:
             raise EngineError("model config: width must be a multiple of 2 x heads, and window even")
 

@@ -268,17 +268,17 @@ def _path_knots(motion: Motion, keyframes: Keyframes, places: Places, held: Flag
     asked = np.full((motion.frames, 3), np.nan)
     asked[held] = 0
     missing = places.positions - motion.joints_world()[places.frames, places.joints]
-    apart = np.linalg.norm(np.nan_to_num(missing), axis=-1, keepdims=True)
+    apart = np.linalg.norm(np.nan_to_num(missing), axis=-1)
     trunk, pelvis = np.isin(places.joints, _TRUNK), places.joints == 0
     frames = np.unique(places.frames[trunk])
     # a head sways over its pelvis: where places are dense, the path follows them slowly and the pose does the rest
     trunk &= np.isin(places.frames, frames[_every(frames, SWAY)])
-    beyond = missing * (1 - np.minimum(1, REACH / np.maximum(apart, 1e-9)))
-    limbs = ~np.isin(places.joints, [0, *_TRUNK]) & (apart[:, 0] > REACH)
-    for rows, values in ((limbs, beyond), (trunk, missing)):
+    # the whole way: were the arm to reach for the last of it, each step of the sampler would stretch it further
+    limbs = ~np.isin(places.joints, [0, *_TRUNK]) & (apart > REACH)
+    for rows in (limbs, trunk):
         for axis in (0, 2):  # the height is left to the pose: knees bend
-            known = rows & np.isfinite(values[:, axis])
-            asked[places.frames[known], axis] = values[known, axis]
+            known = rows & np.isfinite(missing[:, axis])
+            asked[places.frames[known], axis] = missing[known, axis]
     for axis in range(3):
         known = pelvis & np.isfinite(missing[:, axis])
         asked[places.frames[known], axis] = missing[known, axis]

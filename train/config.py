@@ -55,6 +55,8 @@ class TrainConfig:
     """repeat the gait cycles of short recordings up to one and a half windows"""
     init: str = ""
     """checkpoint folder to start from (fine-tuning); empty: random weights"""
+    only: tuple[str, ...] = ()
+    """beginnings of names of weights: only these are trained, the others stay as `init` has them; empty: all"""
     learning_rate: float = 8e-4
     warmup: int = 200
     weight_decay: float = 0.02

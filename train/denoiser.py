@@ -5,7 +5,8 @@ What is unusual:
 - an absent condition still speaks: its mask selects a learned "absent" vector, so absence is information;
 - a module is a RoPE block (windowed self-attention, MLP) and a multi-text block (one softmax a text, MLP);
 - frames that no text reaches attend to a learned null text, the same that guidance subtracts;
-- x0-prediction; the timestep enters as a row of a table, never as arithmetic in the graph.
+- x0-prediction; the timestep enters as a row of a table, never as arithmetic in the graph;
+- where the config says so, what x_t shows of the motion and the network missed is added (`Innovation`).
 Names and shapes of the inputs: `genmo.runtime.signature`.
 """
 
@@ -16,10 +17,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genmo.runtime import schedule
+from genmo.runtime import innovation, schedule
 from genmo.runtime.config import ModelConfig
 from genmo.runtime.signature import CAMERA_WIDTH, frame_conditions
-from genmo.runtime.skeleton import COCO_COUNT
+from genmo.runtime.skeleton import COCO_COUNT, JOINT_COUNT
 from genmo.runtime.text import position_table
 from genmo.train.attention import MultiTextAttention, RopeAttention, rope_tables
 
@@ -33,6 +34,8 @@ BOX_METRES = 2.0
 """side of the box of a standing person"""
 OUTLIER = 4.0
 """scaled inputs beyond are cut: they come from detectors that jump, not from people"""
+MISSED = -3.0
+"""logarithm of the variance, of normalised features, that a new network is taken to miss"""
 MASKED = -1e9
 """added to the score of a token that is not there"""
 
@@ -172,6 +175,35 @@ class TextBlock(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
+class Innovation(nn.Module):
+    """Adds to x_0 what x_t shows of the joints' turns and the network left out (`genmo.runtime.innovation`)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        turns = config.motion_layout.slices["joint_rotations"]
+        self.turns = slice(turns.start + 6 * innovation.FIRST_JOINT, turns.stop)
+        self.log_variance = mlp(config.width, config.width, JOINT_COUNT - innovation.FIRST_JOINT)
+        for name in ("kernel", "roots", "trusts"):
+            table = torch.tensor(getattr(innovation, name)(), dtype=torch.float32)
+            self.register_buffer(name, table, persistent=False)
+
+    def forward(self, x_0: Tensor, x_t: Tensor, timestep: Tensor, x: Tensor) -> Tensor:
+        """x_0, x_t [batch, frames, features], timestep [batch], what the heads read x [batch, frames, width] -> x_0."""
+        root, trust = (table[timestep][:, None, None] for table in (self.roots, self.trusts))
+        with torch.autocast(x_0.device.type, enabled=False):
+            x_0 = x_0.float()
+            missed = self.smoothed(x_t[..., self.turns] - root * x_0[..., self.turns])
+            known = self.log_variance(x.float()).exp() * trust
+            gain = (known / (1 + known * root)).repeat_interleave(6, dim=-1)
+            turns = x_0[..., self.turns] + gain * missed
+        return torch.cat([x_0[..., : self.turns.start], turns, x_0[..., self.turns.stop :]], dim=-1)
+
+    def smoothed(self, values: Tensor) -> Tensor:
+        """[batch, frames, channels] through a Gaussian over time, the ends repeated."""
+        padded = nn.functional.pad(values.mT, (innovation.REACH, innovation.REACH), mode="replicate")
+        return nn.functional.conv2d(padded[:, None], self.kernel[None, None, None])[:, 0].mT
+
+
 class Denoiser(nn.Module):
     """G(x_t, t, C, M) of the paper for one ModelConfig."""
 
@@ -192,6 +224,7 @@ class Denoiser(nn.Module):
         self.norm = nn.LayerNorm(width)
         heads = (("x_0", motion), *config.motion_layout.heads)
         self.heads = nn.ModuleDict({name: mlp(width, width, size) for name, size in heads})
+        self.innovation = Innovation(config) if config.innovation else None
         self._initialise()
 
     def _initialise(self) -> None:
@@ -206,6 +239,9 @@ class Denoiser(nn.Module):
         for block in [*self.rope_blocks, *self.text_blocks]:
             for layer in (block.attention.out, block.mlp[-1]):
                 layer.weight.data *= shrink
+        if self.innovation is not None:  # at first little is taken to be missed, everywhere alike
+            nn.init.zeros_(self.innovation.log_variance[-1].weight)
+            nn.init.constant_(self.innovation.log_variance[-1].bias, MISSED)
 
     def use_blocked_attention(self, blocked: bool) -> None:
         """Choose the O(N W) form of self-attention (same numbers to rounding) for all layers."""
@@ -240,5 +276,11 @@ class Denoiser(nn.Module):
                 x = text_block(rope_block(x, rope), *texts)
             else:
                 x = rope_block(text_block(x, *texts), rope)
-        x = self.norm(x)
-        return {name: head(x) for name, head in self.heads.items()}
+        return self._answers(self.norm(x), inputs)
+
+    def _answers(self, x: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the heads make of the last tokens [batch, frames, width]."""
+        outputs = {name: head(x) for name, head in self.heads.items()}
+        if self.innovation is not None:
+            outputs["x_0"] = self.innovation(outputs["x_0"], inputs["x_t"], inputs["timestep"], x)
+        return outputs

@@ -70,8 +70,7 @@ class CrossAttentionDenoiser(Denoiser):
                 x = text_block(rope_block(x, rope), *texts)
             else:
                 x = rope_block(text_block(x, *texts), rope)
-        x = self.norm(x)
-        return {name: head(x) for name, head in self.heads.items()}
+        return self._answers(self.norm(x), inputs)
 
 
 __all__ = ["CROSS_ATTENTION", "FUSIONS", "CrossAttentionDenoiser"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from genmo.runtime import schedule
@@ -100,7 +100,7 @@ class Trainer:
         self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
+            self._trained(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             betas=(0.9, 0.98),
@@ -117,6 +117,21 @@ class Trainer:
         self.normalisation = self.normalisation.to(self.device)
         if self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
+
+    def _trained(self) -> list[nn.Parameter]:
+        """The weights that `only` names, all if it names none; the others need no gradient from here on.
+
+        Raises InputError for a name that no weight begins with.
+        """
+        named, only = dict(self.model.named_parameters()), self.config.only
+        for start in only:
+            if not any(name.startswith(start) for name in named):
+                raise InputError(
+                    f"config: only names {start!r}, with which no weight begins; wanted e.g. denoiser.heads"
+                )
+        for name, parameter in named.items():
+            parameter.requires_grad_(not only or name.startswith(only))
+        return [parameter for parameter in named.values() if parameter.requires_grad]
 
     def _share(self, clips: list[Clip], shares: list[float]) -> None:
         """Scale the sampler's weights so that the sets are drawn by their configured shares."""
@@ -136,15 +151,19 @@ class Trainer:
         return Normalisation.fit(torch.cat([batch.features.flatten(0, 1) for batch in batches]))
 
     def _start_from(self, checkpoint: Checkpoint) -> None:
-        """Weights and normalisation of another run of the same network.  Raises InputError for another network."""
+        """Weights and normalisation of another run of the same network.  What only ours has, an innovation, stays new.
+
+        Raises InputError for another network.
+        """
         theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
+        theirs["innovation"] |= ours["innovation"]
         different = {name: (theirs[name], value) for name, value in ours.items() if theirs[name] != value}
         if checkpoint.model.family != self.model.family:
             different["fusion"] = (checkpoint.model.family, self.model.family)
         if different:
             raise InputError(f"config: init is another network ({different}: there, here); wanted equal model settings")
-        self.model.load_state_dict(checkpoint.model.state_dict())
-        self.average.load_state_dict(checkpoint.model.state_dict())
+        self.model.load_state_dict(self.model.state_dict() | checkpoint.model.state_dict())
+        self.average.load_state_dict(self.model.state_dict())
         self.normalisation = checkpoint.normalisation
 
     def _resume(self) -> None:
@@ -154,8 +173,14 @@ class Trainer:
                 f"{self.folder}/state.pt is of an earlier genmo; to go on from its weights: init={self.folder} and "
                 "another --out"
             )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError):  # names or shapes of weights, their number
+            raise InputError(
+                f"{self.folder}/state.pt is of another network, or of a run that trained other weights of it; wanted "
+                "the settings in its model.json, or another --out"
+            ) from None
         self.average.load_state_dict(state["average"])
         self.normalisation = Normalisation(state["mean"], state["std"])
         self.step, self.best = state["step"], state["best"]

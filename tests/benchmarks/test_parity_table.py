@@ -78,6 +78,8 @@ def test_a_wrong_engine_fails_and_time_ends(parity_table, tiny_checkpoint):
     rows, left = parity_table.measure(checkpoint, {}, engines, cases, 100.0)
     assert left == 0 and [row.cases for row in rows.values()] == [1, 1, 1]
     assert "3 frames, subsets of conditions absent" in rows
+    measured = [sorted(row.worst) for row in rows.values()]
+    assert measured == [["fp16", "fp32"], ["fp32"], ["fp32"]], "over its gate, not measured further"
     assert parity_table.verdict(rows, "fp32") == "passes" and parity_table.verdict(rows, "fp16") == "FAILS"
     assert parity_table.table(rows, ["fp32", "fp16"])[-1] == "| **all** | | passes | FAILS |"
     assert parity_table.measure(checkpoint, {}, engines, cases, -1.0) == ({}, 3)

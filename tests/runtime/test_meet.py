@@ -169,6 +169,16 @@ def test_sparse_heads_and_hands_are_reached(random_motion):
         np.testing.assert_array_equal(with_pose.rotations[31], motion.rotations[31])
 
 
+@pytest.mark.parametrize("joint", [7, 20])
+def test_a_far_place_of_a_limb_is_walked_to_and_not_reached_for(random_motion, joint):
+    """The sampler does this at every step: an arm that reached on each time would end out of its socket."""
+    motion, frames = random_motion(150, 10), np.array([40, 100])
+    places = Places(frames, np.full(2, joint), motion.joints_world()[frames, joint] + [1.5, 0.0, -0.8])
+    found = meet(motion, NO_KEYFRAMES, places)
+    assert misses(found, NO_KEYFRAMES, places).worst_place < 0.1
+    np.testing.assert_allclose(found.rotations, motion.rotations, atol=1e-3)
+
+
 def test_a_head_followed_in_every_frame_moves_smoothly(random_motion):
     """The pose of every frame is tied to those beside it, so frames solved one by one make one motion."""
     motion, frames = random_motion(120, 10), np.arange(120)

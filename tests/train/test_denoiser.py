@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from genmo.export.onnx_export import example_inputs
+from genmo.runtime import schedule
 from genmo.runtime.signature import frame_conditions, outputs
 from genmo.train.config import read_config
 from genmo.train.denoiser import Denoiser
 
-CONFIG = replace(read_config("tiny").model, video_width=5, music_width=3)
+CONFIG = replace(read_config("tiny").model, video_width=5, music_width=3, innovation=False)
 FRAMES = 30
 
 
@@ -201,3 +202,61 @@ def test_presets_have_the_papers_size(preset, width, depth, millions):
     assert config.mlp_width == {"base": 1024, "large": 4096}[preset]
     count = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     assert millions[0] < count < millions[1]
+
+
+def with_innovation(log_variance=None):
+    """A lively network with an innovation; `log_variance`: the head's answer everywhere, None: its own."""
+    torch.manual_seed(1)
+    model = lively(Denoiser(replace(CONFIG, innovation=True)))
+    if log_variance is not None:
+        torch.nn.init.zeros_(model.innovation.log_variance[-1].weight)
+        torch.nn.init.constant_(model.innovation.log_variance[-1].bias, log_variance)
+    return model
+
+
+def without(model):
+    """The answer of the same network with its innovation left out."""
+    plain = lively(Denoiser(CONFIG))
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("innovation.")})
+    return plain
+
+
+@pytest.mark.parametrize("frames", [1, 2, 12, 13, 120])
+@pytest.mark.parametrize("timestep", [0, 300, 900, 998])
+def test_the_innovation_is_that_of_a_filter(frames, timestep):
+    """By loops over frames and channels; v a / (v a + noise left) of what was missed is believed."""
+    variance = 0.3
+    model = with_innovation(np.log(variance))
+    inputs = example(frames, batch=1) | {"timestep": torch.tensor([timestep])}
+    expected, x_t = run(without(model), inputs)[0].double().numpy(), inputs["x_t"][0].double().numpy()
+    a = schedule.alphas_cumprod()[timestep]
+    bell = [np.exp(-(k**2) / 32) for k in range(-12, 13)]
+    weights = np.array(bell) / sum(bell)
+    noise_left = (1 - a) * (weights**2).sum()
+    believed = variance * a / (variance * a + noise_left)
+    corrected = expected.copy()
+    for frame in range(frames):
+        near = np.clip(np.arange(frame - 12, frame + 13), 0, frames - 1)
+        for feature in range(15, 153):  # the turns of all joints but the root
+            missed = x_t[near, feature] / np.sqrt(a) - expected[near, feature]
+            corrected[frame, feature] += believed * (weights * missed).sum()
+    found = run(model, inputs)[0].numpy()
+    np.testing.assert_allclose(found, corrected, atol=2e-4 * max(1.0, np.abs(corrected).max()))
+    if timestep < 998:
+        assert np.abs(found - expected).max() > 1e-3
+
+
+def test_each_joint_has_a_variance_of_its_own():
+    model = with_innovation(-30.0)
+    model.innovation.log_variance[-1].bias.data[16] = 3.0  # joint 17 of the skeleton
+    inputs = example() | {"timestep": torch.tensor([500, 500])}
+    moved = (run(model, inputs) - run(without(model), inputs)).abs().amax(dim=(0, 1))
+    place = 9 + 6 * 17
+    assert (moved[place : place + 6] > 0.05).all() and moved[:place].max() < 1e-5 and moved[place + 6 :].max() < 1e-5
+
+
+def test_estimation_has_no_innovation():
+    model = with_innovation(2.0)
+    inputs = example() | {"timestep": torch.tensor([999, 999])}
+    inputs["x_t"] = torch.zeros_like(inputs["x_t"])
+    torch.testing.assert_close(run(model, inputs), run(without(model), inputs), atol=1e-5, rtol=0)

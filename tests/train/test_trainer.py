@@ -84,6 +84,24 @@ def test_a_run_cannot_start_from_another_network(config, tmp_path):
         Trainer(replace(config, init=str(tmp_path / "none")), tmp_path / "second")
 
 
+def test_an_innovation_is_new_where_init_has_none(config, tmp_path):
+    plain = replace(config, model=replace(config.model, innovation=False))
+    Trainer(plain, tmp_path / "first").save()
+    ours = Trainer(replace(config, init=str(tmp_path / "first"), only=("denoiser.innovation",)), tmp_path / "second")
+    before = {name: tensor.clone() for name, tensor in weights(ours).items()}
+    first = load_checkpoint(tmp_path / "first").model.state_dict()
+    new = {name for name in ours.model.state_dict() if name not in first}
+    assert new == {f"denoiser.innovation.log_variance.{n}.{kind}" for n in (0, 2) for kind in ("weight", "bias")}
+    assert all(torch.equal(tensor, before[f"average.{name}"]) for name, tensor in first.items())
+    for _ in range(2):  # the last layer begins at zero, so the first gets no gradient before it
+        ours.train_step()
+    for name, tensor in weights(ours).items():
+        assert torch.equal(tensor, before[name]) == ("innovation" not in name), name
+    with pytest.raises(InputError, match="init is another network .*innovation.* wanted equal"):
+        ours.save()
+        Trainer(replace(plain, init=str(tmp_path / "second")), tmp_path / "third")
+
+
 def test_another_seed_is_another_run(config, tmp_path):
     one, other = (Trainer(replace(config, seed=seed), tmp_path / str(seed)).train_step() for seed in (0, 1))
     assert one["loss"] != other["loss"]
@@ -231,6 +249,7 @@ BAD_RUNS = {
     "no steps": ({"steps": 0}, "run", "steps is 0; wanted at least 1"),
     "an average that forgets nothing": ({"ema": 1.0}, "run", "ema from 0 to below 1"),
     "words of no caption": ({"often": ("zzz",)}, "run", "no caption has a word"),
+    "weights that are none": ({"only": ("head",)}, "run", "only names 'head', with which no weight begins"),
     "nobody left out": ({"leave_out": ("made30/9",)}, "run", "leave_out .* in no training clip"),
 }
 
@@ -301,6 +320,15 @@ def test_a_run_goes_on_from_its_state_alone(config, tmp_path):
     for name, value in again.average.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
     assert trainer.train_step() == again.train_step()
+
+
+def test_a_state_of_another_network_is_one_line(config, tmp_path):
+    Trainer(config, tmp_path / "run").save()
+    plain = replace(config, model=replace(config.model, innovation=False))
+    for other in (plain, replace(config, only=("denoiser.innovation",))):
+        with pytest.raises(InputError, match="state.pt is of another network, or .* trained other weights") as caught:
+            Trainer(other, tmp_path / "run")
+        assert "\n" not in str(caught.value)
 
 
 def test_a_state_of_an_earlier_version_is_one_line(config, tmp_path):
