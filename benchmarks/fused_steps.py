@@ -14,20 +14,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import command
 import machine
-import measure
 import numpy as np
 import one_step
 import report
 import sequence
 import torch
-from tqdm import tqdm
 
 from genmo.export.onnx_export import write_graphs
 from genmo.export.parity import StepByStep
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine import Graphs
-from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import generate
 from genmo.train.config import read_config
 
@@ -74,21 +72,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"they differ by {difference:.1e}, more than {LARGEST_DIFFERENCE:.0e}: nothing was timed")
         return 1
     contests = {"one graph": (calls["loop"], calls["graph"]), SAME: (calls["loop"], calls["loop"])}
-    before = machine.snapshot()
-    with tqdm(total=args.pairs * len(contests), unit="pair", disable=None) as bar:
-        measured = measure.interleave(contests, args.pairs, args.block_seconds, bar.update)
-    load = machine.load_between(before, machine.snapshot())
-    facts |= {name: str(value) for name, value in load.items()}
-    doubt = machine.disturbed(load)
-    parts = [[f"Parity: the largest difference of a normalised feature is {difference:.1e}."], table]
-    parts += [[f"**A trial, not a result**: {doubt}."]] if doubt else []
+    measured, doubts, load = command.contest(contests, args)
+    facts |= load
+    parts = [[f"Parity: the largest difference of a normalised feature is {difference:.1e}."], table, *doubts]
     rows = (report.ratio_rows(measured, "the loop", SAME), report.time_rows(measured, "the loop", SAME))
     parts += [one_step.TIMED, *rows]
     title = f"{args.steps} guided steps as one graph: {args.preset}, {args.frames} frames, threads {args.threads}"
-    text = report.page(title, parts, facts)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    command.publish(title, parts, facts, args.out)
     return 0
 
 
@@ -97,14 +87,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="The guided sampler as one graph against the loop over its steps.")
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     for name, default in (("steps", 5), ("frames", 120), ("threads", machine.usable_cpus()), ("pairs", 15)):
-        options.add_argument(f"--{name}", type=one_step.above_zero(int), default=default, help=f"default: {default}")
-    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=3.0, help="of one peer")
+        options.add_argument(f"--{name}", type=command.above_zero(int), default=default, help=f"default: {default}")
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=3.0, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the page here too")
-    args = options.parse_args(arguments)
-    try:
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

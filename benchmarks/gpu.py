@@ -7,9 +7,11 @@ Peers, on the same weights and conditions: PyTorch eager in float32; `torch.comp
 under float16 autocast; the engine that our exporter makes of the weights in float32 and float16, in ONNX Runtime on
 the GPU with IO binding and CUDA graphs, five guided steps as one graph.  All run the same sampler on numpy arrays, so
 every time has the copies to and from the GPU.  The tick has everything that a frame costs, fit and feet on the
-processor included.  Random weights (seeded): what float16 costs on trained ones stands in docs/exporting.md.  The
+processor included.  Not yet run to its end on hardware; --device cpu tries the script.
+Random weights (seeded): what float16 costs on trained ones stands in docs/exporting.md.  The
 roofline is that of 16 bits on this GPU in this run: every weight read once a step at the speed of a copy, or all
 products at the speed of a large product, whichever takes longer.  Protocol: README.md.
+Exit status: 0 done, 1 a float32 peer disagrees and nothing was timed, 2 bad input or no GPU.
 """
 
 from __future__ import annotations
@@ -21,23 +23,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import command
 import machine
 import measure
 import numpy as np
 import one_step
-import report
 import tick
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from tqdm import tqdm
 
 from genmo.export.graph import PRECISIONS
 from genmo.export.onnx_export import write_graphs
 from genmo.runtime import sampler
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.conditions import read_keypoints
-from genmo.runtime.errors import BackendError, GenmoError
+from genmo.runtime.errors import BackendError
 from genmo.runtime.rotation import Array
 from genmo.runtime.sampler import Arrays, Step
 from genmo.train.checkpoint import Checkpoint
@@ -49,8 +50,13 @@ EAGER, SAME = "PyTorch eager fp32", "PyTorch eager fp32 again (A/A)"
 COMPILED = {"torch.compile, CUDA graphs, fp32": None, "torch.compile, CUDA graphs, fp16 autocast": torch.float16}
 ENGINES = {"our engine fp32": "fp32", "our engine fp16": "fp16"}
 CROWD = 8
+LARGEST_DIFFERENCE = 1e-3
+"""of a normalised feature between float32 peers, which add up in different orders"""
 LARGE = 8192
 """rows and columns of the product whose speed is the roof"""
+
+
+Peers = dict[str, sampler.Denoiser]
 
 
 class TorchPeer:
@@ -115,10 +121,10 @@ def make_case(checkpoint: Checkpoint, title: str, batch: int, frames: int, texts
     return Case(title, arrays, noise, steps)
 
 
-def make_peers(checkpoint: Checkpoint, device: torch.device, folder: Path, compiles: bool) -> dict[str, TorchPeer]:
+def make_peers(checkpoint: Checkpoint, device: torch.device, folder: Path, compiles: bool) -> Peers:
     """All peers by name, the baseline first."""
     denoiser = checkpoint.model.denoiser.to(device)
-    peers = {EAGER: TorchPeer(denoiser, device)}
+    peers: Peers = {EAGER: TorchPeer(denoiser, device)}
     if compiles:
         for name, rounded in COMPILED.items():
             peers[name] = TorchPeer(torch.compile(denoiser, mode="reduce-overhead", dynamic=False), device, rounded)
@@ -133,10 +139,16 @@ def make_peers(checkpoint: Checkpoint, device: torch.device, folder: Path, compi
     return peers
 
 
-def parity(checkpoint: Checkpoint, case: Case, peers: dict[str, TorchPeer]) -> dict[str, float]:
+def parity(case: Case, peers: Peers) -> dict[str, float]:
     """Largest difference of a normalised feature from the baseline's answer; the third answer, after all warm-up."""
     answers = {name: [case.run(peer) for _ in range(3)][-1] for name, peer in peers.items()}
     return {name: float(np.abs(answer - answers[EAGER]).max()) for name, answer in answers.items()}
+
+
+def disagreeing(apart: dict[str, float]) -> list[str]:
+    """The float32 peers that do not compute the same."""
+    rounded = {name for name in apart if "fp16" in name}
+    return [name for name, away in apart.items() if name not in rounded and not away <= LARGEST_DIFFERENCE]
 
 
 def milliseconds(call: Callable[[], object], repeats: int = 20) -> float:
@@ -178,14 +190,12 @@ def rows(measured: dict[str, list[measure.Pair]], apart: dict[str, float], roof:
     return lines
 
 
-def contest(calls: dict[str, measure.Call], args: argparse.Namespace) -> dict[str, list[measure.Pair]]:
+def contests(calls: dict[str, measure.Call]) -> dict[str, tuple[measure.Call, measure.Call]]:
     """Every peer against the baseline, the baseline against itself first."""
-    contests = {SAME if name == EAGER else name: (calls[EAGER], call) for name, call in calls.items()}
-    with tqdm(total=args.pairs * len(contests), unit="pair", disable=None) as bar:
-        return measure.interleave(contests, args.pairs, args.block_seconds, bar.update)
+    return {SAME if name == EAGER else name: (calls[EAGER], call) for name, call in calls.items()}
 
 
-def ticks(checkpoint: Checkpoint, peers: dict[str, TorchPeer], people: int) -> dict[str, measure.Call]:
+def ticks(checkpoint: Checkpoint, peers: Peers, people: int) -> dict[str, measure.Call]:
     """The tick of a stream whose window is full, for every peer."""
     keypoints, model = read_keypoints(tick.KEYPOINTS), motion_model(checkpoint)
     return {
@@ -214,41 +224,36 @@ def run(args: argparse.Namespace) -> int:
         make_case(checkpoint, f"Generation, 196 frames, {STEPS} guided steps, one text", 1, 196, 1, STEPS),
     ]
     parts = [["Times have the copies to and from the GPU. Ratios: median of pairs [95 % confidence interval]."]]
-    few = args.pairs < measure.MIN_PAIRS
-    parts += [[f"**A trial, not a result**: {args.pairs} pairs."]] if few else []
     with tempfile.TemporaryDirectory() as folder:
         peers = make_peers(checkpoint, device, Path(folder), args.compile)
         for case in cases:
-            apart = parity(checkpoint, case, peers)
+            apart = parity(case, peers)
+            if strangers := disagreeing(apart):
+                told = ", ".join(f"{name} by {apart[name]:.1e}" for name in strangers)
+                print(f"{case.title}: not what PyTorch eager answers, more than {LARGEST_DIFFERENCE:.0e} off: {told}")
+                return 1
             calls = {name: (lambda peer=peer, case=case: case.run(peer)) for name, peer in peers.items()}
             roof = roof_ms(case.work(denoiser), weights, case.steps) if device.type == "cuda" else None
-            parts += [[f"## {case.title}"], rows(contest(calls, args), apart, roof)]
-            print(*parts[-2], *parts[-1], sep="\n", flush=True)
+            measured, doubts, _ = command.contest(contests(calls), args)
+            parts += [[f"## {case.title}"], *doubts, rows(measured, apart, roof)]
         for people in args.people:
-            measured = contest(ticks(checkpoint, peers, people), args)
-            parts += [[f"## A tick of a stream, people: {people}"], rows(measured, {}, None)]
-    text = report.page(f"On a GPU: {args.preset}", parts, facts)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+            measured, doubts, _ = command.contest(contests(ticks(checkpoint, peers, people)), args)
+            parts += [[f"## A tick of a stream, people: {people}"], *doubts, rows(measured, {}, None)]
+    command.publish(f"On a GPU: {args.preset}", parts, facts, args.out)
     return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input or no GPU."""
+    """Exit status: see the first lines of this file."""
     options = argparse.ArgumentParser(description="PyTorch against our engines on an NVIDIA GPU.")
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial of the script")
     options.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
-    options.add_argument("--people", nargs="*", type=one_step.above_zero(int), default=[1, CROWD], help="of the tick")
-    options.add_argument("--pairs", type=one_step.above_zero(int), default=10)
-    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=0.25, help="of one peer")
+    options.add_argument("--people", nargs="*", type=command.above_zero(int), default=[1, CROWD], help="of the tick")
+    options.add_argument("--pairs", type=command.above_zero(int), default=10)
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=0.25, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
-    args = options.parse_args(arguments)
-    try:
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import command
 import machine
 import measure
 import numpy as np
 import one_step
 import report
 import torch
-from tqdm import tqdm
 
 from genmo.export.fold import fold
 from genmo.export.graph import FP32
@@ -35,7 +35,6 @@ from genmo.export.step import CROSSOVER, StepGraph
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeGraph
 from genmo.runtime.backends.split import no_texts
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import Arrays
 from genmo.runtime.signature import outputs, step_inputs
 from genmo.train.config import read_config
@@ -113,12 +112,8 @@ def run(args: argparse.Namespace) -> int:
         longest, shorter = (caller(shipped, config, frames) for frames in (LONG, SHORT))
         contests[f"{SHORT} frames (ratio is the cost of {LONG})"] = (longest, shorter)
         contests[SAME] = (shorter, shorter)
-        before = machine.snapshot()
-        with tqdm(total=args.pairs * len(contests), unit="pair", disable=None) as bar:
-            measured = measure.interleave(contests, args.pairs, args.block_seconds, bar.update)
-    load = machine.load_between(before, machine.snapshot())
-    facts |= {name: str(value) for name, value in load.items()}
-    doubt = machine.disturbed(load)
+        measured, doubts, load = command.contest(contests, args)
+    facts |= load
     memory = [
         "| activation memory of a step | MB |",
         "|---|---:|",
@@ -126,12 +121,8 @@ def run(args: argparse.Namespace) -> int:
         f"| {LONG} against {SHORT} frames | {grown[LONG] / grown[SHORT]:.2f} times |",
     ]
     said = [f"Engines use one dense block up to {CROSSOVER} frames. In rows of blocks, above 1: faster than dense."]
-    parts = [said, *([[f"**A trial, not a result**: {doubt}."]] if doubt else []), one_step.TIMED]
-    parts += [report.ratio_rows(measured, "its baseline", SAME), memory]
-    text = report.page(f"Lengths: one step of {args.preset}, threads {args.threads}", parts, facts)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    parts = [said, *doubts, one_step.TIMED, report.ratio_rows(measured, "its baseline", SAME), memory]
+    command.publish(f"Lengths: one step of {args.preset}, threads {args.threads}", parts, facts, args.out)
     return 0
 
 
@@ -139,18 +130,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input."""
     options = argparse.ArgumentParser(description="Time and memory of a step by the length of the motion.")
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
-    options.add_argument("--frames", nargs="+", type=one_step.above_zero(int), default=[181, 240, 300, 420, 600])
+    options.add_argument("--frames", nargs="+", type=command.above_zero(int), default=[181, 240, 300, 420, 600])
     for name, default in (("threads", machine.usable_cpus()), ("pairs", 15)):
-        options.add_argument(f"--{name}", type=one_step.above_zero(int), default=default, help=f"default: {default}")
-    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=3.0, help="of one peer")
+        options.add_argument(f"--{name}", type=command.above_zero(int), default=default, help=f"default: {default}")
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=3.0, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the page here too")
     options.add_argument("--step", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--grow", type=int, help=argparse.SUPPRESS)
-    args = options.parse_args(arguments)
-    try:
-        return print_growth(args) if args.grow else run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, lambda args: print_growth(args) if args.grow else run(args), arguments)
 
 
 if __name__ == "__main__":

@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import command
 import machine
 import measure
 import numpy as np
 import report
 import torch
-from tqdm import tqdm
 
 from genmo.export.onnx_export import example_inputs, write_graphs
 from genmo.export.parity import GATES_MM, error_mm, passes
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import Arrays
 from genmo.train.batches import Normalisation
 from genmo.train.checkpoint import Checkpoint, Model
@@ -116,16 +114,14 @@ def check_parity(checkpoint: Checkpoint, peers: dict[str, Peer]) -> list[dict[st
     return [parity_row(checkpoint, name, peer.outputs(), reference) for name, peer in peers.items() if name != EAGER]
 
 
-def time_peers(peers: dict[str, Peer], pairs: int, seconds: float) -> dict[str, list[measure.Pair]]:
-    """Contests of every peer against the baseline, and of the baseline against itself."""
+def contests_of(peers: dict[str, Peer]) -> dict[str, tuple[Peer, Peer]]:
+    """Every peer against the baseline, and the baseline against itself; all of them warm."""
     for peer in peers.values():
         for _ in peer.inputs:  # warm-up, after the round that parity was taken from
             peer()
     baseline = peers[EAGER]
     contests = {name: (baseline, peer) for name, peer in peers.items() if peer is not baseline}
-    contests[SAME] = (baseline, baseline)
-    with tqdm(total=pairs * len(contests), unit="pair", disable=None) as bar:
-        return measure.interleave(contests, pairs, seconds, bar.update)
+    return contests | {SAME: (baseline, baseline)}
 
 
 def parity_rows(parity: list[dict[str, Any]]) -> list[str]:
@@ -143,41 +139,21 @@ def parity_rows(parity: list[dict[str, Any]]) -> list[str]:
     return [*rows, f"| gate | {FEATURE_GATE:.0e} | {gate['mean']} | {gate['p99']} | |"]
 
 
-def timing(measured: dict[str, list[measure.Pair]], disturbed: str) -> list[list[str]]:
-    """The timing's parts of the page, led by what is wrong with them."""
-    count = len(measured[SAME])
-    few = f"pairs: {count}; an interval needs {measure.MIN_PAIRS} or more" if count < measure.MIN_PAIRS else ""
-    doubts = [[f"**A trial, not a result**: {doubt}."] for doubt in (few, disturbed) if doubt]
-    return [*doubts, TIMED, report.ratio_rows(measured, EAGER, SAME), report.time_rows(measured, EAGER, SAME)]
-
-
-def above_zero(kind: type) -> Callable[[str], Any]:
-    """A parser of positive numbers for argparse."""
-
-    def parse(text: str) -> Any:
-        if not 0 < kind(text) < float("inf"):
-            raise ValueError(text)
-        return kind(text)
-
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
 def parser() -> argparse.ArgumentParser:
     """The options; the defaults measure `base` in about four minutes on two cores."""
     options = argparse.ArgumentParser(description="One denoiser step: PyTorch eager against the exported engine.")
     options.add_argument("--preset", default="base", help=f"{', '.join(presets())} or a YAML file (default: base)")
     sizes = {"frames": 120, "batch": 1, "texts": 1, "threads": machine.usable_cpus(), "pairs": 15}
     for name, default in sizes.items():
-        options.add_argument(f"--{name}", type=above_zero(int), default=default, help=f"default: {default}")
-    options.add_argument("--block-seconds", type=above_zero(float), default=3.0, help="of one peer; default: 3")
+        options.add_argument(f"--{name}", type=command.above_zero(int), default=default, help=f"default: {default}")
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=3.0, help="of one peer; default: 3")
     options.add_argument("--compile", action="store_true", help="measure torch.compile too")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
     options.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     return options
 
 
-def command(args: argparse.Namespace) -> str:
+def typed(args: argparse.Namespace) -> str:
     """What to type for the same measurement, defaults spelled out; where it was written is left out."""
     settings = {k.replace("_", "-"): v for k, v in vars(args).items() if k not in ("out", "json", "compile")}
     words = [f"--{name} {value}" for name, value in settings.items()]
@@ -186,37 +162,29 @@ def command(args: argparse.Namespace) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Check, measure, print and write.  Raises GenmoError for a preset that is none."""
-    facts = machine.describe(PACKAGES) | {"threads": str(args.threads), "command": command(args)}
+    facts = machine.describe(PACKAGES) | {"threads": str(args.threads), "command": typed(args)}
     checkpoint = random_checkpoint(read_config(args.preset).model)
     inputs = random_inputs(checkpoint.model.config, args.batch, args.frames, args.texts)
     peers = make_peers(checkpoint, inputs, args.threads, args.compile)
     parity = check_parity(checkpoint, peers)
     agreed = all(row["passes"] for row in parity)
-    before = machine.snapshot()
-    measured = time_peers(peers, args.pairs, args.block_seconds) if agreed else {}
-    load = machine.load_between(before, machine.snapshot())
-    facts |= {name: str(value) for name, value in load.items()}
+    measured: dict[str, list[measure.Pair]] = {}
+    parts = [parity_rows(parity)]
+    if agreed:
+        measured, doubts, load = command.contest(contests_of(peers), args)
+        facts |= load
+        parts += [*doubts, TIMED, report.ratio_rows(measured, EAGER, SAME), report.time_rows(measured, EAGER, SAME)]
+    else:
+        parts.append(VOID)
     what = f"{args.preset}, {args.frames} frames, batch {args.batch}, texts {args.texts}, threads {args.threads}"
-    parts = [parity_rows(parity), *(timing(measured, machine.disturbed(load)) if agreed else [VOID])]
-    text = report.page(f"One denoiser step: {what}", parts, facts)
-    print(text, end="")
-    numbers = {"run": facts, "parity": parity, "contests": report.contests(measured)}
-    for path, content in ((args.out, text), (args.json, json.dumps(numbers, indent=1) + "\n")):
-        if path:
-            path.write_text(content, encoding="utf-8")
+    command.publish(f"One denoiser step: {what}", parts, facts, args.out)
+    command.store({"run": facts, "parity": parity, "contests": report.contests(measured)}, args.json)
     return 0 if agreed else 1
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: see the first lines of this file."""
-    options = parser()
-    args = options.parse_args(arguments)
-    try:
-        for path in filter(None, (args.out, args.json)):  # a bad place must not cost a whole measurement
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(parser(), run, arguments)
 
 
 if __name__ == "__main__":

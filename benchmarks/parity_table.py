@@ -22,10 +22,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import command
 import machine
 import numpy as np
 import one_step
-import report
 import torch
 from tqdm import tqdm
 
@@ -44,7 +44,6 @@ from genmo.export.parity import (
 from genmo.runtime import schedule
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.config import ModelConfig
-from genmo.runtime.errors import GenmoError, InputError
 from genmo.runtime.sampler import Arrays
 from genmo.runtime.signature import frame_conditions
 from genmo.train.checkpoint import Checkpoint
@@ -177,7 +176,7 @@ def section(args: argparse.Namespace, named: str) -> list[str]:
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write.  Raises GenmoError for a preset, a checkpoint or data that is none."""
     torch.set_num_threads(args.threads)
-    facts = machine.describe(one_step.PACKAGES) | {"threads": str(args.threads), "command": command(args)}
+    facts = machine.describe(one_step.PACKAGES) | {"threads": str(args.threads), "command": typed(args)}
     about = [
         "Joints of an engine in ONNX Runtime against the fp32 PyTorch model with dense attention, from the root, in",
         "the camera and in the world: mean / 99th percentile in millimetres, of the worst case of each row. Each row",
@@ -186,10 +185,7 @@ def run(args: argparse.Namespace) -> int:
         "rounding costs on a trained model.",
     ]
     parts = [about, *(section(args, named) for named in args.models)]
-    text = report.page("Parity of exported engines", parts, facts)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    command.publish("Parity of exported engines", parts, facts, args.out)
     return 0
 
 
@@ -197,7 +193,7 @@ def _parts(named: str) -> tuple[str, str, str]:
     return named.partition("=")
 
 
-def command(args: argparse.Namespace) -> str:
+def typed(args: argparse.Namespace) -> str:
     """What to type for the same page; places are left to the reader."""
     models = " ".join(f"{name}=CHECKPOINT" if given else name for name, given, _ in map(_parts, args.models))
     data = " --data SET" if args.data else ""
@@ -212,17 +208,11 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--models", nargs="+", default=["base", "large"], metavar="NAME[=CHECKPOINT]")
     options.add_argument("--data", metavar="SET", help="a *30 motion set, for trained models")
     options.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS), help="default: all")
-    options.add_argument("--frames", nargs="+", type=one_step.above_zero(int), default=list(LENGTHS))
-    options.add_argument("--minutes", type=one_step.above_zero(float), default=float("inf"), help="of a model")
-    options.add_argument("--threads", type=one_step.above_zero(int), default=machine.usable_cpus())
+    options.add_argument("--frames", nargs="+", type=command.above_zero(int), default=list(LENGTHS))
+    options.add_argument("--minutes", type=command.above_zero(float), default=float("inf"), help="of a model")
+    options.add_argument("--threads", type=command.above_zero(int), default=machine.usable_cpus())
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the page here too")
-    args = options.parse_args(arguments)
-    try:
-        if args.out and not args.out.absolute().parent.is_dir():
-            raise InputError(f"--out {args.out}: there is no folder {args.out.absolute().parent}")
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

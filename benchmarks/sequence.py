@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import sys
 import tempfile
 import warnings
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import command
 import machine
 import measure
 import numpy as np
@@ -32,7 +32,6 @@ import one_step
 import onnxruntime
 import report
 import torch
-from tqdm import tqdm
 
 from genmo.export.graph import PRECISIONS
 from genmo.export.onnx_export import write_graphs
@@ -41,7 +40,6 @@ from genmo.runtime import schedule
 from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.backends.openvino import OpenVinoDenoiser
 from genmo.runtime.backends.split import SplitDenoiser
-from genmo.runtime.errors import GenmoError
 from genmo.runtime.sampler import Arrays
 from genmo.runtime.signature import inputs
 from genmo.train.checkpoint import Checkpoint
@@ -206,20 +204,12 @@ def run(args: argparse.Namespace) -> int:
     parity = [parity_row(checkpoint, title, pair) for title, pair in calls.items() if title.endswith("PyTorch")]
     first = next(iter(calls.values()))[1]
     calls[SAME] = (first, first)
-    before = machine.snapshot()
-    with tqdm(total=args.pairs * len(calls), unit="pair", disable=None) as bar:
-        measured = measure.interleave(calls, args.pairs, args.block_seconds, bar.update)
-    load = machine.load_between(before, machine.snapshot())
-    facts |= {key: str(value) for key, value in load.items()}
-    doubt = machine.disturbed(load)
-    parts = [one_step.parity_rows(parity), *([[f"**A trial, not a result**: {doubt}."]] if doubt else [])]
+    measured, doubts, load = command.contest(calls, args)
+    facts |= load
+    parts = [one_step.parity_rows(parity), *doubts]
     parts += [one_step.TIMED, report.ratio_rows(measured, "its baseline", SAME)]
-    text = report.page(f"Sequences: {args.preset}, 120 frames, threads {args.threads}", parts, facts)
-    print(text, end="")
-    numbers = {"run": facts, "parity": parity, "contests": report.contests(measured)}
-    for path, content in ((args.out, text), (args.json, json.dumps(numbers, indent=1) + "\n")):
-        if path:
-            path.write_text(content, encoding="utf-8")
+    command.publish(f"Sequences: {args.preset}, 120 frames, threads {args.threads}", parts, facts, args.out)
+    command.store({"run": facts, "parity": parity, "contests": report.contests(measured)}, args.json)
     return 0
 
 
@@ -228,16 +218,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="Whole sequences: PyTorch eager against the exported engines.")
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     options.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
-    options.add_argument("--threads", type=one_step.above_zero(int), default=machine.usable_cpus())
-    options.add_argument("--pairs", type=one_step.above_zero(int), default=15)
-    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=3.0, help="of one peer")
+    options.add_argument("--threads", type=command.above_zero(int), default=machine.usable_cpus())
+    options.add_argument("--pairs", type=command.above_zero(int), default=15)
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=3.0, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
     options.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
-    args = options.parse_args(arguments)
-    try:
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

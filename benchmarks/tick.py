@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import command
 import machine
-import measure
 import numpy as np
 import one_step
 import report
@@ -25,7 +25,6 @@ import sequence
 import torch
 
 from genmo.runtime.conditions import Keypoints, read_keypoints
-from genmo.runtime.errors import GenmoError
 from genmo.runtime.model import MotionModel
 from genmo.runtime.stream import MotionStream
 from genmo.train.config import read_config
@@ -76,17 +75,16 @@ def run(args: argparse.Namespace) -> int:
             parity.append(f"| {name} | {parity_mm(model, eager, keypoints):.5f} |")
             contests[name] = (base, ticker(model, keypoints))
     contests[SAME] = (base, base)
-    before = machine.snapshot()
-    measured = measure.interleave(contests, args.pairs, args.block_seconds)
-    load = machine.load_between(before, machine.snapshot())
-    facts |= {key: str(value) for key, value in load.items()}
-    doubt = machine.disturbed(load)
-    parts = [parity, *([[f"**A trial, not a result**: {doubt}."]] if doubt else [])]
-    parts += [one_step.TIMED, report.ratio_rows(measured, EAGER, SAME), report.time_rows(measured, EAGER, SAME)]
-    text = report.page(f"A tick of a stream: {args.preset}, look-ahead {LOOK_AHEAD}", parts, facts)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    measured, doubts, load = command.contest(contests, args)
+    facts |= load
+    parts = [
+        parity,
+        *doubts,
+        one_step.TIMED,
+        report.ratio_rows(measured, EAGER, SAME),
+        report.time_rows(measured, EAGER, SAME),
+    ]
+    command.publish(f"A tick of a stream: {args.preset}, look-ahead {LOOK_AHEAD}", parts, facts, args.out)
     return 0
 
 
@@ -95,15 +93,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="A tick of MotionStream: PyTorch eager against the backends.")
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     options.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
-    options.add_argument("--threads", type=one_step.above_zero(int), default=machine.usable_cpus())
-    options.add_argument("--pairs", type=one_step.above_zero(int), default=8)
-    options.add_argument("--block-seconds", type=one_step.above_zero(float), default=2.0, help="of one peer")
+    options.add_argument("--threads", type=command.above_zero(int), default=machine.usable_cpus())
+    options.add_argument("--pairs", type=command.above_zero(int), default=8)
+    options.add_argument("--block-seconds", type=command.above_zero(float), default=2.0, help="of one peer")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
-    args = options.parse_args(arguments)
-    try:
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

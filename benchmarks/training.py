@@ -3,7 +3,7 @@
     python benchmarks/training.py --data path/to/cmu30 --out benchmarks/results/training_base.md
 
 The preset is trained for `--steps` steps from random weights, by the trainer itself, on batches that worker processes
-make; its loss curve is written beside the page.  Before that, steps on batches that lie ready show what the network
+make; its loss curve is on the page.  Before that, steps on batches that lie ready show what the network
 alone takes.  Products are counted by PyTorch, forward and backward; the peak is what a large bf16 product reaches on
 this device in this run.
 """
@@ -18,13 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import command
 import machine
-import one_step
-import report
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from genmo.runtime.errors import GenmoError
 from genmo.train.config import read_config
 from genmo.train.feed import Shard
 from genmo.train.trainer import Trainer
@@ -119,10 +117,7 @@ def run(args: argparse.Namespace) -> int:
     told["command"] = f"python benchmarks/training.py --preset {args.preset} --steps {args.steps}"
     if on_gpu:
         told["GPU"] = torch.cuda.get_device_name()
-    text = report.page(f"Training: {args.preset}", [table, points], told)
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    command.publish(f"Training: {args.preset}", [table, points], told, args.out)
     return 0
 
 
@@ -132,16 +127,12 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--preset", default="base", help="a preset or a YAML file (default: base)")
     options.add_argument("--data", required=True, help="a *30 motion set")
     options.add_argument("--override", nargs="*", default=[], metavar="key=value", help="of the preset")
-    options.add_argument("--steps", type=one_step.above_zero(int), default=500)
+    options.add_argument("--steps", type=command.above_zero(int), default=500)
     options.add_argument("--workers", type=int, default=max(machine.usable_cpus() - 1, 0))
-    options.add_argument("--seconds", type=one_step.above_zero(float), default=10.0, help="on batches that lie ready")
+    options.add_argument("--seconds", type=command.above_zero(float), default=10.0, help="on batches that lie ready")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
-    args = options.parse_args(arguments)
-    try:
-        return run(args)
-    except (GenmoError, OSError) as error:
-        options.error(" ".join(str(error).split()))
+    return command.answer(options, run, arguments)
 
 
 if __name__ == "__main__":

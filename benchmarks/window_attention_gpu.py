@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import command
 import machine
 import measure
 import numpy as np
-import one_step
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -229,7 +229,7 @@ def run(args: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 parity failed, 2 bad input, no GPU or no library."""
     options = argparse.ArgumentParser(description="The CUDA window attention against FlexAttention and dense SDPA.")
-    positive = one_step.above_zero(int)
+    positive = command.above_zero(int)
     options.add_argument("--lengths", nargs="+", type=positive, default=list(LENGTHS), metavar="N", help="frames")
     options.add_argument("--precision", choices=DTYPES, default="fp16")
     options.add_argument("--head-width", type=positive, default=64)
