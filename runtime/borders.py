@@ -2,8 +2,8 @@
 
 Two things are done to the features of an answer, before anything is decoded from them: the step from one frame to the
 next is taken back (`seamless`), and where the person would still move more sharply than anywhere else, the frames
-around the border are smoothed, as little as is enough (`calmed`).  A fit that ends at a border may jerk there again, so
-the fitted motion is looked at once more (`calmed_motion`).
+around the border are smoothed, as little as is enough (`calmed`).  A fit that ends at a border may jerk there again,
+and so may a foot that is let go, so the fitted and cleaned motion is looked at once more (`calmed_motion`).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ SMOOTH = 4  # frames on each side over which the root's correction is smoothed; 
 LEVEL = 30  # frames on each side over which the height is brought to the ground
 LAND, LIFT = 8, 10  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
 SPAN = 60  # frames from which an anchor is taken
-REACH = 0.15  # metres; a foot that is dragged further from its anchor is let go and pinned anew
+REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
 STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
 EXTENDED = 0.97  # of the leg's length; beyond it the reach is softened
 

@@ -280,17 +280,16 @@ class MotionModel:
             return decode(features, layout, filming).joints_world()
 
         features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
-        features = calmed(features, timeline.borders + timeline.keyframes.frames.tolist(), joints)
+        features = calmed(features, _edges(timeline), joints)
         motion = decode(features, layout, camera)
         motion = levelled(motion, _heights(features, layout, timeline, motion))
         if fitting is not None:
             motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
-            motion = calmed_motion(motion, timeline.borders)
         return _finished(motion, timeline, clean)
 
 
 def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
-    """The decoded motion put in its world, cleaned, and made to meet its keyframes and places, in this order.
+    """The decoded motion put in its world, cleaned, calmed, and made to meet its keyframes and places, in this order.
 
     Whatever is done to a whole motion after the decoding is done here, and meeting comes last: keyframes are exact.
     """
@@ -304,12 +303,18 @@ def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
             motion = cleaned(motion, FeetOptions() if timeline.sampled else UNSEEN_FEET)
         if not shots and not timeline.constrained:
             motion = faced_forward(motion)
+    motion = calmed_motion(motion, _edges(timeline))  # a fit that ends there, or a foot that lets go, may jerk again
     motion = meet(motion, timeline.keyframes, timeline.places, _held(timeline))
     if not shots:
         return replace(motion, camera=None, joints_camera=None)
     if any(shot.camera is None for shot in shots):
         return replace(motion, camera=None)
     return seen_again(motion, timeline)
+
+
+def _edges(timeline: Timeline) -> list[int]:
+    """The frames around which nothing may jerk: borders of conditions, and keyframes."""
+    return timeline.borders + timeline.keyframes.frames.tolist()
 
 
 def _frames_of(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:

@@ -111,7 +111,7 @@ def test_what_happens_is_logged(tiny_engine, caplog):
         model.run([Text("walk")], frames=300, steps=1, chunk=240)
     lines = [record.getMessage() for record in caplog.records]
     assert f"engine {tiny_engine} runs in onnxruntime CPUExecutionProvider on cpu" in lines
-    assert "300 frames in chunks of at most 240, with 60 around them" in lines
+    assert "300 frames in chunks of at most 240, with 72 around them" in lines
 
 
 def test_many_threads_one_model_the_same_motions(tiny_engine):
