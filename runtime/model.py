@@ -314,7 +314,7 @@ def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
 
 def _edges(timeline: Timeline) -> list[int]:
     """The frames around which nothing may jerk: borders of conditions, and keyframes."""
-    return timeline.borders + timeline.keyframes.frames.tolist()
+    return [*timeline.borders, *map(int, timeline.keyframes.frames)]
 
 
 def _frames_of(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:

@@ -78,7 +78,7 @@ def products_in_bfloat16(operators: Any, model: Any) -> None:
     products = [node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul"]
     exact = {node.get_friendly_name() for node in products[:1]}
     for result in model.get_results():
-        exact |= _nearest_products(result, 2)
+        exact |= _last_products(result, 2)
     for node in products:
         if node.get_friendly_name() in exact:
             continue
@@ -89,14 +89,18 @@ def products_in_bfloat16(operators: Any, model: Any) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _nearest_products(result: Any, count: int) -> set[str]:
-    """Names of the `count` matrix products that come last before a result."""
+def _last_products(result: Any, count: int) -> set[str]:
+    """Names of the `count` matrix products that come last before a result on every way to it."""
     found: set[str] = set()
-    nodes = [result]
-    while nodes and len(found) < count:
-        nodes = [value.get_node() for node in nodes for value in node.input_values()]
-        products = (node.get_friendly_name() for node in nodes if node.get_type_name() == "MatMul")
-        found |= set(list(dict.fromkeys(products))[: count - len(found)])
+    waiting, known = [(result, count)], set()
+    while waiting:
+        node, left = waiting.pop()
+        if node.get_type_name() == "MatMul":
+            found.add(node.get_friendly_name())
+            left -= 1
+        if left and (node.get_friendly_name(), left) not in known:
+            known.add((node.get_friendly_name(), left))
+            waiting += [(value.get_node(), left) for value in node.input_values()]
     return found
 
 

@@ -9,7 +9,7 @@ from genmo.runtime.backends.onnxruntime_cuda import NOTED, REMEMBERED, RecordedG
 from genmo.runtime.engine import load_engine
 from genmo.runtime.errors import EngineError
 from genmo.runtime.signature import outputs, step_inputs
-from tests.runtime.test_openvino import random_inputs
+from tests.runtime.arrays import random_inputs
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -100,6 +100,23 @@ def test_a_file_that_cannot_be_recorded_is_one_line(engine, tmp_path):
     with pytest.raises(EngineError, match="ONNX Runtime cannot record it") as caught:
         Recording(onnxruntime, broken, *specs, shapes, "cpu", "CPUExecutionProvider")
     assert "\n" not in str(caught.value)
+
+
+def test_a_recording_that_stops_working_is_one_line(engine, monkeypatch):
+    denoiser, graph, made = recordings_of(engine)
+    arrays = random_inputs(engine.config, (True,), 20)
+    for _ in range(2):
+        denoiser(arrays)
+    (recording,) = graph._recordings.values()
+
+    class Lost:
+        def run_with_iobinding(self, binding):
+            raise RuntimeError("CUDA failure 700\nin the middle of it")
+
+    monkeypatch.setattr(recording, "_session", Lost())
+    with pytest.raises(EngineError, match="cannot run this recording .*CUDA failure 700") as caught:
+        denoiser(arrays)
+    assert len(made) == 1 and "\n" not in str(caught.value)
 
 
 @pytest.mark.requires_cuda

@@ -12,7 +12,7 @@ from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.backends.openvino import OpenVinoDenoiser, products_in_bfloat16
 from genmo.runtime.engine import load_engine
 from genmo.runtime.errors import BackendError, EngineError, InputError
-from genmo.runtime.signature import inputs
+from tests.runtime.arrays import random_inputs
 
 KEYPOINTS = Path(__file__).parents[2] / "examples/keypoints.npz"
 
@@ -20,15 +20,6 @@ KEYPOINTS = Path(__file__).parents[2] / "examples/keypoints.npz"
 @pytest.fixture(scope="module")
 def engine(tiny_engine):
     return load_engine(tiny_engine)
-
-
-def random_inputs(config, texts_of, frames=130, texts=2):
-    random = np.random.default_rng(0)
-    sizes = {"batch": len(texts_of), "frames": frames, "texts": texts}
-    arrays = {spec.name: random.normal(size=spec.shape(**sizes)).astype(spec.dtype) for spec in inputs(config)}
-    arrays |= {name: (array > 0).astype(np.float32) for name, array in arrays.items() if name.endswith("_mask")}
-    spans = [[[5, 100 if spoken else 5]] * texts for spoken in texts_of]
-    return arrays | {"timestep": np.full(len(texts_of), 700), "text_spans": np.array(spans)}
 
 
 @pytest.mark.parametrize("texts_of", [(True,), (False,), (True, False), (False, True, False)])
@@ -49,7 +40,9 @@ def test_products_take_bfloat16_but_for_the_input_and_the_heads(engine):
     products_in_bfloat16(openvino.opset13, model)
     after = [node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul"]
     types = [node.get_element_type().get_type_name() for node in after]
-    assert len(after) == len(before) and types == ["f32", *["bf16"] * (len(after) - 3), "f32", "f32"]
+    heads = 2 * (1 + engine.config.innovation)  # layers of x_0 and of what it missed
+    assert len(after) == len(before) and sorted(types[-heads:]) == ["f32"] * heads and types[0] == "f32"
+    assert types.count("bf16") == len(after) - 1 - heads
 
 
 def test_bfloat16_stays_within_a_millimetre_of_the_engine_that_ships():

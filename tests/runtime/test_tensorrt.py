@@ -39,13 +39,13 @@ from genmo.runtime.errors import BackendError, EngineError, InputError
 from genmo.runtime.signature import (
     condition_inputs,
     condition_outputs,
-    inputs,
     outputs,
     step_inputs,
     text_inputs,
     text_outputs,
 )
 from genmo.runtime.timeline import DEFAULT_STEPS
+from tests.runtime.arrays import random_inputs
 
 OK = 0
 
@@ -340,15 +340,6 @@ def write_plans(engine, profiles=TWO, **changes):
 @pytest.fixture
 def engine(engine_copy, tmp_path):
     return load_engine(engine_copy(tmp_path / "engine"))
-
-
-def random_inputs(config, texts_of, frames=130, texts=2, seed=0):
-    random = np.random.default_rng(seed)
-    sizes = {"batch": len(texts_of), "frames": frames, "texts": texts}
-    arrays = {spec.name: random.normal(size=spec.shape(**sizes)).astype(spec.dtype) for spec in inputs(config)}
-    arrays |= {name: (array > 0).astype(np.float32) for name, array in arrays.items() if name.endswith("_mask")}
-    spans = [[[5, 100 if spoken else 5]] * texts for spoken in texts_of]
-    return arrays | {"timestep": np.full(len(texts_of), 700), "text_spans": np.array(spans)}
 
 
 def conditions_of(arrays):

@@ -5,17 +5,19 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from genmo.runtime.errors import InputError
+from genmo.train import feed as feeds
 from genmo.train import processes
 from genmo.train.batches import Sampler
 from genmo.train.checkpoint import load_checkpoint
 from genmo.train.config import read_config
 from genmo.train.datasets.clips import read_clips
-from genmo.train.feed import Feed, noised, signal_of
+from genmo.train.feed import FILES, Feed, noised, signal_of
 from genmo.train.trainer import Trainer
 
 
@@ -188,3 +190,16 @@ def test_shards_must_divide_among_processes(config, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "join", lambda device: processes.Processes(0, 3, torch.device("cpu")))
     with pytest.raises(InputError, match="shards is 4; wanted a multiple of the processes, 3"):
         Trainer(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("now", "most", "expected"), [(64, 128, 128), (64, 10**9, FILES), (64, -1, FILES)])
+def test_as_many_files_may_be_open_as_workers_need(monkeypatch, now, most, expected):
+    """-1 is no limit; what the system allows at most stays."""
+    found = []
+    limits = SimpleNamespace(RLIMIT_NOFILE=7, RLIM_INFINITY=-1, getrlimit=lambda kind: (now, most))
+    limits.setrlimit = lambda *told: found.append(told)
+    monkeypatch.setattr(feeds, "resource", limits)
+    feeds._allow_many_files()
+    assert found == [(7, (expected, most))]
+    monkeypatch.setattr(feeds, "resource", None)  # Windows has no such limits
+    feeds._allow_many_files()
