@@ -26,7 +26,7 @@ from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.command_line.options import OneLineParser
 from genmo.runtime.engine import FORMAT, GRAPHS, NGRAM_SCHEME, Graphs, describe_signature, file_hash, load_engine
 from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.formats.write import put_folder
+from genmo.runtime.formats.write import folders_above, put_folder
 from genmo.runtime.schedule import STEPS
 from genmo.train.checkpoint import Checkpoint
 from genmo.train.fusion import CROSS_ATTENTION
@@ -163,8 +163,6 @@ def export(
     prompts = None if encoder is None or encoder.prompts is None else read_prompts(encoder.prompts)
     if out.exists() and not (out / "engine.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out}: exists and is no engine; wanted a new folder or an engine to replace")
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
     checkpoint = open_checkpoint(checkpoint_folder, statistics, gravity)
     if checkpoint.model.family == CROSS_ATTENTION:
         raise InputError(f"{checkpoint_folder}: fusion is cross_attention, for experiments only; train with fusion=mlp")
@@ -173,7 +171,7 @@ def export(
         check_encoder(checkpoint)
     described = describe(checkpoint, precision, profile, licence)
     motion = real_motion(data, checkpoint)
-    with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as scratch:
+    with folders_above(out), tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / "engine"
         folder.mkdir()
         denoiser = checkpoint.model.denoiser

@@ -86,6 +86,26 @@ def put_folder(made: Path, out: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def folders_above(path: Path) -> Iterator[None]:
+    """Make the folders that are missing above `path`; those are gone again afterwards where nothing came into them.
+
+    Raises InputError when a file stands where a folder must be.
+    """
+    above = path.absolute().parents
+    missing = [folder for folder in above if not folder.exists()]
+    nearest = above[len(missing)]
+    if not nearest.is_dir():
+        raise InputError(f"{path}: {nearest} is no folder; wanted a place in a folder")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()  # refuses a folder that holds anything
+
+
 def _written_beside(path: Path, content: bytes | Callable[[BinaryIO], object]) -> str:
     """The name of a file in the folder of `path` that holds the content, on the disk."""
     temporary: str | None = None

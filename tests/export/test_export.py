@@ -345,12 +345,20 @@ def test_bad_input_is_one_line(quick, tiny_checkpoint, tmp_path, capsys, name):
 
 def test_bad_places_are_one_line(quick, tiny_checkpoint, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    for place, message in ((tmp_path / "no" / "engine", "there is no folder"), (tmp_path / "file", "is no engine")):
+    for place, message in ((tmp_path / "file" / "engine", "file is no folder"), (tmp_path / "file", "is no engine")):
         status, _, errors = run(capsys, tiny_checkpoint, "--out", place)
         assert status == 2 and message in errors and errors.count("\n") == 1
     status, _, errors = run(capsys, tmp_path / "nowhere", "--out", tmp_path / "engine")
     assert status == 2 and "no model.json" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_above_an_engine_are_made_and_left_only_with_one(quick, tiny_checkpoint, tmp_path, capsys):
+    out = tmp_path / "engines" / "mine" / "engine"
+    assert run(capsys, tiny_checkpoint, "--out", out, "--precision", "int8", "--allow-error", "0.001")[0] == 1
+    assert not list(tmp_path.iterdir())
+    assert run(capsys, tiny_checkpoint, "--out", out)[0] == 0
+    assert [path.name for path in out.parent.iterdir()] == ["engine"] and (out / "engine.json").is_file()
 
 
 STORED = {
