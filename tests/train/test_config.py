@@ -50,7 +50,7 @@ BAD = {
     "no data": (["tiny"], "data is empty"),
     "data that is not there": (["tiny", "data=[nowhere]"], "no index.json"),
     "no text encoder": (["tiny", "model.text_encoder=none"], "text_encoder must be 'ngram'"),
-    "another layout": (["tiny", "model.layout=gem"], "layout must be 'genmo'"),
+    "another layout": (["tiny", "model.layout=gem", "model.innovation=false"], "layout must be 'genmo'"),
 }
 
 
