@@ -118,11 +118,10 @@ class StepGraph:
     def _corrected(self, x_0: str, x_t: str, log_variance: str, level: Callable[[Array], str]) -> str:
         """x_0 with what x_t shows of the joints' turns and the network missed (`genmo.runtime.innovation`); float32."""
         g, layout = self.graph, self.config.motion_layout
-        place = layout.slices["joint_rotations"]
-        first = place.start + 6 * innovation.FIRST_JOINT
-        sizes = g.integers(first, place.stop - first, layout.width - place.stop)
+        place = innovation.turns(layout)
+        sizes = g.integers(place.start, place.stop - place.start, layout.width - place.stop)
         before, turns, after = g.split("Split", x_0, sizes, outputs=3, axis=2)
-        seen = g("Slice", x_t, g.integers(first), g.integers(place.stop), g.integers(2))
+        seen = g("Slice", x_t, g.integers(place.start), g.integers(place.stop), g.integers(2))
         root = level(innovation.roots())
         missed = self._smoothed(g("Sub", seen, g("Mul", root, turns)))
         known = g("Mul", g("Exp", log_variance), level(innovation.trusts()))

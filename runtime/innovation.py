@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.runtime import schedule
+from genmo.runtime.representation import Layout
 from genmo.runtime.rotation import Array
 
 SPREAD = 4.0
@@ -25,6 +26,12 @@ REACH = 12
 """frames on either side that it looks at"""
 FIRST_JOINT = 1
 """joints before it are left as they are: the root is predicted well, and what it does moves the whole body"""
+
+
+def turns(layout: Layout) -> slice:
+    """Where in a frame's features the joints' turns are, six numbers a joint from FIRST_JOINT on."""
+    place = layout.slices["joint_rotations"]
+    return slice(place.start + 6 * FIRST_JOINT, place.stop)
 
 
 def kernel() -> Array:

@@ -180,8 +180,7 @@ class Innovation(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        turns = config.motion_layout.slices["joint_rotations"]
-        self.turns = slice(turns.start + 6 * innovation.FIRST_JOINT, turns.stop)
+        self.turns = innovation.turns(config.motion_layout)
         self.log_variance = mlp(config.width, config.width, JOINT_COUNT - innovation.FIRST_JOINT)
         for name in ("kernel", "roots", "trusts"):
             table = torch.tensor(getattr(innovation, name)(), dtype=torch.float32)
