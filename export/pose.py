@@ -71,7 +71,7 @@ def load(source: str, size: tuple[int, int] | None = None) -> Exportable:
         raise InputError(f"{source}: a model of type {kind}; wanted one of {known}")
     try:
         model = maker.from_pretrained(source, attn_implementation="eager").eval()
-    except Exception as error:
+    except Exception as error:  # as above
         raise InputError(f"{source}: transformers cannot load it ({first_line(error)}); wanted whole weights") from None
     if kind in POSE:
         _check_depth(model, source)

@@ -82,6 +82,8 @@ def calmed_motion(motion: Motion, borders: Sequence[int]) -> Motion:
 
     `joints_camera` follows: every frame sees the change of its pose from where it saw the pose before.
     """
+    if not borders:
+        return motion
     features = np.concatenate(
         [sixd_from_matrix(motion.rotations).reshape(motion.frames, -1), motion.translation], axis=1
     )
