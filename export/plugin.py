@@ -1,10 +1,11 @@
 """The window attention of kernels/ as a TensorRT plugin: PTX compiled ahead of time, no C++ headers.
 
-Three pieces: `plugin_step_model` writes the step graph with one `window_attention` node in place of each block of
-self-attention; `register_plugin` tells TensorRT (package `tensorrt`, whose `tensorrt.plugin` has `aot_impl`) what the
-node is and which kernel of the PTX runs it; `network_flags` makes the parser take it.  A plan built so contains the
-kernel and needs no Python.  The node reads the projection as the graph has it: first halves of all heads' queries, of
-all keys, second halves of both, values; 1 / sqrt(head width) is in the weights.
+Three pieces, which `genmo.export.tensorrt_build` joins under `--window-kernel`: `with_window_attention` puts one
+`window_attention` node in the place of each block of self-attention in an engine's step graph; `register_plugin` tells
+TensorRT (package `tensorrt`, whose `tensorrt.plugin` has `aot_impl`) what the node is and which kernel of the PTX runs
+it; `network_flags` makes the parser take it.  A plan built so contains the kernel and needs no Python.  The node reads
+the projection as the graph has it: first halves of all heads' queries, of all keys, second halves of both, values;
+1 / sqrt(head width) is in the weights.
 
 Not yet run on hardware.
 """
@@ -12,19 +13,18 @@ Not yet run on hardware.
 # No `from __future__ import annotations`: tensorrt.plugin reads the annotations as objects.
 
 import struct
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import genmo.runtime
-from genmo.export.fold import FoldedStep, SelfAttention
-from genmo.export.graph import FP32, Precision
-from genmo.export.step import StepGraph
+from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
-from genmo.train.attention import ROPE_BASE
 
 NAMESPACE, NAME, VERSION = "genmo", "window_attention", "1"
 HEAD_WIDTHS = (64, 128)
@@ -60,48 +60,93 @@ def read_ptx(target: int, folder: Path | None = None) -> str:
     )
 
 
-class PluginStepGraph(StepGraph):
-    """The step graph whose self-attention is one node each."""
+class _Reader:
+    """Who makes and who reads each tensor of a graph."""
 
-    def _rotary(self) -> None:
-        """Cosines and sines [frames, head_width / 2]."""
-        g = self.graph
-        exponent = np.arange(0, self.head_width, 2) / self.head_width
-        position = g("Unsqueeze", g.cast(self._range(self.count), "float32"), g.integers(1))
-        angle = g("Mul", position, g.constant((ROPE_BASE**-exponent)[None]))
-        self.cos, self.sin = g("Cos", angle), g("Sin", angle)
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.maker = {output: node for node in graph.node for output in node.output}
+        self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in graph.node:
+            for name in node.input:
+                self.readers[name].append(node)
 
-    def _window(self, crossover: int) -> None:
-        """The kernel knows it."""
-
-    def _self_attention(self, x: str, attention: SelfAttention) -> str:
-        g, width = self.graph, self.config.width
-        qkv = g.factor(self._linear(self._norm(x, attention.norm), attention.qkv))
-        qkv = g("Reshape", qkv, g("Concat", self.batch, self.frames, g.integers(3 * width), axis=0))
-        mixed = g(
-            NAME,
-            qkv,
-            self.cos,
-            self.sin,
-            domain=NAMESPACE,
-            head_width=self.head_width,
-            heads=self.config.heads,
-            window=self.config.window,
-            plugin_namespace=NAMESPACE,
-            plugin_version=VERSION,
-        )
-        out = self._linear(g("Reshape", mixed, g.integers(-1, width)), attention.out)
-        return g("Add", x, g.cast(out, "float32"))
+    def on(self, name: str, kind: str) -> list[onnx.NodeProto]:
+        """The nodes from the reader of a tensor, each the only reader of the one before, to the first of a kind."""
+        way: list[onnx.NodeProto] = []
+        while not way or way[-1].op_type != kind:
+            (following,) = self.readers[way[-1].output[0] if way else name]
+            way.append(following)
+        return way
 
 
-def plugin_step_model(step: FoldedStep, precision: Precision = FP32, texts: bool = True) -> onnx.ModelProto:
-    """`step_model` for TensorRT with the plugin.  Raises InputError for a head width without a kernel."""
-    head_width = step.config.width // step.config.heads
+def _attention_of(split: onnx.NodeProto, reader: _Reader, config: ModelConfig) -> tuple[str, list[onnx.NodeProto]]:
+    """The result of a block of self-attention whose projection is `split` in three, and the nodes that make it here."""
+    first, _, values = split.output
+    (by_frame,) = reader.readers[first]
+    size = [*reader.maker[by_frame.input[1]].input[:2], f"{NAME}_width"]
+    turned = reader.on(first, "Reshape")[-1].output[0]
+    casts = [node for node in reader.readers[turned] if node.op_type == "Cast"]
+    tables = {}
+    for product in reader.readers[casts[0].output[0] if casts else turned]:
+        table = reader.maker[product.input[1]].input[0]  # behind the Tile that repeats it for every head
+        tables[reader.maker[table].op_type] = table
+    way = reader.on(values, "Slice")
+    out, qkv, nodes = way[-1].output[0], split.input[0], []
+
+    def add(kind: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{out}_{NAME}_{kind}"
+        nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
+        return name
+
+    for cast in (node for node in way if node.op_type == "Cast"):  # to the type of attention's factors
+        qkv = add("Cast", qkv, to=cast.attribute[0].i)
+    attributes = {"head_width": config.width // config.heads, "heads": config.heads, "window": config.window}
+    inputs = [add("Reshape", qkv, add("Concat", *size, axis=0)), tables["Cos"], tables["Sin"]]
+    plugin = {"domain": NAMESPACE, "plugin_namespace": NAMESPACE, "plugin_version": VERSION}
+    nodes.append(helper.make_node(NAME, inputs, [out], f"{out}_{NAME}", **attributes, **plugin))
+    return out, nodes
+
+
+def with_window_attention(model: onnx.ModelProto, config: ModelConfig) -> onnx.ModelProto:
+    """A step graph of `genmo.export.step` with one node in the place of each block of self-attention.
+
+    Raises InputError for a head width without a kernel, and for a graph that is not one of ours in the plain profile.
+    """
+    head_width = config.width // config.heads
     if head_width not in HEAD_WIDTHS:
         raise InputError(f"heads of {head_width} channels; the window attention plugin has kernels for 64 and 128")
-    model = PluginStepGraph(step, precision, texts).build()
-    model.opset_import.append(helper.make_opsetid(NAMESPACE, int(VERSION)))
-    return model
+    graph, reader = model.graph, _Reader(model.graph)
+    splits = [node for node in graph.node if node.op_type == "Split" and len(node.output) == 3 and _axis(node) == 1]
+    if len(splits) != config.depth:
+        raise InputError(
+            f"{len(splits)} blocks of self-attention in the step graph, {config.depth} in engine.json; wanted an "
+            "engine of genmo-export without --profile"
+        )
+    written = dict(_attention_of(split, reader, config) for split in splits)
+    nodes = [each for node in graph.node for each in written.get(node.output[0], [node])]
+    width = numpy_helper.from_array(np.array([3 * config.width]), f"{NAME}_width")
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    del changed.graph.node[:], changed.graph.initializer[:]
+    changed.graph.node.extend(_needed(nodes, [output.name for output in graph.output]))
+    read = {name for node in changed.graph.node for name in node.input}
+    changed.graph.initializer.extend(each for each in [*graph.initializer, width] if each.name in read)
+    changed.opset_import.append(helper.make_opsetid(NAMESPACE, int(VERSION)))
+    return changed
+
+
+def _axis(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+
+
+def _needed(nodes: list[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:
+    """The nodes that the outputs depend on, in their order."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            kept.append(node)
+    return kept[::-1]
 
 
 def network_flags(tensorrt: Any) -> int:
@@ -109,8 +154,9 @@ def network_flags(tensorrt: Any) -> int:
     return 1 << int(tensorrt.NetworkDefinitionCreationFlag.PREFER_AOT_PYTHON_PLUGINS)
 
 
+@cache
 def register_plugin(plugin: Any, ptx: str) -> None:
-    """Register the node with `tensorrt.plugin`, once a process, before the graph is parsed.
+    """Register the node with `tensorrt.plugin`, once a process however often it is called, before a graph is parsed.
 
     Attributes are in alphabetical order, as in the ONNX node: `tensorrt.plugin` passes them by position in the order in
     which they arrive.

@@ -309,15 +309,15 @@ class SamplerGraph(StepGraph):
         """The model of `steps` steps.  Raises InputError for a number of steps that the schedule does not have."""
         g, x_t = self.graph, self.inputs["noise"]
         timesteps, before = step_timesteps(steps), ""
-        for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
+        for timestep, update in zip(timesteps, updates(timesteps), strict=True):
             both = g("Concat", x_t, x_t, axis=0)
             x = self._body(both, g.constant(self.step.time[timestep][None, None]))
-            if done + 1 == steps:
-                break
             x_0 = self._guided(self._answer("x_0", x, both, self._known(timestep)))
             x_t, before = self._next(x_t, x_0, before, update), x_0
+        g.name(x_t, "x_0")
         for name in self.step.heads:
-            g.name(self._guided(self._answer(name, x, both, self._known(timestep))), name)
+            if name != "x_0":
+                g.name(self._guided(self._answer(name, x, both, self._known(timestep))), name)
         return g.model("sampler", sampler_outputs(self.config))
 
     def _known(self, timestep: int) -> Callable[[Array], str]:
@@ -331,10 +331,10 @@ class SamplerGraph(StepGraph):
         return g("Add", none, g("Mul", self.inputs["guidance"], g("Sub", some, none)))
 
     def _next(self, x_t: str, x_0: str, before: str, update: Update) -> str:
-        """x at the next timestep: `genmo.runtime.sampler.Update`; `before` counts only where the update weighs it."""
+        """x at the next timestep, or the sample: `genmo.runtime.sampler.Update`, without what it does not weigh."""
         g = self.graph
-        parts = [(update.keep, x_t), (update.now, x_0)] + [(update.before, before)] * (update.before != 0)
-        first, *more = (g("Mul", g.constant(weight), part) for weight, part in parts)
+        parts = [(weight, part) for weight, part in zip(update, (x_t, x_0, before), strict=True) if weight]
+        first, *more = (part if weight == 1 else g("Mul", g.constant(weight), part) for weight, part in parts)
         for part in more:
             first = g("Add", first, part)
         return first

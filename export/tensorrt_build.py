@@ -7,6 +7,7 @@ so that plans can be built where they will run.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 import tempfile
@@ -15,16 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genmo.runtime.backends.tensorrt import load_library
 from genmo.runtime.backends.tensorrt_plans import (
+    AMPERE,
     ANY_GPU,
     COMPATIBLE,
     DESCRIPTION,
     DYNAMIC_FRAMES,
     FOLDER,
     LIBRARIES,
+    PLANS,
     UPDATE,
     UPDATE_INPUTS,
     UPDATE_OUTPUTS,
@@ -35,9 +38,13 @@ from genmo.runtime.backends.tensorrt_plans import (
     plan_profiles,
 )
 from genmo.runtime.command_line.options import OneLineParser
-from genmo.runtime.engine import GRAPHS, Engine, file_hash, load_engine
+from genmo.runtime.config import ModelConfig
+from genmo.runtime.engine import Engine, file_hash, load_engine
 from genmo.runtime.errors import BackendError, GenmoError, InputError
 from genmo.runtime.formats.write import put_folder, write_aside
+
+if TYPE_CHECKING:
+    import onnx
 
 PROGRAM = "tensorrt_build"
 RTX = "tensorrt_rtx"
@@ -68,6 +75,8 @@ class BuildOptions:
     """tensorrt: file with kernel timings to read and add to; None: `ENGINE/tensorrt/timing.cache`"""
     workspace_mb: int = 0
     """most scratch memory of a kernel; 0: all of the GPU's"""
+    window_kernel: bool = False
+    """tensorrt: the window attention of kernels/ in the step's plan (`genmo.export.plugin`)"""
 
 
 class Log:
@@ -120,8 +129,8 @@ def progress_monitor(library: Any, name: str) -> Any:
 class Builder:
     """Builds plans with one library and one set of options."""
 
-    def __init__(self, library: ModuleType, options: BuildOptions, cache: bytes) -> None:
-        self._library, self._options = library, options
+    def __init__(self, library: ModuleType, options: BuildOptions, cache: bytes, ptx: str = "") -> None:
+        self._library, self._options, self._ptx = library, options, ptx
         self.cache = cache
         """timings of kernels, with those of the plans built here"""
         self._logger, self._heard = Log.of(library)
@@ -129,15 +138,34 @@ class Builder:
         if self._builder is None:
             raise BackendError(f"{library.__name__} cannot start ({self._reason()})")
 
-    def parse(self, path: Path) -> Any:
-        """The network of an ONNX file.  Raises InputError for one that the library does not read."""
-        network = self._builder.create_network(0)
+    def network(self, plan: str, engine: Engine) -> Any:
+        """The network of a plan, one of PLANS."""
+        if plan == UPDATE:
+            return self.update()
+        path: Path = getattr(engine.denoiser, plan)
+        kernel = self._options.window_kernel and plan == "step"
+        return self._parse_with_kernel(path, engine.config) if kernel else self.parse(path)
+
+    def parse(self, path: Path, flags: int = 0, model: onnx.ModelProto | None = None) -> Any:
+        """The network of an ONNX file, or of `model`, made from it.  Raises InputError for what cannot be read."""
+        network = self._builder.create_network(flags)
         parser = self._library.OnnxParser(network, self._logger)
-        if not parser.parse_from_file(str(path)):
+        read = parser.parse_from_file(str(path)) if model is None else parser.parse(model.SerializeToString())
+        if not read:
             first = parser.get_error(0)
             node = first.node_name() or first.node_operator()
             raise InputError(f"{path}: {self._library.__name__} cannot read it (at {node}: {self._reason()})")
         return network
+
+    def _parse_with_kernel(self, path: Path, config: ModelConfig) -> Any:
+        """The network of a step graph whose self-attention is the kernel of kernels/."""
+        import onnx
+
+        from genmo.export import plugin
+
+        model = plugin.with_window_attention(onnx.load(path), config)
+        plugin.register_plugin(importlib.import_module(f"{self._library.__name__}.plugin"), self._ptx)
+        return self.parse(path, plugin.network_flags(self._library), model)
 
     def update(self) -> Any:
         """The network of UPDATE_INPUTS -> UPDATE_OUTPUTS."""
@@ -232,6 +260,8 @@ def check_options(library: ModuleType, options: BuildOptions) -> None:
             "tensorrt_rtx plans load in the release that built them, on the GPUs of --gpu; wanted no --compatible "
             "and no --version-compatible"
         )
+    if name == RTX and options.window_kernel:
+        raise InputError("--window-kernel with tensorrt_rtx, which takes no plugins; wanted tensorrt")
     if name != RTX and options.gpus:
         raise InputError(f"--gpu with {name}, which builds for the GPU that is here; wanted --compatible or {RTX}")
     unknown = [gpu for gpu in options.gpus if gpu not in capabilities(library)]
@@ -249,7 +279,24 @@ def check_buildable(options: BuildOptions, precision: str) -> tuple[ModuleType, 
         raise InputError(f"TensorRT with an {precision} engine: {UNPARSED[precision]}")
     library = load_library(options.library)
     check_options(library, options)
-    return library, *_target(library, options)
+    gpus, gpu_name = _target(library, options)
+    _kernel(options, gpus)
+    return library, gpus, gpu_name
+
+
+def _kernel(options: BuildOptions, gpus: tuple[str, ...]) -> str:
+    """The window attention's PTX for the GPU that plans are built on, or the oldest that they run on; "": unwanted.
+
+    Raises InputError when it was not compiled, BackendError without the package `onnx`.
+    """
+    if not options.window_kernel:
+        return ""
+    try:
+        from genmo.export.plugin import read_ptx
+    except ImportError as error:
+        raise BackendError(f"--window-kernel wants {error.name}, which is not installed: pip install onnx") from None
+    (gpu,) = gpus
+    return read_ptx(AMPERE[0] * 10 if options.compatible == "ampere+" else int(gpu.removeprefix("sm_")))
 
 
 def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
@@ -269,7 +316,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
     with tempfile.TemporaryDirectory(dir=place, prefix=".building.") as scratch:
         aside = Path(scratch) / "plans"
         aside.mkdir()
-        builder = Builder(library, options, cache)
+        builder = Builder(library, options, cache, _kernel(options, gpus))
         _build_all(engine, options, builder, aside)
         plans = PlanSet(
             library=library.__name__,
@@ -280,6 +327,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
             version_compatible=options.version_compatible,
             tf32=options.tf32,
             precision=precision,
+            window_kernel=options.window_kernel,
             profiles=options.profiles,
             onnx=graph_hashes(engine.denoiser),
             plans={path.stem: file_hash(path) for path in sorted(aside.iterdir())},
@@ -303,11 +351,10 @@ def _target(library: ModuleType, options: BuildOptions) -> tuple[tuple[str, ...]
 
 
 def _build_all(engine: Engine, options: BuildOptions, builder: Builder, folder: Path) -> None:
-    shapes = plan_profiles(options.profiles, engine.config, engine.denoiser.null_is_folded)
-    for name in (*GRAPHS, UPDATE):
+    shapes = plan_profiles(options.profiles, engine.config, engine.denoiser.null_is_folded, options.window_kernel)
+    for name in PLANS:
         started = time.monotonic()
-        network = builder.update() if name == UPDATE else builder.parse(getattr(engine.denoiser, name))
-        plan = builder.build(name, network, shapes[name])
+        plan = builder.build(name, builder.network(name, engine), shapes[name])
         (folder / f"{name}.plan").write_bytes(plan)
         print(f"{name}.plan: {len(plan) / 1e6:.1f} MB in {time.monotonic() - started:.1f} s", file=sys.stderr)
 
@@ -342,6 +389,7 @@ def add_options(group: Any) -> None:
     add("--version-compatible", action="store_true", help="tensorrt: plans that newer versions of its major run too")
     add("--tf32", action="store_true", help="float32 products may use TF32: faster, as inexact as fp16")
     add("--timing-cache", type=Path, metavar="FILE", help="tensorrt: kernel timings to read and add to")
+    add("--window-kernel", action="store_true", help="tensorrt: self-attention by our kernel (make kernels)")
     add("--workspace-mb", type=int, default=0, metavar="MB", help="most scratch memory of a kernel (default: all)")
 
 
@@ -359,6 +407,7 @@ def options_of(args: argparse.Namespace, library: str | None) -> BuildOptions:
         tf32=args.tf32,
         timing_cache=args.timing_cache,
         workspace_mb=args.workspace_mb,
+        window_kernel=args.window_kernel,
     )
 
 

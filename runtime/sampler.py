@@ -20,6 +20,8 @@ Arrays = dict[str, Array]
 
 FARTHEST = 0.75
 """how far ahead a prediction is extrapolated at most, over the way from the one before it"""
+LAST_AHEAD = 0.5
+"""how far the last prediction is, where noise is left behind it: see `updates`"""
 SMOOTHING = 1.0
 """frames, a standard deviation: see `smoothed`"""
 
@@ -95,7 +97,8 @@ def generate(
     DDIM (Song et al. 2021) with eta 0, of second order: DPM-Solver++(2M) (Lu et al. 2022), which looks at the last two
     predictions.  It costs nothing and ends nearer to where many steps end (`docs/log.md`).
     Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
-    Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is `smoothed`.
+    Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is extrapolated
+    (`updates`) and `smoothed`.
     `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
     prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
@@ -104,12 +107,13 @@ def generate(
     levels = schedule.alphas_cumprod()
     guided = guidance != 1 and _has_guided_condition(conditions)
     if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
-        outputs = denoiser.sample(_with_and_without(conditions), noise.astype(np.float32), guidance)
+        sample = denoiser.sample(_with_and_without(conditions), noise.astype(np.float32), guidance)
         progress(steps)
-        return outputs | {"x_0": _finished(outputs["x_0"], timesteps)}
+        return sample | {"x_0": _finished(sample["x_0"], timesteps)}
     step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
+    correct = _unchanged if known is None else known.correct
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
-    outputs = {}
+    outputs: Arrays = {}
     for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
         if known is not None:
             x_t = overwritten(x_t, known, noise, float(levels[timestep]))
@@ -117,18 +121,23 @@ def generate(
             outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
             outputs = dict(step(x_t, timestep))
-        if done == steps - 1:
-            outputs["x_0"] = _finished(outputs["x_0"], timesteps)
-        if known is not None:
-            outputs["x_0"] = known.correct(outputs["x_0"])
-        x_t = update(x_t, outputs["x_0"], before)
-        before = outputs["x_0"]
+        x_0 = correct(outputs["x_0"])
+        x_t, before = update(x_t, x_0, before), x_0
         progress(done + 1)
-    return outputs
+    return outputs | {"x_0": _finished(x_t, timesteps, correct)}
 
 
-def _finished(x_0: Array, timesteps: Sequence[int]) -> Array:
-    return smoothed(x_0, SMOOTHING) if len(timesteps) > 1 and timesteps[-1] > 0 else x_0
+def _ends_in_noise(timesteps: Sequence[int]) -> bool:
+    return len(timesteps) > 1 and timesteps[-1] > 0
+
+
+def _unchanged(x_0: Array) -> Array:
+    return x_0
+
+
+def _finished(sample: Array, timesteps: Sequence[int], correct: Callable[[Array], Array] = _unchanged) -> Array:
+    """A sample without what its last timestep left of the noise; smoothed, it has to be corrected once more."""
+    return correct(smoothed(sample, SMOOTHING)) if _ends_in_noise(timesteps) else sample
 
 
 def smoothed(features: Array, spread: float) -> Array:
@@ -156,7 +165,7 @@ def overwritten(x_t: Array, known: Known, noise: Array, level: float) -> Array:
 
 
 class Update(NamedTuple):
-    """x at the next timestep is keep * x_t + now * x_0 + before * (x_0 of the timestep before)."""
+    """x at the next timestep, or the sample, is keep * x_t + now * x_0 + before * (x_0 of the timestep before)."""
 
     keep: float
     now: float
@@ -168,12 +177,15 @@ class Update(NamedTuple):
 
 
 def updates(timesteps: Sequence[int]) -> list[Update]:
-    """The update after each of falling timesteps; the first is DDIM's, the last is zeros: nothing follows it.
+    """The update after each of falling timesteps; the first is DDIM's, the last makes the sample.
 
     DDIM with eta 0 keeps the noise that it finds: x_s = sqrt(a_s) x_0 + sqrt(1 - a_s) e, e from x_t.  The second order
     puts in the place of x_0 what will be predicted half way to s, in logarithms of the signal-to-noise ratio, on the
     line through this prediction and the one before (DPM-Solver++ 2M, Lu et al. 2022), but no farther ahead than three
     quarters of the way from there: predictions level off towards the end, lines do not.
+
+    The sample is the last prediction.  Where the last timestep leaves noise, that is a mean over what the noise hides,
+    on the way from the mean before it to the sample: half as far again along that way is nearer (`docs/log.md`).
     """
     level = schedule.alphas_cumprod()[list(timesteps)]
     log_snr = 0.5 * np.log(level / (1 - level))
@@ -182,7 +194,8 @@ def updates(timesteps: Sequence[int]) -> list[Update]:
     beyond = np.zeros(len(keep))
     beyond[1:] = np.minimum(np.diff(log_snr)[1:] / (2 * np.diff(log_snr)[:-1]), FARTHEST)
     rows = np.stack([keep, weight * (1 + beyond), -weight * beyond], axis=1).tolist()
-    return [*(Update(*row) for row in rows), Update(0.0, 0.0, 0.0)]
+    ahead = LAST_AHEAD if _ends_in_noise(timesteps) else 0.0
+    return [*(Update(*row) for row in rows), Update(0.0, 1 + ahead, -ahead)]
 
 
 def _step_inputs(conditions: Arrays, x_t: Array, timestep: int) -> Arrays:

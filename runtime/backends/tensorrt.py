@@ -271,24 +271,23 @@ class _Sample:
         own = {name: buffers.addresses[name] for name in self._other}
         other = {name: memory.address for name, memory in self._other.items()}
         x_t, x_next = own["x_t"], other["x_t"]
-        # of the two places for predictions, the last one goes to that which is copied out
-        x_0, x_0_before = (own["x_0"], other["x_0"]) if self._steps % 2 else (other["x_0"], own["x_0"])
+        x_0, x_0_before = own["x_0"], other["x_0"]
         for index in range(self._steps):
             row = timesteps + index * self._timesteps.strides[0]
             self._step.execute(buffers.context, buffers.addresses | {"x_t": x_t, "timestep": row, "x_0": x_0})
-            if index + 1 < self._steps:
-                factor, part = factors + index * self._factors.strides[0], self._factors.strides[1]
-                addresses = {
-                    "x_t": x_t,
-                    "x_0": x_0,
-                    "x_0_before": x_0_before if index else x_0,  # none before: weight 0, but of a number
-                    "keep": factor,
-                    "now": factor + part,
-                    "before": factor + 2 * part,
-                    "x_next": x_next,
-                }
-                self._update.execute(self._context, addresses)
-                x_t, x_next, x_0, x_0_before = x_next, x_t, x_0_before, x_0
+            factor, part = factors + index * self._factors.strides[0], self._factors.strides[1]
+            addresses = {
+                "x_t": x_t,
+                "x_0": x_0,
+                "x_0_before": x_0_before if index else x_0,  # none before: weight 0, but of a number
+                "keep": factor,
+                "now": factor + part,
+                "before": factor + 2 * part,
+                "x_next": x_next,
+            }
+            self._update.execute(self._context, addresses)
+            x_t, x_next, x_0, x_0_before = x_next, x_t, x_0_before, x_0
+        cuda.copy_across(own["x_0"], x_t, buffers.device["x_0"].size)
         buffers.copy_out()
 
     def __call__(self, kept: dict[str, DeviceArray], noise: Array, guidance: float) -> Arrays:

@@ -45,6 +45,8 @@ COMPATIBLE = ("none", "same", "ampere+")
 DYNAMIC_FRAMES = (1, 120, 1800)
 """frames that a plan takes when none are asked for: fewest, those it is tuned for, most"""
 
+KERNEL = "_kernel"
+"""how the folders of plans with the window kernel end"""
 DENSE_FRAMES = 240
 """frames up to which the step's self-attention is one block (`export.step.CROSSOVER`)"""
 
@@ -116,15 +118,18 @@ class Profile:
 
 
 def plan_profiles(
-    profiles: tuple[Profile, ...], config: ModelConfig, null_is_folded: bool
+    profiles: tuple[Profile, ...], config: ModelConfig, null_is_folded: bool, window_kernel: bool = False
 ) -> dict[str, list[dict[str, Corners]]]:
-    """The optimisation profiles of every plan, in order: plan -> profile -> input -> its shapes."""
+    """The optimisation profiles of every plan, in order: plan -> profile -> input -> its shapes.
+
+    With the window kernel the step's attention has one form for all lengths, and its plan is not cut.
+    """
     whole = [profile.shapes(config, null_is_folded) for profile in profiles]
     pieces = [piece.shapes(config, null_is_folded) for profile in profiles for piece in profile.pieces(config.window)]
     return {
         "conditions": [shapes["conditions"] for shapes in whole],
         "texts": [whole[0]["texts"]],  # knows nothing of frames
-        "step": [shapes["step"] for shapes in pieces],
+        "step": [shapes["step"] for shapes in (whole if window_kernel else pieces)],
         UPDATE: [shapes[UPDATE] for shapes in whole],
     }
 
@@ -171,6 +176,8 @@ class PlanSet:
     """graph -> SHA-256 of the ONNX file that it was built from"""
     plans: dict[str, str]
     """plan -> SHA-256 of its file, `<plan>.plan`"""
+    window_kernel: bool = False
+    """the step's self-attention is the kernel of kernels/"""
 
     @property
     def key(self) -> str:
@@ -178,7 +185,7 @@ class PlanSet:
         gpus = "-".join(self.gpus) + "+" * (self.compatible == "ampere+")
         lengths = "_".join(f"n{'-'.join(map(str, sorted(set(profile.frames))))}" for profile in self.profiles)
         sizes = f"{lengths}_b{self.profiles[0].batch}_k{self.profiles[0].texts}"
-        return f"{gpus}_{self.library}-{self.version}_{self.precision}_{sizes}"
+        return f"{gpus}_{self.library}-{self.version}_{self.precision}_{sizes}" + KERNEL * self.window_kernel
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
@@ -203,6 +210,7 @@ class PlanSet:
         if library == "tensorrt" and self.compatible != "none":
             options += f" --compatible {self.compatible}"
         options += " --version-compatible" * (library == "tensorrt" and self.version_compatible)
+        options += " --window-kernel" * (library == "tensorrt" and self.window_kernel)
         return f"{build_command(engine, library)}{options}"
 
     def obstacle(self, library: str, version: str, gpu: Gpu) -> str:
@@ -247,8 +255,10 @@ def read_plans(folder: Path) -> PlanSet:
 
 
 def plan_folders(engine: Path) -> Iterator[Path]:
-    """Folders with plans in an engine, by name; those under construction are left out."""
-    yield from sorted(path.parent for path in (engine / FOLDER).glob(f"[!.]*/{DESCRIPTION}"))
+    """Folders with plans in an engine, by name, those with the window kernel first; those under construction are left
+    out."""
+    folders = sorted(path.parent for path in (engine / FOLDER).glob(f"[!.]*/{DESCRIPTION}"))
+    yield from sorted(folders, key=lambda folder: not folder.name.endswith(KERNEL))
 
 
 def graph_hashes(graphs: Graphs) -> dict[str, str]:

@@ -5,6 +5,7 @@ import enum
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,7 +27,7 @@ from genmo.runtime.signature import step_inputs
 from genmo.train.denoiser import Denoiser
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = {"depth": 1, "mlp_width": 32, "text_width": 16, "text_tokens": 4, "video_width": 0, "music_width": 0}
+SMALL = {"depth": 2, "mlp_width": 32, "text_width": 16, "text_tokens": 4, "video_width": 0, "music_width": 0}
 
 
 @pytest.fixture(scope="module")
@@ -88,26 +89,32 @@ def random_feeds(config, frames):
 def test_the_graph_with_the_plugin_is_the_graph_without(emulated, step, frames, precision, tolerance):
     feeds = random_feeds(step.config, frames)
     without = ReferenceEvaluator(step_model(step, PRECISIONS[precision], texts=False))
-    within = ReferenceEvaluator(
-        plugin.plugin_step_model(step, PRECISIONS[precision], texts=False), new_ops=[operator(emulated)]
-    )
+    changed = plugin.with_window_attention(step_model(step, PRECISIONS[precision], texts=False), step.config)
+    within = ReferenceEvaluator(changed, new_ops=[operator(emulated)])
     want, got = without.run(None, feeds), within.run(None, feeds)
     for ours, theirs in zip(got, want, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
 
 
 def test_every_block_has_one_node_and_attributes_in_alphabetical_order(step):
-    model = plugin.plugin_step_model(step)
+    original = step_model(step)
+    before = original.SerializeToString()
+    model = plugin.with_window_attention(original, step.config)
+    assert original.SerializeToString() == before
     nodes = [node for node in model.graph.node if node.op_type == plugin.NAME]
     assert len(nodes) == step.config.depth
     names = [attribute.name for attribute in nodes[0].attribute]
     assert names == ["head_width", "heads", "plugin_namespace", "plugin_version", "window"]
+    assert "Tile" not in {node.op_type for node in model.graph.node}  # what the dense attention alone needs is gone
 
 
-def test_other_head_widths_are_refused():
+def test_other_head_widths_and_graphs_are_refused(step):
     narrow = fold(Denoiser(ModelConfig(width=32, heads=2, **SMALL)))
     with pytest.raises(InputError, match="heads of 16 channels"):
-        plugin.plugin_step_model(narrow)
+        plugin.with_window_attention(step_model(narrow), narrow.config)
+    other = replace(step.config, depth=3)
+    with pytest.raises(InputError, match="2 blocks of self-attention in the step graph, 3 in engine.json"):
+        plugin.with_window_attention(step_model(step), other)
 
 
 class Recorder:

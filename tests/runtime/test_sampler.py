@@ -58,7 +58,7 @@ def test_a_denoiser_that_knows_the_answer_is_believed(steps):
     denoiser = Recorder(lambda inputs: answer)
     outputs = generate(denoiser, conditions(), noise(), steps, guidance=1)
     wanted = smoothed(answer, SMOOTHING) if 1 < steps < 5 else answer
-    np.testing.assert_array_equal(outputs["x_0"], wanted)
+    np.testing.assert_allclose(outputs["x_0"], wanted, atol=0 if steps > 4 or steps == 1 else 2e-6)
     assert [call["timestep"][0] for call in denoiser.calls] == step_timesteps(steps)
     for call in denoiser.calls:  # every x_t is the answer and the first noise, mixed by the schedule
         level = alphas_cumprod()[call["timestep"][0]]
@@ -106,7 +106,7 @@ def test_the_first_update_keeps_the_noise_it_finds(low, high, seed):
     update, last = updates([high, low])
     wanted = np.sqrt(next_level) * x_0 + np.sqrt(1 - next_level) * epsilon
     np.testing.assert_allclose(update(x_t, x_0, 5 * x_0), wanted, atol=1e-5)
-    assert update.before == 0 and last == (0, 0, 0)
+    assert update.before == 0 and last == ((0, 1.5, -0.5) if low else (0, 1, 0))
 
 
 @given(st.lists(st.integers(0, 999), min_size=3, max_size=12, unique=True), st.floats(-3, 3), st.floats(-3, 3))
@@ -125,6 +125,28 @@ def test_later_updates_solve_the_flow_for_predictions_on_a_line(timesteps, at_ze
         wanted = sigma[place + 1] * (x_t / sigma[place] + change)
         x_t = update.keep * x_t + update.now * x_0 + update.before * before
         assert x_t == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_a_sample_that_ends_in_noise_goes_half_as_far_again(steps):
+    """Two predictions a and b make the sample b + (b - a) / 2, whatever x_t was (frames alike are not smoothed)."""
+    answers = [np.full((1, 60, 3), value, np.float32) for value in (7.0, 5.0, 1.0, 3.0)[4 - steps :]]
+    waiting = iter(answers)
+    made = generate(Recorder(lambda inputs: next(waiting)), conditions(1), noise(4, (1, 60, 3)), steps, guidance=1)
+    np.testing.assert_allclose(made["x_0"], 4.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_few_steps_of_a_gaussian_keep_more_of_its_spread(steps):
+    """Against DDIM that ends with the prediction at the same timestep, by its own formula."""
+    start, timesteps, denoiser = noise(4, (1, 400, 3)), step_timesteps(steps), gaussian(1.0, 0.8)
+    made = generate(Recorder(denoiser), conditions(1), start, steps, guidance=1)["x_0"]
+    x_t = start
+    for here, following in zip(timesteps, [*timesteps[1:], 0], strict=True):
+        x_0 = denoiser({"x_t": x_t, "timestep": np.array([here])})
+        level, lower = alphas_cumprod()[[here, following]]
+        x_t = np.sqrt(lower) * x_0 + np.sqrt((1 - lower) / (1 - level)) * (x_t - np.sqrt(level) * x_0)
+    assert smoothed(x_0, SMOOTHING).std() < made.std() < smoothed(0.8 * start, SMOOTHING).std()
 
 
 def test_second_order_comes_nearer_than_first():
@@ -237,11 +259,11 @@ def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
 
     def correct(x_0):
         corrected.append(x_0)
-        return np.where(there, values, x_0 + 1)
+        return np.where(there, values, np.full_like(x_0, 3))
 
     denoiser = Recorder(lambda inputs: 0 * inputs["x_t"] + 2)
     outputs = generate(denoiser, conditions(), noise(), steps, 1.0, known=Known(values, there, correct))
-    assert len(corrected) == steps
+    assert len(corrected) == steps + (1 < steps < 5)  # once more behind the smoothing
     np.testing.assert_allclose(outputs["x_0"], np.broadcast_to(np.where(there, values, 3), SHAPE), rtol=1e-6)
     for call in denoiser.calls:
         level = alphas_cumprod()[call["timestep"][0]]
