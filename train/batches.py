@@ -6,7 +6,7 @@ noise).  Everything random comes from the step number, so a resumed run sees wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from genmo.train.augmentation import mirror, mirrored_caption, mix_limbs, pertur
 from genmo.train.cameras import Cameras, simulate_cameras
 from genmo.train.conditions import camera_condition, hide_keypoints, keypoint_conditions, project
 from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.store import FEATURES, Recording
+from genmo.train.footage import Footage, annotated, filmed_by, footage_of
 from genmo.train.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.representation import contact_labels, encode
 
@@ -52,11 +54,46 @@ class Batch:
     """how many samples are regressed from zeros; the others are denoised"""
     only_2d: Tensor
     """[batch] bool: the clip has 2D keypoints only; its features and joints must not be learned from"""
+    local: Tensor
+    """[batch] bool: the clip knows poses and what its camera saw, but neither gravity nor the path"""
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
         moved = {f.name: _moved(getattr(self, f.name), device) for f in fields(self)}
         return replace(self, **moved)
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What the recordings of a batch bring along besides motions and captions."""
+
+    only_2d: Tensor
+    """[batch] bool, see Batch"""
+    local: Tensor
+    """[batch] bool, see Batch"""
+    footage: Sequence[Footage | None]
+    """what a sample's own camera saw; None: it is filmed by a simulated one"""
+    features: dict[str, tuple[Tensor, Tensor]]
+    """"video" and "music" where the network takes them: values [batch, frames, width] and which samples have some"""
+
+    @classmethod
+    def none(cls, batch: int) -> Sources:
+        """Of motions alone."""
+        nowhere = torch.zeros(batch, dtype=torch.bool)
+        return cls(nowhere, nowhere, [None] * batch, {})
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A sample before it is filmed."""
+
+    rotations: Array
+    translation: Array
+    betas: Array
+    caption: str
+    footage: Footage | None
+    features: dict[str, Array]
+    """"video" and "music" [frames, width], where there are some"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +136,10 @@ class Variety:
     tilt: float = 0.2
     """chance that an estimation sample leans as a whole"""
     no_text: float = 0.15
-    """chance that a generation sample is trained without its text (guidance needs both)"""
+    """chance that a generation sample is trained without its text, or without its music (guidance needs both)"""
+    own_camera: float = 0.5
+    """chance that a recording with a camera or keypoints of its own is seen by these; always, if it has features of its
+    video, or no 3D in the world"""
 
 
 def resampled(rotations: Array, translation: Array, rate: float, frames: int) -> tuple[Array, Array]:
@@ -140,15 +180,22 @@ class Sampler:
         seed: int,
         subjects_2d: Collection[str] = (),
         often: Collection[str] = (),
+        features: Mapping[str, int] | None = None,
+        reword: bool = True,
     ) -> None:
         """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only.
 
         `often`: beginnings of words; generation draws clips whose captions have one OFTEN times as often.
+        `features`: "video" and "music" with their widths, where the network takes them; `reword`: let words stand for
+        others.
         """
         if not clips:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
-        self.clips, self.variety, self.seed = clips, variety, seed
-        self.only_2d = np.array([clip.subject in subjects_2d for clip in clips])
+        self.clips, self.variety, self.seed, self.reword = clips, variety, seed, reword
+        self.features = dict(features or {})
+        truths = np.array([getattr(clip, "truth", "world") for clip in clips])
+        self.only_2d = np.array([clip.subject in subjects_2d for clip in clips]) | (truths == "keypoints")
+        self.local = truths == "local"
         self.weights = clip_weights(clips)
         self.often = np.array([OFTEN if has_word(clip.captions, often) else 1.0 for clip in clips])
 
@@ -167,26 +214,41 @@ class Sampler:
         picks = np.concatenate(
             [
                 random.choice(len(self.clips), estimation, p=self.eligible(frames)),
-                random.choice(len(self.clips), generation, p=self.eligible(frames, self.often)),
+                # what is generated has to know where down is
+                random.choice(len(self.clips), generation, p=self.eligible(frames, self.often * ~self.local)),
             ]
         )
         windows = [self._window(self.clips[i], frames, random) for i in picks]
-        rotations = torch.from_numpy(np.stack([w[0] for w in windows])).float()
-        translation = torch.from_numpy(np.stack([w[1] for w in windows])).float()
-        betas = torch.from_numpy(np.stack([w[2] for w in windows])).float()
-        captions = [w[3] for w in windows]
-        only_2d = torch.from_numpy(self.only_2d[picks])
+        rotations = torch.from_numpy(np.stack([w.rotations for w in windows])).float()
+        translation = torch.from_numpy(np.stack([w.translation for w in windows])).float()
+        betas = torch.from_numpy(np.stack([w.betas for w in windows])).float()
+        sources = Sources(
+            only_2d=torch.from_numpy(self.only_2d[picks]),
+            local=torch.from_numpy(self.local[picks]),
+            footage=[w.footage for w in windows],
+            features={name: _stacked(windows, name, width) for name, width in self.features.items()},
+        )
         changed = mix_limbs(rotations[:estimation], self.variety.mix, generator)
         changed = perturb(changed, self.variety.perturb, self.variety.tilt, generator)
-        # bending needs the 3D that a clip annotated in 2D does not have
+        # bending needs the 3D that a clip annotated in 2D does not have, and footage would still show the old pose
+        fixed = sources.only_2d | torch.tensor([w.footage is not None for w in windows])
         rotations[:estimation] = torch.where(
-            only_2d[:estimation, None, None, None, None], rotations[:estimation], changed
+            fixed[:estimation, None, None, None, None], rotations[:estimation], changed
         )
-        return make_batch(rotations, translation, betas, captions, estimation, self.variety, random, generator, only_2d)
+        captions = [w.caption for w in windows]
+        return make_batch(rotations, translation, betas, captions, estimation, self.variety, random, generator, sources)
 
-    def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> tuple[Array, Array, Array, str]:
-        """A stretch of a clip, perhaps faster, slower or mirrored, on a perhaps different body."""
-        rate = float(np.exp(random.uniform(-0.22, 0.22))) if random.random() < self.variety.speed else 1.0
+    def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> Window:
+        """A stretch of a clip: as its own camera saw it, or perhaps faster, slower or mirrored, on a perhaps different
+        body."""
+        if isinstance(clip, Recording) and self._as_filmed(clip, random):
+            start = int(random.integers(clip.frames - frames + 1))
+            if (footage := footage_of(clip, start, frames)) is not None:
+                return self._filmed(clip, footage, start, random)
+        music = self._feature(clip, "music")
+        # faster music has other features
+        faster = random.random() < self.variety.speed and music is None
+        rate = float(np.exp(random.uniform(-0.22, 0.22))) if faster else 1.0
         needed = min(clip.frames, int(np.ceil((frames - 1) * rate)) + 2) if rate != 1 else frames
         start = int(random.integers(clip.frames - needed + 1))
         rotations, translation = clip.rotations[start : start + needed], clip.translation[start : start + needed]
@@ -199,7 +261,43 @@ class Sampler:
             caption = mirrored_caption(caption)
         betas = shape_space().betas(offsets) + random.normal(0, self.variety.shape, shape_space().components.shape[0])
         scale = leg_length(shape_space().offsets(betas)) / leg_length(offsets)
-        return rotations, translation * np.float32(scale), betas, reworded(caption, random)
+        features = {} if music is None else {"music": music[start : start + frames]}
+        return Window(rotations, translation * np.float32(scale), betas, self._said(caption, random), None, features)
+
+    def _as_filmed(self, clip: Recording, random: np.random.Generator) -> bool:
+        """Whether a window is seen by the recording's own camera."""
+        if clip.truth != "world" or self._feature(clip, "video") is not None:
+            return True
+        own = clip.keypoints is not None or clip.camera is not None
+        return own and bool(random.random() < self.variety.own_camera)
+
+    def _filmed(self, clip: Recording, footage: Footage, start: int, random: np.random.Generator) -> Window:
+        """A stretch as it was recorded: another body, speed or side would not be what the camera saw."""
+        span = slice(start, start + len(footage.rotation))
+        features = {name: values[span] for name in FEATURES if (values := self._feature(clip, name)) is not None}
+        caption = str(random.choice(clip.captions)) if clip.captions else ""
+        said = self._said(caption, random)
+        betas = shape_space().betas(clip.offsets)
+        return Window(clip.rotations[span], clip.translation[span], betas, said, footage, features)
+
+    def _said(self, caption: str, random: np.random.Generator) -> str:
+        return reworded(caption, random) if self.reword else caption
+
+    def _feature(self, clip: Clip, name: str) -> Array | None:
+        """A clip's features, if the network takes them."""
+        found: Array | None = getattr(clip, name, None) if name in self.features else None
+        return found
+
+
+def _stacked(windows: Sequence[Window], name: str, width: int) -> tuple[Tensor, Tensor]:
+    """Features [batch, frames, width], zero where a window has none, and which windows [batch] have some."""
+    frames = len(windows[0].translation)
+    values = np.zeros((len(windows), frames, width), np.float32)
+    there = np.array([name in window.features for window in windows])
+    for place, window in enumerate(windows):
+        if there[place]:
+            values[place] = window.features[name]
+    return torch.from_numpy(values), torch.from_numpy(there)
 
 
 def leg_length(offsets: Array) -> float:
@@ -216,34 +314,37 @@ def make_batch(
     variety: Variety,
     random: np.random.Generator,
     generator: torch.Generator,
-    only_2d: Tensor | None = None,
+    sources: Sources | None = None,
 ) -> Batch:
     """Cameras, keypoints, masks and texts for motions [batch, frames, ...]; the first `estimation` are estimated.
 
-    Samples of `only_2d` [batch] are filmed by any camera, also those that are generated from text alone: a video
-    cannot be filmed again from the front.
+    Samples of `only_2d` are filmed by any camera, also those that are generated from text alone: a video cannot be
+    filmed again from the front.
     """
     batch, frames = translation.shape[:2]
-    only_2d = torch.zeros(batch, dtype=torch.bool) if only_2d is None else only_2d
+    sources = Sources.none(batch) if sources is None else sources
+    only_2d = sources.only_2d
     is_generation = torch.arange(batch) >= estimation
     kind = torch.rand(batch, generator=generator)
     text_only = is_generation & (kind < 0.75)
     root = rotations[:, 0, 0]
     facing = torch.atan2(root[:, 0, 2], root[:, 2, 2])
     global_rotations, joints = forward_kinematics(rotations, translation, rest_offsets(betas)[:, None])
-    cameras = simulate_cameras(translation, facing, text_only & ~only_2d, generator)
+    cameras = filmed_by(simulate_cameras(translation, facing, text_only & ~only_2d, generator), sources.footage)
     features = encode(rotations, translation, betas, contact_labels(joints, FPS), cameras.rotation, cameras.position)
-    pixels, shown, conditions = _conditions(global_rotations, joints, cameras, generator)
+    pixels, shown, conditions = _conditions(global_rotations, joints, cameras, generator, sources)
     seen = Keypoints2D(pixels, shown, dict(conditions))
     _drop(conditions, text_only, is_generation & (kind < 0.9), cameras, generator)
+    _drop_music(conditions, seen, is_generation, variety.no_text, generator)
     prompts, spans = _texts(captions, estimation, frames, variety, random)
-    return Batch(features, joints, conditions, prompts, spans, cameras, seen, estimation, only_2d)
+    local = sources.local
+    return Batch(features, joints, conditions, prompts, spans, cameras, seen, estimation, only_2d, local)
 
 
 def _conditions(
-    rotations: Tensor, joints: Tensor, cameras: Cameras, generator: torch.Generator
+    rotations: Tensor, joints: Tensor, cameras: Cameras, generator: torch.Generator, sources: Sources
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Noisy keypoints, which of them are shown, and the conditions: keypoints, boxes, the camera's motion."""
+    """Noisy keypoints, which of them are shown, and the conditions: keypoints, boxes, the camera's motion, features."""
     batch, frames = joints.shape[:2]
     # where an annotator puts a hip or an eye differs from body to body: one shift a sample and keypoint
     jitter = 0.018 * torch.randn(batch, 1, COCO_COUNT, 3, generator=generator)
@@ -251,19 +352,25 @@ def _conditions(
     size = (pixels.amax(dim=2) - pixels.amin(dim=2)).amax(dim=-1).clamp(0.02, 1)[..., None, None]
     spread = 0.012 * torch.rand(batch, 1, 1, 1, generator=generator) ** 2
     pixels = pixels + size * spread * torch.randn(batch, frames, COCO_COUNT, 2, generator=generator)
+    pixels, inside = annotated(pixels, inside, sources.footage)
     shown = hide_keypoints(inside, generator)
+    tracked = torch.tensor([own is None or own.tracked for own in sources.footage]) & ~sources.local
+    tracked = tracked.float()[:, None]
     conditions = {
         **keypoint_conditions(pixels, shown, cameras.focal),
-        "camera": camera_condition(cameras.rotation, cameras.position),
-        "camera_mask": torch.ones(batch, frames),
+        "camera": camera_condition(cameras.rotation, cameras.position) * tracked[..., None],
+        "camera_mask": tracked.expand(batch, frames),
     }
+    for name, (values, there) in sources.features.items():
+        conditions |= {name: values, f"{name}_mask": there[:, None].expand(batch, frames).float()}
     return pixels, shown, conditions
 
 
 def _drop(
     conditions: dict[str, Tensor], text_only: Tensor, partial: Tensor, cameras: Cameras, generator: torch.Generator
 ) -> None:
-    """Mask conditions in place: all for text-only samples, a stretch of time for `partial` ones, some by chance."""
+    """Mask what a camera sees, in place: all for text-only samples, a stretch of time for `partial` ones, some by
+    chance."""
     batch, frames = conditions["camera_mask"].shape
     time = torch.arange(frames)
     cut = (torch.rand(batch, 2, generator=generator) * frames).sort(dim=1).values
@@ -271,14 +378,38 @@ def _drop(
     keep = ~(text_only[:, None] | (partial[:, None] & stretch))
     chance = torch.rand(batch, 2, generator=generator)
     no_camera = chance[:, 0] < torch.where(cameras.moving, 0.15, 0.5)
-    for name, kept in (
-        ("keypoints", keep),
-        ("bounding_box", keep & (chance[:, 1:] > 0.03)),
-        ("camera", keep & ~no_camera[:, None]),
-    ):
-        mask = conditions[f"{name}_mask"] * kept
-        conditions[f"{name}_mask"] = mask
-        conditions[name] = conditions[name] * mask.reshape(*mask.shape, *[1] * (conditions[name].ndim - 2))
+    kept = {
+        "keypoints": keep,
+        "bounding_box": keep & (chance[:, 1:] > 0.03),
+        "camera": keep & ~no_camera[:, None],
+    }
+    if "video" in conditions:
+        # keypoints without the video, and the video without keypoints: users have either
+        alone = torch.rand(batch, 1, generator=generator)
+        kept |= {"video": keep & (alone > 0.2), "keypoints": keep & ((alone < 0.8) | ~_any(conditions["video_mask"]))}
+    for name, where in kept.items():
+        _mask(conditions, name, where)
+
+
+def _any(mask: Tensor) -> Tensor:
+    return mask.amax(dim=1, keepdim=True) > 0
+
+
+def _mask(conditions: dict[str, Tensor], name: str, kept: Tensor) -> None:
+    """Keep a condition where `kept` [batch, frames]; it is zero elsewhere."""
+    mask = conditions[f"{name}_mask"] * kept
+    conditions[f"{name}_mask"] = mask
+    conditions[name] = conditions[name] * mask.reshape(*mask.shape, *[1] * (conditions[name].ndim - 2))
+
+
+def _drop_music(
+    conditions: dict[str, Tensor], seen: Keypoints2D, generation: Tensor, without: float, generator: torch.Generator
+) -> None:
+    """Music is too weak to estimate from: only generation hears it, all but a share `without` (guidance needs both)."""
+    if "music" in conditions:
+        heard = generation & (torch.rand(len(generation), generator=generator) >= without)
+        _mask(conditions, "music", heard[:, None])
+        _mask(seen.conditions, "music", torch.zeros_like(heard)[:, None])
 
 
 def _texts(

@@ -53,6 +53,11 @@ class TrainConfig:
     """beginnings of words; generation draws clips whose captions have one 2.5 times as often"""
     lengthen: bool = True
     """repeat the gait cycles of short recordings up to one and a half windows"""
+    text_model: str = ""
+    """with model.text_encoder "none": the T5 whose tokens texts are, a folder as transformers saves it or its name on
+    the hub; every caption is embedded once, before training, and kept in the run's folder"""
+    body: str = ""
+    """SMPL, SMPL-H or SMPL-X file with vertices, whose error is a loss too; empty: joints alone"""
     init: str = ""
     """checkpoint folder to start from (fine-tuning); empty: random weights"""
     only: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ means over their elements; lengths in metres, speeds in metres a frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from genmo.runtime.skeleton import CONTACT_JOINTS
 from genmo.train.batches import Batch
 from genmo.train.conditions import NEAR, bounding_boxes
 from genmo.train.kinematics import coco_keypoints, forward_kinematics, rest_offsets
+from genmo.train.mesh import Mesh
 from genmo.train.representation import LAYOUT, gravity_view_yaw, matrix_from_6d, roll_out, split
 from genmo.train.rotation import rotate
 
@@ -22,12 +24,17 @@ WEIGHTS = {
     "features": 1.0,
     "body": 12.0,
     "camera_joints": 10.0,
+    "vertices": 10.0,
     "reprojection": 2.0,
     "reprojection_2d": 2.0,
     "path": 0.3,
     "joint_velocity": 150.0,
     "contact_velocity": 120.0,
 }
+
+
+LOCAL_BLOCKS = ("joint_rotations", "betas", "root_translation_camera")
+"""what a clip knows that knows neither gravity nor its path"""
 
 
 # Blocks count by what they mean, not by how many numbers they take: a mean over all 181 features would let the 144 of
@@ -58,9 +65,11 @@ class Pose:
     """[batch, frames, 3] root in the camera frame"""
     world: Tensor
     """[batch, frames, 24, 3] rolled out in the world of the true camera's headings"""
+    vertices: Tensor | None = None
+    """[batch, frames, vertices, 3] in the camera's axes, from the root, where there is a mesh"""
 
 
-def pose_of(features: Tensor, yaw: Tensor) -> Pose:
+def pose_of(features: Tensor, yaw: Tensor, mesh: Mesh | None = None) -> Pose:
     """Kinematics of (not normalised) features [batch, frames, width], camera headings [batch, frames]."""
     blocks = split(features)
     rotations = matrix_from_6d(blocks["joint_rotations"])
@@ -75,13 +84,20 @@ def pose_of(features: Tensor, yaw: Tensor) -> Pose:
         keypoints=rotate(rotations[..., :1, :, :], coco_keypoints(turned, body)),
         root_camera=blocks["root_translation_camera"],
         world=rotate(root[..., None, :, :], body) + path[..., None, :],
+        vertices=None if mesh is None else mesh.vertices(turned, body) @ rotations[..., 0, :, :].transpose(-1, -2),
     )
 
 
-def block_error(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared errors of the blocks of normalised features [batch, frames, width], weighted and summed: [batch]."""
+def block_error(predicted: Tensor, target: Tensor, local: Tensor) -> Tensor:
+    """Mean squared errors of the blocks of normalised features [batch, frames, width], weighted and summed: [batch].
+
+    `local` [batch] samples know LOCAL_BLOCKS only.
+    """
     error = (predicted - target).square()
-    parts = [w * error[..., LAYOUT.slices[name]].mean(dim=(1, 2)) for name, w in BLOCK_WEIGHTS.items()]
+    parts = []
+    for name, weight in BLOCK_WEIGHTS.items():
+        part = weight * error[..., LAYOUT.slices[name]].mean(dim=(1, 2))
+        parts.append(part if name in LOCAL_BLOCKS else part * ~local)
     return torch.stack(parts).sum(dim=0)
 
 
@@ -127,7 +143,14 @@ def contact_velocity(world: Tensor, contacts: Tensor) -> Tensor:
     return (speed * held).flatten(1).sum(dim=1) / held.flatten(1).sum(dim=1).clamp_min(1)
 
 
-def losses(predicted: Tensor, target: Tensor, batch: Batch, signal: Tensor, undo: object) -> dict[str, Tensor]:
+def losses(
+    predicted: Tensor,
+    target: Tensor,
+    batch: Batch,
+    signal: Tensor,
+    undo: Callable[[Tensor], Tensor],
+    mesh: Mesh | None = None,
+) -> dict[str, Tensor]:
     """Every term, a number each.  predicted and target [batch, frames, width] are normalised; `undo` un-normalises.
 
     signal: [batch] share of the motion in what the network was shown (alpha-bar of its timestep; 1 for estimation).
@@ -135,29 +158,35 @@ def losses(predicted: Tensor, target: Tensor, batch: Batch, signal: Tensor, undo
     predicted, and a penalty on its speed would make every foot and hand timid.
 
     Estimation samples are held to the distance (a median-like fit), generation samples to the squared distance:
-    a denoiser must predict the mean, or sampling is biased.  Samples with 2D only know nothing but `reprojection_2d`.
+    a denoiser must predict the mean, or sampling is biased.  Samples with 2D only know nothing but `reprojection_2d`,
+    local ones nothing of the world.  With a `mesh` its vertices, as the camera sees them, are compared too.
     """
     yaw = gravity_view_yaw(batch.cameras.rotation)
-    pose = pose_of(undo(predicted), yaw)  # type: ignore[operator]
+    pose = pose_of(undo(predicted), yaw, mesh)
     with torch.no_grad():
-        truth = pose_of(batch.features, yaw)
+        truth = pose_of(batch.features, yaw, mesh)
     estimating = torch.arange(len(target), device=target.device) < batch.estimation
     known = ~batch.only_2d
+    in_world = known & ~batch.local
 
-    def by_mode(a: Tensor, b: Tensor) -> Tensor:
+    def by_mode(a: Tensor, b: Tensor, known: Tensor = known) -> Tensor:
         return (torch.where(estimating, distance(a, b), 3 * squared(a, b)) * known).mean()
 
     contacts = split(batch.features)["contacts"]
     velocity = pose.world.diff(dim=1), truth.world.diff(dim=1)
+    surface = {}
+    if pose.vertices is not None and truth.vertices is not None:
+        surface["vertices"] = by_mode(pose.vertices, truth.vertices)
     return {
-        "features": (block_error(predicted, target) * known).mean(),
+        "features": (block_error(predicted, target, batch.local) * known).mean(),
         "body": by_mode(pose.body, truth.body),
         "camera_joints": by_mode(pose.camera, truth.camera),
+        **surface,
         "reprojection": (reprojection(pose, truth) * (estimating & known)).mean(),
         "reprojection_2d": (reprojection_2d(pose, batch) * batch.only_2d).mean(),
-        "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :]),
-        "joint_velocity": (squared(*velocity) * known).mean(),
-        "contact_velocity": (contact_velocity(pose.world, contacts) * signal * known).mean(),
+        "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :], in_world),
+        "joint_velocity": (squared(*velocity) * in_world).mean(),
+        "contact_velocity": (contact_velocity(pose.world, contacts) * signal * in_world).mean(),
     }
 
 

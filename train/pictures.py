@@ -10,6 +10,7 @@ from pathlib import Path
 from genmo.runtime.conditions import parse_keypoints
 from genmo.runtime.formats.svg import to_svg
 from genmo.runtime.formats.write import write_aside
+from genmo.runtime.text import TextEncoder
 from genmo.train.checkpoint import Checkpoint
 from genmo.train.datasets.clips import Clip
 from genmo.train.filmed import middle
@@ -22,13 +23,16 @@ SAMPLES = 2
 """captions that are sampled"""
 
 
-def draw_samples(checkpoint: Checkpoint, clips: Sequence[Clip], folder: Path, step: int) -> list[Path]:
+def draw_samples(
+    checkpoint: Checkpoint, clips: Sequence[Clip], folder: Path, step: int, text_encoder: TextEncoder | None = None
+) -> list[Path]:
     """Pictures of one estimated and SAMPLES generated motions of held-out clips, `folder`/STEP-NAME.svg.
 
-    The clips that move most are taken, the same at every step.
+    The clips that move most are taken, the same at every step.  `text_encoder`: of a network whose tokens come from
+    outside.
     """
     checkpoint = Checkpoint(copy.deepcopy(checkpoint.model).cpu(), checkpoint.normalisation, checkpoint.provenance)
-    model = motion_model(checkpoint)
+    model = motion_model(checkpoint, text_encoder=text_encoder)
     windows = [middle(clip, FRAMES) for clip in sorted(clips, key=_travelled, reverse=True)]
     motions = {}
     if windows:

@@ -18,7 +18,8 @@ from genmo.runtime.motion import FPS
 from genmo.train.datasets import aist, amass, bedlam, bvh, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import DEFAULT, Bodies, floor_height
 from genmo.train.datasets.clips import Clip, read_clips
-from genmo.train.datasets.store import read_store, write_store
+from genmo.train.datasets.features import with_features
+from genmo.train.datasets.store import FEATURES, read_store, write_store
 
 THIRTY_LICENCE = "the set's own: LICENSE.txt beside its index.json"
 HIGH_FLOOR = 0.15
@@ -77,6 +78,7 @@ class _Counted:
     def __init__(self, clips: Iterable[Clip], kind: str) -> None:
         self.clips, self.kind = clips, kind
         self.frames = self.captioned = 0
+        self.featured = {name: 0 for name in FEATURES}
         self.floors: list[tuple[float, str]] = []
 
     def __iter__(self) -> Iterator[Clip]:
@@ -85,12 +87,15 @@ class _Counted:
         for clip in tqdm(self.clips, desc=f"prepare {self.kind}", unit="clip", disable=not sys.stderr.isatty()):
             self.frames += clip.frames
             self.captioned += bool(clip.captions)
+            for name in FEATURES:
+                self.featured[name] += getattr(clip, name, None) is not None
             self.floors.append((abs(floor_height(clip.rotations, clip.translation, clip.offsets)), clip.name))
             yield clip
 
     def summary(self, count: int, out: Path) -> str:
         minutes = self.frames / FPS / 60
-        lines = [f"{out}: {count} clips, {minutes:.1f} minutes, {self.captioned} with captions"]
+        featured = "".join(f", {number} with {name}" for name, number in self.featured.items() if number)
+        lines = [f"{out}: {count} clips, {minutes:.1f} minutes, {self.captioned} with captions{featured}"]
         high = [floor for floor in self.floors if floor[0] > HIGH_FLOOR]
         if high:
             height, name = max(high)
@@ -107,6 +112,10 @@ def _options() -> OneLineParser:
         options = kinds.add_parser(kind, help=source)
         options.add_argument("source", type=Path, help=source)
         options.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder to write")
+        text = "features of the clips' videos: <clip name>.npy [frames, width] at 30 fps"
+        options.add_argument("--video-features", type=Path, metavar="DIR", help=text)
+        text = "the clips' music: sound files, or features as .npy, named like the clip (aist: or like its track)"
+        options.add_argument("--music", type=Path, metavar="DIR", help=text)
         if smpl:
             text = f"SMPL, SMPL-H or SMPL-X file, a folder with one for each gender, or {DEFAULT} (a mean skeleton)"
             options.add_argument("--body", required=True, metavar="FILE", help=text)
@@ -134,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not args.source.is_dir():
             raise InputError(f"{args.source}: no such folder; wanted {KINDS[args.kind][2]}")
         read, licence, _, _ = KINDS[args.kind]
-        clips = _Counted(read(args), args.kind)
+        clips = _Counted(with_features(read(args), args.video_features, args.music), args.kind)
         count = write_store(clips, args.out, kind=args.kind, licence=licence)
     except (GenmoError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
         print(f"prepare: error: {' '.join(str(error).split())}", file=sys.stderr)

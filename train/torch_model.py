@@ -10,7 +10,7 @@ import torch
 from genmo.runtime import MotionModel
 from genmo.runtime.engine import Engine
 from genmo.runtime.sampler import Arrays
-from genmo.runtime.text import NgramTextEncoder
+from genmo.runtime.text import NgramTextEncoder, TextEncoder
 from genmo.train.checkpoint import Checkpoint, load_checkpoint
 
 
@@ -26,10 +26,12 @@ class TorchDenoiser:
         return {name: tensor.float().numpy() for name, tensor in predicted.items()}
 
 
-def motion_model(checkpoint: Checkpoint, folder: str | Path = "") -> MotionModel:
+def motion_model(
+    checkpoint: Checkpoint, folder: str | Path = "", text_encoder: TextEncoder | None = None
+) -> MotionModel:
     """The model of a checkpoint; its prompts are encoded by the runtime's encoder with the trained table.
 
-    `folder` is where the checkpoint came from, for messages.
+    `folder` is where the checkpoint came from, for messages; `text_encoder`: of one whose tokens come from outside.
     """
     model, encoder = checkpoint.model, checkpoint.model.text_encoder
     engine = Engine(
@@ -37,7 +39,7 @@ def motion_model(checkpoint: Checkpoint, folder: str | Path = "") -> MotionModel
         config=model.config,
         mean=checkpoint.normalisation.mean.cpu().numpy(),
         std=checkpoint.normalisation.std.cpu().numpy(),
-        text_encoder=None
+        text_encoder=text_encoder
         if encoder is None
         else NgramTextEncoder(encoder.vectors.detach().cpu().numpy(), model.config.text_tokens),
         description={"provenance": checkpoint.provenance},

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,28 @@ from tqdm import tqdm
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.write import write_aside
+from genmo.runtime.signature import frame_conditions
 from genmo.train import processes
 from genmo.train.batches import Batch, Normalisation, Sampler, has_word
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
+from genmo.train.datasets.store import FEATURES, Recording
 from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
 from genmo.train.fusion import FUSIONS
 from genmo.train.loops import looped
 from genmo.train.losses import losses, total
+from genmo.train.mesh import read_mesh
 from genmo.train.pictures import draw_samples
-from genmo.train.validation import validate, validation_batch
+from genmo.train.text_encoder import NgramTable
+from genmo.train.text_tokens import FOLDER as TEXTS
+from genmo.train.text_tokens import TextTokens, prompts_of, text_tokens
+from genmo.train.validation import absent_features, validate, validation_batch
 
 STATISTICS_BATCHES = 40
+VERTICES = 512
+"""of a body, whose error is a loss"""
+_BY_FRAME = ("keypoints", "camera", "video", "music")
 
 
 def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]:
@@ -39,29 +49,61 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     if not config.data:
         raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
     every = [clip for folder in config.data for clip in read_clips(folder)]
-    clips = [clip for clip in every if getattr(clip, "truth", "world") == "world"]
+    clips = [stretch for clip in every for stretch in _good_stretches(clip, min(config.frames))]
     if not clips:
-        raise InputError(f"config: none of the {len(every)} clips in data holds its motion in the world; wanted some")
+        raise InputError(
+            f"config: none of the {len(every)} clips in data can be trained on; wanted motions or keypoints"
+        )
     left_out = set(_known(config.leave_out, "leave_out", clips))
     clips = [clip for clip in clips if clip.subject not in left_out]
     train, held_out = split_clips(clips, list(config.validation_subjects))
+    held_out = [clip for clip in held_out if _in_world(clip)]
     if config.lengthen:
-        train = [looped(clip, max(config.frames) * 3 // 2) for clip in train]
+        train = [clip if _has_more(clip) else looped(clip, max(config.frames) * 3 // 2) for clip in train]
     shares = dict(zip((Path(folder).name for folder in config.data), config.data_share, strict=False))
     return train, held_out, [shares.get(clip.name.split("/")[0], 1.0) for clip in train]
 
 
+def _in_world(clip: Clip) -> bool:
+    return getattr(clip, "truth", "world") == "world"
+
+
+def _has_more(clip: Clip) -> bool:
+    """Whether a clip has arrays a frame besides its motion, which do not repeat with its steps."""
+    return isinstance(clip, Recording) and any(getattr(clip, name) is not None for name in _BY_FRAME)
+
+
+def _good_stretches(clip: Clip, shortest: int) -> list[Clip]:
+    """The clip, or the stretches of it that its data set calls good and that have `shortest` frames; nothing of a clip
+    that is true in 2D only and has no keypoints."""
+    if not isinstance(clip, Recording):
+        return [clip]
+    if clip.truth == "keypoints" and clip.keypoints is None:
+        return []
+    if clip.valid is None or clip.valid.all():
+        return [clip]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], clip.valid, [0]])))
+    spans = [slice(start, end) for start, end in edges.reshape(-1, 2) if end - start >= shortest]
+    return [clip.cut(span) for span in spans]
+
+
 def model_inputs(
-    model: Model, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor, gram_dropout: float
+    model: Model,
+    text_encoder: NgramTable | TextTokens,
+    batch: Batch,
+    conditions: dict[str, Tensor],
+    x_t: Tensor,
+    timestep: Tensor,
+    gram_dropout: float,
 ) -> dict[str, Tensor]:
     """The denoiser's inputs for a batch's texts under `conditions`."""
     count = len(batch.prompts)
-    assert model.text_encoder is not None
     flat = [prompt for prompts in batch.prompts for prompt in prompts]
-    tokens, mask = model.text_encoder(flat, gram_dropout)
+    tokens, mask = text_encoder(flat, gram_dropout)
     return {
         "x_t": x_t,
         "timestep": timestep,
+        **absent_features(model.config, conditions),
         **conditions,
         "text_tokens": tokens.unflatten(0, (count, -1)),
         "text_token_mask": mask.unflatten(0, (count, -1)),
@@ -87,9 +129,18 @@ class Trainer:
         self.write_event = _event_writer(config, folder) if self.processes.first else _write_nothing
         torch.manual_seed(config.seed)
         train, held_out, shares = load_data(config)
+        outside = config.model.text_encoder == "none"
+        if outside and not config.text_model:
+            train, held_out = ([replace(clip, captions=()) for clip in clips] for clips in (train, held_out))
         _check_data(config, train)
         self.sampler = Sampler(
-            train, config.variety, config.seed, _known(config.subjects_2d, "subjects_2d", train), config.often
+            train,
+            config.variety,
+            config.seed,
+            _known(config.subjects_2d, "subjects_2d", train),
+            config.often,
+            features=_feature_widths(config),
+            reword=not outside,
         )
         self._share(train, shares)
         self.feed = Feed(self.sampler, config, self.processes.rank, self.processes.count)
@@ -99,6 +150,12 @@ class Trainer:
         self.model = Model(config.model, family).to(self.device)
         self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
+        self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
+        self.text_tokens: TextTokens | None = None
+        if outside:
+            prompts, first = prompts_of([*train, *held_out]), self.processes.first
+            tokens = text_tokens(config.text_model, prompts, config.model, folder / TEXTS, write=first)
+            self.text_tokens = tokens.to(self.device)
         self.optimizer = torch.optim.AdamW(
             self._trained(),
             lr=config.learning_rate,
@@ -148,7 +205,13 @@ class Trainer:
         batches = (
             self.sampler.draw(-1 - i, c.estimation, c.generation, max(c.frames)) for i in range(STATISTICS_BATCHES)
         )
-        return Normalisation.fit(torch.cat([batch.features.flatten(0, 1) for batch in batches]))
+        known = [batch.features[~(batch.only_2d | batch.local)].flatten(0, 1) for batch in batches]
+        if not any(map(len, known)):
+            raise InputError(
+                "config: no clip in data holds its motion in the world, so nothing tells how large motions are; wanted "
+                "some, or init=DIR of a run that had some"
+            )
+        return Normalisation.fit(torch.cat(known))
 
     def _start_from(self, checkpoint: Checkpoint) -> None:
         """Weights and normalisation of another run of the same network.  What only ours has, an innovation, stays new.
@@ -221,7 +284,7 @@ class Trainer:
         x_t = noised(target, shard.timestep, shard.noise, batch.estimation)
         predicted = self._denoise(self.config.gram_dropout, batch, batch.conditions, x_t, shard.timestep)
         signal = signal_of(shard.timestep, batch.estimation)
-        terms = losses(predicted, target, batch, signal, self.normalisation.undo)
+        terms = losses(predicted, target, batch, signal, self.normalisation.undo, self.mesh)
         loss = total(terms)
         (loss / self.config.shards).backward()
         return {name: term.detach() for name, term in {"loss": loss, **terms}.items()}
@@ -230,7 +293,9 @@ class Trainer:
         self, gram_dropout: float, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor
     ) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext():
-            inputs = model_inputs(self.model, batch, conditions, x_t, timestep, gram_dropout)
+            text_encoder = self.text_tokens or self.model.text_encoder
+            assert text_encoder is not None
+            inputs = model_inputs(self.model, text_encoder, batch, conditions, x_t, timestep, gram_dropout)
             return self.model.denoiser(inputs)["x_0"].float()
 
     @torch.no_grad()
@@ -295,7 +360,8 @@ class Trainer:
         if scores["pa_mpjpe"] < self.best:
             self.best = scores["pa_mpjpe"]
             save_checkpoint(self.folder / "best", self.checkpoint())
-        draw_samples(self.checkpoint(), self.picture_clips, self.folder / "pictures", self.step)
+        pictures = self.folder / "pictures"
+        draw_samples(self.checkpoint(), self.picture_clips, pictures, self.step, self.text_tokens)
 
     def _log(self, record: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a") as log:
@@ -309,7 +375,8 @@ class Trainer:
         settings = self.config.to_json()
         del settings["model"]  # model.json has it
         settings["data"] = [Path(folder).name for folder in self.config.data]
-        settings["init"] = Path(self.config.init).name
+        for path in ("init", "text_model", "body"):
+            settings[path] = Path(settings[path]).name
         return Checkpoint(self.average, self.normalisation, {"train": settings, "step": self.step})
 
     def save(self) -> None:
@@ -340,8 +407,10 @@ def _known(names: Sequence[str], field: str, clips: Sequence[Clip]) -> list[str]
 
 def _check(config: TrainConfig) -> None:
     """Raises InputError for settings that fit no training, before any data is read."""
-    if config.model.text_encoder != "ngram":
-        raise InputError("config: model.text_encoder must be 'ngram': prompts have to be encoded while training")
+    if config.model.text_encoder == "ngram" and config.text_model:
+        raise InputError(
+            "config: text_model with an n-gram table, which is trained along; wanted model.text_encoder=none with it"
+        )
     if config.model.layout != "genmo":
         raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
     if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
@@ -372,6 +441,11 @@ def _writable(folder: Path) -> None:
         raise InputError(f"--out {folder}: {there} {what}; choose another folder")
 
 
+def _feature_widths(config: TrainConfig) -> dict[str, int]:
+    """Width of a frame's video and music features, where the network takes them."""
+    return {name: shape[0] for name, shape in frame_conditions(config.model).items() if name in FEATURES}
+
+
 def _check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
     """Raises InputError for clips that cannot fill what the config asks for."""
     longest = max(clip.frames for clip in clips) if clips else 0
@@ -380,7 +454,18 @@ def _check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
             f"config: frames is {list(config.frames)}, the longest training clip has {longest}; "
             f"wanted windows of at most {longest}, e.g. frames=[{max(2, longest)}]"
         )
-    if config.generation and not any(clip.captions for clip in clips):
+    for name, width in _feature_widths(config).items():
+        found = {values.shape[1] for clip in clips if (values := getattr(clip, name, None)) is not None}
+        if found - {width}:
+            said = ", ".join(map(str, sorted(found)))
+            raise InputError(f"config: model.{name}_width is {width}, the clips' {name} features have {said}")
+    heard = config.model.music_width and any(getattr(clip, "music", None) is not None for clip in clips)
+    if config.generation and not heard and not any(clip.captions for clip in clips):
+        if config.model.text_encoder == "none" and not config.text_model:
+            raise InputError(
+                "config: model.text_encoder is none, so texts come from outside; wanted text_model=T5 (a folder as "
+                "transformers saves it, or its name on the hub), or generation=0"
+            )
         raise InputError(
             "config: no training clip has a caption, so nothing is learned from text; add captions (a .txt beside each "
             ".bvh), or train estimation alone with generation=0"

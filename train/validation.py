@@ -7,13 +7,16 @@ import torch
 from torch import Tensor
 
 from genmo.runtime import schedule
+from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
 from genmo.runtime.motion import FPS
+from genmo.runtime.signature import frame_conditions
 from genmo.train.batches import Batch, Keypoints2D, Normalisation
 from genmo.train.cameras import simulate_cameras
 from genmo.train.checkpoint import Model
 from genmo.train.conditions import camera_condition, keypoint_conditions, project
 from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.store import FEATURES
 from genmo.train.kinematics import coco_keypoints, forward_kinematics
 from genmo.train.losses import pose_of
 from genmo.train.metrics import mpjpe, pa_mpjpe
@@ -58,7 +61,19 @@ def validation_batch(clips: list[Clip], limit: int = 96) -> Batch:
         seen=Keypoints2D(pixels, inside, conditions),
         estimation=len(windows),
         only_2d=nowhere,
+        local=nowhere,
     )
+
+
+def absent_features(config: ModelConfig, conditions: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Features that the network takes and a batch has none of, as zeros with their masks."""
+    mask = torch.zeros_like(conditions["keypoints_mask"])
+    absent: dict[str, Tensor] = {}
+    for name in FEATURES:
+        shape = frame_conditions(config).get(name)
+        if shape is not None and name not in conditions:
+            absent |= {name: mask.new_zeros(*mask.shape, *shape), f"{name}_mask": mask}
+    return absent
 
 
 @torch.no_grad()
@@ -71,6 +86,7 @@ def validate(model: Model, batch: Batch, normalisation: Normalisation) -> dict[s
         {
             "x_t": torch.zeros(count, frames, config.motion_layout.width, device=device),
             "timestep": torch.full((count,), schedule.STEPS - 1, device=device),
+            **absent_features(config, batch.conditions),
             **batch.conditions,
             "text_tokens": torch.zeros(count, 1, config.text_tokens, config.text_width, device=device),
             "text_token_mask": torch.zeros(count, 1, config.text_tokens, device=device),

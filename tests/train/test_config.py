@@ -49,7 +49,7 @@ BAD = {
     "unknown order": (["tiny", "model.block_order=mine"], "block_order"),
     "no data": (["tiny"], "data is empty"),
     "data that is not there": (["tiny", "data=[nowhere]"], "no index.json"),
-    "no text encoder": (["tiny", "model.text_encoder=none"], "text_encoder must be 'ngram'"),
+    "two text encoders": (["tiny", "text_model=t5"], "wanted model.text_encoder=none with it"),
     "another layout": (["tiny", "model.layout=gem", "model.innovation=false"], "layout must be 'genmo'"),
 }
 

@@ -125,8 +125,11 @@ def test_two_processes_train_as_one(config, motion_set, tmp_path):
 
 def test_2d_only_clips_are_learned_from_what_the_model_sees_in_them(config, motion_set, tmp_path):
     """Equation 6: their target is the model's own estimate from all keypoints; what is hidden has no influence."""
+    Trainer(replace(config, shards=1), tmp_path / "first").save()
     config = replace(config, subjects_2d=(motion_set.name,), shards=1, bf16=False)
-    trainer = Trainer(config, tmp_path / "run")
+    with pytest.raises(InputError, match="nothing tells how large motions are; wanted some, or init=DIR"):
+        Trainer(config, tmp_path / "run")
+    trainer = Trainer(replace(config, init=str(tmp_path / "first")), tmp_path / "run")
     shard = trainer.feed[0][0]
     assert shard.batch.only_2d.all()
     target = trainer._target(shard)

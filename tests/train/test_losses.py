@@ -8,13 +8,17 @@ import torch
 
 from genmo.runtime.motion import Camera
 from genmo.runtime.representation import LAYOUTS, decode
-from genmo.runtime.skeleton import coco_keypoints
+from genmo.runtime.skeleton import COCO_KEYPOINTS, JOINTS, coco_keypoints
 from genmo.train.batches import Normalisation, Variety, make_batch
 from genmo.train.losses import WEIGHTS, contact_velocity, losses, pose_of, reprojection_2d, total
+from genmo.train.mesh import Mesh
 from genmo.train.representation import gravity_view_yaw, split
 
 SLICES = LAYOUTS["genmo"].slices
 SMOOTH = 1.5e-3  # distances are smoothed by a millimetre at zero, to have a gradient there
+
+ON_JOINTS = set(WEIGHTS) - {"vertices"}
+"""terms of a run without a body file"""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def spoiled(setting, block, by=1.0, frames=slice(None)):
 
 def test_the_truth_costs_nothing(setting):
     found = terms(setting, setting[2])
-    assert set(found) == set(WEIGHTS)
+    assert set(found) == ON_JOINTS
     assert all(0 <= value < SMOOTH for value in found.values()), found
 
 
@@ -65,8 +69,8 @@ def test_all_is_felt(setting):
         ("root_velocity", {"path", "features", "contact_velocity"}, {"body", "camera_joints", "reprojection"}),
         ("root_translation_camera", {"reprojection"}, {"body", "camera_joints", "path", "joint_velocity"}),
         ("joint_rotations", {"body", "camera_joints", "reprojection"}, {"path"}),
-        ("contacts", {"features"}, set(WEIGHTS) - {"features"}),
-        ("camera_translation", {"features"}, set(WEIGHTS) - {"features"}),
+        ("contacts", {"features"}, ON_JOINTS - {"features"}),
+        ("camera_translation", {"features"}, ON_JOINTS - {"features"}),
     ],
 )
 def test_each_term_feels_its_own(setting, block, felt, not_felt):
@@ -96,7 +100,7 @@ def test_2d_only_samples_know_nothing_but_their_keypoints(setting):
     off[::2] += 0.3
     found = {n: t.item() for n, t in losses(off, target, mixed, torch.ones(len(target)), normalisation.undo).items()}
     truth = {n: t.item() for n, t in losses(target, target, mixed, torch.ones(len(target)), normalisation.undo).items()}
-    for name in set(WEIGHTS) - {"reprojection_2d"}:
+    for name in ON_JOINTS - {"reprojection_2d"}:
         assert found[name] == pytest.approx(truth[name], abs=1e-7), name
     assert found["reprojection_2d"] > 3 * truth["reprojection_2d"] > 0
     off[1::2] += 0.3
@@ -167,3 +171,25 @@ def test_gradients_are_finite_at_the_truth_and_at_zero(setting):
         predicted.requires_grad_()
         total(losses(predicted, target, batch, torch.ones(len(target)), normalisation.undo)).backward()
         assert predicted.grad.isfinite().all()
+
+
+def test_vertices_are_a_term_of_runs_with_a_body(setting):
+    """A mesh whose vertices are the COCO points, fixed to their joints: where the camera sees those."""
+    batch, normalisation, target = setting
+    weights, beside = torch.zeros(17, 24), torch.zeros(24, 17, 3)
+    for vertex, (_, joint, offset) in enumerate(COCO_KEYPOINTS):
+        weights[vertex, JOINTS.index(joint)] = 1
+        beside[JOINTS.index(joint), vertex] = torch.tensor(offset)
+    mesh = Mesh(beside, weights)
+    pose = pose_of(batch.features, gravity_view_yaw(batch.cameras.rotation), mesh)
+    torch.testing.assert_close(pose.vertices, pose.keypoints, atol=1e-5, rtol=0)
+    signal = torch.ones(len(target))
+    found = losses(target, target, batch, signal, normalisation.undo, mesh)
+    assert set(found) == set(WEIGHTS) and 0 <= found["vertices"] < SMOOTH
+    bent = target.clone()
+    bent[..., SLICES["joint_rotations"]] += 0.5
+    moved = pose_of(normalisation.undo(bent), gravity_view_yaw(batch.cameras.rotation)).keypoints - pose.keypoints
+    apart = moved.norm(dim=-1).flatten(1).mean(dim=1)[: batch.estimation].sum()
+    apart = apart + 3 * moved.square().sum(dim=-1).flatten(1).mean(dim=1)[batch.estimation :].sum()
+    found = losses(bent, target, batch, signal, normalisation.undo, mesh)["vertices"]
+    assert found.item() == pytest.approx(apart.item() / len(target), rel=1e-3)

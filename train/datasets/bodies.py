@@ -8,6 +8,7 @@ the floor, because `trans` in SMPL's sense is not the pelvis.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinemat
 
 DEFAULT = "default"
 _NEEDED = ("v_template", "shapedirs", "J_regressor")
-_WANTED = "an SMPL, SMPL-H or SMPL-X body (.npz or .pkl with v_template, shapedirs and J_regressor)"
+WANTED = "an SMPL, SMPL-H or SMPL-X body (.npz or .pkl with v_template, shapedirs and J_regressor)"
 # joints of a body model -> its joints that are SMPL's hands (22, 23): SMPL itself, or the roots of the middle fingers
-_HANDS = {24: (22, 23), 52: (25, 40), 55: (28, 43)}
+HANDS = {24: (22, 23), 52: (25, 40), 55: (28, 43)}
 _FEET = tuple(JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
 
 
@@ -52,32 +53,33 @@ def rest_offsets(rest: Array) -> Array:
 def read_body(path: str | Path) -> Body:
     """A body file of SMPL (24 joints), SMPL-H (52) or SMPL-X (55).  Raises InputError when it is none."""
     path = Path(path)
-    values = _entries(path)
+    values = entries(path, _NEEDED)
     missing = [name for name in _NEEDED if name not in values]
     if missing:
-        raise InputError(f"{path}: has no {missing[0]}; wanted {_WANTED}")
+        raise InputError(f"{path}: has no {missing[0]}; wanted {WANTED}")
     vertices, shapes, regressor = (np.asarray(values[name], np.float64) for name in _NEEDED)
     joints = len(regressor)
-    if joints not in _HANDS or regressor.shape[1:] != (len(vertices),) or shapes.shape[:2] != (len(vertices), 3):
+    if joints not in HANDS or regressor.shape[1:] != (len(vertices),) or shapes.shape[:2] != (len(vertices), 3):
         found = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
-        raise InputError(f"{path}: has {found}; wanted {_WANTED}, of 24, 52 or 55 joints")
+        raise InputError(f"{path}: has {found}; wanted {WANTED}, of 24, 52 or 55 joints")
     if joints == 55:
         # SMPL-X keeps expressions behind the shape: 10 of 20 in its first release, 300 of 400 since
         shapes = shapes[..., : 10 if shapes.shape[-1] == 20 else 300]
-    kept = [*range(JOINT_COUNT - 2), *_HANDS[joints]]
+    kept = [*range(JOINT_COUNT - 2), *HANDS[joints]]
     return Body((regressor @ vertices)[kept], np.einsum("jv,vcb->jcb", regressor, shapes)[kept])
 
 
-def _entries(path: Path) -> dict[str, Any]:
+def entries(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """The named entries that a body file has, and perhaps others.  Raises InputError when it cannot be read."""
     if path.suffix == ".pkl":
         from genmo.train.datasets.pickles import read_pickle
 
-        return read_pickle(path, _WANTED)
+        return read_pickle(path, WANTED)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in _NEEDED if name in stored.files}
+            return {name: stored[name] for name in names if name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {WANTED}") from None
 
 
 class Bodies:
@@ -88,12 +90,12 @@ class Bodies:
         self.is_default = str(source) == DEFAULT
         self._read: dict[str, Body] = {}
         if not self.is_default and not self.source.exists():
-            raise InputError(f"--body {source}: no such file or folder; wanted {_WANTED}, a folder of them, or default")
+            raise InputError(f"--body {source}: no such file or folder; wanted {WANTED}, a folder of them, or default")
 
     def demand(self, dataset: str) -> None:
         """Raises InputError for the default skeleton: a filmed person must be where the camera saw it."""
         if self.is_default:
-            raise InputError(f"--body default: {dataset} comes with cameras; wanted {_WANTED} or a folder of them")
+            raise InputError(f"--body default: {dataset} comes with cameras; wanted {WANTED} or a folder of them")
 
     def body(self, gender: str) -> Body:
         """The body of "male", "female" or "neutral".  Raises InputError when the folder has none or several."""

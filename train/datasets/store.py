@@ -7,6 +7,8 @@
     keypoints.npy     [rows, 17, 3] float32, COCO-17 pixels and confidence; clips that have them
     camera.npy        [rows, 4, 4] float32, camera to world, OpenCV axes; clips that have one
     valid.npy         [rows] bool, frames that the data set calls good; clips that say
+    video.npy         [rows, width] float32, features of the video, of one width in a folder; clips that have them
+    music.npy         [rows, width] float32, features of the music, likewise
 
 World: right-handed, y up, metres, 30 fps, SMPL-24 order, as everywhere in genmo.  A clip owns `frames` rows of each
 array it has, from the row that `rows` in its record names.  Nothing is read before it is used, and no clip is copied.
@@ -18,7 +20,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +43,8 @@ _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "camera": ((4, 4), "<f4"),
     "valid": ((), "|b1"),
 }
+FEATURES = ("video", "music")
+"""arrays whose width is that of the folder's first clip with one"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +61,25 @@ class Recording(Clip):
     """width and height in pixels"""
     valid: npt.NDArray[np.bool_] | None = None
     """[frames] frames that the data set calls good; None: all"""
+    video: Array | None = None
+    """[frames, width] a feature of the video a frame, seen by `camera`"""
+    music: Array | None = None
+    """[frames, width] a feature of the music a frame"""
     truth: str = "world"
     """what may be trained on: "world" all, "local" poses but neither gravity nor path, "keypoints" only the 2D"""
     extra: dict[str, Any] = field(default_factory=dict)
     """plain JSON: music, camera names, the data set's own split"""
+
+    def cut(self, span: slice) -> Recording:
+        """The frames of a span, of every array."""
+        parts: dict[str, Any] = {name: values[span] for name, values in _by_frame(self).items()}
+        camera = self.camera and Camera(self.camera.rotation[span], self.camera.position[span])
+        return replace(self, name=f"{self.name}[{span.start}:{span.stop}]", camera=camera, **parts)
+
+
+def _by_frame(clip: Recording) -> dict[str, npt.NDArray[Any]]:
+    names = ("rotations", "translation", "keypoints", "valid", *FEATURES)
+    return {name: values for name in names if (values := getattr(clip, name)) is not None}
 
 
 def _header(shape: tuple[int, ...], dtype: str) -> bytes:
@@ -78,6 +97,7 @@ def _parts(clip: Clip) -> dict[str, npt.NDArray[Any] | None]:
             pose = np.tile(np.eye(4), (clip.frames, 1, 1))
             pose[:, :3, :3], pose[:, :3, 3] = clip.camera.rotation, clip.camera.position
         found |= {"keypoints": clip.keypoints, "camera": pose, "valid": clip.valid}
+        found |= {name: getattr(clip, name) for name in FEATURES}
     return found
 
 
@@ -104,6 +124,7 @@ class _Writer:
         self.folder = folder
         self.files: dict[str, BinaryIO] = {}
         self.rows: dict[str, int] = {}
+        self.kinds = dict(_ARRAYS)
         self.offsets: list[Array] = []
         self.records: list[dict[str, Any]] = []
 
@@ -112,7 +133,7 @@ class _Writer:
         for name, values in _parts(clip).items():
             if values is None:
                 continue
-            shape, dtype = _ARRAYS[name]
+            shape, dtype = self.kinds.setdefault(name, (values.shape[1:], "<f4"))
             if values.shape != (clip.frames, *shape) or not np.isfinite(values).all():
                 wanted = ", ".join(map(str, (clip.frames, *shape)))
                 raise InputError(f"clip {clip.name}: {name} of shape {values.shape}; wanted finite [{wanted}]")
@@ -129,7 +150,7 @@ class _Writer:
     def finish(self, description: dict[str, Any]) -> None:
         listed = {}
         for name, file in self.files.items():
-            shape, dtype = _ARRAYS[name]
+            shape, dtype = self.kinds[name]
             file.seek(0)
             file.write(_header((self.rows[name], *shape), dtype))
             file.close()
@@ -239,6 +260,8 @@ def _recording(store: str, arrays: dict[str, npt.NDArray[Any]], number: int, rec
         intrinsics=np.asarray(record["intrinsics"]) if "intrinsics" in record else None,
         image_size=tuple(record["image_size"]) if "image_size" in record else None,
         valid=parts.get("valid"),
+        video=parts.get("video"),
+        music=parts.get("music"),
         truth=record.get("truth", "world"),
         extra=record.get("extra", {}),
     )
