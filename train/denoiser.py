@@ -105,7 +105,8 @@ class CameraEmbedding(nn.Module):
 
 
 class FeatureEmbedding(nn.Module):
-    """[batch, frames, n] -> [batch, frames, width] for features that come normalised (video, music)."""
+    """[batch, frames, n] -> [batch, frames, width] for features of any scale (video, music); see
+    `genmo.train.feature_scale`."""
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()

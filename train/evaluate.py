@@ -1,8 +1,8 @@
 """genmo-eval: an engine on held-out people (estimation) and on prompts (generation), as a user would run it.
 
 Estimation goes the way of `genmo-run --keypoints`: simulated cameras film the clips, the pixels become the arrays of
-a keypoint file, the runtime makes a motion of them in one step.  `--steps-table` and `--in-betweening` print the
-paper's Tables 8 and 6 instead.
+a keypoint file, the runtime makes a motion of them in one step.  `--recorded`, `--dance`, `--in-betweening` and
+`--steps-table` print other tables of the paper instead.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from genmo.runtime.representation import decode
 from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import JOINTS
 from genmo.runtime.timeline import DEFAULT_STEPS
-from genmo.train import inbetweening, steps_table
+from genmo.train import dance, inbetweening, recorded, steps_table
 from genmo.train.datasets.clips import Clip, read_clips
 from genmo.train.filmed import camera_truth, estimates, middle, real_row, spread_out
 from genmo.train.guo_evaluator import read_evaluator
+from genmo.train.mesh import read_mesh
 from genmo.train.metrics import jitter, mpjpe, pa_mpjpe
 from genmo.train.metrics_report import estimation_row, markdown_table, plain
 from genmo.train.text_motion import SHIPPED, Evaluator, action_yardstick, text_motion_report
@@ -344,7 +345,14 @@ def _options() -> OneLineParser:
         metavar="K",
         help="Table 8 instead: estimation and generation in 1, 2, 5, 10 and 50 steps, or in those named",
     )
+    table.add_argument(
+        "--recorded", action="store_true", help="Tables 1 to 3 instead: from what recordings' own cameras saw"
+    )
+    table.add_argument(
+        "--dance", action="store_true", help="motions from the music of held-out dances instead: FID_k, FID_g, PFC, BAS"
+    )
     table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
+    options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
     options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
     options.add_argument(
         "--steps", type=int, help=f"steps of generation (default: {DEFAULT_STEPS}), between keyframes (50)"
@@ -373,6 +381,8 @@ def _check(args: argparse.Namespace) -> None:
     for name, value, least in (("clips", args.clips, 0), ("rounds", args.rounds, 1), ("samples", args.samples, 1)):
         if value is not None and value < least:
             raise InputError(f"--{name} is {value}; wanted at least {least}")
+    if args.body is not None and not args.recorded:
+        raise InputError("--body without --recorded; wanted both, for the error of vertices")
     if args.steps is not None and not 1 <= args.steps <= 1000:
         raise InputError(f"--steps is {args.steps}; wanted 1 to 1000")
 
@@ -387,6 +397,13 @@ def _measured(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     else:
         model = MotionModel.load(args.engine)
     subject = read_subject(model, args.data, args.subjects, args.clips)
+    if args.recorded:
+        mesh = None if args.body is None else read_mesh(args.body)
+        result = subject.about | recorded.report(model, subject.held_out, mesh, sys.stderr.isatty())
+        return result, recorded.markdown(result)
+    if args.dance:
+        result = subject.about | dance.report(model, subject.held_out, args.rounds, args.steps, sys.stderr.isatty())
+        return result, dance.markdown(result)
     unjudged = args.evaluator == "none" or args.in_betweening
     judge = None if unjudged else read_evaluator(args.evaluator or SHIPPED, subject.held_out)
     if args.steps_table is not None:

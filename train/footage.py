@@ -43,8 +43,13 @@ class Footage:
     @property
     def moving(self) -> bool:
         """Whether the camera turns or goes."""
-        steps = [np.abs(np.diff(part, axis=0)).max(initial=0.0) for part in (self.rotation, self.position)]
-        return bool(max(steps) > STILL)
+        return moves(self.rotation, self.position)
+
+
+def moves(rotation: Array, position: Array) -> bool:
+    """Whether a camera of poses [frames, 3, 3] and [frames, 3] turns or goes."""
+    steps = [np.abs(np.diff(part, axis=0)).max(initial=0.0) for part in (rotation, position)]
+    return bool(max(steps) > STILL)
 
 
 def footage_of(clip: Clip, start: int, frames: int) -> Footage | None:
@@ -59,7 +64,7 @@ def footage_of(clip: Clip, start: int, frames: int) -> Footage | None:
     points, camera = clip.keypoints, clip.camera
     if points is None and (camera is None or clip.intrinsics is None):
         return None
-    width, height = _image_size(clip)
+    width, height = image_size(clip)
     lens = default_intrinsics(width, height) if clip.intrinsics is None else clip.intrinsics
     pixels = shown = None
     if points is not None:
@@ -76,7 +81,8 @@ def footage_of(clip: Clip, start: int, frames: int) -> Footage | None:
     )
 
 
-def _image_size(clip: Recording) -> tuple[float, float]:
+def image_size(clip: Recording) -> tuple[float, float]:
+    """Width and height in pixels of what a clip's camera saw, as far as is known: see `footage_of`."""
     if clip.image_size is not None:
         return float(clip.image_size[0]), float(clip.image_size[1])
     if clip.intrinsics is not None:  # the principal point is about the middle

@@ -6,7 +6,7 @@ with expectations computed exactly where the original draws a sample of pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,11 @@ def mean_interval(values: Array) -> Interval:
     mean = float(values.mean())
     half = float(NORMAL_95 * values.std(ddof=1) / np.sqrt(len(values)))
     return Interval(mean, mean - half, mean + half)
+
+
+def over_rounds(values: Sequence[float]) -> float | Interval:
+    """`mean_interval` of a number a round, or the number of the only round."""
+    return mean_interval(np.array(values)) if len(values) > 1 else values[0]
 
 
 def bootstrap(

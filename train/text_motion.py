@@ -43,12 +43,11 @@ from genmo.train.batches import clip_weights, leg_length
 from genmo.train.checkpoint import load_weights
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
 from genmo.train.metrics_sets import (
-    Interval,
     diversity,
     frechet_distance,
-    mean_interval,
     mm_dist,
     multimodality,
+    over_rounds,
     r_precision,
 )
 from genmo.train.text_encoder import NgramTable
@@ -357,7 +356,7 @@ def text_motion_report(
         "captions": len(real),
         "rounds": len(made),
         "real": _row(texts, truth, truth, same, pool, seed) | {"FID": frechet_distance(*halves)},
-        "made": {name: _over_rounds([row[name] for row in rows]) for name in rows[0]},
+        "made": {name: over_rounds([row[name] for row in rows]) for name in rows[0]},
     }
     if len(rounds) > 1:
         report["made"]["MultiModality"] = multimodality(np.stack(rounds, axis=1))
@@ -376,10 +375,6 @@ def _row(
         "MM-Dist": float(mm_dist(texts, motions).mean()),
         "Diversity": diversity(motions),
     }
-
-
-def _over_rounds(values: list[float]) -> float | Interval:
-    return mean_interval(np.array(values)) if len(values) > 1 else values[0]
 
 
 def action_yardstick(

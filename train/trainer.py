@@ -26,7 +26,8 @@ from genmo.train.batches import Batch, Normalisation, Sampler, has_word
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 from genmo.train.config import TrainConfig
 from genmo.train.datasets.clips import Clip, read_clips, split_clips
-from genmo.train.datasets.store import FEATURES, Recording
+from genmo.train.datasets.store import FEATURES, Recording, good_stretches
+from genmo.train.feature_scale import FeatureScales
 from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
 from genmo.train.fusion import FUSIONS
 from genmo.train.loops import looped
@@ -49,7 +50,7 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     if not config.data:
         raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
     every = [clip for folder in config.data for clip in read_clips(folder)]
-    clips = [stretch for clip in every for stretch in _good_stretches(clip, min(config.frames))]
+    clips = [stretch for clip in every for stretch in _usable(clip, min(config.frames))]
     if not clips:
         raise InputError(
             f"config: none of the {len(every)} clips in data can be trained on; wanted motions or keypoints"
@@ -68,23 +69,17 @@ def _in_world(clip: Clip) -> bool:
     return getattr(clip, "truth", "world") == "world"
 
 
+def _usable(clip: Clip, shortest: int) -> Sequence[Clip]:
+    """What of a clip can be trained on: its good stretches; nothing without a true motion or keypoints."""
+    if not isinstance(clip, Recording):
+        return [clip]
+    empty = clip.truth == "keypoints" and clip.keypoints is None
+    return [] if empty else good_stretches(clip, shortest)
+
+
 def _has_more(clip: Clip) -> bool:
     """Whether a clip has arrays a frame besides its motion, which do not repeat with its steps."""
     return isinstance(clip, Recording) and any(getattr(clip, name) is not None for name in _BY_FRAME)
-
-
-def _good_stretches(clip: Clip, shortest: int) -> list[Clip]:
-    """The clip, or the stretches of it that its data set calls good and that have `shortest` frames; nothing of a clip
-    that is true in 2D only and has no keypoints."""
-    if not isinstance(clip, Recording):
-        return [clip]
-    if clip.truth == "keypoints" and clip.keypoints is None:
-        return []
-    if clip.valid is None or clip.valid.all():
-        return [clip]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], clip.valid, [0]])))
-    spans = [slice(start, end) for start, end in edges.reshape(-1, 2) if end - start >= shortest]
-    return [clip.cut(span) for span in spans]
 
 
 def model_inputs(
@@ -150,6 +145,7 @@ class Trainer:
         self.model = Model(config.model, family).to(self.device)
         self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
+        self.scales = FeatureScales.fit(train, _feature_widths(config)).to(self.device)
         self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
         self.text_tokens: TextTokens | None = None
         if outside:
@@ -226,6 +222,7 @@ class Trainer:
         if different:
             raise InputError(f"config: init is another network ({different}: there, here); wanted equal model settings")
         self.model.load_state_dict(self.model.state_dict() | checkpoint.model.state_dict())
+        self.scales.unfold(self.model)
         self.average.load_state_dict(self.model.state_dict())
         self.normalisation = checkpoint.normalisation
 
@@ -295,7 +292,8 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext():
             text_encoder = self.text_tokens or self.model.text_encoder
             assert text_encoder is not None
-            inputs = model_inputs(self.model, text_encoder, batch, conditions, x_t, timestep, gram_dropout)
+            scaled = self.scales.apply(conditions)
+            inputs = model_inputs(self.model, text_encoder, batch, scaled, x_t, timestep, gram_dropout)
             return self.model.denoiser(inputs)["x_0"].float()
 
     @torch.no_grad()
@@ -377,7 +375,8 @@ class Trainer:
         settings["data"] = [Path(folder).name for folder in self.config.data]
         for path in ("init", "text_model", "body"):
             settings[path] = Path(settings[path]).name
-        return Checkpoint(self.average, self.normalisation, {"train": settings, "step": self.step})
+        model = self.scales.folded(self.average)
+        return Checkpoint(model, self.normalisation, {"train": settings, "step": self.step})
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from: one file, so that a kill leaves one step's or the

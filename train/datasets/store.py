@@ -77,6 +77,15 @@ class Recording(Clip):
         return replace(self, name=f"{self.name}[{span.start}:{span.stop}]", camera=camera, **parts)
 
 
+def good_stretches(clip: Recording, shortest: int) -> list[Recording]:
+    """The clip, or the stretches of it that its data set calls good and that have `shortest` frames."""
+    if clip.valid is None or clip.valid.all():
+        return [clip]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], clip.valid, [0]])))
+    spans = [slice(int(start), int(end)) for start, end in edges.reshape(-1, 2) if end - start >= shortest]
+    return [clip.cut(span) for span in spans]
+
+
 def _by_frame(clip: Recording) -> dict[str, npt.NDArray[Any]]:
     names = ("rotations", "translation", "keypoints", "valid", *FEATURES)
     return {name: values for name in names if (values := getattr(clip, name)) is not None}
