@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -28,6 +29,7 @@ from genmo.train.footage import Footage, annotated, filmed_by, footage_of
 from genmo.train.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.representation import contact_labels, encode
 
+Integers = npt.NDArray[np.integer[Any]]
 OFTEN = 2.5
 """see Sampler"""
 LEG_JOINTS = (4, 7)
@@ -205,36 +207,40 @@ class Sampler:
         if not enough.any():
             raise InputError(f"no clip has {frames} frames; shorten the training windows")
         weights = self.weights * often * enough
+        if not weights.any():
+            raise InputError(f"no clip of {frames} frames knows where down is; wanted some, or generation=0")
         return weights / weights.sum()
+
+    def _picks(self, estimation: int, generation: int, frames: int, random: np.random.Generator) -> Integers:
+        """Which clips a batch is made of.  What is generated has to know where down is."""
+        picks = [random.choice(len(self.clips), estimation, p=self.eligible(frames))]
+        if generation:
+            known = self.eligible(frames, self.often * ~self.local)
+            picks.append(random.choice(len(self.clips), generation, p=known))
+        return np.concatenate(picks)
 
     def draw(self, step: int, estimation: int, generation: int, frames: int) -> Batch:
         """The batch of a step: `estimation` + `generation` samples of `frames` frames."""
         random = np.random.default_rng((self.seed, 2**32 + step))  # statistics use steps below zero
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        picks = np.concatenate(
-            [
-                random.choice(len(self.clips), estimation, p=self.eligible(frames)),
-                # what is generated has to know where down is
-                random.choice(len(self.clips), generation, p=self.eligible(frames, self.often * ~self.local)),
-            ]
-        )
+        picks = self._picks(estimation, generation, frames, random)
         windows = [self._window(self.clips[i], frames, random) for i in picks]
-        rotations = torch.from_numpy(np.stack([w.rotations for w in windows])).float()
-        translation = torch.from_numpy(np.stack([w.translation for w in windows])).float()
-        betas = torch.from_numpy(np.stack([w.betas for w in windows])).float()
+        rotations, translation, betas = (
+            torch.from_numpy(np.stack([getattr(w, part) for w in windows])).float()
+            for part in ("rotations", "translation", "betas")
+        )
         sources = Sources(
             only_2d=torch.from_numpy(self.only_2d[picks]),
             local=torch.from_numpy(self.local[picks]),
             footage=[w.footage for w in windows],
             features={name: _stacked(windows, name, width) for name, width in self.features.items()},
         )
-        changed = mix_limbs(rotations[:estimation], self.variety.mix, generator)
-        changed = perturb(changed, self.variety.perturb, self.variety.tilt, generator)
-        # bending needs the 3D that a clip annotated in 2D does not have, and footage would still show the old pose
-        fixed = sources.only_2d | torch.tensor([w.footage is not None for w in windows])
-        rotations[:estimation] = torch.where(
-            fixed[:estimation, None, None, None, None], rotations[:estimation], changed
-        )
+        # bending and mixing need the 3D that a clip annotated in 2D does not have, and footage would show the old pose
+        free = ~sources.only_2d & torch.tensor([w.footage is None for w in windows])
+        (free_places,) = free[:estimation].nonzero(as_tuple=True)
+        if len(free_places):
+            changed = mix_limbs(rotations[free_places], self.variety.mix, generator)
+            rotations[free_places] = perturb(changed, self.variety.perturb, self.variety.tilt, generator)
         captions = [w.caption for w in windows]
         return make_batch(rotations, translation, betas, captions, estimation, self.variety, random, generator, sources)
 

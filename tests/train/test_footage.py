@@ -201,6 +201,30 @@ def test_only_what_the_network_takes_is_made(make):
     assert not {"video", "music"} & set(draw([make()], features={}).conditions)
 
 
+def test_local_clips_alone_can_be_estimated_only(make):
+    clips = [make(seed, truth="local") for seed in range(2)]
+    assert len(draw(clips, estimation=3).features) == 3
+    with pytest.raises(InputError, match="knows where down is; wanted some, or generation=0"):
+        draw(clips, estimation=1, generation=1)
+
+
+def test_limbs_are_not_mixed_into_footage_nor_out_of_what_is_hidden(make):
+    """A body of one hidden clip and free ones: no limb of it appears in a free sample."""
+    turned = make(0, keypoints=None, camera=None, intrinsics=None, video=None, music=None)
+    hidden = replace(turned, rotations=np.broadcast_to(-np.eye(3, dtype=np.float32), turned.rotations.shape))
+    free = make(1, keypoints=None, camera=None, intrinsics=None, video=None, music=None)
+    variety = Variety(mix=1.0, perturb=0.0, tilt=0.0, mirror=0.0, speed=0.0)
+    sampler = Sampler([hidden, free], variety, 0, subjects_2d=["person0"])
+    seen = set()
+    for step in range(6):
+        batch = sampler.draw(step, 8, 0, FRAMES)
+        joints = batch.features[..., batches.LAYOUTS["genmo"].slices["joint_rotations"]].unflatten(-1, (24, 6))
+        is_hidden = (joints[:, :, 1:] + torch.tensor([1.0, 0, 0, 0, 1, 0])).abs().amax(dim=-1) < 1e-5
+        seen |= set(batch.only_2d.tolist())
+        assert is_hidden[batch.only_2d].all() and not is_hidden[~batch.only_2d].any()
+    assert seen == {True, False}
+
+
 @pytest.fixture
 def prepared(make, tmp_path):
     """A folder as genmo-prepare writes it: all kinds of truth, frames that are not good, features in some."""
