@@ -85,7 +85,7 @@ class RopeAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.blocked = False
-        """choose the O(N W) form; the exporter does, training at N <= W does not need it"""
+        """choose the O(N W) form; the exporter always does, training for long windows"""
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, dim=-1))

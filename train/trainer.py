@@ -40,6 +40,8 @@ from genmo.train.text_tokens import TextTokens, prompts_of, text_tokens
 from genmo.train.validation import absent_features, validate, validation_batch
 
 STATISTICS_BATCHES = 40
+BLOCKED = 400
+"""frames of a window beyond which attention in blocks is cheaper, forward and backward on a CPU (`docs/log.md`)"""
 VERTICES = 512
 """of a body, whose error is a loss"""
 _BY_FRAME = ("keypoints", "camera", "video", "music")
@@ -145,6 +147,7 @@ class Trainer:
         self.model = Model(config.model, family).to(self.device)
         self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
+        self.model.denoiser.use_blocked_attention(max(config.frames) > BLOCKED)
         self.scales = FeatureScales.fit(train, _feature_widths(config)).to(self.device)
         self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
         self.text_tokens: TextTokens | None = None

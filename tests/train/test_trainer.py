@@ -55,6 +55,17 @@ def test_six_steps_are_three_and_three(config, tmp_path):
     assert torch.equal(whole.normalisation.std, second.normalisation.std)
 
 
+def test_long_windows_are_attended_to_in_blocks(config, tmp_path, monkeypatch):
+    """The same steps to rounding."""
+    config = replace(config, bf16=False, model=replace(config.model, window=12))
+    dense = Trainer(config, tmp_path / "dense")
+    monkeypatch.setattr("genmo.train.trainer.BLOCKED", 39)
+    blocked = Trainer(config, tmp_path / "blocked")
+    assert [m.denoiser.rope_blocks[0].attention.blocked for m in (dense.model, blocked.model)] == [False, True]
+    for _ in range(3):
+        assert blocked.train_step() == pytest.approx(dense.train_step(), rel=1e-3)
+
+
 def test_a_run_starts_from_another(config, tmp_path):
     """Weights, average and normalisation are the checkpoint's; the step and the optimizer begin anew."""
     first = Trainer(config, tmp_path / "first")
