@@ -39,6 +39,7 @@ from genmo.runtime.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STE
 from genmo.runtime.work import Progress, Work, nobody
 
 FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
+FADE = 10  # frames from an end of the keypoints over which the estimate makes way for what is generated
 LEVEL_FRAMES = 31  # a second
 GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
@@ -178,9 +179,9 @@ class MotionModel:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
         Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
-        in `steps` (default 10) steps.  `fit` turns the joints of motions with keypoints until they project onto
-        them (`genmo.runtime.fit`); `clean_feet` makes planted feet stand still (`genmo.runtime.feet`).  Keyframes are
-        met exactly, places nearly (`genmo.runtime.meet`).
+        in `steps` (default 10) steps, around what one step estimates where there are keypoints.  `fit` turns the joints
+        of motions with keypoints until they project onto them (`genmo.runtime.fit`); `clean_feet` makes planted feet
+        stand still (`genmo.runtime.feet`).  Keyframes are met exactly, places nearly (`genmo.runtime.meet`).
         `chunk`: frames that the network is given at a time, with what they depend on around them, which bounds its
         memory and leaves the answer as it is (`genmo.runtime.chunks`); 0 is one pass, None one pass up to four
         minutes.  `progress` hears the share of the work that is done, 0 to 1.
@@ -196,23 +197,13 @@ class MotionModel:
         conditions = timeline.conditions(self.engine.config) | self._texts(timeline.texts, timeline.frames)
         camera = joined_camera(timeline)
         conditioned = time.perf_counter()
-        width = self.engine.config.motion_layout.width
         fits = fit and bool(timeline.keypoints)
-        work = Work(timeline.step_count + FIT_WORK * fits, progress)
+        work = Work(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
         denoiser = self._denoiser(timeline.frames, chunk, work)
         if timeline.sampled:
-            noise = np.stack([_noise(timeline.seed, index, timeline.frames, width) for index in range(samples)])
-            repeated = {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()}
-            outputs = sampler.generate(
-                denoiser,
-                repeated,
-                noise,
-                timeline.step_count,
-                timeline.guidance,
-                work.done,
-                self._known(timeline, camera) if timeline.constrained else None,
-            )
+            outputs = self._generated(denoiser, conditions, timeline, camera, samples, work)
         else:
+            width = self.engine.config.motion_layout.width
             outputs = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
             work.done(1)
         stepped = time.perf_counter()
@@ -237,18 +228,63 @@ class MotionModel:
         log.info("%d frames in chunks of at most %d, with %d around them", frames, length, reach(config))
         return ChunkedDenoiser(self.denoiser, config, length, work.stretch(0, 1))
 
-    def _known(self, timeline: Timeline, camera: Camera) -> sampler.Known:
-        """Keyframes and places as the sampler wants them: in normalised features."""
+    def _generated(
+        self,
+        denoiser: sampler.Denoiser,
+        conditions: sampler.Arrays,
+        timeline: Timeline,
+        camera: Camera,
+        samples: int,
+        work: Work,
+    ) -> sampler.Arrays:
+        """What the sampler makes of a timeline, around what keypoints show."""
+        width, seen, before = self.engine.config.motion_layout.width, None, 0
+        if timeline.estimated_in_part:
+            seen, before = self._seen(denoiser, conditions, timeline), 1
+            work.done(before)
+        noise = np.stack([_noise(timeline.seed, index, timeline.frames, width) for index in range(samples)])
+        return sampler.generate(
+            denoiser,
+            {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()},
+            noise,
+            timeline.step_count,
+            timeline.guidance,
+            lambda step: work.done(before + step),
+            self._known(timeline, camera, seen),
+        )
+
+    def _seen(self, denoiser: sampler.Denoiser, conditions: sampler.Arrays, timeline: Timeline) -> _Seen:
+        """What is estimated where a motion that is generated elsewhere has keypoints or video.
+
+        A sample of what keypoints leave open is further from the truth than its mean, which one step gives
+        (`docs/log.md`).
+        """
+        width, given = self.engine.config.motion_layout.width, sampler.without_guided(conditions)
+        features = sampler.estimate(denoiser, given, (1, timeline.frames, width))["x_0"][0]
+        shown = np.maximum(given["keypoints_mask"][0], given.get("video_mask", given["keypoints_mask"])[0])
+        return _Seen(features, _share_seen(shown))
+
+    def _known(self, timeline: Timeline, camera: Camera, seen: _Seen | None) -> sampler.Known | None:
+        """What was seen, keyframes and places as the sampler wants them: in normalised features."""
+        if seen is None and not timeline.constrained:
+            return None
         mean, std, layout = self.engine.mean, self.engine.std, self.engine.config.motion_layout
         held = _held(timeline)
         values, there = known(timeline.keyframes, layout, camera, held)
+        values = np.where(there, (values - mean) / std, 0)
+        if seen is not None:
+            values, there = np.where(there, values, seen.features), there | (seen.share == 1)
 
         def correct(x_0: Array) -> Array:
+            if seen is not None:
+                x_0 = np.asarray(x_0 + seen.share * (seen.features - x_0))
+            if not timeline.constrained:
+                return x_0
             features = x_0.astype(np.float64) * std + mean
             met = [projected(one, layout, camera, timeline.keyframes, timeline.places, held) for one in features]
             return np.asarray((np.stack(met) - mean) / std, np.float32)
 
-        return sampler.Known(np.where(there, (values - mean) / std, 0).astype(np.float32), there, correct)
+        return sampler.Known(values.astype(np.float32), there, correct)
 
     def _texts(self, texts: Sequence[Text], frames: int) -> sampler.Arrays:
         """Text arrays [1, texts, ...]; without a text one empty slot, which the null text fills."""
@@ -286,6 +322,26 @@ class MotionModel:
         if fitting is not None:
             motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
         return _finished(motion, timeline, clean)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was estimated from keypoints and video."""
+
+    features: Array
+    """[frames, features] normalised"""
+    share: Array
+    """[frames, 1] how much of it is taken, 0 to 1"""
+
+
+def _share_seen(shown: Array) -> Array:
+    """[frames, 1] float32: 1 where a person is `shown` [frames], rising over FADE frames from each that is not."""
+    frames, unseen = np.arange(len(shown)), shown == 0
+    far = len(shown) + FADE
+    before = np.maximum.accumulate(np.where(unseen, frames, -far))
+    after = np.minimum.accumulate(np.where(unseen, frames, 2 * far)[::-1])[::-1]
+    apart = np.minimum(frames - before, after - frames)
+    return np.asarray(np.clip(apart / FADE, 0, 1)[:, None], np.float32)
 
 
 def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:

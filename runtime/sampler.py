@@ -208,12 +208,15 @@ def _has_guided_condition(conditions: Arrays) -> bool:
     return bool(reached.any() or ("music_mask" in conditions and conditions["music_mask"].any()))
 
 
+def without_guided(conditions: Arrays) -> Arrays:
+    """The conditions without what guidance acts on: text and music."""
+    guided = ("text_token_mask", "text_spans", "music", "music_mask")
+    return {name: np.zeros_like(array) if name in guided else array for name, array in conditions.items()}
+
+
 def _with_and_without(conditions: Arrays) -> Arrays:
     """A batch of two halves: the conditions, and the same without text and music."""
-    without = dict(conditions)
-    for name in ("text_token_mask", "text_spans", "music", "music_mask"):
-        if name in without:
-            without[name] = np.zeros_like(without[name])
+    without = without_guided(conditions)
     return {name: np.concatenate([array, without[name]]) for name, array in conditions.items()}
 
 

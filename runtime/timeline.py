@@ -126,6 +126,13 @@ class Timeline:
         return bool(generated or self.constrained or self.steps is not None)
 
     @property
+    def estimated_in_part(self) -> bool:
+        """Whether what keypoints and video show is estimated in one step and the rest of the motion is generated around
+        it."""
+        kinds = {span.name for span in self.features}
+        return bool((self.keypoints or "video" in kinds) and (self.texts or self.constrained or "music" in kinds))
+
+    @property
     def step_count(self) -> int:
         """Calls of the denoiser."""
         return (DEFAULT_STEPS if self.steps is None else self.steps) if self.sampled else 1

@@ -41,6 +41,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "30 % of the keypoints hidden": {"hidden": 0.3},
     "3 px noise at 1000 px height": {"noise": 3.0},
     "no camera file": {"with_camera": False},
+    "all keypoints and the caption": {"captioned": True},
 }
 SETTINGS = (
     CHANGES
@@ -82,14 +83,17 @@ def estimation_errors(
     hidden: float = 0.0,
     noise: float = 0.0,
     with_camera: bool = True,
+    captioned: bool = False,
     fit: bool = True,
     clean_feet: bool = True,
 ) -> Errors:
-    """One-step estimation of every clip under its own camera (seeded by its place in the list)."""
+    """Estimation of every clip under its own camera (seeded by its place in the list): one step, and with a caption a
+    motion of text and keypoints."""
     options: dict[str, Any] = {
         "hidden": hidden,
         "noise": noise,
         "with_camera": with_camera,
+        "captioned": captioned,
         "fit": fit,
         "clean_feet": clean_feet,
     }

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions import parse_keypoints
+from genmo.runtime.conditions import Text, parse_keypoints
 from genmo.runtime.rotation import Array
 from genmo.runtime.skeleton import forward_kinematics
 from genmo.train.datasets.clips import Clip
@@ -52,13 +52,15 @@ def estimates(
     with_camera: bool = True,
     moving: bool | None = None,
     steps: int | None = None,
+    captioned: bool = False,
     fit: bool = True,
     clean_feet: bool = True,
 ) -> Iterator[Estimate]:
     """What the model makes of every clip under its own camera (seeded by its place in the list), and the truth.
 
     `hidden` share and `noise` in pixels spoil the keypoints.  `moving`: only cameras that move, or that do not; None:
-    as they come.  `steps`: sampled in so many; None: one step from zeros.  The world is that of the camera if given.
+    as they come.  `steps`: sampled in so many; None: one step from zeros.  `captioned`: the clip's caption is given
+    too, so that the motion is one of a text and keypoints.  The world is that of the camera if given.
     """
     for seed, clip in enumerate(clips):
         cameras, camera = film(clip, seed) if moving is None else film_as(clip, seed, moving)
@@ -66,7 +68,9 @@ def estimates(
         if not with_camera:
             del arrays["camera_to_world"]
         keypoints = parse_keypoints(arrays)
-        (made,), _ = model.run(keypoints=keypoints, steps=steps, seed=seed, fit=fit, clean_feet=clean_feet)
+        heard = captioned and clip.captions and model.engine.text_encoder is not None
+        texts = (Text(clip.captions[0]),) if heard else ()
+        (made,), _ = model.run(texts, keypoints, steps=steps, seed=seed, fit=fit, clean_feet=clean_feet)
         truth = true_joints(clip)
         assert made.joints_camera is not None  # what keypoints show has a camera
         yield Estimate(

@@ -5,15 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genmo.runtime import InputError, Keypoints, MotionModel, Text
 from genmo.runtime.borders import AROUND
-from genmo.runtime.conditions import default_intrinsics
+from genmo.runtime.conditions import KeypointSpan, default_intrinsics
 from genmo.runtime.feet import clean_feet
+from genmo.runtime.keyframes import Keyframes
 from genmo.runtime.meet import SOLE, grounded, placed
-from genmo.runtime.model import faced_forward, levelled
+from genmo.runtime.model import FADE, _share_seen, faced_forward, levelled
 from genmo.runtime.motion import Camera, Motion
 from genmo.runtime.skeleton import coco_keypoints
+from genmo.runtime.timeline import Timeline
 
 INTRINSICS = default_intrinsics(640, 480)
 LENGTHS = [1, 2, 119, 120, 121]
@@ -98,6 +102,39 @@ def test_keypoints_and_text_in_one_motion(model, filmed):
     without, _ = model.run([Text("a person kicks", 10, 30)], keypoints, frames=30)
     assert not same(motions[0], without[0])
     assert model.run([Text("walk")], keypoints)[0][0].frames == 20
+
+
+@pytest.mark.parametrize("steps", [2, 10])
+def test_what_keypoints_show_is_estimated_also_beside_a_text(steps, filmed):
+    """Well inside the keypoints a mixed motion is that of the keypoints alone, whatever is generated beside them."""
+    model, seen, frames = MotionModel.load(threads=1), filmed(60), 100
+    span = KeypointSpan(seen, start=20)
+    alone = model.follow(Timeline(frames, keypoints=(span,)), fit=False, clean_feet=False).motions[0]
+    for text, seed in (("a person walks forward", 0), ("a person is boxing", 1)):
+        timeline = Timeline(frames, keypoints=(span,), texts=(Text(text),), steps=steps, seed=seed)
+        mixed, other = model.follow(timeline, samples=2, fit=False, clean_feet=False).motions
+        inside, outside = slice(20 + AROUND + 5, 80 - AROUND - 5), slice(85, 100)
+        for motion in (mixed, other):
+            np.testing.assert_allclose(motion.rotations[inside, 1:], alone.rotations[inside, 1:], atol=1e-4)
+        assert np.abs(mixed.rotations[outside] - other.rotations[outside]).max() > 0.05
+    sampled = model.follow(Timeline(frames, keypoints=(span,), steps=steps), fit=False, clean_feet=False).motions[0]
+    assert np.abs(sampled.rotations[inside, 1:] - alone.rotations[inside, 1:]).max() > 0.02  # asked for: no estimate
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=80))
+def test_the_estimate_makes_way_towards_frames_that_nobody_saw(shown):
+    found = _share_seen(np.array(shown, np.float32))[:, 0]
+    unseen = [frame for frame, one in enumerate(shown) if not one]
+    wanted = [min([1.0, *(abs(frame - other) / FADE for other in unseen)]) for frame in range(len(shown))]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_keyframes_are_met_among_keypoints(model, filmed, random_motion):
+    pose = random_motion(1, 9)
+    keyframes = Keyframes(np.array([25]), pose.rotations, np.full((1, 3), np.nan))
+    timeline = Timeline(50, keypoints=(KeypointSpan(filmed(40)),), keyframes=keyframes)
+    made = model.follow(timeline).motions[0]
+    np.testing.assert_allclose(made.rotations[25, 1:], pose.rotations[0, 1:], atol=1e-6)
 
 
 def test_feet_are_cleaned_unless_told_not_to():
