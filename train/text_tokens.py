@@ -140,6 +140,8 @@ def _open(model: str, config: ModelConfig) -> tuple[Any, Any]:
         import transformers
     except ImportError:
         raise InputError(f"config: text_model wants transformers, which is not installed: {INSTALL}") from None
+    if not sys.stderr.isatty():
+        transformers.utils.logging.disable_progress_bar()
     wanted = "wanted a T5 folder as transformers saves it, or its name on the hub"
     try:
         encoder = transformers.T5EncoderModel.from_pretrained(model, dtype=torch.float32)
