@@ -20,17 +20,15 @@ from tqdm import tqdm
 from genmo.runtime import schedule
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.write import write_aside
-from genmo.runtime.signature import frame_conditions
 from genmo.train import processes
-from genmo.train.batches import Batch, Normalisation, Sampler, has_word
+from genmo.train.batches import Batch, Normalisation, Sampler
 from genmo.train.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 from genmo.train.config import TrainConfig
-from genmo.train.datasets.clips import Clip, read_clips, split_clips
-from genmo.train.datasets.store import FEATURES, Recording, good_stretches
+from genmo.train.data import check_data, feature_widths, known_subjects, load_data
+from genmo.train.datasets.clips import Clip
 from genmo.train.feature_scale import FeatureScales
 from genmo.train.feed import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
 from genmo.train.fusion import FUSIONS
-from genmo.train.loops import looped
 from genmo.train.losses import losses, total
 from genmo.train.mesh import read_mesh
 from genmo.train.pictures import draw_samples
@@ -44,44 +42,6 @@ BLOCKED = 400
 """frames of a window beyond which attention in blocks is cheaper, forward and backward on a CPU (`docs/log.md`)"""
 VERTICES = 512
 """of a body, whose error is a loss"""
-_BY_FRAME = ("keypoints", "camera", "video", "music")
-
-
-def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]:
-    """Training clips, validation clips and a weight a training clip's set."""
-    if not config.data:
-        raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
-    every = [clip for folder in config.data for clip in read_clips(folder)]
-    clips = [stretch for clip in every for stretch in _usable(clip, min(config.frames))]
-    if not clips:
-        raise InputError(
-            f"config: none of the {len(every)} clips in data can be trained on; wanted motions or keypoints"
-        )
-    left_out = set(_known(config.leave_out, "leave_out", clips))
-    clips = [clip for clip in clips if clip.subject not in left_out]
-    train, held_out = split_clips(clips, list(config.validation_subjects))
-    held_out = [clip for clip in held_out if _in_world(clip)]
-    if config.lengthen:
-        train = [clip if _has_more(clip) else looped(clip, max(config.frames) * 3 // 2) for clip in train]
-    shares = dict(zip((Path(folder).name for folder in config.data), config.data_share, strict=False))
-    return train, held_out, [shares.get(clip.name.split("/")[0], 1.0) for clip in train]
-
-
-def _in_world(clip: Clip) -> bool:
-    return getattr(clip, "truth", "world") == "world"
-
-
-def _usable(clip: Clip, shortest: int) -> Sequence[Clip]:
-    """What of a clip can be trained on: its good stretches; nothing without a true motion or keypoints."""
-    if not isinstance(clip, Recording):
-        return [clip]
-    empty = clip.truth == "keypoints" and clip.keypoints is None
-    return [] if empty else good_stretches(clip, shortest)
-
-
-def _has_more(clip: Clip) -> bool:
-    """Whether a clip has arrays a frame besides its motion, which do not repeat with its steps."""
-    return isinstance(clip, Recording) and any(getattr(clip, name) is not None for name in _BY_FRAME)
 
 
 def model_inputs(
@@ -129,14 +89,14 @@ class Trainer:
         outside = config.model.text_encoder == "none"
         if outside and not config.text_model:
             train, held_out = ([replace(clip, captions=()) for clip in clips] for clips in (train, held_out))
-        _check_data(config, train)
+        check_data(config, train)
         self.sampler = Sampler(
             train,
             config.variety,
             config.seed,
-            _known(config.subjects_2d, "subjects_2d", train),
+            known_subjects(config.subjects_2d, "subjects_2d", train),
             config.often,
-            features=_feature_widths(config),
+            features=feature_widths(config),
             reword=not outside,
         )
         self._share(train, shares)
@@ -148,13 +108,9 @@ class Trainer:
         self.average = Model(config.model, family).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.model.denoiser.use_blocked_attention(max(config.frames) > BLOCKED)
-        self.scales = FeatureScales.fit(train, _feature_widths(config)).to(self.device)
+        self.scales = FeatureScales.fit(train, feature_widths(config)).to(self.device)
         self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
-        self.text_tokens: TextTokens | None = None
-        if outside:
-            prompts, first = prompts_of([*train, *held_out]), self.processes.first
-            tokens = text_tokens(config.text_model, prompts, config.model, folder / TEXTS, write=first)
-            self.text_tokens = tokens.to(self.device)
+        self.text_tokens = self._text_tokens([*train, *held_out]) if outside else None
         self.optimizer = torch.optim.AdamW(
             self._trained(),
             lr=config.learning_rate,
@@ -173,6 +129,12 @@ class Trainer:
         self.normalisation = self.normalisation.to(self.device)
         if self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
+
+    def _text_tokens(self, clips: Sequence[Clip]) -> TextTokens:
+        """The tokens of all captions, of a network that does not make them itself."""
+        c, prompts = self.config, prompts_of(clips)
+        tokens = text_tokens(c.text_model, prompts, c.model, self.folder / TEXTS, write=self.processes.first)
+        return tokens.to(self.device)
 
     def _trained(self) -> list[nn.Parameter]:
         """The weights that `only` names, all if it names none; the others need no gradient from here on.
@@ -397,16 +359,6 @@ class Trainer:
         write_aside(self.folder / "state.pt", lambda file: torch.save(state, file))
 
 
-def _known(names: Sequence[str], field: str, clips: Sequence[Clip]) -> list[str]:
-    """The clips' subjects that `names` means, one by one or by their set.  Raises InputError for an unknown."""
-    wanted = set(names)
-    found = {clip.subject: {clip.subject, clip.subject.split("/")[0]} & wanted for clip in clips}
-    unknown = sorted(wanted - set().union(*found.values()))
-    if unknown:
-        raise InputError(f"config: {field} {unknown} are in no training clip; the data has {sorted(found)}")
-    return [subject for subject, meant in found.items() if meant]
-
-
 def _check(config: TrainConfig) -> None:
     """Raises InputError for settings that fit no training, before any data is read."""
     if config.model.text_encoder == "ngram" and config.text_model:
@@ -441,39 +393,6 @@ def _writable(folder: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         what = "is no folder" if not there.is_dir() else "cannot be written to"
         raise InputError(f"--out {folder}: {there} {what}; choose another folder")
-
-
-def _feature_widths(config: TrainConfig) -> dict[str, int]:
-    """Width of a frame's video and music features, where the network takes them."""
-    return {name: shape[0] for name, shape in frame_conditions(config.model).items() if name in FEATURES}
-
-
-def _check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
-    """Raises InputError for clips that cannot fill what the config asks for."""
-    longest = max(clip.frames for clip in clips) if clips else 0
-    if longest < max(config.frames):
-        raise InputError(
-            f"config: frames is {list(config.frames)}, the longest training clip has {longest}; "
-            f"wanted windows of at most {longest}, e.g. frames=[{max(2, longest)}]"
-        )
-    for name, width in _feature_widths(config).items():
-        found = {values.shape[1] for clip in clips if (values := getattr(clip, name, None)) is not None}
-        if found - {width}:
-            said = ", ".join(map(str, sorted(found)))
-            raise InputError(f"config: model.{name}_width is {width}, the clips' {name} features have {said}")
-    heard = config.model.music_width and any(getattr(clip, "music", None) is not None for clip in clips)
-    if config.generation and not heard and not any(clip.captions for clip in clips):
-        if config.model.text_encoder == "none" and not config.text_model:
-            raise InputError(
-                "config: model.text_encoder is none, so texts come from outside; wanted text_model=T5 (a folder as "
-                "transformers saves it, or its name on the hub), or generation=0"
-            )
-        raise InputError(
-            "config: no training clip has a caption, so nothing is learned from text; add captions (a .txt beside each "
-            ".bvh), or train estimation alone with generation=0"
-        )
-    if config.often and not any(has_word(clip.captions, config.often) for clip in clips):
-        raise InputError(f"config: often is {list(config.often)}; no caption has a word that begins so")
 
 
 def _write_nothing(name: str, value: float, step: int) -> None:

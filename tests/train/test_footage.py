@@ -17,10 +17,11 @@ from genmo.runtime.timeline import Timeline
 from genmo.train import batches
 from genmo.train.batches import Normalisation, Sampler, Variety
 from genmo.train.config import read_config
+from genmo.train.data import load_data
 from genmo.train.datasets.store import Recording, write_store
 from genmo.train.footage import footage_of
 from genmo.train.losses import losses
-from genmo.train.trainer import Trainer, load_data
+from genmo.train.trainer import Trainer
 
 FRAMES, VIDEO, MUSIC = 30, 6, 35
 LENS = np.array([[900.0, 0, 510], [0, 900, 390], [0, 0, 1]])
