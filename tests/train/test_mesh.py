@@ -7,6 +7,7 @@ import torch
 from genmo.runtime.errors import InputError
 from genmo.runtime.rotation import matrix_from_axis_angle
 from genmo.runtime.skeleton import JOINTS, PARENTS
+from genmo.train.datasets.bodies import read_body, rest_offsets
 from genmo.train.kinematics import forward_kinematics
 from genmo.train.mesh import read_mesh
 
@@ -100,3 +101,43 @@ def test_a_file_without_a_mesh_is_refused(tmp_path, changes, message):
         read_mesh(tmp_path / "body.npz")
     with pytest.raises(InputError, match="no such file"):
         read_mesh(tmp_path / "nothing.npz")
+
+
+def test_joints_and_vertices_are_those_of_smplx(tmp_path):
+    """The library's own SMPL, with shapes, on a made body without pose correctives."""
+    smplx = pytest.importorskip("smplx")
+    from smplx.utils import Struct
+
+    rng, count = np.random.default_rng(3), 6900  # smplx picks points of the face up to vertex 6787
+    regressor = rng.random((24, count)) ** 20
+    weights = rng.random((count, 24)) ** 8
+    values = {
+        "v_template": rng.normal(size=(count, 3)) * 0.3,
+        "shapedirs": rng.normal(size=(count, 3, 10)) * 0.02,
+        "J_regressor": regressor / regressor.sum(axis=1, keepdims=True),
+        "weights": weights / weights.sum(axis=1, keepdims=True),
+    }
+    np.savez(tmp_path / "body.npz", **values)
+    tree = np.array([PARENTS, np.arange(24)])
+    more = {"posedirs": np.zeros((count, 3, 207)), "kintree_table": tree, "f": np.zeros((1, 3), np.int64)}
+    library = smplx.SMPL("", data_struct=Struct(**values, **more), create_transl=False)
+    poses = rng.normal(size=(2, 24, 3)) * 0.5
+    betas = rng.normal(size=10)
+    given = torch.from_numpy(poses).float()
+
+    def ours(rest):
+        parts = (matrix_from_axis_angle(poses)[None], np.repeat(rest[:1], 2, 0)[None], rest_offsets(rest)[None, None])
+        turned, joints = forward_kinematics(*(torch.from_numpy(part).float() for part in parts))
+        return turned[0], joints[0]
+
+    def theirs(betas):
+        shape = torch.from_numpy(betas).float().expand(2, 10)
+        return library(global_orient=given[:, 0], body_pose=given[:, 1:].flatten(1), betas=shape)
+
+    body = read_body(tmp_path / "body.npz")
+    for shape in (betas, np.zeros(10)):
+        turned, joints = ours(body.rest(shape))
+        torch.testing.assert_close(joints, theirs(shape).joints[:, :24], atol=1e-5, rtol=0)
+    # our mesh has the template's surface around any bones: the library's, where the shape is the template's
+    found = read_mesh(tmp_path / "body.npz").vertices(turned, joints)
+    torch.testing.assert_close(found, theirs(np.zeros(10)).vertices, atol=1e-5, rtol=0)
