@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,22 +32,26 @@ class CachedTextEncoder:
     tokens: int
     """tokens of a text at most"""
 
+    @cached_property
+    def _rows(self) -> dict[str, slice]:
+        """Prompt -> the rows of its tokens."""
+        ends = np.cumsum([0, *self.lengths]).tolist()
+        return {prompt: slice(*ends[place : place + 2]) for place, prompt in enumerate(self.prompts)}
+
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, width] and their mask [tokens] (1 = a token).
 
         Raises InputError for a prompt that is not in the cache.
         """
-        try:
-            index = self.prompts.index(plain(prompt))
-        except ValueError:
+        rows = self._rows.get(plain(prompt))
+        if rows is None:
             some = ", ".join(repr(known) for known in self.prompts[:_NAMED])
             more = f" and {len(self.prompts) - _NAMED} more" if len(self.prompts) > _NAMED else ""
             raise InputError(
                 f"text is {prompt!r}, which is not in the prompt cache of this engine, and it has no text encoder; "
                 f"wanted {some}{more}, or an engine exported without --cache-prompts"
-            ) from None
-        start, length = sum(self.lengths[:index]), self.lengths[index]
-        return padded(self.vectors[start : start + length], self.tokens)
+            )
+        return padded(self.vectors[rows], self.tokens)
 
 
 def padded(vectors: Array, tokens: int) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ from genmo.runtime.skeleton import JOINT_COUNT, JOINTS
 from genmo.train.datasets.bodies import HANDS, WANTED, entries
 
 _NEEDED = ("v_template", "J_regressor", "weights")
+_WANTED = f"{WANTED} and weights"
 _HEAD = JOINTS.index("head")
 _SIDES = (JOINTS.index("left_hand"), JOINTS.index("right_hand"))
 
@@ -48,16 +49,12 @@ def read_mesh(path: str | Path, count: int | None = None) -> Mesh:
     """The vertices of a body file, or `count` of them, evenly taken.  Raises InputError for a file without a mesh."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; wanted {WANTED}, and weights")
-    values = entries(path, _NEEDED)
-    missing = [name for name in _NEEDED if name not in values]
-    if missing:
-        raise InputError(f"{path}: has no {missing[0]}; wanted {WANTED}, and weights")
-    template, regressor, skin = (np.asarray(values[name], np.float64) for name in _NEEDED)
+        raise InputError(f"{path}: no such file; wanted {_WANTED}")
+    template, regressor, skin = entries(path, _NEEDED, _WANTED)
     joints = len(regressor)
     if joints not in HANDS or skin.shape != (len(template), joints) or regressor.shape != (joints, len(template)):
         found = f"weights {skin.shape}, J_regressor {regressor.shape} and v_template {template.shape}"
-        raise InputError(f"{path}: has {found}; wanted {WANTED}, of 24, 52 or 55 joints, and weights")
+        raise InputError(f"{path}: has {found}; wanted {_WANTED}, of 24, 52 or 55 joints")
     rest = (regressor @ template)[[*range(JOINT_COUNT - 2), *HANDS[joints]]]
     weights = _of_24(skin)
     if count is not None and count < len(template):

@@ -23,11 +23,12 @@ from genmo.runtime.config import ModelConfig
 from genmo.runtime.errors import InputError
 from genmo.runtime.formats.write import all_or_none, write_aside
 from genmo.runtime.rotation import Array
-from genmo.runtime.text_cache import padded, plain
+from genmo.runtime.text_cache import CachedTextEncoder, plain
 from genmo.train.augmentation import mirrored_caption
 from genmo.train.datasets.clips import Clip
 
 FOLDER = "texts"
+CPU = torch.device("cpu")
 AT_ONCE = 64
 """prompts that are embedded at once"""
 INSTALL = 'pip install "genmo[train,t5]" "transformers>=5,<6"'
@@ -46,31 +47,35 @@ class TextTokens(nn.Module):
     def __init__(self, prompts: Sequence[str], lengths: Sequence[int], vectors: Array, config: ModelConfig) -> None:
         """`vectors` [sum of `lengths`, width]: the tokens of all prompts, one after the other."""
         super().__init__()
-        starts = np.cumsum([0, *lengths])
-        self._rows = {prompt: slice(*starts[place : place + 2]) for place, prompt in enumerate(prompts)}
-        self._vectors, self._tokens, self._width = vectors, config.text_tokens, config.text_width
+        self._cache = CachedTextEncoder(tuple(prompts), vectors, tuple(lengths), config.text_tokens)
+        self._size = config.text_tokens, config.text_width
         self.register_buffer("place", torch.zeros(()), persistent=False)  # the device that answers go to
 
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, width] and their mask [tokens].  Raises InputError for a prompt that is not known."""
-        if plain(prompt) not in self._rows:
-            raise InputError(f"text is {prompt!r}, which is no caption of this run; wanted one, or an exported engine")
-        return padded(np.asarray(self._vectors[self._rows[plain(prompt)]], np.float32), self._tokens)
+        return self._cache.encode(prompt)
 
     def forward(self, prompts: list[str], gram_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """Token vectors [prompts, tokens, width] and mask [prompts, tokens]; an empty prompt has no token.
 
         `gram_dropout` is for the n-gram table; tokens have no grams.
         """
-        vectors = np.zeros((len(prompts), self._tokens, self._width), np.float32)
-        mask = np.zeros((len(prompts), self._tokens), np.float32)
+        vectors = np.zeros((len(prompts), *self._size), np.float32)
+        mask = np.zeros(vectors.shape[:2], np.float32)
         for place, prompt in enumerate(prompts):
             if prompt:
                 vectors[place], mask[place] = self.encode(prompt)
         return torch.from_numpy(vectors).to(self.place.device), torch.from_numpy(mask).to(self.place.device)
 
 
-def text_tokens(model: str, prompts: Sequence[str], config: ModelConfig, folder: Path, write: bool) -> TextTokens:
+def text_tokens(
+    model: str,
+    prompts: Sequence[str],
+    config: ModelConfig,
+    folder: Path,
+    write: bool,
+    device: torch.device = CPU,
+) -> TextTokens:
     """The tokens of `prompts` by the T5 `model` (a folder as transformers saves it, or a name on its hub).
 
     Those in `folder` are taken if they are of the same model and hold all of the prompts; else they are made, and kept
@@ -81,7 +86,7 @@ def text_tokens(model: str, prompts: Sequence[str], config: ModelConfig, folder:
     found = _stored(folder, model, config)
     if found is not None and set(prompts) <= set(found[0]):
         return TextTokens(*found, config)
-    lengths, vectors = _embedded(model, prompts, config)
+    lengths, vectors = _embedded(model, prompts, config, device)
     if write:
         folder.mkdir(parents=True, exist_ok=True)
         counts = dict(zip(prompts, lengths, strict=True))
@@ -106,10 +111,9 @@ def _stored(folder: Path, model: str, config: ModelConfig) -> tuple[list[str], l
 
 
 @torch.no_grad()
-def _embedded(model: str, prompts: Sequence[str], config: ModelConfig) -> tuple[list[int], Array]:
+def _embedded(model: str, prompts: Sequence[str], config: ModelConfig, device: torch.device) -> tuple[list[int], Array]:
     """Numbers of tokens of the prompts, and all their tokens [tokens, width] float16, one prompt after the other."""
     encoder, tokenizer = _open(model, config)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = encoder.to(device)
     ids = [tokenizer.encode(prompt).ids for prompt in prompts]
     vectors: list[Array] = [np.zeros(0)] * len(prompts)

@@ -133,8 +133,8 @@ class Trainer:
     def _text_tokens(self, clips: Sequence[Clip]) -> TextTokens:
         """The tokens of all captions, of a network that does not make them itself."""
         c, prompts = self.config, prompts_of(clips)
-        tokens = text_tokens(c.text_model, prompts, c.model, self.folder / TEXTS, write=self.processes.first)
-        return tokens.to(self.device)
+        first = self.processes.first
+        return text_tokens(c.text_model, prompts, c.model, self.folder / TEXTS, first, self.device).to(self.device)
 
     def _trained(self) -> list[nn.Parameter]:
         """The weights that `only` names, all if it names none; the others need no gradient from here on.
@@ -208,6 +208,7 @@ class Trainer:
             ) from None
         self.average.load_state_dict(state["average"])
         self.normalisation = Normalisation(state["mean"], state["std"])
+        self.scales = FeatureScales(state.get("scales", {}))  # those that the weights were trained with
         self.step, self.best = state["step"], state["best"]
 
     def learning_rate(self) -> float:
@@ -352,6 +353,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "mean": self.normalisation.mean,
             "std": self.normalisation.std,
+            "scales": self.scales.scales,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "best": self.best,

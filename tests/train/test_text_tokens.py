@@ -65,7 +65,7 @@ def test_they_are_made_once(t5, tmp_path, monkeypatch):
     text_tokens(str(t5), PROMPTS, CONFIG, tmp_path / "texts", write=True)
     monkeypatch.setattr(module, "_open", None)
     again = text_tokens(str(t5), PROMPTS[:2], CONFIG, tmp_path / "texts", write=True)
-    with pytest.raises(InputError, match="'a dog', which is no caption of this run"):
+    with pytest.raises(InputError, match="'a dog', which is not in the prompt cache"):
         again.encode("a dog")
     for different in ((str(tmp_path), PROMPTS, CONFIG), (str(t5), [*PROMPTS, "on"], CONFIG)):
         with pytest.raises(TypeError):  # it would have to be opened

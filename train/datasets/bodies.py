@@ -53,11 +53,7 @@ def rest_offsets(rest: Array) -> Array:
 def read_body(path: str | Path) -> Body:
     """A body file of SMPL (24 joints), SMPL-H (52) or SMPL-X (55).  Raises InputError when it is none."""
     path = Path(path)
-    values = entries(path, _NEEDED)
-    missing = [name for name in _NEEDED if name not in values]
-    if missing:
-        raise InputError(f"{path}: has no {missing[0]}; wanted {WANTED}")
-    vertices, shapes, regressor = (np.asarray(values[name], np.float64) for name in _NEEDED)
+    vertices, shapes, regressor = entries(path, _NEEDED, WANTED)
     joints = len(regressor)
     if joints not in HANDS or regressor.shape[1:] != (len(vertices),) or shapes.shape[:2] != (len(vertices), 3):
         found = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
@@ -69,17 +65,22 @@ def read_body(path: str | Path) -> Body:
     return Body((regressor @ vertices)[kept], np.einsum("jv,vcb->jcb", regressor, shapes)[kept])
 
 
-def entries(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """The named entries that a body file has, and perhaps others.  Raises InputError when it cannot be read."""
+def entries(path: Path, names: Sequence[str], wanted: str) -> list[Array]:
+    """The named arrays of a body file, float64.  Raises InputError, which says what was `wanted`, for another file."""
     if path.suffix == ".pkl":
         from genmo.train.datasets.pickles import read_pickle
 
-        return read_pickle(path, WANTED)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names if name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {WANTED}") from None
+        values: dict[str, Any] = read_pickle(path, wanted)
+    else:
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                values = {name: stored[name] for name in names if name in stored.files}
+        except (OSError, ValueError, EOFError, AttributeError) as error:
+            raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {wanted}") from None
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InputError(f"{path}: has no {missing[0]}; wanted {wanted}")
+    return [np.asarray(values[name], np.float64) for name in names]
 
 
 class Bodies:
