@@ -34,7 +34,7 @@ class Footage:
     aspect: float
     """image width over height"""
     tracked: bool
-    """whether the camera's motion in a world with y up is known"""
+    """whether the camera's poses are known"""
     pixels: Array | None
     """[frames, 17, 2] annotated COCO-17 points from the principal point; None: the points are where the body's are"""
     shown: npt.NDArray[np.bool_] | None
@@ -75,7 +75,7 @@ def footage_of(clip: Clip, start: int, frames: int) -> Footage | None:
         position=np.zeros((frames, 3)) if camera is None else camera.position[span],
         focal=float(lens[0, 0] / height),
         aspect=width / height,
-        tracked=camera is not None and clip.truth == "world",
+        tracked=camera is not None,
         pixels=pixels,
         shown=shown,
     )
