@@ -110,6 +110,13 @@ def test_without_features_of_its_video_it_is_filmed_again_too(make):
     assert share[4:] == [True] * 4 and sum(share[:4]) < 4
 
 
+@pytest.mark.parametrize("truth", ["local", "keypoints"])
+def test_what_is_not_true_in_the_world_is_never_filmed_again(make, truth):
+    clip = make(video=None, truth=truth)
+    batch = draw([clip], variety=Variety(own_camera=0.0))
+    assert all(started_at(batch, index, clip) is not None for index in range(6))
+
+
 @pytest.mark.parametrize("changes", [{"keypoints": None}, {"camera": None, "truth": "keypoints"}])
 def test_half_of_it_is_enough(make, nothing_hidden, changes):
     """A camera films the body; keypoints alone come from a camera of which nothing is known."""
