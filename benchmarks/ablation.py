@@ -24,16 +24,17 @@ from typing import Any
 import machine
 import numpy as np
 
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.formats.write import write_aside
-from genmo.train.config import TrainConfig, read_config
-from genmo.train.datasets.clips import Clip, read_clips
-from genmo.train.filmed import estimates, middle, spread_out
-from genmo.train.metrics_report import estimation_row
-from genmo.train.steps_table import captioned, generation_row
-from genmo.train.text_motion import LONGEST, SHIPPED, load_evaluator
-from genmo.train.torch_model import load_motion_model
-from genmo.train.trainer import train
+from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.read import read_clips
+from genmo.train.evaluation.few_steps import captioned, generation_row
+from genmo.train.evaluation.simulated import estimates, middle, spread_out
+from genmo.train.evaluation.text_motion_evaluator import LONGEST, SHIPPED, load_evaluator
+from genmo.train.evaluation.torch_model import load_motion_model
+from genmo.train.loop.trainer import train
+from genmo.train.metrics.paper_tables import estimation_row
+from genmo.train.settings.config import TrainConfig, read_config
 
 REFERENCE = "dual mode"
 VALIDATION = ("07", "13", "35", "49", "94")

@@ -13,7 +13,7 @@ import measure
 import report
 from tqdm import tqdm
 
-from genmo.runtime.errors import GenmoError
+from genmo.runtime.support.errors import GenmoError
 
 
 def above_zero(kind: type) -> Callable[[str], Any]:

@@ -19,17 +19,18 @@ import machine
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions import parse_keypoints
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.feet import FeetOptions, FootCleaner, clean_feet
-from genmo.runtime.model import SEEN_FEET, UNSEEN_FEET
-from genmo.runtime.motion import Motion, contact_labels
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import CONTACT_JOINTS
-from genmo.train.datasets.clips import Clip, read_clips
-from genmo.train.evaluate import PROMPTS, statistics
-from genmo.train.metrics import jitter, mpjpe, pa_mpjpe
-from genmo.train.simulate import cut, film, keypoint_arrays
+from genmo.runtime.conditions.keypoints import parse_keypoints
+from genmo.runtime.motion.motion import Motion, contact_labels
+from genmo.runtime.motion.skeleton import CONTACT_JOINTS
+from genmo.runtime.refine.foot_locking import FeetOptions, FootCleaner, clean_feet
+from genmo.runtime.refine.pipeline import SEEN_FEET, UNSEEN_FEET
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.read import read_clips
+from genmo.train.evaluation.report import PROMPTS, statistics
+from genmo.train.metrics.pose import jitter, mpjpe, pa_mpjpe
+from genmo.train.tools.simulate_keypoints import cut, film, keypoint_arrays
 
 Cleaner = Callable[[Motion], Motion]
 FEET = CONTACT_JOINTS[:4]  # both ankles, both balls

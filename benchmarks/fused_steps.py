@@ -22,12 +22,12 @@ import report
 import sequence
 import torch
 
-from genmo.export.onnx_export import write_graphs
+from genmo.export.onnx.graphs import write_graphs
 from genmo.export.parity import StepByStep
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.engine import Graphs
-from genmo.runtime.sampler import generate
-from genmo.train.config import read_config
+from genmo.runtime.denoiser.sampler import generate
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.engine.graphs import Graphs
+from genmo.train.settings.config import read_config
 
 SAME = "the loop again (A/A)"
 LARGEST_DIFFERENCE = 1e-4  # of a normalised feature: the two round their sums in another order

@@ -29,22 +29,22 @@ from typing import Any
 import machine
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import to_bvh
 from genmo.runtime.formats.bvh_motion import read_bvh_motion
 from genmo.runtime.formats.glb import to_glb
 from genmo.runtime.formats.gltf import pack
 from genmo.runtime.formats.npz import load_npz_given, to_npz
-from genmo.runtime.inputs.camera_files import from_colmap, parse_blender, read_camera
-from genmo.runtime.inputs.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
-from genmo.runtime.inputs.files import parse_json
-from genmo.runtime.inputs.keypoint_files import People, gather, parse_document, read_people
-from genmo.runtime.inputs.music_files import read_features, read_sound
-from genmo.runtime.keyframes import read_keyframes, read_places
-from genmo.runtime.motion import Motion
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.skeleton import BETA_COUNT, JOINTS
+from genmo.runtime.readers.cameras import from_colmap, parse_blender, read_camera
+from genmo.runtime.readers.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
+from genmo.runtime.readers.constraints import read_keyframes, read_places
+from genmo.runtime.readers.keypoints import People, gather, parse_document, read_people
+from genmo.runtime.readers.music import read_features, read_sound
+from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.retarget.character import read_character
-from genmo.runtime.skeleton import BETA_COUNT, JOINTS
-from genmo.runtime.timeline import read_timeline
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import parse_json
 
 SECONDS = 20
 MEMORY = 6 * 2**30

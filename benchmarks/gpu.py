@@ -33,17 +33,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from genmo.export.graph import PRECISIONS
-from genmo.export.onnx_export import write_graphs
-from genmo.runtime import sampler
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.conditions import read_keypoints
-from genmo.runtime.errors import BackendError
-from genmo.runtime.rotation import Array
-from genmo.runtime.sampler import Arrays, Step
-from genmo.train.checkpoint import Checkpoint
-from genmo.train.config import read_config
-from genmo.train.torch_model import motion_model
+from genmo.export.onnx.graphs import write_graphs
+from genmo.export.onnx.onnx_builder import PRECISIONS
+from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.sampler import Step
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.readers.keypoints_npz import read_keypoints
+from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.errors import BackendError
+from genmo.train.evaluation.torch_model import motion_model
+from genmo.train.network.checkpoint import Checkpoint
+from genmo.train.settings.config import read_config
 
 STEPS, GUIDANCE = 5, 2.5
 EAGER, SAME = "PyTorch eager fp32", "PyTorch eager fp32 again (A/A)"

@@ -28,16 +28,16 @@ import one_step
 import report
 import torch
 
-from genmo.export.fold import fold
-from genmo.export.graph import FP32
-from genmo.export.onnx_export import write_onnx
-from genmo.export.step import CROSSOVER, StepGraph
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeGraph
-from genmo.runtime.backends.split import no_texts
-from genmo.runtime.config import ModelConfig
-from genmo.runtime.sampler import Arrays
-from genmo.runtime.signature import outputs, step_inputs
-from genmo.train.config import read_config
+from genmo.export.onnx.constant_folding import fold
+from genmo.export.onnx.graphs import write_onnx
+from genmo.export.onnx.onnx_builder import FP32
+from genmo.export.onnx.step_graph import CROSSOVER, StepGraph
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import outputs, step_inputs
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeGraph
+from genmo.runtime.engine.backends.stepwise import no_texts
+from genmo.runtime.support.arrays import Arrays
+from genmo.train.settings.config import read_config
 
 ALWAYS_DENSE = 10**6
 HONEST_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "16384", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}

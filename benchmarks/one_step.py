@@ -23,14 +23,14 @@ import numpy as np
 import report
 import torch
 
-from genmo.export.onnx_export import example_inputs, write_graphs
+from genmo.export.onnx.graphs import example_inputs, write_graphs
 from genmo.export.parity import GATES_MM, error_mm, passes
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.config import ModelConfig
-from genmo.runtime.sampler import Arrays
-from genmo.train.batches import Normalisation
-from genmo.train.checkpoint import Checkpoint, Model
-from genmo.train.config import presets, read_config
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.support.arrays import Arrays
+from genmo.train.data.batches import Normalisation
+from genmo.train.network.checkpoint import Checkpoint, Model
+from genmo.train.settings.config import presets, read_config
 
 EAGER, ENGINE, COMPILED = "PyTorch eager fp32", "genmo engine fp32, ONNX Runtime", "torch.compile fp32"
 SAME = "PyTorch eager again (A/A)"

@@ -29,26 +29,18 @@ import one_step
 import torch
 from tqdm import tqdm
 
-from genmo.export.gem import open_checkpoint
-from genmo.export.graph import PRECISIONS
-from genmo.export.onnx_export import write_graphs
-from genmo.export.parity import (
-    GATES_MM,
-    LENGTHS,
-    calibration_inputs,
-    error_mm,
-    passes,
-    real_inputs,
-    real_motion,
-)
-from genmo.runtime import schedule
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.config import ModelConfig
-from genmo.runtime.sampler import Arrays
-from genmo.runtime.signature import frame_conditions
-from genmo.train.checkpoint import Checkpoint
-from genmo.train.config import read_config
-from genmo.train.torch_model import TorchDenoiser
+from genmo.export.onnx.graphs import write_graphs
+from genmo.export.onnx.onnx_builder import PRECISIONS
+from genmo.export.parity import GATES_MM, LENGTHS, calibration_inputs, error_mm, passes, real_inputs, real_motion
+from genmo.export.released_weights import open_checkpoint
+from genmo.runtime.denoiser import schedule
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import frame_conditions
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.support.arrays import Arrays
+from genmo.train.evaluation.torch_model import TorchDenoiser
+from genmo.train.network.checkpoint import Checkpoint
+from genmo.train.settings.config import read_config
 
 BATCHES, TEXTS, ABSENT_AT = (1, 8), (0, 1, 2, 3, 4), 121
 STATISTICS = ("mean_mm", "p99_mm", "max_mm")

@@ -33,19 +33,19 @@ import onnxruntime
 import report
 import torch
 
-from genmo.export.graph import PRECISIONS
-from genmo.export.onnx_export import write_graphs
+from genmo.export.onnx.graphs import write_graphs
+from genmo.export.onnx.onnx_builder import PRECISIONS
 from genmo.export.parity import calibration_inputs
-from genmo.runtime import schedule
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.backends.openvino import OpenVinoDenoiser
-from genmo.runtime.backends.split import SplitDenoiser
-from genmo.runtime.sampler import Arrays
-from genmo.runtime.signature import inputs
-from genmo.train.checkpoint import Checkpoint
-from genmo.train.config import read_config
-from genmo.train.denoiser import Denoiser
-from genmo.train.torch_model import TorchDenoiser
+from genmo.runtime.denoiser import schedule
+from genmo.runtime.denoiser.signature import inputs
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.engine.backends.openvino import OpenVinoDenoiser
+from genmo.runtime.engine.backends.stepwise import SplitDenoiser
+from genmo.runtime.support.arrays import Arrays
+from genmo.train.evaluation.torch_model import TorchDenoiser
+from genmo.train.network.checkpoint import Checkpoint
+from genmo.train.network.denoiser import Denoiser
+from genmo.train.settings.config import read_config
 
 STEPS, GUIDANCE = 5, 2.5
 ENGINES = ("onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-bf16")

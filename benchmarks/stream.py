@@ -21,16 +21,17 @@ import numpy as np
 import report
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions import Keypoints, parse_keypoints
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.generator import BLOCK, OVERLAP, MotionGenerator
-from genmo.runtime.motion import FPS, Motion
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import forward_kinematics
-from genmo.runtime.stream import MotionStream, record
-from genmo.train.datasets.clips import Clip, read_clips
-from genmo.train.metrics import jitter, mpjpe, pa_mpjpe
-from genmo.train.simulate import cut, film, keypoint_arrays
+from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
+from genmo.runtime.motion.motion import FPS, Motion
+from genmo.runtime.motion.skeleton import forward_kinematics
+from genmo.runtime.streaming.motion_generator import BLOCK, OVERLAP, MotionGenerator
+from genmo.runtime.streaming.motion_stream import MotionStream, record
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.read import read_clips
+from genmo.train.metrics.pose import jitter, mpjpe, pa_mpjpe
+from genmo.train.tools.simulate_keypoints import cut, film, keypoint_arrays
 
 FRAME_MS = 1000 / FPS
 PROMPTS = ("a person walks", "a person runs", "a person jumps forward", "a person stands idle")

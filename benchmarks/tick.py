@@ -25,11 +25,12 @@ import sequence
 import torch
 
 from genmo.export.parity import GATES_MM, passes
-from genmo.runtime.conditions import Keypoints, read_keypoints
+from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.model import MotionModel
-from genmo.runtime.stream import MotionStream
-from genmo.train.config import read_config
-from genmo.train.torch_model import motion_model
+from genmo.runtime.readers.keypoints_npz import read_keypoints
+from genmo.runtime.streaming.motion_stream import MotionStream
+from genmo.train.evaluation.torch_model import motion_model
+from genmo.train.settings.config import read_config
 
 ENGINES = ("onnxruntime-fp32", "openvino-fp32", "openvino-bf16")
 KEYPOINTS = Path(__file__).parents[1] / "examples/keypoints.npz"

@@ -20,15 +20,16 @@ import numpy as np
 import report
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions import Text
-from genmo.runtime.errors import GenmoError
-from genmo.runtime.keyframes import NO_KEYFRAMES, NO_PLACES, Keyframes, Places
+from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, Keyframes, Places
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import Result
-from genmo.runtime.motion import FPS, Motion
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import JOINTS
-from genmo.runtime.timeline import Timeline, read_timeline
-from genmo.train.metrics import jitter
+from genmo.runtime.motion.motion import FPS, Motion
+from genmo.runtime.motion.skeleton import JOINTS
+from genmo.runtime.readers.timeline_file import read_timeline
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import GenmoError
+from genmo.train.metrics.pose import jitter
 
 FRAMES, TEXT = 240, "a person walks forward"
 PELVIS, HEAD, HAND = (JOINTS.index(name) for name in ("pelvis", "head", "left_wrist"))

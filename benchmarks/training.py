@@ -23,9 +23,9 @@ import machine
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from genmo.train.config import read_config
-from genmo.train.feed import Shard
-from genmo.train.trainer import Trainer
+from genmo.train.data.step_stream import Shard
+from genmo.train.loop.trainer import Trainer
+from genmo.train.settings.config import read_config
 
 READY = 4
 """batches that lie ready"""

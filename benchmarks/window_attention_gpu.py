@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genmo.runtime.errors import BackendError, GenmoError
-from genmo.train.attention import rope_tables, window_mask
-from genmo.train.window_kernel import INTERLEAVED, Tables, recomputed, turn, window_attention
+from genmo.runtime.support.errors import BackendError, GenmoError
+from genmo.train.network.attention import rope_tables, window_mask
+from genmo.train.network.window_kernel import INTERLEAVED, Tables, recomputed, turn, window_attention
 
 LENGTHS = (120, 300, 600, 1800, 6000, 18000)
 WINDOW = 120

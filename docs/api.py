@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import genmo.runtime
-from genmo.runtime import files, formats, stream
-from genmo.runtime.formats.write import write_aside
+from genmo.runtime import bulk, formats
+from genmo.runtime.streaming import motion_stream
+from genmo.runtime.support.atomic_write import write_aside
 
-MODULES = (genmo.runtime, formats, stream, files)
+MODULES = (genmo.runtime, formats, motion_stream, bulk)
 """where public names live; a name is told in the first that has it"""
 
 

@@ -13,8 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.files import EstimateFiles, Row, rows
+from genmo.runtime.bulk import EstimateFiles, Row, rows
+from genmo.runtime.support.errors import GenmoError, InputError
 
 
 def estimate(folder: Path, out: Path, workers: int, suffix: str, engine: str | None, pattern: str) -> list[Row]:

@@ -13,23 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from genmo.export import tensorrt_build, triton
-from genmo.export.card import CARD, card, notes
-from genmo.export.fold import reads_texts
-from genmo.export.gem import GRAVITIES, open_checkpoint
-from genmo.export.graph import PRECISIONS
-from genmo.export.onnx_export import write_graphs
+from genmo.export.model_card import CARD, card, notes
+from genmo.export.onnx.constant_folding import reads_texts
+from genmo.export.onnx.graphs import write_graphs
+from genmo.export.onnx.onnx_builder import PRECISIONS
+from genmo.export.onnx.operator_profiles import PLAIN, PROFILES, check_precision, fitted
+from genmo.export.onnx.t5_encoder import TEXT_PRECISIONS, TextParityError, add_text_encoder, read_prompts
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
-from genmo.export.profile import PLAIN, PROFILES, check_precision, fitted
-from genmo.export.t5 import TEXT_PRECISIONS, TextParityError, add_text_encoder, read_prompts
-from genmo.runtime.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.command_line.options import OneLineParser
-from genmo.runtime.engine import FORMAT, GRAPHS, NGRAM_SCHEME, Graphs, describe_signature, file_hash, load_engine
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.runtime.formats.write import folders_above, put_folder
-from genmo.runtime.schedule import STEPS
-from genmo.train.checkpoint import Checkpoint
-from genmo.train.fusion import CROSS_ATTENTION
+from genmo.export.released_weights import GRAVITIES, open_checkpoint
+from genmo.export.targets import triton
+from genmo.export.tensorrt import build_plans
+from genmo.runtime.denoiser.schedule import STEPS
+from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
+from genmo.runtime.engine.bundle import FORMAT, describe_signature, load_engine
+from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
+from genmo.runtime.support.atomic_write import folders_above, put_folder
+from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.train.network.checkpoint import Checkpoint
+from genmo.train.network.fusion import CROSS_ATTENTION
 
 PROGRAM = "genmo-export"
 TABLE = "text_encoder.npy"
@@ -151,7 +154,8 @@ def export(
 ) -> Path:
     """Write the engine of a checkpoint to `out`, whole or not at all, and print its parity table.
 
-    `checkpoint_folder` may also be a released checkpoint with its `statistics` and `gravity` (`genmo.export.gem`).
+    `checkpoint_folder` may also be a released checkpoint with its `statistics` and `gravity`
+    (`genmo.export.released_weights`).
     `precision`: a key of PRECISIONS; `allowed_error`: millimetres in place of the gate of bf16 or int8.
     `profile`: a key of PROFILES; `fused_steps`: write the guided sampler of so many steps as a graph too.
     Raises InputError for a bad checkpoint or place, ParityError when the engine is over its gate.
@@ -246,11 +250,11 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument(
         "--cache-prompts", type=Path, metavar="FILE", help="embed these prompts, one a line; leave the encoder out"
     )
-    tensorrt_build.add_export_options(options)
+    build_plans.add_export_options(options)
     options.add_argument("--triton", type=Path, metavar="DIR", help="write a Triton model repository of the engine too")
     args = options.parse_args(arguments)
     try:
-        plans = tensorrt_build.export_options(args, args.precision)
+        plans = build_plans.export_options(args, args.precision)
         if args.triton is not None:
             triton.check_place(args.triton)
         encoder = None
@@ -272,7 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
             encoder=encoder,
         )
         if plans is not None:
-            print(f"wrote {tensorrt_build.build_plans(out, plans)}")
+            print(f"wrote {build_plans.build_plans(out, plans)}")
         if args.triton is not None:
             names = triton.write_repository(out, args.triton)
             print(f"wrote {args.triton}\n{triton.next_commands(args.triton, names)}")

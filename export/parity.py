@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from genmo.export.onnx_export import example_inputs
-from genmo.runtime import sampler, schedule
-from genmo.runtime.errors import InputError
-from genmo.runtime.representation import decode
-from genmo.runtime.rotation import Array
-from genmo.runtime.sampler import Arrays
-from genmo.train.checkpoint import Checkpoint
-from genmo.train.datasets.clips import read_clips
-from genmo.train.torch_model import TorchDenoiser
-from genmo.train.validation import FRAMES, validation_batch
+from genmo.export.onnx.graphs import example_inputs
+from genmo.runtime.denoiser import sampler, schedule
+from genmo.runtime.motion.representation import decode
+from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.errors import InputError
+from genmo.train.datasets.read import read_clips
+from genmo.train.evaluation.torch_model import TorchDenoiser
+from genmo.train.loop.validation import FRAMES, validation_batch
+from genmo.train.network.checkpoint import Checkpoint
 
 Gate = dict[str, float]
 GATES_MM: dict[str, Gate] = {

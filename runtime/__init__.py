@@ -6,15 +6,19 @@ model = MotionModel.load()
 save_motion("walk.glb", model.generate("a person walks forward", frames=150)[0])
 """
 
-from genmo.runtime.conditions import CameraSpan, FeatureSpan, Keypoints, KeypointSpan, Text, read_keypoints
-from genmo.runtime.errors import BackendError, EngineError, GenmoError, InputError
+from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion
-from genmo.runtime.generator import MotionGenerator
-from genmo.runtime.keyframes import Keyframes, Places, read_keyframes, read_places
 from genmo.runtime.model import MotionModel
-from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.stream import MotionStream, StreamPose
-from genmo.runtime.timeline import Timeline, read_timeline
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.readers.constraints import read_keyframes, read_places
+from genmo.runtime.readers.keypoints_npz import read_keypoints
+from genmo.runtime.readers.timeline_file import read_timeline
+from genmo.runtime.streaming.motion_generator import MotionGenerator
+from genmo.runtime.streaming.motion_stream import MotionStream, StreamPose
+from genmo.runtime.support.errors import BackendError, EngineError, GenmoError, InputError
 
 __all__ = [
     "BackendError",

@@ -4,50 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from genmo.runtime import sampler
-from genmo.runtime.backends import log, open_denoiser
-from genmo.runtime.borders import calmed, calmed_motion, seamless
-from genmo.runtime.chunks import ChunkedDenoiser, chunk_frames, reach
-from genmo.runtime.conditions import CameraSpan, Keypoints, KeypointSpan, Text
-from genmo.runtime.engine import Engine, load_engine
-from genmo.runtime.errors import InputError
-from genmo.runtime.feet import FeetOptions
-from genmo.runtime.feet import clean_feet as cleaned
-from genmo.runtime.fit import CameraPose, fit_shape, rays_of
-from genmo.runtime.fit import fit as fit_pose
-from genmo.runtime.keyframes import NO_KEYFRAMES, NO_PLACES, Keyframes, Misses, Places, misses
-from genmo.runtime.meet import grounded, known, meet, placed, projected, spread
-from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.representation import Layout, decode, gravity_view_yaw, root_in_camera
-from genmo.runtime.rotation import (
-    Array,
-    axis_angle_from_matrix,
-    matrix_from_6d,
-    matrix_from_axis_angle,
-    matrix_from_yaw,
-    rotate,
-    transpose,
-)
-from genmo.runtime.skeleton import JOINTS, forward_kinematics
-from genmo.runtime.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, Timeline
-from genmo.runtime.work import Progress, Work, nobody
+from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, Keyframes, Misses, Places, misses
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, Timeline
+from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, reach
+from genmo.runtime.engine.bundle import Engine, load_engine
+from genmo.runtime.engine.open_denoiser import log, open_denoiser
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.representation import decode, root_in_camera
+from genmo.runtime.refine.grounding import levelled, shot_heights
+from genmo.runtime.refine.inpainting import known, projected
+from genmo.runtime.refine.multi_shot import joined_camera, root_anchored
+from genmo.runtime.refine.pipeline import FIT_WORK, edges, finished, fitted
+from genmo.runtime.refine.transitions import calmed, seamless
+from genmo.runtime.support import arrays
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.progress import Progress, Work, nobody
 
-FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
 FADE = 10  # frames from an end of the keypoints over which the estimate makes way for what is generated
-LEVEL_FRAMES = 31  # a second
-GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
-# The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
-# integrated velocity does, so the root follows them for longer, and doubtful contacts count (chosen on people of the
-# training set).
-SEEN_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
-UNSEEN_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
-_FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 
 
 @dataclass(frozen=True)
@@ -95,7 +77,7 @@ class MotionModel:
         `backend`: "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the processor, 0
         for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: a thread on each
         of these logical CPUs, for ONNX Runtime (pin the calling thread to the first yourself).  None leaves the choice
-        to genmo (`genmo.runtime.backends`); `MotionModel.backend` and `device` tell what it was.
+        to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and `device` tell what it was.
         Raises EngineError for a bad folder, BackendError for a missing library or device.
         """
         start = time.perf_counter()
@@ -180,10 +162,11 @@ class MotionModel:
 
         Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
         in `steps` (default 10) steps, around what one step estimates where there are keypoints.  `fit` turns the joints
-        of motions with keypoints until they project onto them (`genmo.runtime.fit`); `clean_feet` makes planted feet
-        stand still (`genmo.runtime.feet`).  Keyframes are met exactly, places nearly (`genmo.runtime.meet`).
+        of motions with keypoints until they project onto them (`refine.reprojection_fit`);
+        `clean_feet` makes planted feet stand still (`refine.foot_locking`).  Keyframes are met exactly, places nearly
+        (`refine.constraint_solver`).
         `chunk`: frames that the network is given at a time, with what they depend on around them, which bounds its
-        memory and leaves the answer as it is (`genmo.runtime.chunks`); 0 is one pass, None one pass up to four
+        memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None one pass up to four
         minutes.  `progress` hears the share of the work that is done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and places, or one
         in which the motion stands on the ground, y = 0.
@@ -231,12 +214,12 @@ class MotionModel:
     def _generated(
         self,
         denoiser: sampler.Denoiser,
-        conditions: sampler.Arrays,
+        conditions: arrays.Arrays,
         timeline: Timeline,
         camera: Camera,
         samples: int,
         work: Work,
-    ) -> sampler.Arrays:
+    ) -> arrays.Arrays:
         """What the sampler makes of a timeline, around what keypoints show."""
         width, seen, before = self.engine.config.motion_layout.width, None, 0
         if timeline.estimated_in_part:
@@ -253,7 +236,7 @@ class MotionModel:
             self._known(timeline, camera, seen),
         )
 
-    def _seen(self, denoiser: sampler.Denoiser, conditions: sampler.Arrays, timeline: Timeline) -> _Seen:
+    def _seen(self, denoiser: sampler.Denoiser, conditions: arrays.Arrays, timeline: Timeline) -> _Seen:
         """What is estimated where a motion that is generated elsewhere has keypoints or video.
 
         A sample of what keypoints leave open is further from the truth than its mean, which one step gives
@@ -269,7 +252,7 @@ class MotionModel:
         if seen is None and not timeline.constrained:
             return None
         mean, std, layout = self.engine.mean, self.engine.std, self.engine.config.motion_layout
-        held = _held(timeline)
+        held = root_anchored(timeline)
         values, there = known(timeline.keyframes, layout, camera, held)
         values = np.where(there, (values - mean) / std, 0)
         if seen is not None:
@@ -286,7 +269,7 @@ class MotionModel:
 
         return sampler.Known(values.astype(np.float32), there, correct)
 
-    def _texts(self, texts: Sequence[Text], frames: int) -> sampler.Arrays:
+    def _texts(self, texts: Sequence[Text], frames: int) -> arrays.Arrays:
         """Text arrays [1, texts, ...]; without a text one empty slot, which the null text fills."""
         config = self.engine.config
         if texts and self.engine.text_encoder is None:
@@ -316,12 +299,12 @@ class MotionModel:
             return decode(features, layout, filming).joints_world()
 
         features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
-        features = calmed(features, _edges(timeline), joints)
+        features = calmed(features, edges(timeline), joints)
         motion = decode(features, layout, camera)
-        motion = levelled(motion, _heights(features, layout, timeline, motion))
+        motion = levelled(motion, shot_heights(features, layout, timeline, motion))
         if fitting is not None:
             motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
-        return _finished(motion, timeline, clean)
+        return finished(motion, timeline, clean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,203 +327,6 @@ def _share_seen(shown: Array) -> Array:
     return np.asarray(np.clip(apart / FADE, 0, 1)[:, None], np.float32)
 
 
-def _finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
-    """The decoded motion put in its world, cleaned, calmed, and made to meet its keyframes and places, in this order.
-
-    Whatever is done to a whole motion after the decoding is done here, and meeting comes last: keyframes are exact.
-    """
-    shots = timeline.shots
-    if shots and shots[0].camera is not None:
-        motion = placed(motion, _frames_of(shots[0], motion.frames))
-        motion = cleaned(motion, SEEN_FEET) if clean else motion
-    else:
-        motion = grounded(motion)
-        if clean:
-            motion = cleaned(motion, FeetOptions() if timeline.sampled else UNSEEN_FEET)
-        if not shots and not timeline.constrained:
-            motion = faced_forward(motion)
-    motion = calmed_motion(motion, _edges(timeline))  # a fit that ends there, or a foot that lets go, may jerk again
-    motion = meet(motion, timeline.keyframes, timeline.places, _held(timeline))
-    if not shots:
-        return replace(motion, camera=None, joints_camera=None)
-    if any(shot.camera is None for shot in shots):
-        return replace(motion, camera=None)
-    return seen_again(motion, timeline)
-
-
-def _edges(timeline: Timeline) -> list[int]:
-    """The frames around which nothing may jerk: borders of conditions, and keyframes."""
-    return [*timeline.borders, *map(int, timeline.keyframes.frames)]
-
-
-def _frames_of(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:
-    """[frames] which lie in a span."""
-    at = np.arange(frames)
-    return (at >= span.start) & (at < span.end)
-
-
-def _held(timeline: Timeline) -> npt.NDArray[np.bool_]:
-    """[frames] where a person was seen by a camera whose world is the motion's."""
-    first = timeline.shots[0] if timeline.shots else None
-    if first is None or first.camera is None or isinstance(first, CameraSpan):
-        return np.zeros(timeline.frames, np.bool_)
-    return _frames_of(first, timeline.frames)
-
-
-def _stops(shots: Sequence[KeypointSpan | CameraSpan], frames: int) -> list[int]:
-    """Where the camera of each shot ends: where the next shot starts."""
-    return [*(shot.start for shot in shots[1:]), frames][: len(shots)]
-
-
-def joined_camera(timeline: Timeline) -> Camera:
-    """The camera of every frame of the motion; a level one that stands still where none is known.
-
-    Between two shots the camera stands still at its last pose.  The next shot has a world of its own, which is turned
-    about +y and moved so that its camera starts there with the same heading: the person's heading against the camera
-    is what the network continues.
-    """
-    frames, shots = timeline.frames, timeline.shots
-    joined = _static_camera(frames)
-    for index, (shot, stop) in enumerate(zip(shots, _stops(shots, frames), strict=True)):
-        camera = _static_camera(shot.frames) if shot.camera is None else shot.camera
-        begin = shot.start if index else 0
-        if index:
-            yaw = gravity_view_yaw(joined.rotation[begin - 1]) - gravity_view_yaw(camera.rotation[0])
-            turn = matrix_from_yaw(yaw)
-            shift = joined.position[begin - 1] - rotate(turn, camera.position[0])
-            camera = Camera(turn @ camera.rotation, rotate(turn, camera.position) + shift)
-        at = np.clip(np.arange(begin, stop) - shot.start, 0, shot.frames - 1)
-        joined.rotation[begin:stop], joined.position[begin:stop] = camera.rotation[at], camera.position[at]
-    return joined
-
-
-def seen_again(motion: Motion, timeline: Timeline) -> Motion:
-    """The motion with the cameras of all shots but the first turned about +y and moved to where they see it."""
-    assert motion.camera is not None and motion.joints_camera is not None
-    shots = timeline.shots
-    rotation, position = motion.camera.rotation.copy(), motion.camera.position.copy()
-    joints = motion.joints_world()
-    for shot, stop in zip(shots[1:], _stops(shots, motion.frames)[1:], strict=True):
-        part, seen = slice(shot.start, stop), slice(shot.start, shot.end)
-        points = rotate(rotation[seen, None], motion.joints_camera[seen]) + position[seen, None]
-        there, here = (x - x.mean(axis=(0, 1)) for x in (points, joints[seen]))
-        sine = (there[..., 2] * here[..., 0] - there[..., 0] * here[..., 2]).sum()
-        turn = matrix_from_yaw(np.arctan2(sine, (there[..., [0, 2]] * here[..., [0, 2]]).sum()))
-        shift = joints[seen].mean(axis=(0, 1)) - rotate(turn, points.mean(axis=(0, 1)))
-        rotation[part], position[part] = turn @ rotation[part], rotate(turn, position[part]) + shift
-    return replace(motion, camera=Camera(rotation, position))
-
-
 def _noise(seed: int, sample: int, frames: int, width: int) -> Array:
     """[frames, width]; row i does not depend on how many rows follow."""
     return np.random.default_rng((seed, sample)).standard_normal((frames, width), np.float32)
-
-
-def _static_camera(frames: int) -> Camera:
-    """A level camera at the origin that looks along +z."""
-    return Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), np.zeros((frames, 3)))
-
-
-def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: Progress = nobody) -> Motion:
-    """The motion with its shape changed and its joints turned until they project onto the keypoints.
-
-    `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
-    `progress` hears the share that is done where there is much to do.
-    """
-    if not spans:
-        return motion
-    assert motion.joints_camera is not None
-    in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
-    roots, motion = motion.joints_camera[:, 0], _shaped(motion, in_camera, spans)
-    seen = forward_kinematics(in_camera, roots, motion.rest_offsets)[1]
-    work = Work(len(spans), progress)
-    for number, span in enumerate(spans):
-        part = slice(span.start, span.end)
-        pose = fit_pose(
-            CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets),
-            span.keypoints,
-            progress=work.stretch(number, 1),
-        )
-        at = np.arange(span.start, span.end)
-        # the keypoints end, the correction fades: none of it would be a jerk
-        turned = axis_angle_from_matrix(pose.rotations @ transpose(in_camera[part])).reshape(span.frames, -1)
-        turns = matrix_from_axis_angle(spread(at, turned, motion.frames).reshape(in_camera.shape[:-1]))
-        moved = spread(at, pose.root - seen[part, 0], motion.frames)
-        in_camera = turns @ in_camera
-        seen = forward_kinematics(in_camera, seen[:, 0] + moved, motion.rest_offsets)[1]
-    rotations = in_camera.copy()
-    rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ in_camera[:, 0]
-    return replace(motion, rotations=rotations, joints_camera=seen)
-
-
-def _shaped(motion: Motion, in_camera: Array, spans: Sequence[KeypointSpan]) -> Motion:
-    """The motion on the body that all its keypoints fit best; `in_camera` [frames, 24, 3, 3] are its rotations."""
-    assert motion.joints_camera is not None
-    at = np.concatenate([np.arange(span.start, span.end) for span in spans])
-    rays, seen = (np.concatenate(parts) for parts in zip(*(rays_of(s.keypoints, s.frames) for s in spans), strict=True))
-    pose = CameraPose(in_camera[at], motion.joints_camera[at, 0], motion.rest_offsets)
-    return replace(motion, betas=fit_shape(pose, rays, seen, motion.betas))
-
-
-def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) -> Array | None:
-    """Height of the root [frames] in metres, over any fixed level, as the camera sees it; None: not observable.
-
-    Without a known camera it is the predicted one, which then stands still: its mean tilt is used.
-    """
-    blocks = layout.split(features)
-    if "root_translation_camera" not in blocks:
-        return None
-    seen = blocks["root_translation_camera"]
-    if camera is None:
-        return rotate(matrix_from_6d(blocks["camera_orientation"].mean(axis=0)), seen)[:, 1]
-    return (camera.position + rotate(camera.rotation, seen))[:, 1]
-
-
-def _heights(features: Array, layout: Layout, timeline: Timeline, motion: Motion) -> Array | None:
-    """Height of the root [frames] over all shots of a timeline, for `levelled`; `motion` is the decoded one.
-
-    Worlds of different shots have nothing in common but the ground, so every shot, and every gap between two, has its
-    lowest feet brought to one level.
-    """
-    shots = timeline.shots
-    if len(shots) < 2:
-        return heights_in_camera(features, layout, motion.camera if shots and shots[0].camera is not None else None)
-    assert motion.camera is not None
-    parts, begin = [], 0
-    for shot in shots:
-        parts += [(begin, shot.start, False), (shot.start, shot.end, shot.camera is not None)]
-        begin = shot.end
-    parts.append((begin, motion.frames, False))
-    feet = motion.joints_world()[:, _FEET, 1].min(axis=-1) - motion.translation[:, 1]
-    heights = np.zeros(motion.frames)
-    for part, filmed in ((slice(start, stop), filmed) for start, stop, filmed in parts if start < stop):
-        camera = Camera(motion.camera.rotation[part], motion.camera.position[part]) if filmed else None
-        found = heights_in_camera(features[part], layout, camera)
-        if found is None:
-            return None
-        heights[part] = found - np.percentile(found + feet[part], GROUND_SHARE)
-    return heights
-
-
-def levelled(motion: Motion, heights: Array | None) -> Motion:
-    """The motion whose height follows `heights` [frames] slowly and its own velocity quickly.
-
-    Integrated velocity drifts, and a person who floats shows it at once; the height in the camera does not drift
-    but trembles.  Their difference, averaged over a second, is taken off; half a second has not drifted yet.
-    """
-    side = LEVEL_FRAMES // 2
-    if heights is None or motion.frames <= side:
-        return motion
-    drift = np.pad(motion.translation[:, 1] - heights, side, mode="reflect", reflect_type="odd")
-    mean = np.convolve(drift, np.ones(LEVEL_FRAMES) / LEVEL_FRAMES, mode="valid")
-    shift = np.zeros_like(motion.translation)
-    shift[:, 1] = mean - mean[0]
-    return replace(motion, translation=motion.translation - shift)
-
-
-def faced_forward(motion: Motion) -> Motion:
-    """The motion turned and shifted so that it starts over the origin, facing +z."""
-    forward = motion.rotations[0, 0, :, 2]
-    turn = matrix_from_yaw(-np.arctan2(forward[0], forward[2]))
-    start = rotate(turn, motion.translation[0]) * np.array([1.0, 0.0, 1.0])
-    return motion.moved(turn, -start)

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_yaw, quaternion_from_matrix
-from genmo.runtime.skeleton import BETA_COUNT, JOINT_COUNT, shape_space
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, quaternion_from_matrix
+from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT, shape_space
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_MOTION = ROOT.parent / "shared" / "data" / "cmu30"
@@ -118,7 +118,7 @@ def ten_seconds():
     if not (REAL_MOTION / "index.json").is_file():
         made = [make_motion(300, seed) for seed in range(200)]
         return [(motion.rotations, motion.translation) for motion in made]
-    from genmo.train.datasets.clips import read_clips
+    from genmo.train.datasets.read import read_clips
 
     rng, windows = np.random.default_rng(0), []
     for clip in read_clips(REAL_MOTION):
@@ -200,8 +200,8 @@ def python(metadata_path):
 def tiny_model():
     """The `tiny` preset's model with random weights in which texts weigh about as much as motion."""
     torch = pytest.importorskip("torch")
-    from genmo.train.checkpoint import Model
-    from genmo.train.config import read_config
+    from genmo.train.network.checkpoint import Model
+    from genmo.train.settings.config import read_config
 
     torch.manual_seed(0)
     model = Model(read_config("tiny").model)
@@ -215,9 +215,9 @@ def tiny_checkpoint(tmp_path_factory, tiny_model):
     """Folder of a checkpoint of `tiny_model` whose outputs look like motion."""
     import torch
 
-    from genmo.runtime.representation import encode
-    from genmo.train.batches import Normalisation
-    from genmo.train.checkpoint import Checkpoint, save_checkpoint
+    from genmo.runtime.motion.representation import encode
+    from genmo.train.data.batches import Normalisation
+    from genmo.train.network.checkpoint import Checkpoint, save_checkpoint
 
     features = np.concatenate([encode(make_motion(60, seed), make_camera(60, seed)) for seed in range(8)])
     normalisation = Normalisation.fit(torch.from_numpy(features).float())

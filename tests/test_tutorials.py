@@ -13,12 +13,12 @@ from genmo.runtime.formats.bvh import to_bvh
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {
-    "genmo-run": "genmo.runtime.__main__",
-    "genmo-retarget": "genmo.runtime.retarget.__main__",
-    "genmo-prepare": "genmo.train.prepare",
+    "genmo-run": "genmo.runtime.cli.run",
+    "genmo-retarget": "genmo.runtime.cli.retarget",
+    "genmo-prepare": "genmo.train.datasets.prepare",
     "genmo-train": "genmo.train.__main__",
     "genmo-export": "genmo.export.__main__",
-    "genmo-eval": "genmo.train.evaluate",
+    "genmo-eval": "genmo.train.evaluation.report",
 }
 
 
@@ -69,7 +69,7 @@ def test_embedder(folder, capsys):
 def test_researcher(folder, random_motion, monkeypatch, capsys):
     pytest.importorskip("onnxscript")
     export = importlib.import_module("genmo.export.__main__")
-    monkeypatch.setattr("genmo.train.trainer.STATISTICS_BATCHES", 2)
+    monkeypatch.setattr("genmo.train.loop.trainer.STATISTICS_BATCHES", 2)
     monkeypatch.setattr(export, "parity", functools.partial(export.parity, lengths=(1, 121)))
     for actor in ("ann", "bob"):
         (folder / "bvh" / actor).mkdir(parents=True)

@@ -8,14 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime import conditions, representation, rotation, skeleton
-from genmo.runtime.motion import Camera
-from genmo.runtime.text import NgramTextEncoder
-from genmo.train import conditions as train_conditions
-from genmo.train import kinematics as train_kinematics
-from genmo.train import representation as train_representation
-from genmo.train import rotation as train_rotation
-from genmo.train.cameras import Cameras
+from genmo.runtime.conditions import keypoints
+from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.engine.text_ngram import NgramTextEncoder
+from genmo.runtime.motion import representation, rotation, skeleton
+from genmo.runtime.motion.motion import Camera
+from genmo.train.geometry import conditions as train_conditions
+from genmo.train.geometry import kinematics as train_kinematics
+from genmo.train.geometry import representation as train_representation
+from genmo.train.geometry import rotation as train_rotation
+from genmo.train.geometry.cameras import Cameras
 
 TOLERANCE = 1e-5
 ROTATION_INPUTS = {
@@ -51,7 +53,7 @@ def assert_same(ours, theirs, tolerance=TOLERANCE):
         (train_rotation, rotation, set()),
         (train_kinematics, skeleton, {"rest_offsets"}),  # ShapeSpace.offsets
         (train_representation, representation, {"split"}),  # Layout.split
-        (train_conditions, conditions, {"project", "hide_keypoints"}),  # simulation has no twin
+        (train_conditions, keypoints, {"project", "hide_keypoints"}),  # simulation has no twin
     ],
     ids=["rotation", "kinematics", "representation", "conditions"],
 )
@@ -148,7 +150,7 @@ def pinhole(camera, points, focal):
 def test_camera_condition(random_camera):
     camera = random_camera(40, 3)
     ours = train_conditions.camera_condition(tensor(camera.rotation)[None], tensor(camera.position)[None])[0]
-    assert_same(ours, conditions.camera_condition(camera))
+    assert_same(ours, camera_condition(camera))
 
 
 def test_keypoint_conditions():
@@ -160,8 +162,8 @@ def test_keypoint_conditions():
     seen[4], seen[5, 1:] = False, False
     pixels = points * height + [width / 2, height / 2]
     intrinsics = np.array([[focal * height, 0, width / 2], [0, focal * height, height / 2], [0, 0, 1]])
-    user = conditions.Keypoints(np.concatenate([pixels, seen[..., None]], axis=-1), intrinsics)
-    theirs = conditions.keypoint_conditions(user)
+    user = keypoints.Keypoints(np.concatenate([pixels, seen[..., None]], axis=-1), intrinsics)
+    theirs = keypoints.keypoint_conditions(user)
     ours = train_conditions.keypoint_conditions(
         tensor(points)[None], torch.from_numpy(seen)[None], torch.tensor([focal])
     )

@@ -7,10 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from genmo.runtime.command_line.options import OneLineParser
-from genmo.runtime.errors import GenmoError, InputError
-from genmo.train.config import presets, read_config
-from genmo.train.trainer import measure, train
+from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.train.loop.trainer import measure, train
+from genmo.train.settings.config import presets, read_config
 
 
 def main(arguments: list[str] | None = None) -> int:

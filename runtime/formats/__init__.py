@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given
 from genmo.runtime.formats.bvh import Bvh, read_bvh, to_bvh
-from genmo.runtime.formats.given import NOTHING_GIVEN, Given
 from genmo.runtime.formats.glb import to_glb
-from genmo.runtime.formats.html import to_html
 from genmo.runtime.formats.npz import load_npz, to_npz
-from genmo.runtime.formats.svg import to_svg
 from genmo.runtime.formats.usd import SUFFIXES as USD_SUFFIXES
 from genmo.runtime.formats.usd import need_usd, to_usd
-from genmo.runtime.formats.write import write_aside
-from genmo.runtime.motion import Motion
-from genmo.runtime.pictures.files import check_library, to_gif, to_mp4, to_png
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.render.html import to_html
+from genmo.runtime.render.images import check_library, to_gif, to_mp4, to_png
+from genmo.runtime.render.svg import to_svg
+from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.errors import InputError
 
 __all__ = [
     "SUFFIXES",

@@ -14,10 +14,11 @@ from typing import NoReturn
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import Array, matrix_from_quaternion, quaternion_from_matrix, rotate
-from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import matrix_from_quaternion, quaternion_from_matrix, rotate
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 CENTIMETRES = 100.0
 DIGITS = 6  # of degrees and centimetres: joints of a body come back within 1e-7 m

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh, read_bvh
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import Array, matrix_from_axis_angle, normalize, rotate, transpose
-from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, shape_space
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, normalize, rotate, transpose
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, shape_space
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 ROUNDED = 0.01
 """frames a second that a frame time rounded in its file may be off"""

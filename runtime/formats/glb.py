@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.formats.body import SOLE, body_mesh
 from genmo.runtime.formats.gltf import DTYPES, Json, pack
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import Array, quaternion_from_matrix
-from genmo.runtime.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS, rest_joints
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import quaternion_from_matrix
+from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS, rest_joints
+from genmo.runtime.render.mannequin import SOLE, body_mesh
+from genmo.runtime.support.arrays import Array
 
 # codes of the glTF 2.0 specification
 _COMPONENTS = {np.dtype(name): code for code, name in DTYPES.items()}

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array, matrix_from_quaternion, orthogonal
+from genmo.runtime.motion.rotation import matrix_from_quaternion, orthogonal
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 Json = dict[str, Any]
 Numbers = npt.NDArray[Any]

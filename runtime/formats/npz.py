@@ -27,7 +27,7 @@ genmo's side:
     contacts            [N, 6]         0..1: left ankle, left foot, right ankle, right foot, left wrist, right wrist
     up_axis             "y"
 
-What the motion was made from, each only where there is some (`genmo.runtime.formats.given`):
+What the motion was made from, each only where there is some (`genmo.runtime.conditions.provenance`):
 
     given_texts         [K] strings        given_text_spans     [K, 2]  frames [start, end)
     given_keypoints     [n, 17, 3]         pixels and confidence, the spans one after the other
@@ -51,12 +51,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.formats.given import NOTHING_GIVEN, PREFIX, Given, given_arrays, given_in
-from genmo.runtime.inputs.files import first_line, read_npz
-from genmo.runtime.motion import Camera, Motion, contact_labels
-from genmo.runtime.rotation import Array, axis_angle_from_matrix
-from genmo.runtime.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
+from genmo.runtime.conditions.provenance import NOTHING_GIVEN, PREFIX, Given, given_arrays, given_in
+from genmo.runtime.motion.motion import Camera, Motion, contact_labels
+from genmo.runtime.motion.rotation import axis_angle_from_matrix
+from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import first_line, read_npz
 
 SMPLX_POSE = 165  # 55 joints of SMPL-X, three numbers each
 SMPLX_BODY = 22  # root and 21 body joints, numbered as in SMPL-24

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import BackendError
-from genmo.runtime.formats.body import body_mesh
 from genmo.runtime.formats.glb import continuous_quaternions, standing_pelvis
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import Array, rotate, transpose
-from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
+from genmo.runtime.render.mannequin import body_mesh
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import BackendError
 
 SUFFIXES = (".usd", ".usda", ".usdz")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.conditions import VISIBLE, Keypoints
-from genmo.runtime.live.pacing import Sight
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import COCO_COUNT
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
+from genmo.runtime.live.frame_clock import Sight
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.runtime.support.arrays import Array
 
 Source = Callable[[threading.Event], Iterator[Sight]]
 Estimate = Callable[[Any], Array]
@@ -84,7 +84,7 @@ def opened_video(source: str) -> tuple[Iterator[tuple[float, Any]], bool]:
 
     Raises InputError for what cannot be read, BackendError without the extra `video`.
     """
-    from genmo.runtime.video.decode import frames
+    from genmo.runtime.video.frames import frames
 
     camera = source.isascii() and source.isdecimal()
     return frames(int(source) if camera else Path(source)), camera

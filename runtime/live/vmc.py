@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.live.osc import bundle, message
-from genmo.runtime.rotation import Array, quaternion_from_matrix
-from genmo.runtime.skeleton import JOINTS
+from genmo.runtime.motion.rotation import quaternion_from_matrix
+from genmo.runtime.motion.skeleton import JOINTS
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 PORT = 39539
 """where receivers (the protocol's Marionette) usually listen"""

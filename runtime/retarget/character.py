@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.feet import SOLE
 from genmo.runtime.formats.gltf import LARGEST
-from genmo.runtime.retarget.names import NO_MAP, SIDES, Bones, CharacterMap, find_bones, read_map
+from genmo.runtime.motion.rotation import normalize, rotate
+from genmo.runtime.motion.skeleton import JOINTS, SOLE, shape_space
+from genmo.runtime.retarget.bone_names import NO_MAP, SIDES, Bones, CharacterMap, find_bones, read_map
 from genmo.runtime.retarget.rig import Rig, read_rig
-from genmo.runtime.rotation import Array, normalize, rotate
-from genmo.runtime.skeleton import JOINTS, shape_space
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 SNAP = np.cos(np.radians(10))
 """a body that faces nearer to an axis of its file than this faces along the axis"""

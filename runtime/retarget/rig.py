@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh, read_bvh
 from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, read_gltf
-from genmo.runtime.rotation import Array, orthogonal, rotate, transpose
+from genmo.runtime.motion.rotation import orthogonal, rotate, transpose
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 SUFFIXES = (".bvh", ".glb", ".vrm")
 """What `read_rig` reads."""

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import CENTIMETRES, END_SITE, ROOT_CHANNELS, ROTATIONS, Bvh, bvh_bytes
 from genmo.runtime.formats.glb import BinaryChunk, animation, continuous_quaternions
 from genmo.runtime.formats.gltf import node_transform, pack
 from genmo.runtime.formats.usd import Skeleton, usd_bytes
-from genmo.runtime.formats.write import write_aside
+from genmo.runtime.motion.rotation import quaternion_from_matrix, rotate, transpose
+from genmo.runtime.motion.skeleton import JOINTS, shape_space
 from genmo.runtime.retarget.character import Character
+from genmo.runtime.retarget.retargeting import Performance
 from genmo.runtime.retarget.rig import Rig
-from genmo.runtime.retarget.transfer import Performance
-from genmo.runtime.rotation import Array, quaternion_from_matrix, rotate, transpose
-from genmo.runtime.skeleton import JOINTS, shape_space
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.errors import InputError
 
 UNITS = (1.0, 0.01, 0.001, 0.0254)
 """metres that a character's unit of length may be: metre, centimetre, millimetre, inch"""

@@ -17,7 +17,7 @@ encoder     features of a person's crop by a user-named encoder
 overlay     the video with what was found drawn on it
 """
 
-from genmo.runtime.video.decode import frames
 from genmo.runtime.video.estimator import PoseEstimator
+from genmo.runtime.video.frames import frames
 
 __all__ = ["PoseEstimator", "frames"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.inputs.people import Indices
-from genmo.runtime.rotation import Array
+from genmo.runtime.readers.tracks import Indices
+from genmo.runtime.support.arrays import Array
 
 
 def least_cost_pairs(cost: Array, most: float) -> list[tuple[int, int]]:

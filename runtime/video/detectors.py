@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, letterbox, normalized, plain, stretch
-from genmo.runtime.video.decode import Image
-from genmo.runtime.video.networks import Network
+from genmo.runtime.video.frames import Image
+from genmo.runtime.video.onnx_network import Network
 
 WANTED = (
     "a detector: YOLOX (one output [batch, boxes, 5 + classes], or dets [batch, boxes, 5] and labels) or a DETR-like "

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.conditions import FeatureSpan, Keypoints, bounding_boxes
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array
+from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes
+from genmo.runtime.conditions.spans import FeatureSpan
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import crops, normalized
-from genmo.runtime.video.decode import Image, frames
-from genmo.runtime.video.networks import Network
+from genmo.runtime.video.frames import Image, frames
+from genmo.runtime.video.onnx_network import Network
 
 SIDE = 256
 """Side of the crop where the encoder leaves its height open."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from genmo.runtime.errors import BackendError
+from genmo.runtime.support.errors import BackendError
 
 _NEEDED = {"av": ("PyAV", "video"), "cv2": ("OpenCV", "video"), "onnxruntime": ("ONNX Runtime", "cpu")}
 """module -> what people call it, the extra of genmo that has it"""

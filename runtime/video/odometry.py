@@ -16,11 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.inputs.camera_files import CameraFile, level
-from genmo.runtime.inputs.people import Indices
-from genmo.runtime.motion import FPS, Camera
-from genmo.runtime.rotation import (
-    Array,
+from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.rotation import (
     matrix_from_axis_angle,
     matrix_from_quaternion,
     normalize,
@@ -28,9 +25,12 @@ from genmo.runtime.rotation import (
     rotate,
     transpose,
 )
-from genmo.runtime.video.decode import Image
+from genmo.runtime.readers.cameras import CameraFile, level
+from genmo.runtime.readers.tracks import Indices
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.video.epipolar import LEAST_MATCHES, Relative, depths, relative_pose, turned_by
+from genmo.runtime.video.frames import Image
 from genmo.runtime.video.libraries import library
-from genmo.runtime.video.two_view import LEAST_MATCHES, Relative, depths, relative_pose, turned_by
 
 SIDE = 640
 """Longest side of the images that are compared, pixels."""

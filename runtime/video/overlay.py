@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.conditions import VISIBLE, Keypoints
-from genmo.runtime.errors import InputError
-from genmo.runtime.formats.write import write_aside
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import JOINTS, PARENTS
-from genmo.runtime.video.decode import Image, frames
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.skeleton import JOINTS, PARENTS
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.video.frames import Image, frames
 from genmo.runtime.video.libraries import library
 
 SUFFIXES = (".mp4", ".png", ".jpg")

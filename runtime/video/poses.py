@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.inputs.layouts import LAYOUTS, coco_from
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import COCO_COUNT
+from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.runtime.readers.keypoint_layouts import LAYOUTS, coco_from
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, centre_and_size, crops, letterbox, normalized, plain
-from genmo.runtime.video.decode import Image
 from genmo.runtime.video.detectors import SCORE, SIDE, suppress
+from genmo.runtime.video.frames import Image
 from genmo.runtime.video.libraries import library
-from genmo.runtime.video.networks import Network
+from genmo.runtime.video.onnx_network import Network
 
 WANTED = (
     "a pose network: RTMPose (simcc_x and simcc_y), ViTPose (heatmaps [batch, points, height, width]) or RTMO (dets "

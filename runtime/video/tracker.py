@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmo.runtime.inputs.people import LOST_SECONDS, Indices
-from genmo.runtime.rotation import Array
+from genmo.runtime.readers.tracks import LOST_SECONDS, Indices
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.video.assignment import least_cost_pairs
 from genmo.runtime.video.detectors import box_overlaps
 from genmo.runtime.video.poses import Poses

@@ -26,7 +26,7 @@ def parity_table():
 
 
 def test_every_size_and_every_subset_is_a_case(parity_table):
-    from genmo.train.config import read_config
+    from genmo.train.settings.config import read_config
 
     config = read_config("tiny").model
     lengths = [1, 60, 119, 120, 121, 180, 300, 1800]
@@ -68,8 +68,8 @@ class Moved:
 
 
 def test_a_wrong_engine_fails_and_time_ends(parity_table, tiny_checkpoint):
-    from genmo.train.checkpoint import load_checkpoint
-    from genmo.train.torch_model import TorchDenoiser
+    from genmo.train.evaluation.torch_model import TorchDenoiser
+    from genmo.train.network.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(tiny_checkpoint)
     reference = TorchDenoiser(checkpoint.model.denoiser)
@@ -86,7 +86,7 @@ def test_a_wrong_engine_fails_and_time_ends(parity_table, tiny_checkpoint):
 
 
 def test_absent_conditions_are_absent(parity_table, tiny_checkpoint):
-    from genmo.train.checkpoint import load_checkpoint
+    from genmo.train.network.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(tiny_checkpoint)
     for arrays in parity_table.inputs_of(checkpoint, {}, parity_table.Case(9, 1, 0, ("camera", "keypoints"))):

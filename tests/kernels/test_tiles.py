@@ -15,8 +15,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genmo.train.attention import rope_tables, window_mask
-from genmo.train.window_kernel import DTYPES, HALVES, INTERLEAVED, Problem, Rotary, Strides, turn
+from genmo.train.network.attention import rope_tables, window_mask
+from genmo.train.network.window_kernel import DTYPES, HALVES, INTERLEAVED, Problem, Rotary, Strides, turn
 
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
 WIDTH = 120

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from genmo.runtime.errors import BackendError
-from genmo.train import window_kernel
-from genmo.train.attention import apply_rope, dense_window_attention, rope_tables
-from genmo.train.window_kernel import HALVES, INTERLEAVED, LIBRARY_VARIABLE, recomputed, window_attention
+from genmo.runtime.support.errors import BackendError
+from genmo.train.network import window_kernel
+from genmo.train.network.attention import apply_rope, dense_window_attention, rope_tables
+from genmo.train.network.window_kernel import HALVES, INTERLEAVED, LIBRARY_VARIABLE, recomputed, window_attention
 
 LENGTHS = [1, 2, 60, 119, 120, 121, 180, 300]
 

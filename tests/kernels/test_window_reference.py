@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.train.window_kernel import Problem, Rotary, Strides
+from genmo.train.network.window_kernel import Problem, Rotary, Strides
 
 WIDTH = 120
 LENGTHS = [1, 60, 119, 120, 121, 180, 300]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genmo.runtime.signature import inputs
+from genmo.runtime.denoiser.signature import inputs
 
 
 def random_inputs(config, texts_of, frames=130, texts=2, seed=0):

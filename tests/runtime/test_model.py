@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime import InputError, Keypoints, MotionModel, Text
-from genmo.runtime.borders import AROUND
-from genmo.runtime.conditions import KeypointSpan, default_intrinsics
-from genmo.runtime.feet import clean_feet
-from genmo.runtime.keyframes import Keyframes
-from genmo.runtime.meet import SOLE, grounded, placed
-from genmo.runtime.model import FADE, _share_seen, faced_forward, levelled
-from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.skeleton import coco_keypoints
-from genmo.runtime.timeline import Timeline
+from genmo.runtime.conditions.constraints import Keyframes
+from genmo.runtime.conditions.keypoints import default_intrinsics
+from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.model import FADE, _share_seen
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.skeleton import coco_keypoints
+from genmo.runtime.motion.skeleton import SOLE
+from genmo.runtime.refine.foot_locking import clean_feet
+from genmo.runtime.refine.grounding import faced_forward, grounded, levelled, placed
+from genmo.runtime.refine.transitions import AROUND
 
 INTRINSICS = default_intrinsics(640, 480)
 LENGTHS = [1, 2, 119, 120, 121]

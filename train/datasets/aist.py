@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.pickles import read_pickle
 from genmo.train.datasets.smpl import checked, smpl_clip

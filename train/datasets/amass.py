@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import BODY_JOINTS, Z_UP, checked, gender_of, smpl_clip
 from genmo.train.datasets.store import Recording

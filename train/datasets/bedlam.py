@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS, Camera
-from genmo.runtime.rotation import Array, matrix_from_axis_angle, matrix_from_yaw, transpose
+from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, transpose
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import checked, gender_of, smpl_clip
 from genmo.train.datasets.store import Recording

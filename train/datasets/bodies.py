@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.formats.body import SOLE
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
+from genmo.runtime.render.mannequin import SOLE
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 DEFAULT = "default"
 _NEEDED = ("v_template", "shapedirs", "J_regressor")

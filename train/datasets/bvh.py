@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh, read_bvh
 from genmo.runtime.formats.bvh_motion import bvh_motion, joint_map
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import grounded
 from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
 from genmo.train.datasets.store import Recording

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array, matrix_from_quaternion
-from genmo.runtime.skeleton import JOINT_COUNT
+from genmo.runtime.motion.rotation import matrix_from_quaternion
+from genmo.runtime.motion.skeleton import JOINT_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,37 +40,7 @@ def _captions(record: dict[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w.strip() for w in words if w and w.strip()))
 
 
-def read_clips(folder: str | Path) -> Iterator[Clip]:
-    """Clips of one folder: what `genmo-prepare` wrote, a `*30` set (`index.json` beside the `.npz` files it names), or
-    a folder of `.bvh` files (set on the floor; other choices are `genmo-prepare bvh`'s).
-
-    Raises InputError when the folder is none of these.
-    """
-    from genmo.train.datasets.store import is_store, read_store  # its recordings are clips with more to them
-
-    folder = Path(folder)
-    if is_store(folder):
-        yield from read_store(folder)
-        return
-    index = folder / "index.json"
-    if not index.is_file() and any(path.suffix.lower() == ".bvh" for path in folder.rglob("*")):
-        from genmo.train.datasets.bvh import read_folder
-
-        for clip in read_folder(folder, floor=True):
-            yield replace(clip, name=f"{folder.name}/{clip.name}", subject=f"{folder.name}/{clip.subject}")
-        return
-    if not index.is_file():
-        raise InputError(
-            f"{folder}: no index.json; wanted a motion set: one that genmo-prepare wrote, a *30 set, or .bvh files"
-        )
-    try:
-        yield from _read_set(folder, index)
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        reason = f"no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise InputError(f"{folder}: not a *30 motion set ({reason}); wanted index.json and its .npz files") from None
-
-
-def _read_set(folder: Path, index: Path) -> Iterator[Clip]:
+def read_set(folder: Path, index: Path) -> Iterator[Clip]:
     records = {record["id"]: record for record in json.loads(index.read_text())}
     for file in sorted({record["file"] for record in records.values()}):
         with np.load(folder / file) as packed:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS
-from genmo.runtime.skeleton import JOINTS, forward_kinematics
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.skeleton import JOINTS, forward_kinematics
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.pickles import read_pickle
 from genmo.train.datasets.smpl import checked, gender_of, smpl_clip

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.inputs.music_files import read_features, read_music
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.readers.music import read_features, read_music
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.store import Recording
 

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats.bvh import Bvh
-from genmo.runtime.rotation import Array, matrix_from_axis_angle
+from genmo.runtime.motion.rotation import matrix_from_axis_angle
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bvh import bvh_clip
 from genmo.train.datasets.smpl import checked
 from genmo.train.datasets.store import Recording
-from genmo.train.metrics import similarity
+from genmo.train.metrics.pose import similarity
 
 LICENCE = "Human3.6M: academic use, by personal agreement"
 RATE = 50.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets import amass
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.store import Recording

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import COCO_COUNT
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import checked, smpl_clip
 from genmo.train.datasets.store import Recording

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 
 try:
     from numpy._core import multiarray, numeric

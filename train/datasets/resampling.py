@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS
-from genmo.runtime.rotation import Array, matrix_from_quaternion, quaternion_from_matrix
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.rotation import matrix_from_quaternion, quaternion_from_matrix
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 SAME_RATE = 0.01
 """frames a second; files round 1/30 s to 0.0333333"""

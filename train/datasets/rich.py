@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS, Camera
-from genmo.runtime.rotation import Array, rotate
+from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.rotation import rotate
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.pickles import read_pickle
 from genmo.train.datasets.smpl import Z_UP, checked, gender_of, smpl_clip

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.rotation import Array, matrix_from_axis_angle, rotate
-from genmo.runtime.skeleton import JOINT_COUNT
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate
+from genmo.runtime.motion.skeleton import JOINT_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies, grounded
 from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
 

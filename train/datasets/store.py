@@ -27,10 +27,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.motion import FPS, Camera
-from genmo.runtime.rotation import Array
-from genmo.runtime.skeleton import COCO_COUNT, JOINT_COUNT
+from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.skeleton import COCO_COUNT, JOINT_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 
 FORMAT, VERSION = "genmo-clips", 1

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from genmo.runtime.motion import Camera, Motion
-from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_yaw
-from genmo.runtime.skeleton import BETA_COUNT, JOINT_COUNT
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw
+from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT
 
 
 def make_motion(frames=40, seed=0, camera=False) -> Motion:

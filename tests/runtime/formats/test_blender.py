@@ -18,8 +18,8 @@ import pytest
 
 from genmo.runtime import MotionModel
 from genmo.runtime.formats import save_motion
+from genmo.runtime.motion.skeleton import JOINTS, rest_joints
 from genmo.runtime.retarget import read_character, retarget, save_performance
-from genmo.runtime.skeleton import JOINTS, rest_joints
 
 TOLERANCE = 1e-6  # metres: a thousandth of a millimetre
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats import read_bvh, to_bvh
 from genmo.runtime.formats.bvh import euler
-from genmo.runtime.rotation import matrix_from_axis_angle
-from genmo.runtime.skeleton import JOINTS, PARENTS
+from genmo.runtime.motion.rotation import matrix_from_axis_angle
+from genmo.runtime.motion.skeleton import JOINTS, PARENTS
+from genmo.runtime.support.errors import InputError
 
 STRANGE = """HIERARCHY
 ROOT Hips

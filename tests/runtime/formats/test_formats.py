@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.formats import SUFFIXES, check_suffix, load_motion, save_motion, write, write_aside
+from genmo.runtime.formats import SUFFIXES, check_suffix, load_motion, save_motion, write_aside
+from genmo.runtime.support import atomic_write
+from genmo.runtime.support.errors import InputError
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -76,7 +77,7 @@ def full_disk(*arguments):
 def test_write_aside_keeps_the_old_file_and_leaves_nothing(tmp_path, monkeypatch, step):
     path = tmp_path / "old.npz"
     path.write_bytes(b"old")
-    monkeypatch.setattr(write.os, step, full_disk)
+    monkeypatch.setattr(atomic_write.os, step, full_disk)
     with pytest.raises(InputError, match="No space left") as caught:
         write_aside(path, b"new")
     monkeypatch.undo()
@@ -89,7 +90,7 @@ def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(write.os, "fsync", interrupt)
+    monkeypatch.setattr(atomic_write.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_aside(tmp_path / "file", b"new")
     assert not list(tmp_path.iterdir())
@@ -118,6 +119,6 @@ def test_a_refused_folder_is_one_line(tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(write.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(atomic_write.tempfile, "mkstemp", refuse)
     with pytest.raises(InputError, match="Permission denied"):
         write_aside(tmp_path / "file", b"new")

@@ -8,8 +8,8 @@ import pytest
 
 from genmo.runtime.formats import to_glb
 from genmo.runtime.formats.glb import continuous_quaternions
-from genmo.runtime.rotation import matrix_from_quaternion
-from genmo.runtime.skeleton import JOINTS, PARENTS, rest_joints
+from genmo.runtime.motion.rotation import matrix_from_quaternion
+from genmo.runtime.motion.skeleton import JOINTS, PARENTS, rest_joints
 
 TYPES = {5121: "u1", 5123: "<u2", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.conditions import FeatureSpan, Keypoints, KeypointSpan, Text
-from genmo.runtime.errors import InputError
+from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.conditions.provenance import PREFIX, given_by
+from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion, to_npz
-from genmo.runtime.formats.given import PREFIX, given_by
 from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_given
-from genmo.runtime.keyframes import Keyframes, Places
-from genmo.runtime.motion import contact_labels
-from genmo.runtime.rotation import matrix_from_axis_angle
-from genmo.runtime.timeline import Timeline
+from genmo.runtime.motion.motion import contact_labels
+from genmo.runtime.motion.rotation import matrix_from_axis_angle
+from genmo.runtime.support.errors import InputError
 
 SHAPES = {
     "poses": ("N", 165),

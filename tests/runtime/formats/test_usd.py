@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import BackendError
 from genmo.runtime.formats import check_suffix, save_motion
-from genmo.runtime.skeleton import JOINTS, rest_joints
+from genmo.runtime.motion.skeleton import JOINTS, rest_joints
+from genmo.runtime.support.errors import BackendError
 
 
 @pytest.mark.parametrize("suffix", [".usd", ".usda", ".usdz"])

@@ -5,11 +5,11 @@ import socket
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.live.osc import bundle, message
 from genmo.runtime.live.vmc import BONES, LARGEST_PACKET, VmcSender, humanoid_pose, packets, parse_address
-from genmo.runtime.rotation import matrix_from_quaternion
-from genmo.runtime.skeleton import JOINTS
+from genmo.runtime.motion.rotation import matrix_from_quaternion
+from genmo.runtime.motion.skeleton import JOINTS
+from genmo.runtime.support.errors import InputError
 
 osc_bundle = pytest.importorskip("pythonosc.osc_bundle")
 osc_message = pytest.importorskip("pythonosc.osc_message")
@@ -85,7 +85,7 @@ def test_the_decoded_humanoid_is_the_motion_in_unitys_world(random_motion):
 
 
 def test_the_left_hand_is_on_unitys_left_in_the_t_pose():
-    from genmo.runtime.skeleton import shape_space
+    from genmo.runtime.motion.skeleton import shape_space
 
     pose = humanoid_pose(np.tile(np.eye(3), (24, 1, 1)), np.array([0, 0.9, 0]), shape_space().mean)
     places = unity_world(decoded(packets(pose, 0.0)))

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import matrix_from_axis_angle, quaternion_from_matrix
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, quaternion_from_matrix
 
 REAL = "shared/data/cmu30"
 
@@ -252,7 +252,7 @@ def real_clips():
     folder = Path(__file__).resolve().parents[4] / REAL
     if not (folder / "index.json").is_file():
         pytest.skip(f"no {REAL} beside the repository")
-    from genmo.train.datasets.clips import read_clips
+    from genmo.train.datasets.read import read_clips
 
     found = []
     for clip in list(read_clips(folder))[::37]:

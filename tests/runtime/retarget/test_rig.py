@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats import save_motion
 from genmo.runtime.formats.gltf import read_gltf
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix
 from genmo.runtime.retarget import read_character, retarget, save_performance
 from genmo.runtime.retarget.rig import read_rig
-from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix
+from genmo.runtime.support.errors import InputError
 
 
 def posed(document):

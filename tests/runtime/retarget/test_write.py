@@ -6,11 +6,11 @@ import struct
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.cli.retarget import main
 from genmo.runtime.formats import read_bvh, save_motion
 from genmo.runtime.retarget import read_character, retarget, save_performance
-from genmo.runtime.retarget.__main__ import main
 from genmo.runtime.retarget.write import metres, to_bvh, to_glb
+from genmo.runtime.support.errors import InputError
 
 
 def chunks(data):
@@ -174,7 +174,7 @@ def test_another_suffix(mixamo_file, tmp_path, random_motion):
 def test_genmo_run_plays_the_character(tmp_path, mixamo_file, capsys):
     """The whole way: a text, the shipped engine, the character's file and genmo's own beside it."""
     pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
-    from genmo.runtime.__main__ import main as run
+    from genmo.runtime.cli.run import main as run
 
     outs = [str(tmp_path / name) for name in ("walk.glb", "walk.npz", "walk.bvh")]
     options = [option for out in outs for option in ("--out", out)]

@@ -7,7 +7,7 @@ import pytest
 from conftest_video import constant_network, heatmap_network, save_graph, simcc_network, yolox_head
 from onnx import helper
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import letterbox
 from genmo.runtime.video.detectors import Detector, box_overlaps, decode_yolox, suppress
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from conftest_video import cv2
 
-from genmo.runtime.conditions import default_intrinsics
-from genmo.runtime.rotation import matrix_from_axis_angle, transpose
+from genmo.runtime.conditions.keypoints import default_intrinsics
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
+from genmo.runtime.video.epipolar import relative_pose, turned_by
 from genmo.runtime.video.odometry import CameraPath, Odometer
-from genmo.runtime.video.two_view import relative_pose, turned_by
 
 FOCAL, WIDTH, HEIGHT = 735.0, 640, 360
 NOISE = 0.4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest_video import constant_network, heatmap_network, simcc_network, spot, yolox_head
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.video import PoseEstimator
 from genmo.runtime.video.crops import centre_and_size, crop_matrix, crops, normalized
 from genmo.runtime.video.poses import PoseNetwork, decode_heatmaps, decode_simcc

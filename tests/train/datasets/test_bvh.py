@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats import read_bvh, to_bvh
 from genmo.runtime.formats.bvh import Bvh
-from genmo.runtime.motion import Motion
-from genmo.runtime.rotation import matrix_from_axis_angle, matrix_from_yaw
-from genmo.runtime.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, rest_joints, shape_space
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, rest_joints, shape_space
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bvh import bvh_clip, joint_map, read_folder, read_names
 
 J = JOINTS.index

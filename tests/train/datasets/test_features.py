@@ -5,11 +5,11 @@ import wave
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
 from genmo.runtime.formats import to_bvh
-from genmo.runtime.inputs.music_files import read_music
-from genmo.runtime.skeleton import shape_space
-from genmo.train import prepare
+from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.readers.music import read_music
+from genmo.runtime.support.errors import InputError
+from genmo.train.datasets import prepare
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.features import with_features
 from genmo.train.datasets.store import Recording, read_store, write_store

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.pickles import read_pickle
 
 ARRAYS = [

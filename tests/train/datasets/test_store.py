@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genmo.runtime.errors import InputError
-from genmo.runtime.skeleton import shape_space
+from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.store import Recording, is_store, read_store, write_store
 

@@ -1,0 +1,185 @@
+"""An engine back into the checkpoint that it was made of, to train on from where it stands.
+
+    python -m genmo.export.engine_to_checkpoint ENGINE --out CHECKPOINT
+
+What `genmo.export.onnx.constant_folding` does can be undone: scales and channel orders are inverted, the null text is
+solved for from
+the values that it has in every module, and the timestep's MLP, of which the engine keeps a table of answers, is fitted
+to that table.  Where in a graph a weight lies is not written down anywhere: a network of random weights is exported,
+and each of its folded arrays is looked up among the graph's initializers.  Only float32 engines of this network.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from genmo.export.onnx.constant_folding import FoldedStep, fold, rotary_order
+from genmo.export.onnx.graphs import export_graphs
+from genmo.export.onnx.onnx_builder import Linear
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.bundle import Engine, load_engine
+from genmo.runtime.engine.graphs import GRAPHS
+from genmo.runtime.engine.text_ngram import NgramTextEncoder
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.errors import EngineError, GenmoError, InputError
+from genmo.train.data.batches import Normalisation
+from genmo.train.network.checkpoint import Checkpoint, Model, save_checkpoint
+from genmo.train.network.denoiser import Denoiser
+from genmo.train.network.ngram_table import GAIN
+
+PROGRAM = "python -m genmo.export.engine_to_checkpoint"
+TIME_ERROR = 5e-3
+"""largest error of the fitted timestep MLP, as a share of the table's spread"""
+
+
+class Places:
+    """Where the engine's graphs hold what a network of known weights has in the graphs of its own export."""
+
+    def __init__(self, known: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
+        self._found: dict[bytes, Array] = {}
+        for theirs, ours in zip(map(_initializers, known), map(_initializers, stored), strict=True):
+            if {name: array.shape for name, array in theirs.items()} != {n: a.shape for n, a in ours.items()}:
+                raise EngineError(
+                    "the graphs are of another network, or of one that was never trained; wanted a trained engine"
+                )
+            for name, array in theirs.items():
+                for turned in (array, array.T):
+                    self._found[turned.tobytes()] = ours[name] if turned is array else ours[name].T
+
+    def read(self, array: Array) -> Tensor | None:
+        """What the engine has where the known network has `array`, in float64; None: nowhere."""
+        found = self._found.get(array.tobytes())
+        return None if found is None else torch.from_numpy(found.astype(np.float64)).reshape(array.shape)
+
+
+def _initializers(model: onnx.ModelProto) -> dict[str, Array]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def _random_network(config: ModelConfig, one_bias: bool) -> Denoiser:
+    """A denoiser in which no two weights are alike, biases and norms included.
+
+    `one_bias`: but for the biases of the two input layers.  They have the same gradients, so training leaves them
+    equal, and the tracer stores equal tensors once.
+    """
+    denoiser = Denoiser(config)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in denoiser.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator)
+    if one_bias:
+        denoiser.condition_in.bias.data.copy_(denoiser.motion_in.bias)
+    return denoiser
+
+
+def _scaled_weights(places: Places, folded: FoldedStep) -> dict[str, Tensor]:
+    """The query, key and value layers, whose channels the step graph scales and reorders."""
+    config = folded.config
+    order = torch.from_numpy(rotary_order(config.width, config.heads))
+    root = (config.width // config.heads) ** 0.5
+    layers = {}
+    for index, module in enumerate(folded.modules):
+        assert module.text is not None  # this network reads texts
+        for part, layer in (("weight", 0), ("bias", 1)):
+            qkv, q = (_parts(a)[layer] for a in (module.attention.qkv, module.text[0].q))
+            stored = _wanted(places.read(qkv), "attention")
+            stored = (stored.mT if part == "weight" else stored).contiguous()
+            whole = torch.empty_like(stored)
+            whole[order] = stored
+            whole[: config.width] *= root
+            layers[f"rope_blocks.{index}.attention.qkv.{part}"] = whole
+            read = _wanted(places.read(q), "text")
+            layers[f"text_blocks.{index}.attention.q.{part}"] = root * (read.mT if part == "weight" else read)
+    return layers
+
+
+def _parts(layer: Linear) -> tuple[Array, Array]:
+    return layer.weight, layer.bias
+
+
+def _wanted(found: Tensor | None, name: str) -> Tensor:
+    if found is None:
+        raise EngineError(f"{name} is not among the stored weights; wanted an engine that this genmo exported")
+    return found
+
+
+def fit_time(denoiser: Denoiser, rows: Tensor) -> float:
+    """Fit the timestep's MLP so that it and the condition projection give `rows` [1000, width]; the root mean square
+    error that remains, as a share of the rows' spread."""
+    whole = nn.Sequential(denoiser.time, denoiser.condition_in).double()
+    bias = denoiser.condition_in.bias.detach()
+    table = denoiser.timestep_table.double()
+    optimizer = torch.optim.LBFGS(
+        denoiser.time.parameters(), max_iter=1000, history_size=50, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+    spread = rows.std()
+
+    def error() -> Tensor:
+        return ((whole(table) - bias - rows) / spread).square().mean()
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = error()
+        loss.backward()
+        return loss.item()
+
+    optimizer.step(closure)
+    left = error().item() ** 0.5
+    whole.float()
+    return left
+
+
+def unfold(engine: Engine) -> Checkpoint:
+    """The checkpoint of a float32 engine.  Raises EngineError for an engine of another precision or network."""
+    precision = engine.description.get("precision")
+    if precision != "fp32":
+        raise EngineError(f"{engine.folder}: precision is {precision!r}; wanted an engine in fp32")
+    paths = engine.denoiser
+    stored = [onnx.load(path) for path in (paths.conditions, paths.texts, paths.step)]
+    known = _random_network(engine.config, "denoiser.condition_in.bias" not in _initializers(stored[0]))
+    graphs = export_graphs(known, profile=str(engine.description["profile"]))
+    places = Places([graphs[name] for name in GRAPHS], stored)
+    folded = fold(known)
+    scaled = _scaled_weights(places, folded)
+    model = Model(engine.config)
+    for (name, parameter), theirs in zip(model.denoiser.named_parameters(), known.parameters(), strict=True):
+        if not name.startswith("time."):
+            found = scaled.get(name)
+            parameter.data = _wanted(places.read(theirs.detach().numpy()) if found is None else found, name).float()
+    left = fit_time(model.denoiser, _wanted(places.read(folded.time), "the timestep table"))
+    if left > TIME_ERROR:
+        raise EngineError(f"{engine.folder}: the timestep's MLP was found to {left:.1e} only; wanted {TIME_ERROR}")
+    if isinstance(engine.text_encoder, NgramTextEncoder):
+        assert model.text_encoder is not None
+        model.text_encoder.table.weight.data = torch.from_numpy(engine.text_encoder.table / GAIN)
+    statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
+    return Checkpoint(model.eval(), statistics, dict(engine.description["provenance"]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit status 0, or 2 for bad input with one line on stderr."""
+    parser = OneLineParser(prog=PROGRAM, description="Make the checkpoint that a float32 engine was made of.")
+    parser.add_argument("engine", nargs="?", help="engine folder; the one that ships with genmo if left out")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder to write")
+    options = parser.parse_args(arguments)
+    try:
+        if options.out.exists():
+            raise InputError(f"{options.out} exists; wanted a new folder")
+        save_checkpoint(options.out, unfold(load_engine(options.engine)))
+    except (GenmoError, OSError) as error:
+        print(f"{PROGRAM}: error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.out}: train on with genmo-train CONFIG init={options.out} --out DIR")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Other things that engines and networks are exported to."""

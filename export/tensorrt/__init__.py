@@ -1,0 +1,1 @@
+"""TensorRT plans and the window kernel's plugin."""

@@ -1,0 +1,253 @@
+"""genmo-live: a camera, a video or keypoints in real time in; VMC over UDP and a browser view out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.cli.run_subjects import image_size
+from genmo.runtime.live.browser_view import LiveView, event
+from genmo.runtime.live.frame_clock import Feed, Sight, Steady
+from genmo.runtime.live.sources import Source, image_source, keypoint_source, opened_video
+from genmo.runtime.live.vmc import PORT, VmcSender, humanoid_pose, parse_address
+from genmo.runtime.model import MotionModel
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.readers.subjects import ALL, LARGEST, read_subjects
+from genmo.runtime.streaming.motion_stream import MotionStream, StreamPose
+from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.errors import GenmoError, InputError
+
+PROGRAM = "genmo-live"
+LOOK_AHEAD = 5
+REMEMBERED = 9000
+"""latencies that the percentiles are of: five minutes"""
+TOLD_EVERY = 1.0
+"""seconds between two lines on a terminal"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = OneLineParser(
+        prog=PROGRAM,
+        description="Estimate motion live and send it on.",
+        epilog="Example: genmo-live --keypoints examples/keypoints.npz --vmc 127.0.0.1:39539 --view-port 8440",
+    )
+    source = options.add_argument_group("where the person is seen")
+    add = source.add_argument
+    add("--keypoints", metavar="FILE|DIR", help="keypoints that genmo-run reads, played at the speed of life")
+    add("--video", metavar="FILE|N", help="a video at the speed of life, or the camera of that number")
+    add("--pose", metavar="FILE.onnx", help="network for --video: RTMPose, ViTPose or RTMO")
+    add("--detector", metavar="FILE.onnx", help="network that finds people, for all but RTMO")
+    add("--person", metavar="largest|ID", help="who of several people in --keypoints (default: largest)")
+    add("--image-size", metavar="WxH", help="in pixels, where the keypoint file does not say")
+    add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
+    add("--camera", metavar="FILE|DIR", help="camera of the keypoints")
+    add = options.add_argument_group("where it is sent").add_argument
+    add("--vmc", metavar="HOST:PORT", help=f"Virtual Motion Capture protocol over UDP (port: {PORT})")
+    add("--view-port", type=int, metavar="P", help="a browser view on this port of 127.0.0.1; 0: any free one")
+    add = options.add_argument_group("how").add_argument
+    add("--look-ahead", type=int, default=LOOK_AHEAD, metavar="N",
+        help="frames of the future that a pose knows, each 33 ms late; 0 to 60 (default: %(default)s)")  # fmt: skip
+    add("--stride", type=int, default=1, metavar="N", help="run the network every N frames (default: %(default)s)")
+    add("--seconds", type=float, metavar="S", help="end after so long (default: when the source ends, or Ctrl-C)")
+    add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    add("--device", choices=("cpu", "cuda"), help="where the networks run (default: cpu)")
+    add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
+    add("--json", action="store_true", help="print one JSON object at the end")
+    return options
+
+
+@dataclass
+class Log:
+    """What happened, in numbers."""
+
+    poses: int = 0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """milliseconds from a picture to the sending of the pose that it settled, without the look-ahead"""
+    steps: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """milliseconds of a step of the stream"""
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds of latency that `share` per cent are under; 0 before the first."""
+        return float(np.percentile(self.latencies, share)) if self.latencies else 0.0
+
+    def line(self, look_ahead: int) -> str:
+        """For people."""
+        ahead = 1000 * look_ahead / FPS
+        return (
+            f"{self.poses} poses, latency p50 {self.percentile(50):.0f} ms, p99 {self.percentile(99):.0f} ms, "
+            f"and {ahead:.0f} ms of look-ahead"
+        )
+
+
+class Sinks:
+    """All the places that poses go to; none of them can make the stream wait."""
+
+    def __init__(self, vmc: VmcSender | None, view: LiveView | None) -> None:
+        self.vmc, self.view = vmc, view
+        self._start = time.monotonic()
+
+    def send(self, pose: StreamPose, note: str) -> None:
+        """Send the first person of a pose."""
+        offsets = shape_space().offsets(pose.betas[0])
+        if self.vmc is not None:
+            moment = humanoid_pose(pose.rotations[0], pose.translation[0], offsets)
+            self.vmc.send(moment, time.monotonic() - self._start)
+        if self.view is not None:
+            self.view.offsets = offsets
+            self.view.publish(event(pose.rotations[0], pose.translation[0], pose.contacts[0], note))
+
+    def close(self) -> None:
+        """Let sockets and threads go."""
+        if self.vmc is not None:
+            self.vmc.close()
+        if self.view is not None:
+            self.view.close()
+
+
+def source_of(args: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
+    """The source that the arguments name and the lens that it has, as `MotionStream` wants it."""
+    if (args.keypoints is None) == (args.video is None):
+        raise InputError("wanted either --keypoints FILE or --video FILE|N")
+    if args.keypoints is not None:
+        for name in ("pose", "detector"):
+            if getattr(args, name) is not None:
+                raise InputError(f"--{name} with --keypoints; wanted it with --video")
+        if args.person == ALL:
+            raise InputError("--person is all; wanted largest or an id: one person is sent")
+        people, _ = read_subjects(
+            args.keypoints,
+            args.camera,
+            person=args.person or LARGEST,
+            image_size=image_size(args.image_size),
+            fps=args.fps,
+        )
+        keypoints = next(iter(people.values()))
+        return keypoint_source(keypoints), {"intrinsics": keypoints.intrinsics}
+    for name in ("person", "image_size", "fps", "camera"):
+        if getattr(args, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} with --video; wanted it with --keypoints")
+    if args.pose is None:
+        raise InputError(f"--video {args.video}: a video needs a pose network; wanted --pose FILE.onnx")
+    from genmo.runtime.video import PoseEstimator
+
+    estimator = PoseEstimator(args.pose, args.detector, device=args.device or "cpu", threads=args.threads)
+    images, live = opened_video(args.video)
+    try:
+        first = next(images)
+    except StopIteration:
+        raise InputError(f"--video {args.video}: no frame in it; wanted a video or a camera") from None
+    height, width = first[1].shape[:2]
+    source = image_source(chain([first], images), estimator.keypoints, live=live)
+    return source, {"image_size": (width, height)}
+
+
+def stream_poses(
+    stream: MotionStream, sights: Iterator[Sight], steady: Steady, log: Log, sinks: Sinks, seconds: float | None
+) -> None:
+    """Send the pose of every frame until the sights or the seconds end, and then those that waited."""
+    end = None if seconds is None else time.monotonic() + seconds
+    told = time.monotonic()
+    for sight in sights:
+        for frame in steady.frames(sight):
+            started = time.perf_counter()
+            pose = stream.step(frame.points[None], frame.camera_to_world)
+            log.steps.append(1000 * (time.perf_counter() - started))
+            if pose.frame[0] < 0:
+                continue
+            sinks.send(pose, log.line(stream.look_ahead))
+            log.poses += 1
+            log.latencies.append(1000 * (time.monotonic() - frame.time))
+        if sys.stderr.isatty() and time.monotonic() > told + TOLD_EVERY:
+            told = time.monotonic()
+            print(f"\r{log.line(stream.look_ahead)}\x1b[K", end="", file=sys.stderr, flush=True)
+        if end is not None and time.monotonic() >= end:
+            return
+    for pose in stream.finish():
+        if pose.frame[0] >= 0:
+            time.sleep(1 / FPS)
+            sinks.send(pose, log.line(stream.look_ahead))
+            log.poses += 1
+
+
+def run(args: argparse.Namespace) -> None:
+    """Everything after parsing.  Raises GenmoError with the line for the user."""
+    if args.vmc is None and args.view_port is None:
+        raise InputError("nowhere to send the motion; wanted --vmc HOST:PORT or --view-port P")
+    if args.seconds is not None and not args.seconds > 0:
+        raise InputError(f"--seconds is {args.seconds:g}; wanted more than 0")
+    address = None if args.vmc is None else parse_address(args.vmc)
+    source, lens = source_of(args)
+    model = MotionModel.load(args.engine, device=args.device, threads=args.threads)
+    stream = MotionStream(model, look_ahead=args.look_ahead, stride=args.stride, **lens)
+    sinks = Sinks(
+        None if address is None else VmcSender(*address),
+        None if args.view_port is None else LiveView(shape_space().mean, args.view_port),
+    )
+    if not args.json:
+        places = [f"VMC to {address[0]}:{address[1]}"] if address else []
+        places += [f"view at {sinks.view.address}"] if sinks.view else []
+        print(f"{', '.join(places)}  (Ctrl-C ends it)", flush=True)
+    steady, log, feed = Steady(), Log(), Feed(source)
+    try:
+        stream_poses(stream, iter(feed), steady, log, sinks, args.seconds)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        feed.stop()
+        sinks.close()
+    tell(args, log, steady, feed, sinks)
+
+
+def tell(args: argparse.Namespace, log: Log, steady: Steady, feed: Feed, sinks: Sinks) -> None:
+    """What happened, at the end."""
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    step = float(np.median(log.steps)) if log.steps else 0.0
+    if args.json:
+        told = {
+            "poses": log.poses,
+            "latency_p50_ms": round(log.percentile(50), 2),
+            "latency_p99_ms": round(log.percentile(99), 2),
+            "look_ahead_ms": round(1000 * args.look_ahead / FPS, 2),
+            "step_ms": round(step, 2),
+            "skipped_frames": steady.skipped,
+            "dropped_sights": feed.dropped,
+            "dropped_packets": 0 if sinks.vmc is None else sinks.vmc.dropped,
+        }
+        print(json.dumps(told))
+        return
+    print(log.line(args.look_ahead))
+    if steady.skipped or feed.dropped:
+        print(
+            f"{PROGRAM}: note: too slow for the source: {steady.skipped} frames skipped, {feed.dropped} sights unused; "
+            f"a step takes {step:.0f} ms: a larger --stride (at most --look-ahead + 1) needs fewer of them",
+            file=sys.stderr,
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    args = parser().parse_args(arguments)
+    try:
+        run(args)
+    except GenmoError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # while the engine was loaded
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

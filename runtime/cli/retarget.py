@@ -1,0 +1,84 @@
+"""genmo-retarget: a motion that was made before, on the user's character."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from genmo.runtime.cli.outputs import check_output, save_one, wanted_of
+from genmo.runtime.conditions.provenance import NOTHING_GIVEN
+from genmo.runtime.formats import load_motion
+from genmo.runtime.formats.bvh_motion import read_bvh_motion
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.resampling import frames_at
+from genmo.runtime.retarget.write import SUFFIXES
+from genmo.runtime.support.atomic_write import all_or_none
+from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.errors import GenmoError, InputError
+
+PROGRAM = "genmo-retarget"
+
+
+def parser() -> OneLineParser:
+    """The command line."""
+    options = OneLineParser(
+        prog=PROGRAM,
+        description="Put a motion on a character.",
+        epilog="Example: genmo-retarget walk.npz --character hero.glb --out hero-walk.glb",
+    )
+    add = options.add_argument
+    add("motion", metavar="MOTION.npz|.bvh", help="a motion that genmo-run wrote, or a .bvh of any common skeleton")
+    add("--character", required=True, metavar="FILE", help=".glb, .vrm or .bvh with the character's skeleton")
+    add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    add("--out-fps", type=float, metavar="F", help="frames a second of what is written (default: the motion's)")
+    add("--json", action="store_true", help="print one JSON object about what was done")
+    add("--out", action="append", required=True, metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
+    return options
+
+
+def read_motion(path: str) -> Motion:
+    """A motion from .npz or .bvh.  Raises InputError."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".npz", ".bvh"):
+        raise InputError(f"{path}: got the suffix {suffix!r}, wanted a motion as .npz or .bvh")
+    return load_motion(path) if suffix == ".npz" else read_bvh_motion(path)
+
+
+def run(arguments: list[str] | None) -> None:
+    """Everything.  Raises GenmoError with the line for the user."""
+    args = parser().parse_args(arguments)
+    for out in args.out:
+        if Path(out).suffix.lower() not in SUFFIXES:
+            raise InputError(f"--out {out}: wanted one of {' '.join(SUFFIXES)} for a character")
+        check_output(out)
+    wanted = wanted_of(args.out, args.out_fps, args.character, args.character_map)
+    motion = read_motion(args.motion)
+    with all_or_none():
+        for out in args.out:
+            save_one(Path(out), motion, Path(args.motion).stem, NOTHING_GIVEN, wanted)
+    assert wanted.character is not None
+    if args.json:
+        fps = args.out_fps or motion.fps
+        frames = frames_at(motion.frames, motion.fps, fps)
+        convention = wanted.character.bones.convention
+        print(json.dumps({"frames": frames, "fps": fps, "names": convention, "outputs": args.out}))
+    else:
+        print("\n".join(args.out))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    try:
+        run(arguments)
+    except GenmoError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"{PROGRAM}: error: not enough memory for this motion; cut it", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What a motion must meet exactly at some frames: whole poses (`Keyframes`), or places of joints (`Places`).
+
+Both are in the world of the motion (right-handed, y up, metres, 30 fps).  `genmo.runtime.refine.constraint_solver`
+makes a motion meet them; `docs/timeline.md` tells what the files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, forward_kinematics
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+
+Frames = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframes:
+    """Poses at given frames."""
+
+    frames: Frames
+    """[K] rising"""
+    rotations: Array
+    """[K, 24, 3, 3] local joint rotations; joint 0 is the root in the world"""
+    root: Array
+    """[K, 3] pelvis in the world, metres; a row of NaN: the pose may be anywhere"""
+
+    def shifted(self, start: int) -> Keyframes:
+        """The same poses `start` frames later."""
+        return replace(self, frames=self.frames + start)
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Keyframes:
+        """The keyframes where `chosen` [K]."""
+        return Keyframes(self.frames[chosen], self.rotations[chosen], self.root[chosen])
+
+    @property
+    def placed(self) -> npt.NDArray[np.bool_]:
+        """[K] whether the place of the pelvis is given."""
+        return np.asarray(np.isfinite(self.root).all(axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where joints must be at given frames."""
+
+    frames: Frames
+    """[M] rising"""
+    joints: Frames
+    """[M] 0 to 23"""
+    positions: Array
+    """[M, 3] world, metres; a NaN coordinate is free"""
+
+    def shifted(self, start: int) -> Places:
+        """The same places `start` frames later."""
+        return replace(self, frames=self.frames + start)
+
+
+NO_KEYFRAMES = Keyframes(np.zeros(0, np.int64), np.zeros((0, JOINT_COUNT, 3, 3)), np.zeros((0, 3)))
+NO_PLACES = Places(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
+
+
+def joined_keyframes(parts: Sequence[Keyframes]) -> Keyframes:
+    """All keyframes in order of time.  Raises InputError when a frame has two poses."""
+    frames = np.concatenate([part.frames for part in parts] or [NO_KEYFRAMES.frames])
+    order = np.argsort(frames, kind="stable")
+    twice = frames[order][1:][np.diff(frames[order]) == 0]
+    if len(twice):
+        raise InputError(f"frame {twice[0]} has two keyframes; wanted one pose a frame")
+    if not len(frames):
+        return NO_KEYFRAMES
+    rotations, root = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("rotations", "root"))
+    return Keyframes(frames[order], rotations, root)
+
+
+def joined_places(parts: Sequence[Places]) -> Places:
+    """All places in order of time.  Raises InputError when a joint has two places in a frame."""
+    if not any(len(part.frames) for part in parts):
+        return NO_PLACES
+    frames, joints, positions = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "joints", "positions")
+    )
+    order = np.lexsort((joints, frames))
+    places = Places(frames[order], joints[order], positions[order])
+    twice = (np.diff(places.frames) == 0) & (np.diff(places.joints) == 0)
+    if twice.any():
+        where = int(np.argmax(twice))
+        name = JOINTS[places.joints[where]]
+        raise InputError(f"frame {places.frames[where]} has two places for {name}; wanted one a joint and frame")
+    return places
+
+
+@dataclass(frozen=True)
+class Misses:
+    """How far a motion is from what it must meet, millimetres; None where nothing was asked."""
+
+    keyframes: float | None
+    """largest distance of a joint from the keyframe's, the pelvis put on the motion's where its place is free"""
+    places: float | None
+    """mean distance of a joint from its place, over the coordinates that were given"""
+    worst_place: float | None
+    """the largest of these"""
+
+
+def misses(motion: Motion, keyframes: Keyframes, places: Places) -> Misses:
+    """The distances left between a motion and its keyframes and places."""
+    joints = motion.joints_world()
+    key = place = worst = None
+    if len(keyframes.frames):
+        there = joints[keyframes.frames]
+        root = np.where(np.isfinite(keyframes.root), keyframes.root, there[:, 0])
+        wanted = forward_kinematics(keyframes.rotations, root, motion.rest_offsets)[1]
+        key = 1000 * float(np.linalg.norm(there - wanted, axis=-1).max())
+    if len(places.frames):
+        apart = np.linalg.norm(np.nan_to_num(joints[places.frames, places.joints] - places.positions), axis=-1)
+        place, worst = 1000 * float(apart.mean()), 1000 * float(apart.max())
+    return Misses(key, place, worst)

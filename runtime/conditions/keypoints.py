@@ -1,0 +1,134 @@
+"""What a motion must obey: user input turned into the arrays of the denoiser's signature.
+
+Every condition is per frame and comes with a mask: 1 where it is known, 0 where it is absent, and an absent value is
+zero.  Twin of the geometry: `genmo.train.geometry.conditions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.rotation import transpose
+from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import LARGEST
+
+VISIBLE = 0.5
+"""Keypoints of higher confidence count as seen."""
+BOX_MARGIN = 1.2
+"""The box's side over the larger extent of the visible keypoints."""
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """2D keypoints of one person in a video."""
+
+    points: Array
+    """[frames, 17, 3]: x, y in pixels and confidence, COCO-17"""
+    intrinsics: Array
+    """[3, 3] pixels"""
+    camera: Camera | None = None
+    """camera poses in a y-up world in metres; None: not known, taken for static in the world roll-out"""
+
+    @property
+    def frames(self) -> int:
+        return len(self.points)
+
+    def first(self, count: int) -> Keypoints:
+        """The first `count` frames."""
+        camera = self.camera and Camera(self.camera.rotation[:count], self.camera.position[:count])
+        return Keypoints(self.points[:count], self.intrinsics, camera)
+
+
+def default_intrinsics(width: float, height: float) -> Array:
+    """[3, 3]: focal length = image diagonal (a 53 degree view across it), principal point in the middle."""
+    focal = float(np.hypot(width, height))
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+
+def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
+    """Checked `Keypoints` from the arrays of a keypoint file; `source` names it in errors.
+
+    Raises InputError for missing, wrongly shaped or non-finite arrays.
+    """
+    points = _checked(arrays, "keypoints", (None, COCO_COUNT, 3), source)
+    if len(points) == 0:
+        raise InputError(f"{source}: keypoints has 0 frames; wanted at least 1")
+    if "intrinsics" in arrays:
+        intrinsics = _checked(arrays, "intrinsics", (3, 3), source)
+        if intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0:
+            raise InputError(f"{source}: intrinsics has focal length {intrinsics[0, 0]:g}; wanted more than 0 pixels")
+    else:
+        width, height = _checked(arrays, "image_size", (2,), source)
+        if not (width > 0 and height > 0):
+            raise InputError(f"{source}: image_size is {width:g} x {height:g}; wanted width and height over 0")
+        intrinsics = default_intrinsics(float(width), float(height))
+    fps = float(_checked({"fps": np.ravel(arrays.get("fps", 30.0))}, "fps", (1,), source)[0])
+    if abs(fps - 30.0) > 0.5:
+        raise InputError(f"{source}: fps is {fps:g}; wanted 30, so resample the keypoints to 30 frames a second")
+    if "camera_to_world" not in arrays:
+        return Keypoints(points, intrinsics)
+    poses = _checked(arrays, "camera_to_world", (len(points), 4, 4), source)
+    rotation = poses[:, :3, :3]
+    if np.abs(rotation @ transpose(rotation) - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation).min() < 0:
+        raise InputError(f"{source}: camera_to_world holds no rotations; wanted rigid poses, OpenCV axes, y-up world")
+    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3]))
+
+
+def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...], source: str) -> Array:
+    wanted = "[" + ", ".join("N" if n is None else str(n) for n in shape) + "]"
+    if name not in arrays:
+        raise InputError(f"{source}: no array {name!r}; wanted {name} {wanted}, the file has {sorted(arrays)}")
+    array = arrays[name]
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype.kind not in "fiu":
+        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {wanted}")
+    if not (np.abs(array) < LARGEST).all():
+        raise InputError(
+            f"{source}: {name} holds NaN or infinity, or more than {LARGEST:g}; wanted finite numbers "
+            "(confidence 0 where unseen)"
+        )
+    return array.astype(np.float64)
+
+
+def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Square boxes [frames, 3] (centre x, y, side; pixels) around the visible keypoints, and which frames have one.
+
+    Frames with fewer than two visible points take the box of the frames around them, linearly in between.
+    """
+    seen = points[..., 2] > VISIBLE
+    low: Array = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
+    high: Array = np.where(seen[..., None], points[..., :2], -np.inf).max(axis=1)
+    known = np.asarray((seen.sum(axis=1) >= 2) & (np.max(high - low, axis=-1, initial=0) > 0), bool)
+    if not known.any():
+        return np.tile([0.0, 0.0, 1.0], (len(points), 1)), known
+    with np.errstate(invalid="ignore"):
+        boxes = np.concatenate([(low + high) / 2, BOX_MARGIN * (high - low).max(axis=-1, keepdims=True)], axis=-1)
+    frames = np.arange(len(points))
+    filled = [np.interp(frames, frames[known], boxes[known, column]) for column in range(3)]
+    return np.stack(filled, axis=-1), known
+
+
+def keypoint_conditions(keypoints: Keypoints) -> dict[str, Array]:
+    """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
+    boxes, known = bounding_boxes(keypoints.points)
+    centre, side = boxes[:, None, :2], boxes[:, None, 2:]
+    local = 2 * (keypoints.points[..., :2] - centre) / side
+    seen = (keypoints.points[..., 2:] > VISIBLE) & known[:, None, None]
+    focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
+    arrays = {
+        "keypoints": np.concatenate([np.where(seen, local, 0), seen], axis=-1),
+        "keypoints_mask": known.astype(np.float64),
+        "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * known[:, None],
+        "bounding_box_mask": known.astype(np.float64),
+    }
+    if keypoints.camera is not None:
+        arrays["camera"] = camera_condition(keypoints.camera)
+        arrays["camera_mask"] = np.ones(len(known))
+    return arrays

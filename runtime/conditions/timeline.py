@@ -1,0 +1,172 @@
+"""Everything that one motion must obey, and when: the `Timeline`, and the file `timeline.yaml` that holds one.
+
+Frames count from 0 at 30 a second; a span [start, end) excludes its end.  `docs/timeline.md` has every key of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from genmo.runtime.conditions.assemble import assemble
+from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.constraints import (
+    NO_KEYFRAMES,
+    NO_PLACES,
+    Frames,
+    Keyframes,
+    Places,
+)
+from genmo.runtime.conditions.keypoints import keypoint_conditions
+from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import MAX_FRAMES, frame_conditions
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+
+DEFAULT_FRAMES = 120
+DEFAULT_STEPS = 10
+DEFAULT_GUIDANCE = 1.25
+Span = KeypointSpan | CameraSpan | FeatureSpan
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """The conditions of one motion of `frames` frames.
+
+    Texts may overlap each other and everything else; keypoints may not overlap keypoints, nor cameras cameras.  Each
+    keypoint span has intrinsics and a camera of its own, and a world of its own: the first one's is the motion's.
+    Raises InputError for spans, keyframes and places that do not lie within the motion, and for wrong options.
+    """
+
+    frames: int = DEFAULT_FRAMES
+    texts: tuple[Text, ...] = ()
+    keypoints: tuple[KeypointSpan, ...] = ()
+    cameras: tuple[CameraSpan, ...] = ()
+    """cameras of frames without keypoints"""
+    features: tuple[FeatureSpan, ...] = ()
+    """music and video"""
+    keyframes: Keyframes = NO_KEYFRAMES
+    places: Places = NO_PLACES
+    steps: int | None = None
+    """denoising steps; None: one where only keypoints are given, else the default"""
+    guidance: float = DEFAULT_GUIDANCE
+    seed: int = 0
+    notes: tuple[str, ...] = field(default=())
+    """what was taken for granted when files were read, for the user to see"""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.frames <= MAX_FRAMES:
+            raise InputError(f"frames is {self.frames}; wanted at least 1 and at most {MAX_FRAMES}")
+        if not (self.texts or self.keypoints or self.features or self.constrained):
+            raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; wanted 0 or more")
+        if not np.isfinite(self.guidance):
+            raise InputError(
+                f"guidance is {self.guidance}; wanted a finite number, 1 for none, {DEFAULT_GUIDANCE} is usual"
+            )
+        for text in self.texts:
+            end = self.frames if text.end is None else min(text.end, self.frames)
+            if not 0 <= text.start < end:
+                what = f"text {text.prompt!r} spans frames {text.start} to {end}; wanted some of 0 to {self.frames}"
+                raise InputError(_from(text.source, what))
+        for name in ("music", "video"):
+            _check_spans([span for span in self.features if span.name == name], name, self.frames)
+        _check_spans(self.keypoints, "keypoints", self.frames)
+        _check_spans(self.shots, "cameras", self.frames)
+        for frames, what in ((self.keyframes.frames, "keyframe"), (self.places.frames, "constraint")):
+            check_frames(frames, what, self.frames)
+
+    @property
+    def shots(self) -> tuple[KeypointSpan | CameraSpan, ...]:
+        """What a camera saw, in order of time."""
+        return tuple(sorted((*self.keypoints, *self.cameras), key=lambda span: span.start))
+
+    @property
+    def borders(self) -> list[int]:
+        """Frames, in order, at which a condition begins or has ended."""
+        spans: list[Text | Span] = [*self.texts, *self.keypoints, *self.cameras, *self.features]
+        found = {frame for span in spans for frame in (span.start, span.end) if frame is not None}
+        return sorted(frame for frame in found if 0 < frame < self.frames)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the motion is sampled from noise; keypoints, cameras and video alone are estimated in one step."""
+        generated = self.texts or any(span.name == "music" for span in self.features)
+        return bool(generated or self.constrained or self.steps is not None)
+
+    @property
+    def estimated_in_part(self) -> bool:
+        """Whether what keypoints and video show is estimated in one step and the rest of the motion is generated around
+        it."""
+        kinds = {span.name for span in self.features}
+        return bool((self.keypoints or "video" in kinds) and (self.texts or self.constrained or "music" in kinds))
+
+    @property
+    def step_count(self) -> int:
+        """Calls of the denoiser."""
+        return (DEFAULT_STEPS if self.steps is None else self.steps) if self.sampled else 1
+
+    @property
+    def constrained(self) -> bool:
+        """Whether there are keyframes or places to meet."""
+        return bool(len(self.keyframes.frames) or len(self.places.frames))
+
+    def conditions(self, config: ModelConfig) -> dict[str, Array]:
+        """The per-frame conditions of `signature.inputs`, [1, frames, ...], and their masks.
+
+        Raises InputError for a condition that the engine does not take.
+        """
+        given: dict[str, Array] = {}
+        for span in self.features:
+            width = frame_conditions(config).get(span.name, (0,))[0]
+            if width == 0:
+                what = f"this engine takes no {span.name}; leave it out, or wanted --engine with one trained on it"
+                raise InputError(_from(span.source, what))
+            if span.values.shape[1] != width:
+                what = f"{span.name} has {span.values.shape[1]} features a frame; this engine wants {width}"
+                raise InputError(_from(span.source, what))
+            _put(given, span, {span.name: span.values, f"{span.name}_mask": np.ones(span.frames)}, self.frames)
+        for shot in self.shots:
+            if isinstance(shot, KeypointSpan):
+                arrays = keypoint_conditions(shot.keypoints)
+            else:
+                arrays = {"camera": camera_condition(shot.camera), "camera_mask": np.ones(shot.frames)}
+            _put(given, shot, arrays, self.frames)
+        return assemble(config, self.frames, given)
+
+
+def _put(given: dict[str, Array], span: Span, arrays: dict[str, Array], frames: int) -> None:
+    """Write the arrays [span.frames, ...] of a span into `given` [frames, ...], zero where nothing is known."""
+    for name, values in arrays.items():
+        whole = given.setdefault(name, np.zeros((frames, *values.shape[1:])))
+        whole[span.start : span.end] = values
+
+
+def _from(source: str, message: str) -> str:
+    return f"{source}: {message}" if source else message
+
+
+def _check_spans(spans: Sequence[Span], what: str, frames: int) -> None:
+    """Raise InputError for spans that leave the motion or overlap."""
+    end = 0
+    for span in sorted(spans, key=lambda span: span.start):
+        if span.start < 0 or span.end > frames:
+            said = f"frames is {frames}, the {what} have {span.frames}; wanted at least as many"
+            if span.start:
+                said = f"{what} span frames {span.start} to {span.end}; wanted them within 0 to {frames}"
+            raise InputError(_from(span.source, said))
+        if span.start < end:
+            said = f"{what} start at frame {span.start}, where others end at {end}; wanted no overlap"
+            raise InputError(_from(span.source, said))
+        end = span.end
+
+
+def check_frames(frames: Frames, what: str, count: int, source: str = "") -> None:
+    """Raise InputError for a frame outside 0 to `count`."""
+    outside = frames[(frames < 0) | (frames >= count)]
+    if len(outside):
+        raise InputError(_from(source, f"{what} at frame {outside[0]}; wanted it within 0 to {count - 1}"))

@@ -1,0 +1,1 @@
+"""The denoiser seen from outside: configuration, tensor signature, noise schedule, sampler."""

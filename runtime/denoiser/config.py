@@ -1,0 +1,76 @@
+"""What a trained model is: the value that rides with every checkpoint and engine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from genmo.runtime.motion.representation import LAYOUTS, Layout
+from genmo.runtime.support.errors import EngineError
+
+BLOCK_ORDERS = ("paper", "public")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Hyperparameters of the denoiser; JSON both ways."""
+
+    width: int = 512
+    """channels of a motion token"""
+    depth: int = 16
+    """GENMO modules, each a RoPE block and a multi-text block"""
+    heads: int = 8
+    """attention heads"""
+    mlp_width: int = 1024
+    """hidden channels of the blocks' MLPs"""
+    layout: str = "genmo"
+    """motion layout, a key of representation.LAYOUTS"""
+    block_order: str = "paper"
+    """"paper": RoPE block, then text block (appendix A); "public": the other way round, as the released code does"""
+    window: int = 120
+    """keys that a frame attends to, fewer only when the motion is shorter"""
+    text_width: int = 1024
+    """channels of a text token as it enters the denoiser"""
+    text_tokens: int = 50
+    """tokens of a text at most"""
+    video_width: int = 1024
+    """channels of a frame's video feature; 0: the model has no video condition"""
+    music_width: int = 35
+    """channels of a frame's music feature (35 as in EDGE); 0: the model has no music condition"""
+    text_encoder: str = "none"
+    """"ngram": the hashed n-gram table that ships in the engine; "none": tokens come from outside"""
+    text_buckets: int = 0
+    """rows of the n-gram table"""
+    innovation: bool = False
+    """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.denoiser.innovation`)"""
+
+    def __post_init__(self) -> None:
+        wrong = [f.name for f in fields(self) if f.type == "int" and not isinstance(getattr(self, f.name), int)]
+        if wrong:
+            raise EngineError(f"model config: {', '.join(wrong)} must be whole numbers")
+        small = [name for name in ("width", "depth", "heads", "mlp_width", "window") if getattr(self, name) < 1]
+        if small:
+            raise EngineError(f"model config: {', '.join(small)} must be at least 1")
+        if self.layout not in LAYOUTS:
+            raise EngineError(f"model config: layout is {self.layout!r}; wanted one of {sorted(LAYOUTS)}")
+        if self.block_order not in BLOCK_ORDERS:
+            raise EngineError(f"model config: block_order is {self.block_order!r}; wanted one of {BLOCK_ORDERS}")
+        if self.innovation and "joint_rotations" not in self.motion_layout.slices:
+            raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
+        if self.width % (2 * self.heads) or self.window % 2:
+            raise EngineError("model config: width must be a multiple of 2 x heads, and window even")
+
+    @property
+    def motion_layout(self) -> Layout:
+        return LAYOUTS[self.layout]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> ModelConfig:
+        """Raises EngineError for names that this version does not know."""
+        unknown = sorted(set(stored) - {f.name for f in fields(cls)})
+        if unknown:
+            raise EngineError(f"model config has unknown entries {unknown}; it was made by another version of genmo")
+        return cls(**stored)

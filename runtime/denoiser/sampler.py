@@ -1,0 +1,212 @@
+"""How a motion is made: one step from zeros (estimation), or few steps with guidance from noise (generation).
+
+Works on the normalised features of `signature.inputs`; what varies with the step (x_t, timestep) is all that changes
+between calls of the denoiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.denoiser import schedule
+from genmo.runtime.motion.filters import smoothed
+from genmo.runtime.support.arrays import Array, Arrays
+
+FARTHEST = 0.75
+"""how far ahead a prediction is extrapolated at most, over the way from the one before it"""
+LAST_AHEAD = 0.5
+"""how far the last prediction is, where noise is left behind it: see `updates`"""
+SMOOTHING = 1.0
+"""frames, a standard deviation: see `smoothed`"""
+
+
+Step = Callable[[Array, int], Arrays]
+"""x_t [batch, frames, features], timestep -> the denoiser's outputs"""
+
+
+class Denoiser(Protocol):
+    """Anything that maps the arrays of `signature.inputs` to those of `signature.outputs`."""
+
+    def __call__(self, inputs: Arrays) -> Arrays: ...
+
+
+@runtime_checkable
+class PreparedDenoiser(Denoiser, Protocol):
+    """A denoiser that computes what the steps of a sequence share only once."""
+
+    def prepare(self, conditions: Arrays) -> Step: ...
+
+
+@runtime_checkable
+class FusedDenoiser(Denoiser, Protocol):
+    """A denoiser that can run all steps of the guided sampler in one call."""
+
+    @property
+    def fused_steps(self) -> int:
+        """how many steps that call has; 0: it cannot"""
+
+    def sample(self, conditions: Arrays, noise: Array, guidance: float) -> Arrays:
+        """What `generate` answers, without keyframes; `conditions` with, then without what guidance acts on."""
+
+
+def stepper(denoiser: Denoiser, conditions: Arrays) -> Step:
+    """The denoiser under these conditions, which are prepared here, once, where it can do so."""
+    if isinstance(denoiser, PreparedDenoiser):
+        return denoiser.prepare(conditions)
+    return lambda x_t, timestep: denoiser(_step_inputs(conditions, x_t, timestep))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of the motion before it is made (keyframes, places of joints), in normalised features."""
+
+    values: Array
+    """[frames, features]"""
+    there: npt.NDArray[np.bool_]
+    """[frames, features] which of `values` are known"""
+    correct: Callable[[Array], Array]
+    """[batch, frames, features] of a prediction x_0 -> the nearest that agrees with what is known"""
+
+
+def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
+    """The most likely motion under the conditions: one step from zeros at the last timestep (equation 5).
+
+    `shape` [batch, frames, features] of x_t.  The denoiser's outputs, normalised.
+    """
+    return denoiser(_step_inputs(conditions, np.zeros(shape, np.float32), schedule.STEPS - 1))
+
+
+def generate(
+    denoiser: Denoiser,
+    conditions: Arrays,
+    noise: Array,
+    steps: int,
+    guidance: float,
+    progress: Callable[[int], object] = lambda step: None,
+    known: Known | None = None,
+) -> Arrays:
+    """A sample of the motions under the conditions, from `noise` [batch, frames, features].  The denoiser's outputs at
+    the last step, normalised.
+
+    DDIM (Song et al. 2021) with eta 0, of second order: DPM-Solver++(2M) (Lu et al. 2022), which looks at the last two
+    predictions.  It costs nothing and ends nearer to where many steps end (`docs/log.md`).
+    Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
+    Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is extrapolated
+    (`updates`) and `smoothed`.
+    `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
+    prediction is corrected before it is used, the last one too.
+    `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
+    """
+    timesteps = schedule.step_timesteps(steps)
+    levels = schedule.alphas_cumprod()
+    guided = guidance != 1 and _has_guided_condition(conditions)
+    if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
+        sample = denoiser.sample(_with_and_without(conditions), noise.astype(np.float32), guidance)
+        progress(steps)
+        return sample | {"x_0": _finished(sample["x_0"], timesteps)}
+    step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
+    correct = _unchanged if known is None else known.correct
+    x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
+    outputs: Arrays = {}
+    for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
+        if known is not None:
+            x_t = overwritten(x_t, known, noise, float(levels[timestep]))
+        if guided:
+            outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
+        else:
+            outputs = dict(step(x_t, timestep))
+        x_0 = correct(outputs["x_0"])
+        x_t, before = update(x_t, x_0, before), x_0
+        progress(done + 1)
+    return outputs | {"x_0": _finished(x_t, timesteps, correct)}
+
+
+def _ends_in_noise(timesteps: Sequence[int]) -> bool:
+    return len(timesteps) > 1 and timesteps[-1] > 0
+
+
+def _unchanged(x_0: Array) -> Array:
+    return x_0
+
+
+def _finished(sample: Array, timesteps: Sequence[int], correct: Callable[[Array], Array] = _unchanged) -> Array:
+    """A sample without what its last timestep left of the noise; smoothed, it has to be corrected once more."""
+    return correct(smoothed(sample, SMOOTHING)) if _ends_in_noise(timesteps) else sample
+
+
+def overwritten(x_t: Array, known: Known, noise: Array, level: float) -> Array:
+    """x_t [batch, frames, features] with its known features mixed with `noise` as at a cumulative alpha of `level`.
+
+    The same noise at every step: DDIM without chance, were it to predict these features, would keep it.
+    """
+    mixed = np.float32(level**0.5) * known.values + np.float32((1 - level) ** 0.5) * noise
+    return np.where(known.there, mixed, x_t).astype(np.float32)
+
+
+class Update(NamedTuple):
+    """x at the next timestep, or the sample, is keep * x_t + now * x_0 + before * (x_0 of the timestep before)."""
+
+    keep: float
+    now: float
+    before: float
+
+    def __call__(self, x_t: Array, x_0: Array, x_0_before: Array) -> Array:
+        keep, now, before = np.array(self, np.float32)
+        return np.asarray(keep * x_t + now * x_0 + before * x_0_before)
+
+
+def updates(timesteps: Sequence[int]) -> list[Update]:
+    """The update after each of falling timesteps; the first is DDIM's, the last makes the sample.
+
+    DDIM with eta 0 keeps the noise that it finds: x_s = sqrt(a_s) x_0 + sqrt(1 - a_s) e, e from x_t.  The second order
+    puts in the place of x_0 what will be predicted half way to s, in logarithms of the signal-to-noise ratio, on the
+    line through this prediction and the one before (DPM-Solver++ 2M, Lu et al. 2022), but no farther ahead than three
+    quarters of the way from there: predictions level off towards the end, lines do not.
+
+    The sample is the last prediction.  Where the last timestep leaves noise, that is a mean over what the noise hides,
+    on the way from the mean before it to the sample: half as far again along that way is nearer (`docs/log.md`).
+    """
+    level = schedule.alphas_cumprod()[list(timesteps)]
+    log_snr = 0.5 * np.log(level / (1 - level))
+    keep = np.sqrt((1 - level[1:]) / (1 - level[:-1]))
+    weight = np.sqrt(level[1:]) - keep * np.sqrt(level[:-1])
+    beyond = np.zeros(len(keep))
+    beyond[1:] = np.minimum(np.diff(log_snr)[1:] / (2 * np.diff(log_snr)[:-1]), FARTHEST)
+    rows = np.stack([keep, weight * (1 + beyond), -weight * beyond], axis=1).tolist()
+    ahead = LAST_AHEAD if _ends_in_noise(timesteps) else 0.0
+    return [*(Update(*row) for row in rows), Update(0.0, 1 + ahead, -ahead)]
+
+
+def _step_inputs(conditions: Arrays, x_t: Array, timestep: int) -> Arrays:
+    return {"x_t": x_t, "timestep": np.full(len(x_t), timestep, np.int64), **conditions}
+
+
+def _has_guided_condition(conditions: Arrays) -> bool:
+    spans = conditions["text_spans"]
+    reached = (conditions["text_token_mask"].max(axis=-1) > 0) & (spans[..., 1] > spans[..., 0])
+    return bool(reached.any() or ("music_mask" in conditions and conditions["music_mask"].any()))
+
+
+def without_guided(conditions: Arrays) -> Arrays:
+    """The conditions without what guidance acts on: text and music."""
+    guided = ("text_token_mask", "text_spans", "music", "music_mask")
+    return {name: np.zeros_like(array) if name in guided else array for name, array in conditions.items()}
+
+
+def _with_and_without(conditions: Arrays) -> Arrays:
+    """A batch of two halves: the conditions, and the same without text and music."""
+    without = without_guided(conditions)
+    return {name: np.concatenate([array, without[name]]) for name, array in conditions.items()}
+
+
+def _guide(outputs: Arrays, guidance: float) -> Arrays:
+    guided: Arrays = {}
+    for name, both in outputs.items():
+        conditional, unconditional = np.split(both, 2)
+        guided[name] = unconditional + np.float32(guidance) * (conditional - unconditional)
+    return guided

@@ -1,0 +1,1 @@
+"""The inference libraries that run an engine, a module each."""

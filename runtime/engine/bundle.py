@@ -1,0 +1,132 @@
+"""An engine folder: what `genmo-export` writes and `--engine` takes.
+
+`engine.json` describes everything else in the folder, with sizes and hashes: the denoiser's ONNX graph, the text
+encoder's table.  Loading reads data only: no code of the folder is run and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import inputs, outputs
+from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.engine.text_encoders import open_text_encoder
+from genmo.runtime.engine.text_ngram import TextEncoder
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import EngineError
+
+FORMAT = 2
+SHIPPED = Path(__file__).parents[1] / "engines" / "small"
+
+
+def describe_signature(config: ModelConfig) -> dict[str, Any]:
+    """The signature as it is stored in `engine.json`."""
+    return {
+        side: [{"name": spec.name, "axes": list(spec.axes), "dtype": spec.dtype} for spec in specs]
+        for side, specs in (("inputs", inputs(config)), ("outputs", outputs(config)))
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """The checked contents of an engine folder."""
+
+    folder: Path
+    config: ModelConfig
+    mean: Array
+    """[features] of the motion layout"""
+    std: Array
+    """[features]"""
+    text_encoder: TextEncoder | None
+    description: dict[str, Any]
+    """all of engine.json"""
+
+    @property
+    def denoiser(self) -> Graphs:
+        """The ONNX graphs."""
+        stored = self.description["denoiser"]
+        sampler = stored.get("sampler")
+        return Graphs(
+            conditions=self.folder / stored["conditions"],
+            texts=self.folder / stored["texts"],
+            step=self.folder / stored["step"],
+            null_is_folded=stored["null_is_folded"],
+            sampler=None if sampler is None else self.folder / sampler,
+            fused_steps=stored.get("fused_steps", 0),
+        )
+
+
+def load_engine(folder: str | Path | None = None) -> Engine:
+    """Read and check an engine folder; None: the one that ships with genmo.
+
+    Raises EngineError when anything is missing, altered or of another version.
+    """
+    folder = SHIPPED if folder is None else Path(folder)
+    description = _read_description(folder)
+    try:
+        config = ModelConfig.from_json(description["model"])
+        mean, std = (np.asarray(description["normalisation"][key], np.float32) for key in ("mean", "std"))
+        files = dict(description["files"])
+        signature, encoder = description["signature"], description["text_encoder"]
+        denoiser = description["denoiser"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
+    graphs = _graph_files(denoiser)
+    if not graphs or not isinstance(encoder, dict | None):
+        raise EngineError(f"{folder}/engine.json: denoiser or text_encoder is wrong; export the engine again")
+    width = config.motion_layout.width
+    if mean.shape != (width,) or std.shape != (width,) or not (np.isfinite(mean).all() and (std > 0).all()):
+        raise EngineError(f"{folder}/engine.json: normalisation is not {width} finite means and positive spreads")
+    if signature != describe_signature(config):
+        raise EngineError(f"{folder}: its denoiser has another signature than this genmo; export the engine again")
+    _check_files(folder, files)
+    for name in graphs:
+        if name not in files:
+            raise EngineError(f"{folder}/engine.json: denoiser {name!r} is not among its files; export it again")
+    return Engine(folder, config, mean, std, open_text_encoder(folder, config, encoder, files), description)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "engine.json"
+    if not path.is_file():
+        raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")
+    try:
+        description = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else None
+        raise EngineError(f"{path}: format is {found!r}; this genmo reads format {FORMAT}: export the engine again")
+    return description
+
+
+def _graph_files(denoiser: Any) -> list[str]:
+    """Names of the graphs; none when the entry is wrong."""
+    if not isinstance(denoiser, dict):
+        return []
+    fused = "sampler" in denoiser
+    graphs = (*GRAPHS, *["sampler"] * fused)
+    if set(denoiser) != {*graphs, "null_is_folded", *["fused_steps"] * fused}:
+        return []
+    names = [denoiser[name] for name in graphs]
+    right = all(isinstance(name, str) for name in names) and isinstance(denoiser["null_is_folded"], bool)
+    right = right and (not fused or (type(denoiser["fused_steps"]) is int and denoiser["fused_steps"] >= 1))
+    return names if right else []
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
+    """Every file is there, inside the folder, and has its hash."""
+    for name, wanted in files.items():
+        path = folder / name
+        if Path(name).name != name or name.startswith("."):
+            raise EngineError(f"{folder}/engine.json: {name!r} is not a plain file name; export the engine again")
+        if not path.is_file():
+            raise EngineError(f"{folder}: {name} is missing; copy the whole folder or export the engine again")
+        if file_hash(path) != wanted:
+            raise EngineError(f"{path}: its SHA-256 is not the one in engine.json: damaged or altered; export it again")

@@ -1,0 +1,29 @@
+"""The ONNX files of an engine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+GRAPHS = ("conditions", "texts", "step")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The ONNX files of an engine."""
+
+    conditions: Path
+    texts: Path
+    step: Path
+    null_is_folded: bool
+    """motions that no text reaches need no text input: the null text is a constant of the step"""
+    sampler: Path | None = None
+    """the guided sampler of `fused_steps` steps as one graph, where the engine has it"""
+    fused_steps: int = 0

@@ -1,0 +1,154 @@
+"""The browser view of a live motion: the `.html` player on 127.0.0.1, fed by server-sent events."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from functools import lru_cache
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+
+from genmo.runtime.cli.view import HOST, ours
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import quaternion_from_matrix
+from genmo.runtime.motion.skeleton import JOINT_COUNT
+from genmo.runtime.render.html import FULL_SCALE, to_html
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+
+PATIENCE = 5.0
+"""seconds after which a reader hears that the line still stands"""
+
+_SCRIPT = """<script>
+"use strict";
+const events = new EventSource("events"), note = document.getElementById("caption").children[1];
+let first = true;
+events.onmessage = (event) => {
+  const told = JSON.parse(event.data), person = people[0];
+  person.quaternions.set(decode(told.quaternions, Int16Array));
+  person.translation.set(told.translation);
+  person.contacts.set(told.contacts);
+  note.textContent = told.note;
+  if (first) { first = false; resetView(); }
+  state.stale = true;
+};
+events.onerror = () => { note.textContent = "nothing comes any more; genmo-live has ended or cannot be reached"; };
+</script>"""
+
+
+def live_page(offsets: Array) -> bytes:
+    """The player for a person with rest offsets [24, 3], whose poses come as events."""
+    return _live_page(np.ascontiguousarray(offsets, np.float64).tobytes())
+
+
+@lru_cache(maxsize=2)
+def _live_page(offsets: bytes) -> bytes:
+    rest = Motion(
+        np.tile(np.eye(3), (1, JOINT_COUNT, 1, 1)),
+        np.asarray([[0.0, 0.93, 0.0]]),
+        offsets=np.frombuffer(offsets).reshape(JOINT_COUNT, 3),
+        contacts=np.zeros((1, 6)),
+    )
+    before, after = to_html(rest, "genmo live", "waiting for the first pose").split(b"</body>")
+    return before + _SCRIPT.encode() + b"</body>" + after
+
+
+def event(rotations: Array, translation: Array, contacts: Array, note: str) -> bytes:
+    """One pose as a server-sent event: rotations [24, 3, 3], pelvis [3] in metres, contacts [6], a line of text."""
+    quaternions = np.rint(FULL_SCALE * quaternion_from_matrix(np.asarray(rotations, np.float64))).astype("<i2")
+    told = {
+        "quaternions": base64.b64encode(quaternions.tobytes()).decode(),
+        "translation": np.round(translation, 4).tolist(),
+        "contacts": np.rint(255 * np.clip(contacts, 0, 1)).astype(int).tolist(),
+        "note": note,
+    }
+    return f"data: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
+
+
+class LiveView(ThreadingHTTPServer):
+    """Serves the page, and to every reader the newest pose: who reads slowly sees fewer of them.
+
+    Raises InputError for a port that cannot be had; port 0: any free one.
+    """
+
+    daemon_threads = True
+    block_on_close = False  # a reader that hangs does not keep the program
+    allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
+
+    def __init__(self, offsets: Array, port: int = 0) -> None:
+        self.offsets = offsets
+        self.changed = threading.Condition()
+        self.newest, self.count, self.ended = b"", 0, False
+        try:
+            super().__init__((HOST, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise InputError(f"--view-port {port} cannot be had ({error}); wanted a free port, or 0 for any") from None
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.2,), name="genmo-live-view", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """What the browser is given."""
+        return f"http://{HOST}:{self.server_port}/"
+
+    def publish(self, made: bytes) -> None:
+        """Show an `event`; never waits for a reader."""
+        with self.changed:
+            self.newest, self.count = made, self.count + 1
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """End all readers and the server."""
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+        self.shutdown()
+        self.server_close()
+        self._thread.join(timeout=2)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LiveView
+    timeout = 30
+
+    def do_GET(self) -> None:  # the name that http.server calls
+        """The page at /, the poses at /events."""
+        if not ours(self.headers.get("Host", "")):
+            return self._send(HTTPStatus.FORBIDDEN, b"wanted the host " + HOST.encode(), "text/plain")
+        if self.path == "/":
+            return self._send(HTTPStatus.OK, live_page(self.server.offsets), "text/html; charset=utf-8")
+        if self.path != "/events":
+            return self._send(HTTPStatus.NOT_FOUND, b"no such page", "text/plain")
+        try:
+            self._events()
+        except (OSError, ValueError):  # the reader has gone
+            pass
+
+    def _events(self) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        server, seen = self.server, 0
+        while True:
+            with server.changed:
+                server.changed.wait_for(lambda: server.ended or server.count > seen, PATIENCE)  # noqa: B023
+                if server.ended:
+                    return
+                made, seen = (server.newest, server.count) if server.count > seen else (b": still here\n\n", seen)
+            self.wfile.write(made)
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the terminal belongs to the user."""

@@ -1,0 +1,215 @@
+"""The motion representation: a motion and its camera as one vector a frame, and back.
+
+What is unusual:
+- Layouts are ordered tables of block -> width; slices are computed from them and no other code writes a width.
+- The gravity-view frame has y against gravity and z along the camera's viewing direction projected to the ground
+  (GVHMR, Shen et al. 2024).  It turns with the camera only, so consecutive frames differ by the camera's yaw.
+- The camera block holds the camera-to-world pose of the paper's equation 1 with the world fixed by the first frame:
+  its gravity-view frame is the world's axes and its camera position the origin.
+- Velocity is in the root's own frame (R^T dp), so `encode -> roll_out` reproduces the trajectory exactly.
+
+Twin: `genmo.train.geometry.representation` (same names, torch).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from genmo.runtime.motion.motion import Camera, Motion, contact_labels
+from genmo.runtime.motion.rotation import matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
+from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
+from genmo.runtime.support.arrays import Array
+
+BODY_JOINTS = slice(1, 22)
+"""Joints that the `gem` layout rotates: all but root and hands."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An ordered table of blocks; `heads` are predicted beside the vector and never diffused."""
+
+    name: str
+    blocks: tuple[tuple[str, int], ...]
+    heads: tuple[tuple[str, int], ...] = ()
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Block name -> its place in the vector."""
+        ends = np.cumsum([width for _, width in self.blocks]).tolist()
+        return {name: slice(end - width, end) for (name, width), end in zip(self.blocks, ends, strict=True)}
+
+    @cached_property
+    def width(self) -> int:
+        """Features a frame."""
+        return sum(width for _, width in self.blocks)
+
+    def split(self, features: Array) -> dict[str, Array]:
+        """Views of the blocks of [..., width], each [..., block width]."""
+        return {name: features[..., part] for name, part in self.slices.items()}
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "genmo",
+            (
+                ("gravity_view_orientation", 6),
+                ("root_velocity", 3),
+                ("joint_rotations", JOINT_COUNT * 6),
+                ("betas", BETA_COUNT),
+                ("root_translation_camera", 3),
+                ("camera_orientation", 6),
+                ("camera_translation", 3),
+                ("contacts", len(CONTACT_JOINTS)),
+            ),
+        ),
+        Layout(
+            "gem",
+            (
+                ("body_rotations", (BODY_JOINTS.stop - BODY_JOINTS.start) * 6),
+                ("betas", BETA_COUNT),
+                ("root_orientation_camera", 6),
+                ("gravity_view_orientation", 6),
+                ("root_velocity", 3),
+            ),
+            heads=(("weak_perspective", 3), ("contact_logits", len(CONTACT_JOINTS))),
+        ),
+    )
+}
+
+
+def gravity_view_yaw(camera_rotation: Array) -> Array:
+    """Heading [...] in radians of cameras [..., 3, 3] (camera to world): the yaw of the viewing direction.
+
+    A camera that looks straight up or down has no viewing direction on the ground; the top edge of its image
+    then gives the heading (looking down) or its opposite (looking up).
+    """
+    forward = camera_rotation[..., :, 2]
+    up = -camera_rotation[..., :, 1] * -np.sign(forward[..., 1:2])
+    vertical = np.abs(forward[..., 1:2]) > 1 - 1e-6
+    axis = np.where(vertical, up, forward)
+    return np.asarray(np.arctan2(axis[..., 0], axis[..., 2]))
+
+
+def root_velocity(root_rotation: Array, translation: Array) -> Array:
+    """Root velocity [..., frames, 3] in the root's frame, metres a frame; the last frame repeats the one before.
+
+    `root_rotation` [..., frames, 3, 3] and `translation` [..., frames, 3] are in the world.  Zero for one frame.
+    """
+    if translation.shape[-2] == 1:
+        return np.zeros_like(translation)
+    local = rotate(transpose(root_rotation[..., :-1, :, :]), np.diff(translation, axis=-2))
+    return np.concatenate([local, local[..., -1:, :]], axis=-2)
+
+
+def integrate_velocity(root_rotation: Array, velocity: Array) -> Array:
+    """Root path [..., frames, 3] that starts at the origin: the inverse of `root_velocity`."""
+    steps = rotate(root_rotation, velocity)[..., :-1, :]
+    return np.concatenate([np.zeros_like(velocity[..., :1, :]), np.cumsum(steps, axis=-2)], axis=-2)
+
+
+def encode(motion: Motion, camera: Camera, layout: Layout = LAYOUTS["genmo"]) -> Array:
+    """Features [frames, layout.width] of a motion seen by a camera (not normalised)."""
+    yaw = gravity_view_yaw(camera.rotation)
+    root = motion.rotations[:, 0]
+    root_camera = transpose(camera.rotation) @ root
+    rotations = motion.rotations.copy()
+    rotations[:, 0] = root_camera
+    start = matrix_from_yaw(-yaw[:1])
+    contacts = contact_labels(motion.joints_world(), motion.fps) if motion.contacts is None else motion.contacts
+    blocks = {
+        "gravity_view_orientation": sixd_from_matrix(matrix_from_yaw(-yaw) @ root),
+        "root_velocity": root_velocity(root, motion.translation),
+        "joint_rotations": sixd_from_matrix(rotations).reshape(motion.frames, -1),
+        "body_rotations": sixd_from_matrix(rotations[:, BODY_JOINTS]).reshape(motion.frames, -1),
+        "betas": np.broadcast_to(motion.betas, (motion.frames, BETA_COUNT)),
+        "root_orientation_camera": sixd_from_matrix(root_camera),
+        "root_translation_camera": camera.to_camera(motion.translation),
+        "camera_orientation": sixd_from_matrix(start @ camera.rotation),
+        "camera_translation": rotate(start, camera.position - camera.position[:1]),
+        "contacts": contacts,
+    }
+    return np.concatenate([blocks[name] for name, _ in layout.blocks], axis=-1)
+
+
+def roll_out(gravity_view: Array, velocity: Array, yaw: Array) -> tuple[Array, Array]:
+    """World root rotation [..., frames, 3, 3] and path [..., frames, 3] from the origin.
+
+    `gravity_view` [..., frames, 3, 3] is the root in each gravity-view frame, `velocity` [..., frames, 3] in the
+    root's frame, `yaw` [..., frames] the heading of each gravity-view frame in the world.
+    """
+    root = matrix_from_yaw(yaw) @ gravity_view
+    return root, integrate_velocity(root, velocity)
+
+
+def decode(features: Array, layout: Layout = LAYOUTS["genmo"], camera: Camera | None = None) -> Motion:
+    """The motion of features [frames, layout.width] (not normalised).
+
+    `camera`: the true camera where it is known; its headings then drive the roll-out.  Otherwise the `genmo`
+    layout uses its own camera block, in the world of the first gravity-view frame, and the `gem` layout, which
+    has none, takes the camera for static.  Starts over the origin; shape is averaged over the frames.
+    """
+    blocks = layout.split(np.asarray(features, np.float64))
+    gravity_view = matrix_from_6d(blocks["gravity_view_orientation"])
+    betas = blocks["betas"].mean(axis=0)
+    if camera is None and "camera_orientation" in blocks:
+        camera = Camera(matrix_from_6d(blocks["camera_orientation"]), blocks["camera_translation"])
+    yaw = np.zeros(len(features)) if camera is None else gravity_view_yaw(camera.rotation)
+    root, path = roll_out(gravity_view, blocks["root_velocity"], yaw)
+    rotations = _local_rotations(blocks)
+    in_camera = forward_kinematics(
+        rotations,
+        blocks.get("root_translation_camera", np.zeros_like(path)),
+        shape_space().offsets(betas),
+    )[1]
+    rotations[:, 0] = root
+    return Motion(
+        rotations=rotations,
+        translation=path,
+        betas=betas,
+        contacts=np.clip(blocks["contacts"], 0, 1) if "contacts" in blocks else None,
+        camera=camera,
+        joints_camera=in_camera,
+    )
+
+
+def root_in_camera(features: Array, layout: Layout = LAYOUTS["genmo"]) -> Array:
+    """Root rotations in the camera frame [frames, 3, 3] of features [frames, layout.width] (not normalised)."""
+    return _local_rotations(layout.split(np.asarray(features, np.float64)))[:, 0]
+
+
+def _local_rotations(blocks: dict[str, Array]) -> Array:
+    """[frames, 24, 3, 3] local rotations with the root in the camera frame."""
+    if "joint_rotations" in blocks:
+        sixd = blocks["joint_rotations"]
+        return matrix_from_6d(sixd.reshape(*sixd.shape[:-1], JOINT_COUNT, 6))
+    frames = len(blocks["betas"])
+    rotations = np.broadcast_to(np.eye(3), (frames, JOINT_COUNT, 3, 3)).copy()
+    rotations[:, BODY_JOINTS] = matrix_from_6d(blocks["body_rotations"].reshape(frames, -1, 6))
+    rotations[:, 0] = matrix_from_6d(blocks["root_orientation_camera"])
+    return rotations
+
+
+def weak_perspective(translation: Array, box: Array, focal: Array, centre: Array) -> Array:
+    """Weak-perspective camera (s, tx, ty) [..., 3] of a root in the camera frame [..., 3] (CLIFF, Li et al. 2022).
+
+    `box` [..., 3]: centre x, y and side in pixels; `focal` [...] and `centre` [..., 2] in pixels.
+    """
+    x, y, depth = np.moveaxis(translation, -1, 0)
+    size = box[..., 2]
+    scale = 2 * focal / (size * depth)
+    shift = 2 * (box[..., :2] - centre) / (size * scale)[..., None]
+    return np.stack([scale, x - shift[..., 0], y - shift[..., 1]], axis=-1)
+
+
+def from_weak_perspective(weak: Array, box: Array, focal: Array, centre: Array) -> Array:
+    """Root in the camera frame [..., 3], metres: the inverse of `weak_perspective`."""
+    size = box[..., 2]
+    scale = weak[..., 0]
+    shift = 2 * (box[..., :2] - centre) / (size * scale)[..., None]
+    depth = 2 * focal / (size * scale)
+    return np.concatenate([weak[..., 1:] + shift, depth[..., None]], axis=-1)

@@ -1,0 +1,130 @@
+"""Rotations on numpy arrays of any leading shape.  Twin: `genmo.train.geometry.rotation` (same names, torch).
+
+Matrices act on column vectors (`world = R @ local`).  The 6D form is the first two ROWS of the matrix,
+flattened (Zhou et al., CVPR 2019, in the row convention that SMPL code uses).  Quaternions are (w, x, y, z).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genmo.runtime.support.arrays import Array
+
+
+def normalize(vector: Array, eps: float = 1e-8) -> Array:
+    """Unit vectors along the last axis, shape [..., n]; a zero vector stays (near) zero."""
+    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), eps))
+
+
+def matrix_from_6d(sixd: Array) -> Array:
+    """Rotation matrices [..., 3, 3] from 6D [..., 6] by Gram-Schmidt on the two rows."""
+    first = normalize(sixd[..., :3])
+    second = sixd[..., 3:]
+    second = normalize(second - np.sum(first * second, axis=-1, keepdims=True) * first)
+    return np.stack([first, second, np.cross(first, second)], axis=-2)
+
+
+def sixd_from_matrix(matrix: Array) -> Array:
+    """6D [..., 6]: the first two rows of the matrices [..., 3, 3]."""
+    return matrix[..., :2, :].reshape(*matrix.shape[:-2], 6)
+
+
+def matrix_from_quaternion(quaternion: Array) -> Array:
+    """Rotation matrices [..., 3, 3] from quaternions (w, x, y, z) [..., 4] of any length but zero."""
+    w, x, y, z = np.moveaxis(normalize(quaternion), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def quaternion_from_matrix(matrix: Array) -> Array:
+    """Unit quaternions (w, x, y, z) [..., 4], w >= 0, from rotation matrices [..., 3, 3].
+
+    Each entry is computed from the largest of the four squared components (Shepperd 1978), so the
+    result keeps full precision at half turns, where the trace formula divides by almost zero.
+    """
+    m = matrix
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    yz, zx, xy = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    sxy, szx, syz = m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1]
+    # row k is 4 q_k * (w, x, y, z)
+    products = np.stack(
+        [
+            np.stack([1 + xx + yy + zz, yz, zx, xy], axis=-1),
+            np.stack([yz, 1 + xx - yy - zz, sxy, szx], axis=-1),
+            np.stack([zx, sxy, 1 - xx + yy - zz, syz], axis=-1),
+            np.stack([xy, szx, syz, 1 - xx - yy + zz], axis=-1),
+        ],
+        axis=-2,
+    )
+    best = np.argmax(np.diagonal(products, axis1=-2, axis2=-1), axis=-1)
+    row = np.take_along_axis(products, best[..., None, None], axis=-2)[..., 0, :]
+    quaternion = normalize(row)
+    return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+
+
+def matrix_from_axis_angle(axis_angle: Array) -> Array:
+    """Rotation matrices [..., 3, 3] from axis times angle in radians [..., 3]."""
+    half = 0.5 * np.linalg.norm(axis_angle, axis=-1, keepdims=True)
+    # sin(half) / (2 half) stays finite at zero through sinc
+    xyz = 0.5 * axis_angle * np.sinc(half / np.pi)
+    return matrix_from_quaternion(np.concatenate([np.cos(half), xyz], axis=-1))
+
+
+def axis_angle_from_matrix(matrix: Array) -> Array:
+    """Axis times angle [..., 3], angle in [0, pi] radians, from rotation matrices [..., 3, 3]."""
+    quaternion = quaternion_from_matrix(matrix)
+    xyz = quaternion[..., 1:]
+    sine = np.linalg.norm(xyz, axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, quaternion[..., :1])
+    return xyz * np.where(sine > 1e-8, angle / np.maximum(sine, 1e-8), 2.0)
+
+
+def matrix_from_yaw(yaw: Array) -> Array:
+    """Turn about +y by `yaw` radians, shape [...] -> [..., 3, 3]; takes +z to (sin yaw, 0, cos yaw)."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    zero, one = np.zeros_like(c), np.ones_like(c)
+    rows = [[c, zero, s], [zero, one, zero], [-s, zero, c]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def transpose(matrix: Array) -> Array:
+    """Inverse rotations: the last two axes of [..., 3, 3] swapped."""
+    return np.swapaxes(matrix, -1, -2)
+
+
+def rotate(matrix: Array, vector: Array) -> Array:
+    """R @ v for [..., 3, 3] and [..., 3], broadcasting."""
+    rotated: Array = np.matmul(matrix, vector[..., None])[..., 0]
+    return rotated
+
+
+def orthogonal(matrix: Array) -> Array:
+    """The rotations [..., 3, 3] nearest to matrices [..., 3, 3] (Kabsch)."""
+    u, _, v = np.linalg.svd(matrix)
+    sign = np.linalg.det(u @ v)
+    u = u.copy()
+    u[..., :, 2] *= np.asarray(sign)[..., None]
+    return np.asarray(u @ v)
+
+
+def slerp(quaternions: Array, times: Array, at: Array) -> Array:
+    """Unit quaternions [N, 4] at the times `at` [N], on the shortest great arc between those at `times` [M] (rising).
+
+    Before the first and after the last time they stay as they are there (Shoemake, SIGGRAPH 1985).
+    """
+    after = np.clip(np.searchsorted(times, at, side="right"), 1, max(len(times) - 1, 1))
+    start, end = quaternions[after - 1], quaternions[np.minimum(after, len(times) - 1)]
+    span = times[np.minimum(after, len(times) - 1)] - times[after - 1]
+    weight = np.clip((at - times[after - 1]) / np.where(span > 0, span, 1), 0, 1)[:, None]
+    cosine = np.sum(start * end, axis=-1, keepdims=True)
+    end = np.where(cosine < 0, -end, end)
+    angle = np.arccos(np.clip(np.abs(cosine), 0, 1))
+    near = np.sin(angle) < 1e-6  # the arc is its chord
+    sine = np.where(near, 1, np.sin(angle))
+    first = np.where(near, 1 - weight, np.sin((1 - weight) * angle) / sine)
+    second = np.where(near, weight, np.sin(weight * angle) / sine)
+    return normalize(first * start + second * end)

@@ -1,0 +1,144 @@
+"""The body that needs no licence: 24 joints in SMPL order with a linear shape space fitted to real actors.
+
+Rest pose: T-pose facing +z, the person's left is +x, y up, metres.  A joint's offset is its rest position
+relative to its parent; the pelvis offset is zero.  The shape space (mean and components, each scaled to one
+standard deviation of the actors) is in `skeleton.json`, written by `genmo.train.tools.fit_skeleton`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.motion.rotation import rotate
+from genmo.runtime.support.arrays import Array
+
+SOLE = 0.02  # metres from a foot joint (the ball of the foot) down to the ground
+HEEL = 0.04  # metres; the ankle joint of a foot on the ground is never lower
+
+JOINTS = (
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
+    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
+    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
+)  # fmt: skip
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+JOINT_COUNT = len(JOINTS)
+BETA_COUNT = 10
+
+CONTACT_JOINTS = tuple(
+    JOINTS.index(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot", "left_wrist", "right_wrist")
+)
+
+
+def _other_side(name: str) -> str:
+    if name.startswith("left_"):
+        return "right_" + name[len("left_") :]
+    return "left_" + name[len("right_") :] if name.startswith("right_") else name
+
+
+MIRROR_JOINTS = tuple(JOINTS.index(_other_side(name)) for name in JOINTS)
+"""Joint j of a person seen in a mirror is joint MIRROR_JOINTS[j] of the person."""
+
+
+def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+    """Joints grouped by depth, each group with its parents: one array operation a level instead of one a joint."""
+    depth = [0] * JOINT_COUNT
+    for joint, parent in enumerate(PARENTS):
+        depth[joint] = 0 if parent < 0 else depth[parent] + 1
+    groups = [tuple(j for j in range(JOINT_COUNT) if depth[j] == d) for d in range(1, max(depth) + 1)]
+    return tuple((group, tuple(PARENTS[j] for j in group)) for group in groups)
+
+
+LEVELS = _levels()
+
+# COCO-17 keypoints: the joint each is fixed to and its place in that joint's rest frame, metres.
+COCO_KEYPOINTS: tuple[tuple[str, str, tuple[float, float, float]], ...] = (
+    ("nose", "head", (0.0, 0.04, 0.12)),
+    ("left_eye", "head", (0.032, 0.075, 0.095)),
+    ("right_eye", "head", (-0.032, 0.075, 0.095)),
+    ("left_ear", "head", (0.073, 0.05, 0.0)),
+    ("right_ear", "head", (-0.073, 0.05, 0.0)),
+    *(
+        (f"{side}_{part}", f"{side}_{part}", (0.0, 0.0, 0.0))
+        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
+)
+COCO_COUNT = len(COCO_KEYPOINTS)
+COCO_JOINTS = tuple(JOINTS.index(joint) for _, joint, _ in COCO_KEYPOINTS)
+MIRROR_KEYPOINTS = tuple(
+    [name for name, _, _ in COCO_KEYPOINTS].index(_other_side(name)) for name, _, _ in COCO_KEYPOINTS
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeSpace:
+    """Rest offsets as `mean + betas @ components`; betas are in standard deviations of the fitted actors."""
+
+    mean: Array
+    """[24, 3] metres"""
+    components: Array
+    """[10, 24, 3] metres per unit of beta"""
+    explained_variance: tuple[float, ...]
+    """Cumulative share of the actors' variance that the first 1, 2, ... components explain."""
+
+    def offsets(self, betas: Array) -> Array:
+        """Rest offsets [..., 24, 3] in metres for betas [..., 10]."""
+        return np.asarray(self.mean + np.einsum("...k,kjc->...jc", betas, self.components))
+
+    def betas(self, offsets: Array) -> Array:
+        """Least-squares betas [..., 10] of rest offsets [..., 24, 3]."""
+        basis = self.components.reshape(BETA_COUNT, -1)
+        difference = (offsets - self.mean).reshape(*offsets.shape[:-2], -1)
+        return np.asarray(difference @ np.linalg.pinv(basis))
+
+
+@cache
+def shape_space() -> ShapeSpace:
+    """The shape space that ships with genmo."""
+    stored = json.loads((Path(__file__).parent / "skeleton.json").read_text())
+    return ShapeSpace(
+        mean=np.asarray(stored["mean"]),
+        components=np.asarray(stored["components"]),
+        explained_variance=tuple(stored["explained_variance"]),
+    )
+
+
+def rest_joints(offsets: Array) -> Array:
+    """Rest-pose joint positions [..., 24, 3] with the pelvis at the origin, from rest offsets [..., 24, 3]."""
+    positions = np.zeros_like(offsets)
+    for joints, parents in LEVELS:
+        positions[..., joints, :] = positions[..., parents, :] + offsets[..., joints, :]
+    return positions
+
+
+def forward_kinematics(rotations: Array, translation: Array, offsets: Array) -> tuple[Array, Array]:
+    """Global rotations [..., 24, 3, 3] and joint positions [..., 24, 3].
+
+    `rotations` [..., 24, 3, 3] are local to the parent (joint 0: to the frame of `translation`), `translation`
+    [..., 3] is the pelvis, `offsets` [..., 24, 3] (or [24, 3]) the rest offsets.  The answer is in the frame of
+    `translation`, in metres.
+    """
+    turned = np.empty(rotations.shape, rotations.dtype)
+    positions = np.empty((*rotations.shape[:-2], 3), np.result_type(rotations, translation))
+    turned[..., 0, :, :] = rotations[..., 0, :, :]
+    positions[..., 0, :] = translation
+    for joints, parents in LEVELS:
+        above = turned[..., parents, :, :]
+        turned[..., joints, :, :] = above @ rotations[..., joints, :, :]
+        positions[..., joints, :] = positions[..., parents, :] + rotate(above, offsets[..., joints, :])
+    return turned, positions
+
+
+def coco_keypoints(global_rotations: Array, positions: Array) -> Array:
+    """COCO-17 points [..., 17, 3] from global rotations [..., 24, 3, 3] and joints [..., 24, 3], same frame.
+
+    Limb keypoints are the joints themselves; the face is a fixed constellation on the head (stated, not fitted:
+    a detector's own definition differs by centimetres, which training covers with jitter).
+    """
+    fixed = np.asarray([offset for _, _, offset in COCO_KEYPOINTS])
+    return positions[..., COCO_JOINTS, :] + rotate(global_rotations[..., COCO_JOINTS, :, :], fixed)

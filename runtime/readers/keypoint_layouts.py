@@ -1,0 +1,55 @@
+"""Keypoints of other tools as COCO-17.
+
+A layout is named by how many points it has: no two that are read here have the same number.  Left and right are the
+person's own.  Hips and shoulders differ between definitions by centimetres, which no table can mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genmo.runtime.motion.skeleton import COCO_COUNT, COCO_KEYPOINTS
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import LARGEST
+
+COCO_NAMES = tuple(name for name, _, _ in COCO_KEYPOINTS)
+_FIRST = tuple(range(COCO_COUNT))
+
+# For each layout the index of nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles (left, right).
+LAYOUTS: dict[int, tuple[str, tuple[int, ...]]] = {
+    17: ("COCO-17", _FIRST),
+    18: ("OpenPose COCO-18", (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)),
+    25: ("OpenPose BODY-25", (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)),
+    26: ("Halpe-26", _FIRST),
+    33: ("BlazePose-33", (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)),
+    133: ("COCO-WholeBody-133", _FIRST),
+    136: ("Halpe-136", _FIRST),
+}
+
+
+def coco_from(points: Array, source: str, names: Sequence[str] | None = None) -> Array:
+    """COCO-17 points [17, 3] of points [K, 3] (x, y, confidence) in a known layout, or in one whose `names` are given.
+
+    Confidences are cut to [0, 1] (SimCC models give more) and points of confidence 0 or less lie at zero.
+    Raises InputError for another number of points, other names, and numbers that are not finite.
+    """
+    if names is not None and len(names) == len(points) and set(COCO_NAMES) <= set(names):
+        chosen: Sequence[int] = [names.index(name) for name in COCO_NAMES]
+    elif names is None and len(points) in LAYOUTS:
+        chosen = LAYOUTS[len(points)][1]
+    elif names is None:
+        known = ", ".join(f"{count} ({name})" for count, (name, _) in LAYOUTS.items())
+        raise InputError(f"{source}: {len(points)} keypoints a person; wanted {known}")
+    else:
+        raise InputError(
+            f"{source}: {len(points)} keypoints named {', '.join(names)[:60]} ...; wanted names that include COCO's "
+            f"{COCO_COUNT} body points: use a model trained on COCO, Halpe or COCO-WholeBody"
+        )
+    taken = np.asarray(points[list(chosen)], np.float64)
+    if not (np.abs(taken) < LARGEST).all():
+        raise InputError(f"{source}: keypoints hold NaN or numbers beyond {LARGEST:g}; wanted pixels, 0 where unseen")
+    confidence = np.clip(taken[:, 2:], 0, 1)
+    return np.concatenate([np.where(confidence > 0, taken[:, :2], 0), confidence], axis=-1)

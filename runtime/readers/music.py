@@ -1,0 +1,171 @@
+"""Sound files as music features: wav, flac, ogg and mp3 through soundfile, the sound of videos through PyAV.
+
+pip install "genmo[music]"     soundfile and scipy; PyAV (`av`) besides, for mp4, mov, m4a, mkv and webm
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.conditions.music_columns import MUSIC_WIDTH
+from genmo.runtime.denoiser.signature import MAX_FRAMES
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.readers.music_features import RATE, TEMPO_RATE, music_features
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import check_file, first_line, numbers, read_npy
+
+WANTED = "music as wav, flac, ogg, mp3 or mp4, or features as .npy"
+INSTALL = 'pip install "genmo[music]"'
+INSTALL_VIDEO = "pip install av"
+LOWEST_RATE, HIGHEST_RATE = 4000, 192_000
+MAX_CHANNELS = 32
+MAX_SECONDS = MAX_FRAMES / FPS
+_BLOCK = 65536  # samples decoded at a time
+_VIDEOS = (".mp4", ".m4a", ".mov", ".mkv", ".webm", ".avi", ".aac")
+
+
+def read_music(path: str | Path) -> Array:
+    """Music features [frames, width] at 30 fps: 35 of EDGE from a sound file, or those stored in an `.npy`.
+
+    Raises InputError when the file cannot be read, is longer than a motion can be, or a library is missing.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npy":
+        return read_features(path)
+    samples, rate = read_sound(path)
+    return music_features(resample(samples, rate, RATE), resample(samples, rate, TEMPO_RATE))
+
+
+def music_conditions(features: Array, frames: int) -> dict[str, Array]:
+    """The `music` condition [frames, width] and its mask [frames] of features [n, width]; cut, or absent at the end."""
+    music, mask = np.zeros((frames, features.shape[1])), np.zeros(frames)
+    count = min(frames, len(features))
+    music[:count], mask[:count] = features[:count], 1
+    return {"music": music, "music_mask": mask}
+
+
+def read_features(path: Path) -> Array:
+    """Features [frames, width] that somebody computed, at 30 fps, from an `.npy`.  Raises InputError for another."""
+    check_file(path, WANTED)
+    try:
+        with path.open("rb") as file:
+            features = read_npy(file, path.stat().st_size)
+    except (OSError, ValueError, MemoryError) as error:
+        raise InputError(f"{path}: not a readable .npy ({first_line(error)}); wanted {WANTED}") from None
+    if features.ndim != 2 or features.size == 0:
+        raise InputError(f"{path}: features are {list(features.shape)}; wanted [frames, {MUSIC_WIDTH}]")
+    if len(features) > MAX_FRAMES:
+        raise InputError(f"{path}: {len(features)} frames; wanted 1 to {MAX_FRAMES}, 30 a second")
+    return numbers(features, str(path))
+
+
+def read_sound(path: Path) -> tuple[Array, int]:
+    """Mono samples [n] in -1 to 1 and their rate; channels are averaged.
+
+    The kind of file is told by its first bytes, whatever its name.  Raises InputError as `read_music` does.
+    """
+    check_file(path, WANTED)
+    with path.open("rb") as file:
+        start = file.read(12)
+    if _is_sound(start):
+        blocks = _soundfile_blocks(path)
+    elif path.suffix.lower() in _VIDEOS:
+        blocks = _video_blocks(path)
+    else:
+        raise InputError(f"{path}: a file of no known kind; wanted {WANTED}")
+    parts, count, rate = [], 0, RATE
+    for rate, block in blocks:
+        parts.append(block)
+        count += len(block)
+        if count > MAX_SECONDS * rate:
+            raise InputError(f"{path}: over {MAX_SECONDS / 60:.0f} minutes; wanted a shorter piece: cut it")
+    if not count:
+        raise InputError(f"{path}: no sound in it; wanted {WANTED}")
+    samples = np.concatenate(parts)
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: samples that are not finite; wanted {WANTED}")
+    return samples, rate
+
+
+def _is_sound(start: bytes) -> bool:
+    """Whether soundfile is to read it: libsndfile also knows thirty rare kinds, which are better left alone."""
+    wav = start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE"
+    mp3 = start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2)
+    return wav or mp3 or start[:4] in (b"fLaC", b"OggS")
+
+
+def _checked_rate(path: Path, rate: int, channels: int) -> int:
+    if not (LOWEST_RATE <= rate <= HIGHEST_RATE and 1 <= channels <= MAX_CHANNELS):
+        raise InputError(
+            f"{path}: {channels} channels at {rate} Hz; wanted 1 to {MAX_CHANNELS} at {LOWEST_RATE} to {HIGHEST_RATE}"
+        )
+    return rate
+
+
+def _soundfile_blocks(path: Path) -> Iterator[tuple[int, Array]]:
+    """Rate and mono samples, block by block: what the header says of the length is not believed."""
+    try:
+        import soundfile
+    except (ImportError, OSError):  # OSError: the package without its library
+        raise InputError(f"{path}: reading music needs soundfile; {INSTALL}") from None
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = _checked_rate(path, file.samplerate, file.channels)
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                yield rate, block.mean(axis=1)
+    except (OSError, RuntimeError, ValueError, TypeError) as error:  # soundfile's own is a RuntimeError
+        raise InputError(f"{path}: {first_line(error)}; wanted {WANTED}") from None
+
+
+def _video_blocks(path: Path) -> Iterator[tuple[int, Array]]:
+    """Rate and mono samples of the first sound track of a video."""
+    try:
+        import av
+    except ImportError:
+        raise InputError(f"{path}: reading the sound of a video needs PyAV; {INSTALL_VIDEO}") from None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError(f"{path}: a video without sound; wanted {WANTED}")
+            track = container.streams.audio[0]
+            if track.codec_context is None:
+                raise InputError(f"{path}: its sound is of a kind that PyAV does not know; wanted {WANTED}")
+            rate = _checked_rate(path, int(track.rate or 0), int(track.channels or 0))
+            floats = av.AudioResampler(format="fltp", layout=track.layout.name, rate=rate)
+            for frame in itertools.chain(container.decode(track), [None]):  # None: what is left inside
+                for part in floats.resample(frame):
+                    yield rate, part.to_ndarray().mean(axis=0)
+    except (av.FFmpegError, OSError, RuntimeError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: {first_line(error)}; wanted {WANTED}") from None
+
+
+def resample(samples: Array, rate: int, wanted: int) -> Array:
+    """Samples [n] at `rate` as [n wanted / rate, rounded up] at `wanted`, in double precision.
+
+    A linear-phase Kaiser filter keeps 91 % of the narrower band and is 120 dB down where it ends, as the resampler
+    is (soxr, high quality) through which EDGE heard its music.
+    """
+    try:
+        from scipy.signal import resample_poly
+    except ImportError:
+        raise InputError(f"music at {rate} Hz needs scipy to bring it to {wanted} Hz; {INSTALL}") from None
+    if rate == wanted:
+        return samples.astype(np.float64)
+    shared = math.gcd(rate, wanted)
+    up, down = wanted // shared, rate // shared
+    return np.asarray(resample_poly(samples.astype(np.float64), up, down, window=_low_pass(max(up, down))))
+
+
+def _low_pass(factor: int) -> Array:
+    """A filter of sum 1 to 1 / factor of the band: its transition runs from 0.913 to 1.0 of that."""
+    edge, width, decibels = 0.9565, 0.087, 120.0
+    half = math.ceil((decibels - 8) / (2.285 * math.pi * width) / 2 * factor)  # Kaiser's estimate of the order
+    at = np.arange(-half, half + 1)
+    taps = np.sinc(at * edge / factor) * np.kaiser(2 * half + 1, 0.1102 * (decibels - 8.7))
+    return np.asarray(taps / taps.sum())

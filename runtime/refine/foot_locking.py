@@ -1,0 +1,387 @@
+"""Clean feet: planted feet stand still on the ground, and the body moves over them.
+
+Three corrections, in this order, all from one decision when each foot is planted:
+1. the root moves against the slide of the planted feet, as far as the slide comes and goes within a few seconds (its
+   moving average is taken off, so the path as a whole stays where it was), and slowly to the ground's height;
+2. each planted foot is pinned to one world point, the mean of where it was, which changes it least; before and after,
+   the offset fades with the foot's velocity continuous (cubic Hermite), so nothing pops;
+3. the leg follows by two-bone inverse kinematics: the knee bends the way it bent, the foot keeps its orientation.
+
+The point of a foot that stands still is its ball (joints left_foot, right_foot): the ankle rises over it in a step.
+Offline all frames are seen at once (`clean_feet`); a stream sees `lookahead` frames (`FootCleaner`) and is otherwise
+the same.  Frame counts below are meant for 30 fps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.motion.filters import fir_filtered, raised_cosine
+from genmo.runtime.motion.motion import FPS, Motion, cut, joined
+from genmo.runtime.motion.rotation import matrix_from_6d, rotate, transpose
+from genmo.runtime.motion.skeleton import HEEL, JOINTS, SOLE
+from genmo.runtime.refine.two_bone_ik import two_bone
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+
+Flags = npt.NDArray[np.bool_]
+
+
+# When is a foot planted?  Odds are multiplied, as of independent evidence: the contact's own, a power of the speed, the
+# height over the other foot.  Round numbers, tried on held-out people for sliding, MPJPE and jitter.
+SLOW = 0.7  # m/s, where a contact of 0.5 is as likely as not; estimated feet slide
+SLOW_ALONE = 0.2  # m/s, the same for a motion without contacts
+STEEP = 3  # power of the speed
+STILL = 0.05  # m/s, noise of a foot at rest
+LIFTED = 0.15  # metres over the other foot
+DETECT = 5  # frames ahead that the decision uses: one for speed, two for smoothing, two for the shortest contact
+
+QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
+SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
+LEVEL = 30  # frames on each side over which the height is brought to the ground
+LAND, LIFT = 8, 10  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
+SPAN = 60  # frames from which an anchor is taken
+REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
+STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
+
+_LEGS = [[JOINTS.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
+_HIP, _KNEE, _ANKLE, _BALL = range(4)
+_BOX = [JOINTS.index(name) for name in ("pelvis", "left_hip", "spine1")]
+
+
+@dataclass(frozen=True)
+class FeetOptions:
+    """How feet are cleaned.  Raises InputError for values that cannot be."""
+
+    strength: float = 1.0
+    """0 (nothing happens) to 1 (planted feet stand still)"""
+    ground: float | None = 0.0
+    """height of the flat ground in metres; None: not known, feet keep their heights"""
+    horizon: int = 60
+    """frames on each side over which the slide is averaged; the root follows what is faster, the path keeps the rest"""
+    enter: float = 0.5
+    """probability above which a foot is planted"""
+    leave: float = 0.4
+    """probability below which it is free again"""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise InputError(f"strength is {self.strength}; wanted 0 (off) to 1 (planted feet stand still)")
+        if self.horizon < SMOOTH:
+            raise InputError(f"horizon is {self.horizon}; wanted at least {SMOOTH} frames, 60 is usual")
+        if not 0 < self.leave <= self.enter < 1:
+            raise InputError(f"enter is {self.enter}, leave {self.leave}; wanted 0 < leave <= enter < 1")
+        if self.ground is not None and not np.isfinite(self.ground):
+            raise InputError(f"ground is {self.ground}; wanted a height in metres, or None for an unknown ground")
+
+
+DEFAULTS = FeetOptions()
+
+
+def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
+    """The motion with planted feet that stand still: root, hip, knee and ankle change, nothing else.
+
+    Works in the world of the motion (y up, metres).  `joints_camera`, where there is one, follows with the legs; its
+    root stays where the camera saw it.  Raises InputError for contacts that are no probabilities.
+    """
+    if motion.frames == 0 or options.strength == 0:
+        return motion
+    legs = _legs(motion)
+    scores = contact_scores(legs.points[:, :, _BALL], motion.contacts, motion.fps)
+    planted = planted_frames(scores, options)
+    shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
+    balls = legs.points[:, :, _BALL] + shift[:, None]
+    anchors = np.stack([_hold(balls[:, foot], planted[:, foot], len(balls), _Grip(), options) for foot in (0, 1)], 1)
+    return _applied(motion, legs, shift, _offsets(balls, anchors, LAND), options)
+
+
+def contact_scores(balls: Array, contacts: Array | None, fps: float) -> Array:
+    """Probability [frames, 2] that the left and right foot are planted.
+
+    `balls` [frames, 2, 3] are the balls of the feet in the world, metres; `contacts` [frames, 6] those of a Motion.
+    """
+    speed = np.linalg.norm(np.gradient(balls, axis=0), axis=-1) * fps if len(balls) > 1 else np.zeros((1, 2))
+    height = balls[..., 1] - balls[..., 1].min(axis=1, keepdims=True)
+    weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
+    odds = np.exp(-((height / LIFTED) ** 2)) / (fir_filtered(speed, weights, 2) + STILL) ** STEEP
+    if contacts is None:
+        odds = odds * SLOW_ALONE**STEEP
+    else:
+        if not (np.isfinite(contacts) & (contacts >= 0) & (contacts <= 1)).all():
+            raise InputError("contacts are not between 0 and 1; wanted probabilities, not logits: apply the sigmoid")
+        pairs = contacts[:, :4].reshape(-1, 2, 2).mean(axis=-1)
+        likely = np.clip(fir_filtered(pairs, weights, 2), 0.02, 0.98)
+        odds = odds * SLOW**STEEP * likely / (1 - likely)
+    return np.asarray(odds / (1 + odds))
+
+
+def planted_frames(scores: Array, options: FeetOptions = DEFAULTS, before: Flags | None = None) -> Flags:
+    """Which frames [frames, 2] are planted: from `scores` [frames, 2] by hysteresis, at least 3 frames each.
+
+    `before` [2] is the decision of the frame in front of the first.
+    """
+    padded = np.pad(scores, [(0, 2), (0, 0)], mode="edge")
+    down = (scores > options.enter) & (np.minimum(padded[1:-1], padded[2:]) > options.leave)
+    change = down | (scores < options.leave)
+    index = np.where(change, np.arange(len(scores))[:, None], -1)
+    last = np.maximum.accumulate(index, axis=0)
+    start = np.zeros(2, np.bool_) if before is None else before
+    return np.where(last < 0, start, np.take_along_axis(down, np.maximum(last, 0), axis=0))
+
+
+class FootCleaner:
+    """`clean_feet` for a stream of one person: push blocks of frames, get frames back `lookahead` frames later.
+
+    What comes out does not depend on how the frames were cut into blocks.  With `lookahead` of at least
+    the motion's length it is `clean_feet`; with less, anchors and the root's average are made from what is known:
+    at 0 a foot is pinned where it lands.  State: the last `horizon` + 12 frames and those ahead.  One thread at a time.
+    """
+
+    def __init__(self, lookahead: int = 15, options: FeetOptions = DEFAULTS, *, same_body: bool = True) -> None:
+        """`same_body`: the shape never changes, as in a file; False: it settles slowly, as in a stream.
+
+        Raises InputError for a negative `lookahead` (frames).
+        """
+        if lookahead < 0:
+            raise InputError(f"lookahead is {lookahead}; wanted 0 frames or more, 15 is usual")
+        self.lookahead = lookahead
+        self.options = options
+        self._same_body = same_body
+        self._ahead = max(lookahead - DETECT, 0)  # how far ahead contacts are decided
+        self._fade = min(LAND, max(self._ahead - 1, 0))
+        self._motion: Motion | None = None
+        self._legs: _Legs | None = None
+        self._reset()
+
+    def push(self, motion: Motion) -> Motion:
+        """The next frames [0 .. all of them] that are ready, after those of `motion`.
+
+        Blocks must agree in body and in which of contacts, camera and joints_camera they have: InputError otherwise.
+        """
+        self._motion = motion if self._motion is None else self._joined(self._motion, motion)
+        legs = _legs(motion)
+        self._legs = legs if self._legs is None else self._legs.joined(legs)
+        return self._ready(self._motion.frames - self.lookahead, ended=False)
+
+    def _joined(self, before: Motion, after: Motion) -> Motion:
+        """All frames that are held; those of a body that settles are from now on of the newest shape."""
+        if not self._same_body:
+            before = replace(before, betas=after.betas, offsets=after.offsets)
+        return joined([before, after])
+
+    def flush(self) -> Motion | None:
+        """The frames still held back; the stream may then start anew.  None when nothing was pushed."""
+        if self._motion is None:
+            return None
+        rest = self._ready(self._motion.frames, ended=True)
+        self._reset()
+        return rest
+
+    def _reset(self) -> None:
+        self._motion = self._legs = None
+        self._next = 0  # of the frames held, the first that was not given out
+        self._scores = np.zeros((0, 2))
+        self._planted = np.zeros((0, 2), np.bool_)
+        self._anchors = np.zeros((0, 2, 3))
+        self._grips = (_Grip(), _Grip())
+
+    def _ready(self, end: int, ended: bool) -> Motion:
+        """Frames `_next` .. `end` cleaned, then forgotten but for what later frames need."""
+        assert self._motion is not None and self._legs is not None
+        first, end = self._next, max(end, self._next)
+        moves = [self._move(frame, ended) for frame in range(first, end)]
+        shift = np.array([move[0] for move in moves]).reshape(-1, 3)
+        offsets = np.array([move[1] for move in moves]).reshape(-1, 2, 3)
+        span = slice(first, end)
+        clean = _applied(cut(self._motion, span), self._legs.cut(span), shift, offsets, self.options)
+        drop = max(end - self.options.horizon - LIFT - 2, 0)
+        self._motion, self._legs = cut(self._motion, slice(drop, None)), self._legs.cut(slice(drop, None))
+        self._scores, self._planted, self._anchors = self._scores[drop:], self._planted[drop:], self._anchors[drop:]
+        self._next = end - drop
+        return clean
+
+    def _move(self, frame: int, ended: bool) -> tuple[Array, Array]:
+        """Root shift [3] and foot offsets [2, 3] of a frame, from what is known `lookahead` frames after it."""
+        assert self._motion is not None and self._legs is not None
+        known = min(frame + self.lookahead + 1, self._motion.frames)
+        final = known if ended and known == self._motion.frames else frame + self._ahead + 1
+        self._decide(known, final)
+        balls = self._legs.points[:final, :, _BALL]
+        shift = _root_shift(balls, self._scores, self._ahead, self.options)
+        balls = balls + shift[:, None]
+        done = len(self._anchors)
+        upto = min(frame + self._fade + 1, final)
+        if upto > done:
+            new = [
+                _hold(balls[done:, foot], self._planted[done:, foot], upto - done, self._grips[foot], self.options)
+                for foot in (0, 1)
+            ]
+            self._anchors = np.concatenate([self._anchors, np.stack(new, 1)])
+        near = slice(max(frame - LIFT - 1, 0), len(self._anchors))
+        offsets = _offsets(balls[near.start : near.stop + 1], self._anchors[near], self._fade)
+        return shift[frame], offsets[frame - near.start]
+
+    def _decide(self, known: int, final: int) -> None:
+        """Scores and decisions of the frames up to `final`, from those up to `known`."""
+        assert self._motion is not None and self._legs is not None
+        done = len(self._scores)
+        if final <= done:
+            return
+        near = slice(max(done - 3, 0), known)
+        contacts = None if self._motion.contacts is None else self._motion.contacts[near]
+        scores = contact_scores(self._legs.points[near, :, _BALL], contacts, self._motion.fps)[done - near.start :]
+        planted = planted_frames(scores, self.options, self._planted[-1] if done else None)
+        self._scores = np.concatenate([self._scores, scores[: final - done]])
+        self._planted = np.concatenate([self._planted, planted[: final - done]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Legs:
+    """What the corrections need of a pose, in the world; left leg first."""
+
+    points: Array
+    """[frames, 2, 4, 3] hip, knee, ankle, ball"""
+    turned: Array
+    """[frames, 2, 3, 3, 3] rotations of hip, knee, ankle"""
+
+    def cut(self, span: slice) -> _Legs:
+        return _Legs(self.points[span], self.turned[span])
+
+    def joined(self, other: _Legs) -> _Legs:
+        return _Legs(np.concatenate([self.points, other.points]), np.concatenate([self.turned, other.turned]))
+
+
+def _legs(motion: Motion) -> _Legs:
+    turned, joints = motion.kinematics()
+    return _Legs(joints[:, _LEGS], turned[:, np.array(_LEGS)[:, :_BALL]])
+
+
+def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -> Array:
+    """Root correction [frames, 3]: against the slide of the planted feet, and towards the ground.
+
+    The sum of the slide is followed up to its moving average, over `horizon` frames before and up to `ahead` after.
+    """
+    weight = scores[:-1] * scores[1:]
+    slide = (weight[..., None] * np.diff(balls, axis=0)).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)[:, None]
+    slide *= 1 - np.prod(1 - weight, axis=1)[:, None]
+    square = (slide**2).sum(axis=1, keepdims=True)
+    slide *= square / (square + (QUIET / FPS) ** 2)
+    total = np.concatenate([np.zeros((1, 3)), -np.cumsum(slide, axis=0)])
+    past, after, near = options.horizon, min(options.horizon, ahead), min(SMOOTH, ahead)
+    taps = np.full(past + 1 + after, -1 / (past + 1 + after))
+    taps[past - SMOOTH : past + near + 1] += raised_cosine(SMOOTH, near)
+    shift = fir_filtered(total, taps, past)
+    if options.ground is not None:
+        over = balls[..., 1] - options.ground - SOLE
+        weight = scores * np.exp(-((np.maximum(over, 0) / STEP) ** 4))
+        sums = np.stack([-(weight * over).sum(axis=1), weight.sum(axis=1)], axis=1)
+        mean = fir_filtered(sums, raised_cosine(LEVEL, min(LEVEL, ahead)), LEVEL)
+        shift[:, 1] = mean[:, 0] / (mean[:, 1] + 0.05)  # without any contact in reach nothing moves
+    return shift
+
+
+@dataclass
+class _Grip:
+    """What one foot holds on to."""
+
+    anchor: Array | None = None
+    rest: int = 0  # frames that it must still stay free
+
+
+def _hold(balls: Array, planted: Flags, upto: int, grip: _Grip, options: FeetOptions) -> Array:
+    """Anchors [upto, 3] of one foot, NaN where it is free.  `balls` [frames, 3], `planted` [frames]; `grip` goes on."""
+    anchors = np.full((upto, 3), np.nan)
+    frame = 0
+    while frame < upto:
+        if grip.anchor is None:
+            start = min(frame + grip.rest, upto)
+            grip.rest -= start - frame
+            waiting = np.flatnonzero(planted[start:upto])
+            if not len(waiting):
+                break
+            frame = start + int(waiting[0])
+            lifts = np.flatnonzero(~planted[frame:])
+            grip.anchor = _anchor(balls[frame:][: lifts[0] if len(lifts) else None], options.ground)
+        dragged = np.linalg.norm((balls[frame:upto] - grip.anchor)[:, [0, 2]], axis=-1) > REACH
+        gone = np.flatnonzero(dragged | ~planted[frame:upto])
+        end = frame + int(gone[0]) if len(gone) else upto
+        anchors[frame:end] = grip.anchor
+        if len(gone):
+            grip.anchor, grip.rest = None, LIFT
+        frame = end
+    return anchors
+
+
+def _anchor(balls: Array, ground: float | None) -> Array:
+    """The mean [3] of a planted foot's places [frames, 3], as long as they are near; on the ground if it is there."""
+    balls = balls[:SPAN]
+    away = np.flatnonzero(np.linalg.norm((balls - balls[0])[:, [0, 2]], axis=-1) > REACH)
+    anchor = balls[: away[0] if len(away) else None].mean(axis=0)
+    if ground is not None:
+        over = anchor[1] - ground - SOLE
+        anchor[1] -= over * np.exp(-((max(over, 0.0) / STEP) ** 4))
+    return np.asarray(anchor)
+
+
+def _offsets(balls: Array, anchors: Array, fade: int) -> Array:
+    """Offsets [frames, 2, 3] that bring the balls [frames, 2, 3] to their anchors, faded outside of the pins.
+
+    LIFT frames after a pin, `fade` before one; the offset goes on as it changed inside, so that no speed jumps.
+    """
+    frames = np.arange(len(balls))[:, None]
+    pinned = ~np.isnan(anchors[..., 0])
+    pinned = np.pad(pinned, [(0, len(balls) - len(anchors)), (0, 0)])
+    inside = np.full_like(balls, 0.0)
+    inside[: len(anchors)] = np.where(pinned[: len(anchors), :, None], anchors - balls[: len(anchors)], 0)
+    last = np.maximum.accumulate(np.where(pinned, frames, -1), axis=0)
+    coming = np.minimum.accumulate(np.where(pinned, frames, len(balls))[::-1], axis=0)[::-1]
+    step = np.diff(balls, axis=0, append=balls[-1:])
+    offsets = inside
+    for place, side, length in ((last, 1, LIFT), (coming, -1, fade)):
+        away = np.abs(frames - place)
+        near = (place >= 0) & (place < len(balls)) & ~pinned & (away < length)
+        at = np.clip(place, 0, len(balls) - 1)[..., None]
+        inner = np.take_along_axis(step, np.maximum(at - 1 if side > 0 else at, 0), axis=0)
+        x = (away / max(length, 1))[..., None]
+        value = (1 + 2 * x) * (1 - x) ** 2 * np.take_along_axis(inside, at, axis=0)
+        slope = x * (1 - x) ** 2 * length * -side * inner
+        offsets = offsets + np.where(near[..., None], value + slope, 0)
+    return offsets
+
+
+def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options: FeetOptions) -> Motion:
+    """The motion with its root moved by `shift` [frames, 3] and its feet by `offsets` [frames, 2, 3] on top."""
+    if motion.frames == 0:
+        return motion
+    shift, offsets = options.strength * shift, options.strength * offsets
+    hip, knee, ankle, ball = np.moveaxis(legs.points + shift[:, None, None], 2, 0)
+    if options.ground is not None:
+        sunk = options.ground + np.maximum(SOLE - (ball + offsets)[..., 1], HEEL - (ankle + offsets)[..., 1])
+        offsets[..., 1] += options.strength * np.maximum(sunk, 0)
+    thigh, shin = two_bone(hip, knee, ankle, ankle + offsets, legs.turned[:, :, _HIP, :, 0])
+    rotations = motion.rotations.copy()
+    upper, lower = thigh @ legs.turned[:, :, _HIP], shin @ legs.turned[:, :, _KNEE]
+    joints = np.array(_LEGS)
+    rotations[:, joints[:, _HIP]] = transpose(motion.rotations[:, :1]) @ upper
+    rotations[:, joints[:, _KNEE]] = transpose(upper) @ lower
+    rotations[:, joints[:, _ANKLE]] = transpose(lower) @ legs.turned[:, :, _ANKLE]
+    clean = replace(motion, rotations=rotations, translation=motion.translation + shift)
+    return clean if motion.joints_camera is None else replace(clean, joints_camera=_seen(motion, clean))
+
+
+def _seen(before: Motion, after: Motion) -> Array:
+    """The camera's joints [frames, 24, 3] after the pose changed below the pelvis, whose place it keeps."""
+    assert before.joints_camera is not None
+    old, new = before.joints_world(), after.joints_world()
+    change = (new - new[:, :1]) - (old - old[:, :1])
+    world, camera = (_box(joints) for joints in (old, before.joints_camera))
+    return before.joints_camera + rotate((transpose(camera) @ world)[:, None], change)
+
+
+def _box(joints: Array) -> Array:
+    """The pelvis's own axes as rows [frames, 3, 3], from joints [frames, 24, 3] that are fixed to it."""
+    pelvis, hip, spine = np.moveaxis(joints[:, _BOX], 1, 0)
+    return matrix_from_6d(np.concatenate([hip - pelvis, spine - pelvis], axis=-1))

@@ -1,0 +1,1 @@
+"""Pictures of a motion without a display, and the page that plays it."""

@@ -1,0 +1,150 @@
+"""One self-contained page that plays a motion or compares several: no network, no library, opens from a mail or a disk.
+
+The page is `viewer.html` with two places filled in: the title, and the motions as JSON with base64 arrays
+(little-endian; layouts are in `motion_payload`).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given
+from genmo.runtime.formats.glb import continuous_quaternions
+from genmo.runtime.motion.motion import Camera, Motion, contact_labels
+from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
+from genmo.runtime.render.mannequin import body_mesh, ground_height
+from genmo.runtime.support.arrays import Array
+
+FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertices to 0.03 mm
+
+
+def to_html(motion: Motion, title: str | None = None, prompt: str | None = None, given: Given = NOTHING_GIVEN) -> bytes:
+    """The page; `title` is its headline, `prompt` the line under it, `given` what the motion was made from."""
+    return page([motion_payload(motion, given=given)], title, prompt)
+
+
+def compare_html(named: Sequence[tuple[str, Motion, Given]], title: str | None = None) -> bytes:
+    """The page that shows several motions, side by side or over one another, each under its name."""
+    return page([motion_payload(motion, name, given) for name, motion, given in named], title)
+
+
+def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str | None = None) -> bytes:
+    """The page of several `motion_payload`s."""
+    text = (Path(__file__).parent / "viewer.html").read_text(encoding="utf-8")
+    payload = {
+        "title": title,
+        "prompt": prompt,
+        "joints": JOINTS,
+        "parents": PARENTS,
+        "contactJoints": CONTACT_JOINTS,
+        "people": list(people),
+    }
+    # JSON in a script element may hold no "<": the browser would look for "</script>" in it.
+    data = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
+    before, rest = text.split("@TITLE@")
+    middle, after = rest.split("@DATA@")
+    return "".join([before, html.escape(title or "genmo motion"), middle, data, after]).encode()
+
+
+def motion_payload(motion: Motion, name: str | None = None, given: Given = NOTHING_GIVEN) -> dict[str, Any]:
+    """What the page's script reads of one motion.
+
+    Arrays: quaternions int16 [N, 24, 4] (w, x, y, z), translation float32 [N, 3] metres, contacts uint8 [N, 6], the
+    skinned mesh of `body`; `given` as in `_given_payload`, and `camera` (null where none is known or estimated):
+    its poses to the world, quaternions int16 [N, 4] and positions float32 [N, 3].
+    """
+    joints = motion.joints_world()
+    contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
+    offsets = np.asarray(motion.rest_offsets, np.float64)
+    seen_from = viewpoint(motion, joints)
+    return {
+        "name": name,
+        "fps": float(motion.fps),
+        "frames": motion.frames,
+        "offsets": np.round(offsets, 6).tolist(),
+        "ground": ground_height(joints),
+        "quaternions": _packed(FULL_SCALE * continuous_quaternions(motion.rotations), "<i2"),
+        "translation": _packed(np.asarray(motion.translation), "<f4"),
+        "contacts": _packed(255 * np.clip(contacts, 0, 1), "u1"),
+        "mesh": _mesh_payload(offsets),
+        "camera": seen_from and _camera_payload(seen_from),
+        "given": _given_payload(given),
+    }
+
+
+def viewpoint(motion: Motion, joints: Array) -> Camera | None:
+    """The camera from which the motion's world joints [N, 24, 3] look as they did; None where nothing tells.
+
+    The known camera, or the rigid move that lays each frame's world joints onto those estimated in the camera (least
+    squares, Kabsch 1976).
+    """
+    if motion.camera is not None or motion.joints_camera is None:
+        return motion.camera
+    seen = np.asarray(motion.joints_camera, np.float64)
+    world_mean, seen_mean = joints.mean(axis=1), seen.mean(axis=1)
+    spread = transpose(joints - world_mean[:, None]) @ (seen - seen_mean[:, None])
+    left, _, right = np.linalg.svd(spread)
+    left[..., :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+    rotation = left @ right
+    return Camera(rotation, world_mean - rotate(rotation, seen_mean))
+
+
+def _camera_payload(camera: Camera) -> dict[str, Any]:
+    quaternions = continuous_quaternions(np.asarray(camera.rotation, np.float64)[:, None])[:, 0]
+    return {
+        "quaternions": _packed(FULL_SCALE * quaternions, "<i2"),
+        "positions": _packed(np.asarray(camera.position), "<f4"),
+    }
+
+
+def _given_payload(given: Given) -> dict[str, Any]:
+    """Texts [prompt, start, end], spans [name, start, end], frames, places [frame, joint, x, y, z] (null: free), and
+    views with their lens [fx, fy, cx, cy] in pixels and points, float32 [frames, 17, 3]."""
+    rows = zip(given.place_frames, given.place_joints, given.place_positions, strict=True)
+    return {
+        "texts": [[text.prompt, text.start, text.end] for text in given.texts],
+        "spans": [list(span) for span in given.features],
+        "beats": given.beats.tolist(),
+        "keyframes": given.keyframes.tolist(),
+        "places": [
+            [int(frame), int(joint), *(float(value) if np.isfinite(value) else None for value in place)]
+            for frame, joint, place in rows
+        ],
+        "views": [
+            {
+                "start": view.start,
+                "end": view.end,
+                "lens": [float(view.intrinsics[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))],
+                "points": _packed(view.points, "<f4"),
+            }
+            for view in given.views
+        ],
+    }
+
+
+def _mesh_payload(offsets: Array) -> dict[str, Any]:
+    body = body_mesh(offsets)
+    scale = float(np.abs(body.vertices).max()) / FULL_SCALE
+    return {
+        "scale": scale,
+        "vertices": _packed(body.vertices / scale, "<i2"),
+        "normals": _packed(127 * body.normals, "i1"),
+        "joints": _packed(body.joints, "u1"),
+        "weights": _packed(255 * body.weights, "u1"),
+        "faces": _packed(body.faces, "<u2"),
+    }
+
+
+def _packed(values: npt.NDArray[Any], dtype: str) -> str:
+    """Base64 of `values`, rounded where `dtype` is an integer."""
+    stored = np.rint(values) if np.dtype(dtype).kind in "iu" else values
+    return base64.b64encode(np.ascontiguousarray(stored.astype(dtype)).tobytes()).decode()

@@ -1,0 +1,371 @@
+"""A motion of genmo's skeleton on a character.
+
+Rotations.  Joint j of the motion turns its T-pose by S_j in the world.  A bone that rests at W (world, y up, facing
++z) plays at S_j C W, where C is a turn of the rest pose once and for all:
+- arms, legs and hands: the smallest turn, on top of the parent's, that brings the bone's rest direction to that of the
+  T-pose.  So limbs point where the motion's limbs point, whether the character rests in T, A or any other pose;
+- feet and toes: about the vertical only, for a sole that rests flat has to stay flat whatever the bone's slope;
+- hips: the smallest turn that brings the line between the hip joints to the T-pose's, for a person's own is rarely
+  level, and legs that stand level on a tilted line would differ in length;
+- spine, neck, head and shoulders: none.  A character keeps its posture.
+With more or fewer spine bones than the motion's three, each takes the rotation at its share of the way (slerp).
+All other bones keep their local rest rotation.
+
+Places.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
+the lowest place of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly), then
+by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
+does (the ball of the foot keeps a constant offset to the scaled one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genmo.runtime.motion.motion import FPS, Motion
+from genmo.runtime.motion.rotation import (
+    matrix_from_axis_angle,
+    matrix_from_quaternion,
+    normalize,
+    quaternion_from_matrix,
+    rotate,
+    transpose,
+)
+from genmo.runtime.motion.skeleton import JOINTS, SOLE
+from genmo.runtime.refine.foot_locking import Flags, contact_scores, planted_frames
+from genmo.runtime.refine.two_bone_ik import two_bone
+from genmo.runtime.render.mannequin import ground_height
+from genmo.runtime.retarget.bone_names import SIDES
+from genmo.runtime.retarget.character import Character
+from genmo.runtime.support.arrays import Array
+
+# part of the limb -> joint of the motion that turns it; the direction of a limb is that of the joint's one child
+_JOINT = {
+    "upper_leg": "hip", "lower_leg": "knee", "foot": "ankle", "toes": "foot", "shoulder": "collar",
+    "upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist",
+}  # fmt: skip
+_NEXT = {"upper_leg": "lower_leg", "lower_leg": "foot", "upper_arm": "lower_arm", "lower_arm": "hand", "hand": "middle"}
+_SPINE = ("pelvis", "spine1", "spine2", "spine3")
+_NECK = ("spine3", "neck")
+
+NEAR = 0.06  # metres; a sole at this height over the ground counts 1/e of one on the ground
+LOOSE = 0.004  # metres of a person; a sole this near to its height stays: a straight leg bends by degrees for it
+FADE = 8  # frames at 30 fps over which a planted foot's offset comes and goes
+SMOOTH = 2.0  # frames at 30 fps; width (one sigma) of the hips' correction
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """A motion on a rig, in the rig's own frame and unit."""
+
+    character: Character
+    rotations: Array
+    """[frames, nodes, 3, 3] local; nodes that nothing drives stay as they rest"""
+    hips: Array
+    """[frames, 3] local translation of the hips' node"""
+    driven: tuple[int, ...]
+    """nodes whose rotation changes, parents first; the hips' translation changes too"""
+    fps: float
+
+    @property
+    def frames(self) -> int:
+        return len(self.hips)
+
+    def world(self) -> tuple[Array, Array]:
+        """World rotations [frames, nodes, 3, 3] and places [frames, nodes, 3]."""
+        rig, hips = self.character.rig, self.character.bones.hips
+        turned, placed = self.rotations.copy(), np.tile(rig.translations, (self.frames, 1, 1))
+        placed[:, hips] = self.hips
+        size = np.ones(len(rig.names))
+        for node in rig.order:
+            parent = rig.parents[node]
+            size[node] = rig.scales[node].mean()
+            if parent >= 0:
+                placed[:, node] = placed[:, parent] + size[parent] * rotate(turned[:, parent], placed[:, node])
+                turned[:, node] = turned[:, parent] @ self.rotations[:, node]
+                size[node] *= size[parent]
+        return turned, placed
+
+
+def retarget(motion: Motion, character: Character) -> Performance:
+    """The motion on the character, at the motion's frame rate."""
+    exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
+    source = Motion(exact, np.asarray(motion.translation, np.float64), motion.betas, motion.offsets, fps=motion.fps)
+    turned, joints = source.kinematics()
+    joints = joints - (0.0, ground_height(joints), 0.0)
+    stage = _Stage(character, _turns(character, turned, np.asarray(motion.rest_offsets, np.float64)))
+    legs = _Legs(stage, source, turned, joints, motion.contacts)
+    stage.put_hips(legs.middle)
+    legs.plant()
+    return stage.performance(motion.fps)
+
+
+class _Stage:
+    """The character as it plays, y up and facing +z: world rotations of driven bones, and where that puts nodes."""
+
+    def __init__(self, character: Character, desired: dict[int, Array]) -> None:
+        self.character = character
+        self.desired = desired
+        """node -> world rotations [frames, 3, 3]"""
+        rig = character.rig
+        wanted = {above for node in (*desired, *character.bones.limbs.values()) for above in rig.above(node)}
+        self.nodes = [node for node in rig.order if node in wanted]
+        self.frames = len(desired[character.bones.hips])
+        self.size = {node: float(np.prod([rig.scales[above].mean() for above in rig.above(node)])) for node in wanted}
+        self.shift = np.zeros((self.frames, 3))  # of the hips, from where they rest
+        self.turned: dict[int, Array] = {}
+        self.placed: dict[int, Array] = {}
+        self.update()
+
+    def update(self) -> None:
+        """World rotations and places of all nodes that matter."""
+        rig, hips = self.character.rig, self.character.bones.hips
+        rest = self.character.rest[1]
+        for node in self.nodes:
+            parent = rig.parents[node]
+            above = self.turned[parent] if parent >= 0 else np.tile(self.character.frame, (self.frames, 1, 1))
+            self.turned[node] = self.desired.get(node, above @ rig.rotations[node])
+            if node == hips:
+                self.placed[node] = rest[node] + self.shift
+            elif parent < 0:
+                self.placed[node] = np.tile(rest[node], (self.frames, 1))
+            else:
+                step = self.size[parent] * rotate(above, rig.translations[node])
+                self.placed[node] = self.placed[parent] + step
+
+    def limb(self, name: str) -> Array:
+        """Places [frames, 3] of a part's bone."""
+        return self.placed[self.character.bones.limbs[name]]
+
+    def middle(self) -> Array:
+        """Places [frames, 3] between the hip joints."""
+        return (self.limb("left_upper_leg") + self.limb("right_upper_leg")) / 2
+
+    def put_hips(self, middle: Array) -> None:
+        """Move the hips so that the middle of the hip joints is at `middle` [frames, 3]."""
+        self.shift = self.shift + middle - self.middle()
+        self.update()
+
+    def performance(self, fps: float) -> Performance:
+        """What plays, as local rotations and the hips' local translation in the rig's own frame."""
+        rig, hips = self.character.rig, self.character.bones.hips
+        rotations = np.tile(rig.rotations, (self.frames, 1, 1, 1))
+        driven = tuple(node for node in self.nodes if node in self.desired)
+        for node in driven:
+            parent = rig.parents[node]
+            above = self.character.frame if parent < 0 else self.turned[parent]
+            rotations[:, node] = transpose(above) @ self.turned[node]
+        parent = rig.parents[hips]
+        above, size = self.character.frame, 1.0
+        place: Array = np.zeros(3)
+        if parent >= 0:
+            above, place, size = self.turned[parent], self.placed[parent], self.size[parent]
+        local = rotate(transpose(above), self.placed[hips] - place) / size
+        return Performance(self.character, rotations, local, driven, fps)
+
+
+def _turns(character: Character, turned: Array, offsets: Array) -> dict[int, Array]:
+    """World rotations [frames, 3, 3] of the bones that the motion drives, from its own [frames, 24, 3, 3]."""
+    bones, (rest, places) = character.bones, character.rest
+    line = places[bones.limbs["left_upper_leg"]] - places[bones.limbs["right_upper_leg"]]
+    level = _swing(line, offsets[JOINTS.index("left_hip")] - offsets[JOINTS.index("right_hip")])
+    desired = {
+        bones.hips: turned[:, 0] @ level @ rest[bones.hips],
+        bones.head: turned[:, JOINTS.index("head")] @ rest[bones.head],
+    }
+    for chain, names in ((bones.spine, _SPINE), (bones.neck, _NECK)):
+        for place, node in enumerate(chain, start=1):
+            desired[node] = _along(turned, names, place / len(chain)) @ rest[node]
+    for side in SIDES:
+        still: dict[str, Array] = {}
+        for limb, name in _JOINT.items():
+            part, joint = f"{side}_{limb}", JOINTS.index(f"{side}_{name}")
+            if part not in bones.limbs:
+                continue
+            node = bones.limbs[part]
+            still[limb] = _correction(limb, side, character, offsets, places, still)
+            desired[node] = turned[:, joint] @ still[limb] @ rest[node]
+    return desired
+
+
+def _correction(
+    limb: str, side: str, character: Character, offsets: Array, places: Array, still: dict[str, Array]
+) -> Array:
+    """The turn C [3, 3] of a limb's rest pose (see the module), given those of the limbs before it."""
+    limbs = character.bones.limbs
+    if limb in ("shoulder", "toes"):
+        return still["foot"] if limb == "toes" else np.eye(3)
+    if limb == "foot":
+        return _yaw(_foot_direction(character, side, places), offsets[JOINTS.index(f"{side}_foot")])
+    before = {"lower_leg": "upper_leg", "lower_arm": "upper_arm", "hand": "lower_arm"}.get(limb)
+    turn = np.eye(3) if before is None else still[before]
+    end = f"{side}_{_NEXT[limb]}"
+    if end not in limbs:
+        return turn
+    bone = places[limbs[end]] - places[limbs[f"{side}_{limb}"]]
+    child = {"upper_leg": "knee", "lower_leg": "ankle", "upper_arm": "elbow", "lower_arm": "wrist", "hand": "hand"}
+    return _swing(turn @ bone, offsets[JOINTS.index(f"{side}_{child[limb]}")]) @ turn
+
+
+def _foot_direction(character: Character, side: str, places: Array) -> Array:
+    """Where a foot points in the rest pose; straight on when there are no toes to tell."""
+    limbs = character.bones.limbs
+    if f"{side}_toes" not in limbs:
+        return np.asarray([0.0, 0.0, 1.0])
+    return np.asarray(places[limbs[f"{side}_toes"]] - places[limbs[f"{side}_foot"]])
+
+
+def _swing(start: Array, end: Array) -> Array:
+    """The smallest turn [3, 3] of direction `start` [3] onto `end` [3]; nearly opposite ones turn about z (the way
+    arms and legs are raised)."""
+    first, second = normalize(start), normalize(end)
+    cosine = float(first @ second)
+    if np.linalg.norm(first) < 0.5 or np.linalg.norm(second) < 0.5:
+        return np.eye(3)
+    if cosine < -0.99:
+        axis = np.asarray([0.0, 0.0, 1.0]) if abs(first[2]) < 0.9 else np.asarray([1.0, 0.0, 0.0])
+        half = matrix_from_axis_angle(np.pi * normalize(axis - (axis @ first) * first))
+        return np.asarray(_swing(half @ first, second) @ half)
+    return matrix_from_quaternion(np.concatenate([[1 + cosine], np.cross(first, second)]))
+
+
+def _yaw(start: Array, end: Array) -> Array:
+    """The turn [3, 3] about y that brings direction `start` over or under `end`."""
+    level = np.asarray([1.0, 0.0, 1.0])
+    if min(np.linalg.norm(start * level), np.linalg.norm(end * level)) < 1e-9:
+        return np.eye(3)
+    angle = np.arctan2(end[0], end[2]) - np.arctan2(start[0], start[2])
+    return matrix_from_axis_angle(np.asarray([0.0, angle, 0.0]))
+
+
+def _along(turned: Array, names: tuple[str, ...], share: float) -> Array:
+    """World rotations [frames, 3, 3] at a share 0..1 of the way along joints `names`, from the first to the last."""
+    at = share * (len(names) - 1)
+    low = min(int(at + 1e-9), len(names) - 1)
+    first = turned[:, JOINTS.index(names[low])]
+    if at - low < 1e-6:
+        return first
+    second = turned[:, JOINTS.index(names[low + 1])]
+    step = quaternion_from_matrix(transpose(first) @ second)
+    angle = 2 * np.arccos(np.clip(step[:, :1], -1, 1)) * (at - low)
+    return np.asarray(first @ matrix_from_axis_angle(angle * normalize(step[:, 1:])))
+
+
+class _Legs:
+    """Where the motion has its feet, and how the character's come there."""
+
+    def __init__(self, stage: _Stage, motion: Motion, turned: Array, joints: Array, contacts: Array | None) -> None:
+        self.stage = stage
+        self.fps = motion.fps
+        self.turned = turned
+        offsets = np.asarray(motion.rest_offsets, np.float64)
+        character = stage.character
+        self.scale = character.leg / _source_leg(offsets)
+        self.ankles = [_ankle_height(offsets, side) for side in SIDES]
+        rest = character.rest[1]
+        self.rest_heights = [float(rest[character.bones.limbs[f"{side}_foot"], 1]) - character.floor for side in SIDES]
+        hips = joints[:, [JOINTS.index("left_hip"), JOINTS.index("right_hip")]].mean(axis=1)
+        self.middle = self.scale * (hips - (0.0, np.mean(self.ankles), 0.0))
+        self.middle[:, 1] += np.mean(self.rest_heights) + character.stands_at
+        balls = joints[:, [JOINTS.index(f"{side}_foot") for side in SIDES]]
+        self.balls = self.scale * balls
+        self.heights = np.stack([self._source_height(k, joints, offsets) for k in (0, 1)], axis=1)
+        self.near = np.exp(-((np.maximum(self.heights, 0) / NEAR) ** 2))
+        self.planted = planted_frames(contact_scores(balls, contacts, self.fps))
+
+    def _source_height(self, k: int, joints: Array, offsets: Array) -> Array:
+        """Height [frames] in metres of the lowest place of the motion's sole over its ground."""
+        ankle, ball = JOINTS.index(f"{SIDES[k]}_ankle"), JOINTS.index(f"{SIDES[k]}_foot")
+        heel = np.asarray([0.0, -self.ankles[k], 0.0])
+        toe = offsets[ball] - (0.0, SOLE, 0.0)
+        ends = [joints[:, ankle] + rotate(self.turned[:, ankle], end) for end in (heel, toe)]
+        return np.minimum(ends[0][:, 1], ends[1][:, 1])
+
+    def _foot(self, k: int) -> tuple[Array, Array]:
+        """Places [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
+        character, side = self.stage.character, SIDES[k]
+        node = character.bones.limbs[f"{side}_foot"]
+        rest, places = character.rest
+        forward = _foot_direction(character, side, places)
+        if f"{side}_toes" not in character.bones.limbs:
+            forward = forward * self.scale * 0.14  # an ankle is about that far behind the ball, in metres of a person
+        play = self.stage.turned[node] @ transpose(rest[node])
+        ankle = self.stage.placed[node]
+        heel = ankle + rotate(play, np.asarray([0.0, -self.rest_heights[k], 0.0]))
+        toe = ankle + rotate(play, np.asarray([forward[0], -self.rest_heights[k], forward[2]]))
+        lowest = np.minimum(heel[:, 1], toe[:, 1]) - character.stands_at
+        return toe, lowest
+
+    def plant(self) -> None:
+        """Bring the soles to their heights and hold planted feet over the ground."""
+        need = np.stack([self.scale * self.heights[:, k] - self._foot(k)[1] for k in (0, 1)], axis=1)
+        weight = self.near + 1e-4
+        width = SMOOTH * self.fps / FPS
+        lift = _blurred((weight * need).sum(axis=1), width) / _blurred(weight.sum(axis=1), width)
+        self.stage.shift[:, 1] += lift
+        self.stage.update()
+        for k in (0, 1):
+            ball, height = self._foot(k)
+            move = np.zeros_like(ball)
+            missing, loose = self.scale * self.heights[:, k] - height, self.scale * LOOSE
+            move[:, 1] = self.near[:, k] * (missing - np.clip(missing, -loose, loose))
+            fade = max(2, round(FADE * self.fps / FPS))
+            move[:, [0, 2]] = _held((self.balls[:, k] - ball)[:, [0, 2]], self.planted[:, k], fade)
+            self._reach(k, move)
+        self.stage.update()
+
+    def _reach(self, k: int, move: Array) -> None:
+        """Move the ankle by `move` [frames, 3], by thigh and shin; the foot keeps its orientation."""
+        stage, limbs = self.stage, self.stage.character.bones.limbs
+        thigh, shin, foot = (limbs[f"{SIDES[k]}_{limb}"] for limb in ("upper_leg", "lower_leg", "foot"))
+        hinge = self.turned[:, JOINTS.index(f"{SIDES[k]}_hip"), :, 0]
+        ankle = stage.placed[foot]
+        turns = two_bone(stage.placed[thigh], stage.placed[shin], ankle, ankle + move, hinge)
+        for node, turn in zip((thigh, shin), turns, strict=True):
+            stage.desired[node] = turn @ stage.desired[node]
+
+
+def _source_leg(offsets: Array) -> float:
+    """Thigh and shin in metres, the mean of both legs."""
+    legs = [JOINTS.index(f"{side}_{part}") for side in SIDES for part in ("knee", "ankle")]
+    return float(np.linalg.norm(offsets[legs], axis=-1).sum()) / 2
+
+
+def _ankle_height(offsets: Array, side: str) -> float:
+    """Metres of an ankle over the ground when the foot stands flat."""
+    return SOLE - float(offsets[JOINTS.index(f"{side}_foot"), 1])
+
+
+def _blurred(values: Array, width: float) -> Array:
+    """Values [frames] under a Gaussian of `width` frames; the ends are repeated."""
+    reach = int(np.ceil(3 * width))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), taps / taps.sum(), mode="valid")
+
+
+def _held(apart: Array, planted: Flags, fade: int) -> Array:
+    """Moves [frames, 2] that make `apart` [frames, 2] constant in each run of planted frames, and fade outside."""
+    moves = np.zeros_like(apart)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], planted.astype(int), [0]])))
+    runs = [slice(*pair) for pair in edges.reshape(-1, 2)]
+    for run in runs:
+        moves[run] = apart[run] - apart[run].mean(axis=0)
+    free_from = 0
+    for number, run in enumerate([*runs, slice(len(apart), len(apart))]):
+        gap = run.start - free_from
+        if gap > 0:
+            length = max(1, min(fade, gap))
+            place = np.arange(1, gap + 1)[:, None]
+            if number > 0:
+                moves[free_from : run.start] += moves[free_from - 1] * _ease(1 - place / (length + 1))
+            if run.start < len(apart):
+                moves[free_from : run.start] += moves[run.start] * _ease(1 - (gap + 1 - place) / (length + 1))
+        free_from = run.stop
+    return moves
+
+
+def _ease(share: Array) -> Array:
+    """Smooth step of a share, 0 below 0."""
+    x = np.clip(share, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x))

@@ -1,0 +1,1 @@
+"""Motions frame by frame: estimated from live keypoints, or generated without end."""

@@ -1,0 +1,429 @@
+"""MotionStream: keypoints in, poses out, one frame at a time, for one person or many.
+
+What is unusual:
+- every answer is the one-step estimate of the newest window (at most 120 frames), as the offline model would make it
+  of these frames alone, read `look_ahead` frames before the newest;
+- people whose windows have the same length share one call of the denoiser;
+- nothing is kept a frame but rows of rings: memory does not grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.keypoints import Keypoints, keypoint_conditions, parse_keypoints
+from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import frame_conditions, inputs
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.representation import gravity_view_yaw, roll_out
+from genmo.runtime.motion.rotation import matrix_from_6d, rotate, transpose
+from genmo.runtime.motion.skeleton import (
+    BETA_COUNT,
+    COCO_COUNT,
+    CONTACT_JOINTS,
+    JOINT_COUNT,
+    JOINTS,
+    forward_kinematics,
+    shape_space,
+)
+from genmo.runtime.refine.foot_locking import FeetOptions, FootCleaner
+from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, ShapeSoFar, fit
+from genmo.runtime.streaming.ring_buffer import Index, Ring
+from genmo.runtime.streaming.root_tracker import WorldPath
+from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.errors import InputError
+
+if TYPE_CHECKING:
+    from genmo.runtime.model import MotionModel
+
+MAX_PEOPLE = 1024
+FIT_REACH = 3
+"""frames on each side that are fitted with the answered one"""
+LEVEL_CAMERA = np.diag([-1.0, -1.0, 1.0])
+"""looks along +z, image upright: what an unknown camera is taken for"""
+FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
+NOBODY = -1
+AVERAGED = ("betas", "camera_orientation")
+"""blocks of the motion vector that do not change within a take"""
+
+
+@dataclass(frozen=True, eq=False)
+class StreamPose:
+    """The poses of all people of a stream at one moment.  World: right-handed, y up, metres."""
+
+    frame: npt.NDArray[np.int64]
+    """[people] which frame this is, counted from the person's first one; -1: nobody there yet"""
+    settled: npt.NDArray[np.bool_]
+    """[people] false while the look-ahead fills: the first frame is answered again and again, better each time"""
+    rotations: Array
+    """[people, 24, 3, 3] local joint rotations; joint 0 is the root in the world"""
+    translation: Array
+    """[people, 3] pelvis in the world"""
+    betas: Array
+    """[people, 10] shape, averaged over all frames so far"""
+    contacts: Array
+    """[people, 6] 0..1, as in `Motion.contacts`"""
+    joints_camera: Array
+    """[people, 24, 3] joints in the camera frame, metres"""
+
+    @classmethod
+    def empty(cls, people: int) -> StreamPose:
+        """Nobody: rest poses at the origin."""
+        return cls(
+            frame=np.full(people, NOBODY, np.int64),
+            settled=np.zeros(people, bool),
+            rotations=np.tile(np.eye(3), (people, JOINT_COUNT, 1, 1)),
+            translation=np.zeros((people, 3)),
+            betas=np.zeros((people, BETA_COUNT)),
+            contacts=np.zeros((people, len(CONTACT_JOINTS))),
+            joints_camera=np.zeros((people, JOINT_COUNT, 3)),
+        )
+
+    def joints_world(self) -> Array:
+        """[people, 24, 3] metres."""
+        return forward_kinematics(self.rotations, self.translation, shape_space().offsets(self.betas))[1]
+
+
+def record(poses: Iterable[StreamPose], person: int = 0) -> Motion:
+    """The settled frames of one person as a motion, its shape the last one answered.
+
+    Raises InputError when there is none.
+    """
+    settled = [pose for pose in poses if pose.settled[person]]
+    if not settled:
+        raise InputError(f"no settled pose of person {person}; push more frames than the look-ahead, or finish()")
+    return Motion(
+        rotations=np.stack([pose.rotations[person] for pose in settled]),
+        translation=np.stack([pose.translation[person] for pose in settled]),
+        betas=settled[-1].betas[person],
+        contacts=np.stack([pose.contacts[person] for pose in settled]),
+        joints_camera=np.stack([pose.joints_camera[person] for pose in settled]),
+    )
+
+
+class MotionStream:
+    """Real-time estimation for a camera and the people in front of it; mutable, for one thread at a time.
+
+    `look_ahead` (0 to 60 frames): a pose is answered that many frames late and knows that much of its future.
+    `people`: slots, each a person of their own; a slot starts at the first frame in which its person is seen.
+    `image_size` (width, height) or `intrinsics` [3, 3]: of the camera, in pixels.
+    `camera` [4, 4]: camera-to-world pose of a camera that stands still; with neither this nor poses given to `step`,
+    the camera is taken for level and static and heights are counted from the lowest foot.
+    `stride`: estimate every so many frames only, the people in turn; a pose then knows up to `stride` - 1 frames less
+    of its future.  At most `look_ahead` + 1.
+    `fit_reach`: frames on each side that are fitted to the keypoints together with the answered one
+    (`refine.reprojection_fit`), at most 9, which is as far as the offline fit carries; None: no fit.  The fitted
+    shape is learned from the settled frames so far, where the offline fit knows all frames.
+    `clean_feet`: planted feet stand still (`refine.foot_locking`), from the first settled frame on and without any
+    delay of its own: a foot is pinned where it lands.
+
+    Raises InputError for options that do not fit, and for engines whose layout has no place in the camera.
+    """
+
+    def __init__(
+        self,
+        model: MotionModel,
+        *,
+        look_ahead: int = 15,
+        people: int = 1,
+        image_size: tuple[float, float] | None = None,
+        intrinsics: Array | None = None,
+        camera: Array | None = None,
+        stride: int = 1,
+        fit_reach: int | None = FIT_REACH,
+        clean_feet: bool = True,
+    ) -> None:
+        config = model.engine.config
+        _check_options(config.window, look_ahead, people, stride, fit_reach)
+        check_layout(config)
+        self.look_ahead, self.people = look_ahead, people
+        self._stride, self._reach, self._cleans = stride, fit_reach, clean_feet
+        self._config, self._layout, self._denoiser = config, config.motion_layout, model.denoiser
+        self._mean, self._std = model.engine.mean, model.engine.std
+        self._still = None if camera is None else np.asarray(camera)
+        if image_size is None and intrinsics is None:
+            raise InputError("neither image_size nor intrinsics is given; wanted one of them, in pixels")
+        optics = ("image_size", image_size) if intrinsics is None else ("intrinsics", intrinsics)
+        self._optics = {optics[0]: np.asarray(optics[1])}
+        places = np.arange(self._layout.width)
+        self._averaged = np.concatenate([places[self._layout.slices[name]] for name in AVERAGED])
+        self._names = [name + end for name in frame_conditions(config) for end in ("", "_mask")]
+        self._slots = np.arange(people)
+        self._parse(np.zeros((people, COCO_COUNT, 3)), self._still)  # raises for what cannot be
+        self._clear()
+
+    def reset(self, person: int | None = None) -> None:
+        """Forget one person, whose slot waits for the next one; None: everybody, and the camera.
+
+        Raises InputError for a slot that is not there.
+        """
+        if person is not None:
+            if not 0 <= person < self.people:
+                raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
+            self._age[person] = self._estimated[person] = 0
+            self._sums[person] = 0
+            self._cleaners[person], self._shapes[person] = None, ShapeSoFar()
+            return
+        self._clear()
+
+    def step(self, keypoints: Array, camera_to_world: Array | None = None) -> StreamPose:
+        """Push a frame of keypoints [people, 17, 3] (x, y in pixels and confidence; 0 where unseen); the poses
+        `look_ahead` frames earlier.
+
+        Until a person has more frames than that, the answer is their first frame, not yet `settled`.
+        `camera_to_world` [4, 4]: this frame's pose of a moving camera, from the first frame on; without one in a
+        later frame it stands still.  Raises InputError for wrong shapes or numbers, and leaves the stream unchanged.
+        """
+        if self._ticks and self._pose is None and camera_to_world is not None:
+            raise InputError("camera_to_world is given but was not at first; wanted it from the first frame on")
+        given = self._still if camera_to_world is None and self._ticks == 0 else camera_to_world
+        self._push(self._parse(keypoints, given))
+        self._estimate((self._estimated == 0) | ((self._ticks + self._slots) % self._stride == 0))
+        self._ticks += 1
+        who = np.flatnonzero(self._age)
+        newest = self._age[who] - 1
+        return self._answer(who, np.maximum(newest - self.look_ahead, 0), newest >= self.look_ahead)
+
+    def finish(self) -> list[StreamPose]:
+        """The frames that wait for their look-ahead, at most `look_ahead`; the stream is then reset."""
+        self._estimate(self._estimated < self._age)
+        waiting = np.minimum(self._age, self.look_ahead)
+        poses = []
+        for ahead in range(int(waiting.max())):
+            who = np.flatnonzero(waiting > ahead)
+            frame = self._age[who] - waiting[who] + ahead
+            poses.append(self._answer(who, frame, np.ones(len(who), bool)))
+        self.reset()
+        return poses
+
+    def _clear(self) -> None:
+        """Fresh memory for everybody."""
+        people, window = self.people, self._config.window
+        fields: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
+            "points": ((COCO_COUNT, 3), np.float64),
+            "camera_rotation": ((3, 3), np.float64),
+            "camera_position": ((3,), np.float64),
+        }
+        for name, shape in frame_conditions(self._config).items():
+            fields |= {name: (shape, np.float32), f"{name}_mask": ((), np.float32)}
+        self._ring = Ring(window, people, fields)
+        self._ticks = 0
+        self._pose: Camera | None = None
+        self._age = np.zeros(people, np.int64)
+        """frames of each person so far"""
+        self._estimated = np.zeros(people, np.int64)
+        """the age at which `_x_0` was made"""
+        self._x_0 = np.zeros((people, window, self._layout.width), np.float32)
+        """the newest estimate of each person's window, normalised, oldest frame first"""
+        self._sums = np.zeros((people, len(self._averaged)))
+        """of the averaged blocks over the settled frames"""
+        self._cleaners: list[FootCleaner | None] = [None] * people
+        """of the people with settled frames"""
+        self._shapes = [ShapeSoFar() for _ in range(people)]
+
+    def _parse(self, keypoints: Array, camera_to_world: Array | None) -> Keypoints:
+        """Checked keypoints with the people where a file has its frames."""
+        arrays = {"keypoints": np.asarray(keypoints)} | self._optics
+        if arrays["keypoints"].shape[:1] != (self.people,):
+            raise InputError(f"keypoints is {list(arrays['keypoints'].shape)}; wanted [{self.people}, {COCO_COUNT}, 3]")
+        if camera_to_world is not None:
+            if np.shape(camera_to_world) != (4, 4):
+                raise InputError(f"camera_to_world is {list(np.shape(camera_to_world))}; wanted [4, 4]")
+            arrays["camera_to_world"] = np.broadcast_to(camera_to_world, (self.people, 4, 4))
+        return parse_keypoints(arrays, "stream")
+
+    def _push(self, given: Keypoints) -> None:
+        """Append a frame to the rings."""
+        self._intrinsics = given.intrinsics
+        rows = keypoint_conditions(Keypoints(given.points, given.intrinsics))
+        before = self._pose
+        if given.camera is not None:
+            self._pose = Camera(given.camera.rotation[:1], given.camera.position[:1])
+        if self._ticks == 0:
+            self._path = WorldPath(self.people, surveyed=self._pose is not None)
+        if self._pose is None:
+            rows |= {"camera_rotation": LEVEL_CAMERA}
+        else:
+            rows |= {"camera_rotation": self._pose.rotation[0], "camera_position": self._pose.position[0]}
+            rows |= {"camera_mask": np.ones(1), "camera": _camera_rows(before, self._pose)[-1]}
+            if before is not None:
+                self._ring.amend({"camera": _camera_rows(before, self._pose)[0]})
+        self._ring.push(rows | {"points": given.points})
+        self._age += (self._age > 0) | (rows["keypoints_mask"] > 0)
+
+    def _estimate(self, due: npt.NDArray[np.bool_]) -> None:
+        """Estimate the windows of the people for whom it is `due` [people]."""
+        due = due & (self._age > 0)
+        lengths = np.minimum(self._age, self._config.window)
+        for length in np.unique(lengths[due]).tolist():
+            who = np.flatnonzero(due & (lengths == length))
+            conditions = absent(self._config, len(who), length) | self._ring.last(self._names, who, length)
+            shape = (len(who), length, self._layout.width)
+            self._x_0[who, :length] = sampler.estimate(self._denoiser, conditions, shape)["x_0"]
+        self._estimated[due] = self._age[due]
+
+    def _answer(self, who: Index, frame: Index, settled: npt.NDArray[np.bool_]) -> StreamPose:
+        """The poses of `frame` [k] of the people `who` [k]."""
+        answer = StreamPose.empty(self.people)
+        if not len(who):
+            return answer
+        length = np.minimum(self._estimated[who], self._config.window)
+        row = frame - (self._estimated[who] - length)
+        betas, tilt = self._averages(who, frame, row, length, settled)
+        betas = np.stack([self._shapes[person].betas(own) for person, own in zip(who, betas, strict=True)])
+        offsets = shape_space().offsets(betas)
+        root, pose = self._fitted(who, row, length, offsets)
+        if self._reach is not None:
+            self._learn_shapes(who, np.flatnonzero(settled), self._back(who, length, row[:, None]), pose, betas)
+        world_root, step = self._rolled_out(who, row, length)
+        turn = world_root @ transpose(root)  # camera to world, as the network sees it
+        joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
+        feet = rotate(turn[:, None], joints[:, FEET] - pose.root[:, None])[..., 1].min(axis=1)
+        seen = self._seen(who, self._back(who, length, row[:, None]), tilt, pose.root)
+        answer.frame[who], answer.settled[who] = frame, settled
+        answer.rotations[who] = pose.rotations
+        answer.rotations[who, 0] = turn @ pose.rotations[:, 0]
+        answer.translation[who] = self._placed(who, frame, step, seen, feet)
+        answer.betas[who], answer.joints_camera[who] = betas, joints
+        answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
+        if self._cleans:
+            for person in who[settled].tolist():
+                self._clean(answer, person)
+        return answer
+
+    def _clean(self, answer: StreamPose, person: int) -> None:
+        """Clean the feet of one person's next settled pose, in place."""
+        cleaner = self._cleaners[person]
+        if cleaner is None:  # a surveyed world need not have its ground at 0
+            ground = FeetOptions(ground=None if self._pose is not None else 0.0)
+            cleaner = self._cleaners[person] = FootCleaner(0, ground, same_body=False)
+        clean = cleaner.push(
+            Motion(
+                answer.rotations[[person]],
+                answer.translation[[person]],
+                answer.betas[person],
+                contacts=answer.contacts[[person]],
+                joints_camera=answer.joints_camera[[person]],
+            )
+        )
+        assert clean.joints_camera is not None
+        answer.rotations[person], answer.translation[person] = clean.rotations[0], clean.translation[0]
+        answer.joints_camera[person] = clean.joints_camera[0]
+
+    def _back(self, who: Index, length: Index, row: Index) -> Index:
+        """How many places before the newest frame the rows [k, n] of the estimates are."""
+        return np.asarray((self._age[who] - self._estimated[who] + length)[:, None] - 1 - row)
+
+    def _blocks(self, who: Index, row: Index) -> dict[str, Array]:
+        """The blocks of rows [k, ...] of the people's estimates, not normalised."""
+        normalised = self._x_0[who.reshape(-1, *[1] * (row.ndim - 1)), row].astype(np.float64)
+        return self._layout.split(normalised * self._std + self._mean)
+
+    def _averages(
+        self, who: Index, frame: Index, row: Index, length: Index, settled: npt.NDArray[np.bool_]
+    ) -> tuple[Array, Array]:
+        """Shape [k, 10] and camera-to-level rotation [k, 3, 3], means over the settled frames and the window's rest."""
+        inside = np.arange(self._config.window)
+        rest = (inside >= row[:, None]) & (inside < length[:, None])
+        columns = self._averaged
+        values = self._x_0[who][:, :, columns] * self._std[columns] + self._mean[columns]
+        total = self._sums[who] + np.einsum("kr,krc->kc", rest, values)
+        mean = total / (frame + rest.sum(axis=1))[:, None]
+        kept = who[settled]
+        self._sums[kept] += values[settled, row[settled]]
+        return mean[:, :BETA_COUNT], matrix_from_6d(mean[:, BETA_COUNT:])
+
+    def _fitted(self, who: Index, row: Index, length: Index, offsets: Array) -> tuple[Array, CameraPose]:
+        """The root in the camera [k, 3, 3] before, and the pose [k, ...] after the fit."""
+        roots, places = np.empty((len(who), 3, 3)), np.empty((len(who), 3))
+        rotations = np.empty((len(who), JOINT_COUNT, 3, 3))
+        for index, person in enumerate(who):
+            reach = self._reach or 0
+            around = np.arange(max(row[index] - reach, 0), min(row[index] + reach + 1, length[index]))
+            middle = row[index] - around[0]
+            pose = self._estimated_pose(person, around, offsets[index])
+            roots[index] = pose.rotations[middle, 0]
+            if self._reach is not None:
+                back = self._back(who[[index]], length[[index]], around[None])
+                points = self._ring.rows("points", who[[index]], back)[0]
+                pose = fit(pose, Keypoints(points, self._intrinsics))
+            rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
+        return roots, CameraPose(rotations, places, offsets)
+
+    def _learn_shapes(self, who: Index, told: Index, back: Index, pose: CameraPose, betas: Array) -> None:
+        """What the poses [k] of the people `who`, those of the places `told`, say of their shapes; their keypoints are
+        `back` [k, 1] frames ago."""
+        points = self._ring.rows("points", who, back)
+        for index in told.tolist():
+            one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
+            self._shapes[who[index]].push(one, Keypoints(points[index], self._intrinsics), betas[index])
+
+    def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
+        blocks = self._blocks(np.array([person]), row)
+        rotations = matrix_from_6d(blocks["joint_rotations"].reshape(len(row), JOINT_COUNT, 6))
+        return CameraPose(rotations, blocks["root_translation_camera"], offsets)
+
+    def _rolled_out(self, who: Index, row: Index, length: Index) -> tuple[Array, Array]:
+        """World root rotation [k, 3, 3], and the step to it [k, 3] from the frame before."""
+        pair = np.maximum(row[:, None] + np.array([-1, 0]), 0)
+        blocks = self._blocks(who, pair)
+        camera = self._ring.rows("camera_rotation", who, self._back(who, length, pair))
+        gravity_view = matrix_from_6d(blocks["gravity_view_orientation"])
+        root, path = roll_out(gravity_view, blocks["root_velocity"], gravity_view_yaw(camera))
+        return root[:, 1], path[:, 1]
+
+    def _seen(self, who: Index, back: Index, tilt: Array, root: Array) -> Array:
+        """Where the camera sees the roots [k, 3]: in the world, or over any fixed place where no pose is known."""
+        if self._pose is None:
+            return rotate(tilt, root)
+        rotation = self._ring.rows("camera_rotation", who, back)[:, 0]
+        return self._ring.rows("camera_position", who, back)[:, 0] + rotate(rotation, root)
+
+    def _placed(self, who: Index, frame: Index, step: Array, seen: Array, feet: Array) -> Array:
+        """World positions [k, 3]; people on their first frame start anew."""
+        first, placed = frame == 0, np.empty_like(seen)
+        start = seen if self._pose is not None else seen * np.array([0.0, 1.0, 0.0])
+        placed[first] = self._path.start(who[first], start[first], feet[first])
+        placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first])
+        return placed
+
+
+def absent(config: ModelConfig, batch: int, frames: int, texts: int = 1) -> Arrays:
+    """All conditions of the model [batch, frames, ...] as where nothing is known: zero."""
+    sizes = {"batch": batch, "frames": frames, "texts": texts}
+    specs = [spec for spec in inputs(config) if spec.name not in ("x_t", "timestep")]
+    return {spec.name: np.zeros(spec.shape(**sizes), spec.dtype) for spec in specs}
+
+
+def check_layout(config: ModelConfig) -> None:
+    """Raises InputError for an engine whose layout does not place the root in the camera."""
+    if not {"root_translation_camera", "joint_rotations"} <= set(config.motion_layout.slices):
+        raise InputError(f"this engine's layout is {config.layout!r}; streams want one that places the root: genmo")
+
+
+def _check_options(window: int, look_ahead: int, people: int, stride: int, reach: int | None) -> None:
+    for name, value, low, high in (
+        ("look_ahead", look_ahead, 0, window // 2),
+        ("people", people, 1, MAX_PEOPLE),
+        ("stride", stride, 1, look_ahead + 1),
+        ("fit_reach", 0 if reach is None else reach, 0, ITERATIONS - 1),
+    ):
+        if not low <= value <= high:
+            raise InputError(f"{name} is {value}; wanted {low} to {high}")
+
+
+def _camera_rows(before: Camera | None, now: Camera) -> Array:
+    """Camera conditions [1 or 2, 12] of the newest frames."""
+    if before is None:
+        return camera_condition(now)
+    rotation, position = (
+        np.concatenate(pair) for pair in ((before.rotation, now.rotation), (before.position, now.position))
+    )
+    return camera_condition(Camera(rotation, position))

@@ -1,0 +1,208 @@
+"""genmo-view: pages of files, and a folder served to this machine and nobody else."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from genmo.runtime.cli import view
+from genmo.runtime.cli.view import FolderServer, main, motions_in, show
+from genmo.runtime.conditions.provenance import Given
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.formats import save_motion
+
+
+@pytest.fixture(scope="module")
+def takes(tmp_path_factory, random_motion):
+    """A folder of motions, files that are none, and a secret beside it."""
+    root = tmp_path_factory.mktemp("view")
+    folder = root / "takes"
+    (folder / "day two").mkdir(parents=True)
+    motion = random_motion(20)
+    save_motion(folder / "a.npz", motion, given=Given(texts=(Text("a person <waves>", 0, 20),)))
+    save_motion(folder / "a.glb", motion)
+    save_motion(folder / "day two" / "b & c.npz", replace(motion, fps=60.0))
+    np.savez(folder / "keypoints.npz", keypoints=np.zeros((3, 17, 3)))
+    (folder / "broken.npz").write_bytes(b"PK nothing")
+    save_motion(root / "secret.npz", motion)
+    (root / "secret.txt").write_text("secret")
+    os.symlink(root / "secret.npz", folder / "link.npz")
+    os.symlink(root / "secret.txt", folder / "a.bvh")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(takes):
+    with FolderServer(takes) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def ask(server, path, method="GET", host=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    connection.putrequest(method, path, skip_host=True)
+    connection.putheader("Host", host or f"127.0.0.1:{server.server_port}")
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body.decode(errors="replace")
+
+
+def test_motions_are_found_and_nothing_else(takes):
+    found = motions_in(takes)
+    assert list(found) == ["a.npz", "day two/b & c.npz"]
+    assert found["a.npz"].beside == (".glb",)
+
+
+def test_the_list_and_its_links(server):
+    answer, page = ask(server, "/")
+    assert answer.status == 200
+    assert "day two/b &amp; c.npz" in page
+    links = re.findall(r'href="([^"]+)"', page)
+    assert len(links) == 5  # two to play, .npz of both and .glb of one
+    for link in links:
+        assert ask(server, link.replace("&amp;", "&"))[0].status == 200
+
+
+def test_one_motion_and_two(server):
+    answer, page = ask(server, "/play?m=a.npz")
+    assert (answer.status, answer.getheader("Content-Type")) == (200, "text/html; charset=utf-8")
+    assert "a person \\u003cwaves>" in page
+    both = ask(server, f"/play?m=a.npz&m={quote('day two/b & c.npz', safe='')}")[1]
+    assert both.count('"quaternions"') == 2
+    assert ask(server, "/play?" + "&".join(["m=a.npz"] * 5))[0].status == 422
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/play?m=../secret.npz",
+        "/play?m=..%2fsecret.npz",
+        "/play?m=link.npz",
+        "/play?m=keypoints.npz",
+        "/play?m=%00",
+        "/file?m=../secret.txt",
+        "/file?m=a.npz&as=bvh",
+        "/file?m=a.npz&as=npz/../../secret.txt",
+        "/file?m=a.npz&as=",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/secret.txt",
+        "//etc/passwd",
+        "/play",
+        "/file",
+    ],
+)
+def test_nothing_but_the_list_is_handed_out(server, path):
+    answer, body = ask(server, path)
+    assert answer.status == 404
+    assert "secret" not in body
+
+
+def test_other_hosts_are_refused(server):
+    assert ask(server, "/", host="evil.example")[0].status == 403
+    assert ask(server, "/", host=f"localhost:{server.server_port}")[0].status == 200
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_head_and_other_methods(server):
+    answer, body = ask(server, "/", method="HEAD")
+    assert (answer.status, body) == (200, "")
+    assert int(answer.getheader("Content-Length")) > 500
+    assert ask(server, "/", method="POST")[0].status == 501
+
+
+def test_a_file_that_broke_is_one_line(server, takes, tmp_path):
+    spoilt = takes / "spoilt.npz"
+    np.savez(spoilt, rotations=np.zeros((2, 24, 3, 3)), joints_world=np.zeros((2, 24, 3)))
+    try:
+        answer, body = ask(server, "/play?m=spoilt.npz")
+    finally:
+        spoilt.unlink()
+    assert answer.status == 422
+    assert "wanted a motion .npz" in body
+    assert "\n" not in body
+
+
+def test_a_page_of_files_is_written_and_opened(takes, tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setenv("BROWSER", "some")
+    monkeypatch.setattr(view.webbrowser, "open", lambda address: not opened.append(address))
+    out = tmp_path / "both.html"
+    assert main([str(takes / "a.npz"), str(takes / "day two" / "b & c.npz"), "--out", str(out)]) == 0
+    assert opened == [out.as_uri()]
+    assert out.read_text().count('"quaternions"') == 2
+    assert main([str(takes / "a.npz")]) == 0
+    assert capsys.readouterr().err == ""
+    assert opened[1].endswith("/a.html")
+
+
+def test_no_browser_is_a_note(takes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(view.webbrowser, "open", lambda address: False)
+    assert main([str(takes / "a.npz"), "--out", str(tmp_path / "a.html")]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(tmp_path / "a.html")
+    assert said.err.startswith("genmo-view: note: no browser")
+    monkeypatch.delenv("BROWSER", raising=False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(view.sys, "platform", "linux")
+    monkeypatch.setattr(view.webbrowser, "open", lambda address: pytest.fail("a console browser would block"))
+    assert "http://x" in show("http://x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["{takes}", "{takes}/a.npz"], "wanted one folder"),
+        (["{takes}/none.npz"], "no such file"),
+        (["{takes}/keypoints.npz"], "wanted a motion .npz"),
+        (["{takes}/a.npz"] * 5, "wanted 1 to 4"),
+        (["{takes}/a.npz", "--port", "80"], "wanted a folder to serve"),
+        (["{takes}/a.npz", "--out", "{takes}/x.txt"], "wanted a name that ends in .html"),
+        (["{takes}/a.npz", "--no-open"], "wanted --out"),
+        (["{takes}", "--port", "70000"], "wanted 0 to 65535"),
+        (["{takes}", "--out", "x.html"], "wanted motion files"),
+    ],
+)
+def test_bad_input_is_one_line(takes, capsys, arguments, wanted):
+    assert main([argument.format(takes=takes) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("genmo-view: error: ")
+    assert said.count("\n") == 1
+    assert wanted in said
+
+
+def test_a_port_in_use_is_said(server, takes, capsys):
+    assert main([str(takes), "--no-open", "--port", str(server.server_port)]) == 2
+    assert "wanted a free --port" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal to a process there")
+def test_ctrl_c_ends_it_cleanly(takes, metadata_path):
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), metadata_path]))
+    }
+    done = subprocess.Popen(
+        [sys.executable, "-m", "genmo.runtime.cli.view", str(takes), "--no-open", "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    assert done.stdout.readline().startswith("http://127.0.0.1:")
+    time.sleep(0.2)
+    done.send_signal(signal.SIGINT)
+    out, err = done.communicate(timeout=20)
+    assert done.returncode == 0
+    assert "Traceback" not in err

@@ -1,0 +1,146 @@
+"""The body: forward kinematics against a loop over joints, mirrors, the shape space."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from genmo.runtime.motion.skeleton import (
+    BETA_COUNT,
+    COCO_COUNT,
+    COCO_KEYPOINTS,
+    CONTACT_JOINTS,
+    JOINT_COUNT,
+    JOINTS,
+    LEVELS,
+    MIRROR_JOINTS,
+    MIRROR_KEYPOINTS,
+    PARENTS,
+    coco_keypoints,
+    forward_kinematics,
+    rest_joints,
+    shape_space,
+)
+
+FLIP = np.array([-1.0, 1.0, 1.0])
+all_betas = arrays(np.float64, BETA_COUNT, elements=st.floats(-3, 3))
+
+
+def joint_by_joint(rotations, translation, offsets):
+    """Forward kinematics of one frame with 4 x 4 matrices, one joint after the other."""
+    world = []
+    for joint, parent in enumerate(PARENTS):
+        local = np.eye(4)
+        local[:3, :3], local[:3, 3] = rotations[joint], translation if parent < 0 else offsets[joint]
+        world.append(local if parent < 0 else world[parent] @ local)
+    return np.stack([m[:3, :3] for m in world]), np.stack([m[:3, 3] for m in world])
+
+
+def test_the_joints_are_smpl():
+    assert len(JOINTS) == len(PARENTS) == JOINT_COUNT == 24
+    assert all(parent < joint for joint, parent in enumerate(PARENTS))
+    assert JOINTS[0] == "pelvis" and JOINTS[15] == "head" and JOINTS[21] == "right_wrist"
+    assert [JOINTS[joint] for joint in CONTACT_JOINTS][:2] == ["left_ankle", "left_foot"]
+    assert sorted(joint for joints, _ in LEVELS for joint in joints) == list(range(1, JOINT_COUNT))
+
+
+def test_mirrors_are_their_own_inverse():
+    for mirror, names in ((MIRROR_JOINTS, JOINTS), (MIRROR_KEYPOINTS, [name for name, _, _ in COCO_KEYPOINTS])):
+        assert [mirror[mirror[i]] for i in range(len(names))] == list(range(len(names)))
+        swapped = [names[i].replace("left", "L").replace("right", "left").replace("L", "right") for i in mirror]
+        assert swapped == list(names)
+    assert all(MIRROR_JOINTS[p] == PARENTS[MIRROR_JOINTS[j]] for j, p in enumerate(PARENTS) if p >= 0)
+
+
+@pytest.mark.parametrize("frames", [1, 7])
+def test_kinematics_equal_the_loop(random_motion, frames):
+    motion = random_motion(frames, 4)
+    turned, positions = motion.kinematics()
+    for frame in range(frames):
+        wanted = joint_by_joint(motion.rotations[frame], motion.translation[frame], motion.rest_offsets)
+        np.testing.assert_allclose(turned[frame], wanted[0], atol=1e-12)
+        np.testing.assert_allclose(positions[frame], wanted[1], atol=1e-12)
+
+
+def test_kinematics_in_batches_and_in_float32(random_motion):
+    motions = [random_motion(5, seed) for seed in range(2)]
+    rotations = np.stack([m.rotations for m in motions]).astype(np.float32)
+    translation = np.stack([m.translation for m in motions]).astype(np.float32)
+    offsets = np.stack([m.rest_offsets for m in motions])[:, None].astype(np.float32)
+    turned, positions = forward_kinematics(rotations, translation, offsets)
+    assert turned.dtype == positions.dtype == np.float32
+    np.testing.assert_allclose(positions, [m.joints_world() for m in motions], atol=1e-5)
+
+
+def test_bones_keep_their_length(random_motion):
+    motion = random_motion(20, 8)
+    joints = motion.joints_world()
+    bones = np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=-1)
+    np.testing.assert_allclose(bones - np.linalg.norm(motion.rest_offsets[1:], axis=-1), 0, atol=1e-12)
+
+
+def test_the_rest_pose_is_a_person():
+    offsets = shape_space().offsets(np.zeros(BETA_COUNT))
+    joints = rest_joints(offsets)
+    np.testing.assert_allclose(joints, joint_by_joint(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3), offsets)[1])
+    place = dict(zip(JOINTS, joints, strict=True))
+    assert not place["pelvis"].any()
+    assert place["left_hip"][0] > 0 > place["right_hip"][0], "the person's left is +x"
+    assert place["left_foot"][2] > place["left_ankle"][2], "toes point to +z"
+    assert 1.3 < place["head"][1] - place["left_foot"][1] < 1.9
+    assert abs(place["left_wrist"][1] - place["left_shoulder"][1]) < 0.15, "T-pose"
+
+
+@given(all_betas)
+def test_betas_come_back_from_their_offsets(betas):
+    np.testing.assert_allclose(shape_space().betas(shape_space().offsets(betas)), betas, atol=1e-8)
+
+
+@given(all_betas)
+def test_the_mirror_image_of_a_body_is_a_body(betas):
+    """To the rounding of the stored numbers: 0.01 mm."""
+    space = shape_space()
+    mirrored = space.offsets(betas)[list(MIRROR_JOINTS)] * FLIP
+    np.testing.assert_allclose(space.offsets(space.betas(mirrored)), mirrored, atol=1e-5)
+
+
+@given(all_betas, st.integers(1, 3))
+def test_shapes_take_any_leading_axes(betas, count):
+    space = shape_space()
+    many = np.broadcast_to(betas, (2, count, BETA_COUNT))
+    np.testing.assert_array_equal(space.offsets(many)[1, count - 1], space.offsets(betas))
+    np.testing.assert_allclose(space.betas(space.offsets(many))[0, 0], betas, atol=1e-8)
+
+
+def test_the_shape_space_says_what_it_explains():
+    space = shape_space()
+    assert space.mean.shape == (24, 3) and space.components.shape == (BETA_COUNT, 24, 3)
+    explained = np.array(space.explained_variance)
+    assert (np.diff(explained) >= 0).all() and 0.9 < explained[-1] <= 1
+    assert not space.mean[0].any() and not space.components[:, 0].any(), "the pelvis has no offset"
+
+
+def test_mirrored_kinematics_are_mirrored_joints(random_motion):
+    motion = random_motion(10, 1)
+    flip = FLIP[:, None] * FLIP
+    mirror = list(MIRROR_JOINTS)
+    turned, joints = forward_kinematics(
+        motion.rotations[:, mirror] * flip, motion.translation * FLIP, motion.rest_offsets[mirror] * FLIP
+    )
+    np.testing.assert_allclose(joints, motion.joints_world()[:, mirror] * FLIP, atol=1e-12)
+    seen = coco_keypoints(*motion.kinematics())[:, list(MIRROR_KEYPOINTS)] * FLIP
+    np.testing.assert_allclose(coco_keypoints(turned, joints), seen, atol=1e-12)
+
+
+def test_keypoints_ride_on_their_joints(random_motion):
+    motion = random_motion(6, 2)
+    turned, joints = motion.kinematics()
+    points = coco_keypoints(turned, joints)
+    assert points.shape == (6, COCO_COUNT, 3)
+    for index, (name, joint, offset) in enumerate(COCO_KEYPOINTS):
+        number = JOINTS.index(joint)
+        wanted = [joints[f, number] + turned[f, number] @ offset for f in range(6)]
+        np.testing.assert_allclose(points[:, index], wanted, atol=1e-12, err_msg=name)
+    names = [name for name, _, _ in COCO_KEYPOINTS]
+    assert names[:3] == ["nose", "left_eye", "right_eye"] and names[5] == "left_shoulder" and names[16] == "right_ankle"

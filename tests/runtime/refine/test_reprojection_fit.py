@@ -1,0 +1,206 @@
+"""Fitting a pose to keypoints: against finite differences, and against the truth that made the keypoints."""
+
+import numpy as np
+import pytest
+
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
+from genmo.runtime.motion.skeleton import coco_keypoints, forward_kinematics, shape_space
+from genmo.runtime.refine import reprojection_fit as fitting
+from genmo.runtime.refine.reprojection_fit import CameraPose, ShapeSoFar, fit, fit_shape, rays_of
+
+INTRINSICS = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
+
+
+def true_pose(motion) -> CameraPose:
+    """The motion four metres in front of an upright camera at the origin."""
+    rotations = motion.rotations.copy()
+    flip = np.diag([-1.0, -1.0, 1.0])  # the world's axes seen by a camera that looks along +z
+    rotations[:, 0] = flip @ rotations[:, 0]
+    root = (motion.translation - motion.translation.mean(axis=0)) * 0.2 @ flip + [0, 0, 4.0]
+    return CameraPose(rotations, root, motion.rest_offsets)
+
+
+def project(pose: CameraPose):
+    points = coco_keypoints(*forward_kinematics(pose.rotations, pose.root, pose.offsets))
+    return points[..., :2] / points[..., 2:], points
+
+
+def keypoints_of(pose: CameraPose) -> Keypoints:
+    rays, _ = project(pose)
+    pixels = 1000 * rays + [640, 360]
+    return Keypoints(np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=-1), INTRINSICS)
+
+
+def bent(pose: CameraPose, seed=0, spread=0.1) -> CameraPose:
+    rng = np.random.default_rng(seed)
+    turn = matrix_from_axis_angle(rng.normal(0, spread, (1, 24, 3)))
+    return CameraPose(pose.rotations @ turn, pose.root + rng.normal(0, 0.05, 3), pose.offsets)
+
+
+def joint_error(pose: CameraPose, truth: CameraPose) -> float:
+    places = [forward_kinematics(p.rotations, p.root, p.offsets)[1] for p in (pose, truth)]
+    return float(np.linalg.norm(places[0] - places[1], axis=-1).mean())
+
+
+def pixel_error(pose: CameraPose, keypoints: Keypoints) -> float:
+    return float(np.linalg.norm(1000 * project(pose)[0] + [640, 360] - keypoints.points[..., :2], axis=-1).mean())
+
+
+def test_jacobian_is_the_derivative(random_motion):
+    pose = true_pose(random_motion(3))
+    rays, points = project(pose)
+    joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
+    jacobian = fitting._jacobian(points, joints, points[..., 2:]) / points[..., 2:, None]
+    size, step = jacobian.shape[-1], 1e-6
+    for column in range(size):
+        change = np.zeros((3, size))
+        change[:, column] = step
+        rotations = fitting._turn(pose, change[:, :-3].reshape(3, -1, 3))
+        moved = project(CameraPose(rotations, pose.root + change[:, -3:], pose.offsets))[0]
+        np.testing.assert_allclose((moved - rays) / step, jacobian[..., column], atol=2e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 40])
+def test_the_truth_stays(random_motion, frames):
+    pose = true_pose(random_motion(frames))
+    assert joint_error(fit(pose, keypoints_of(pose)), pose) < 1e-9
+
+
+def test_bent_poses_come_back(random_motion):
+    """Depth stays ambiguous, so not every pose comes all the way; what is seen does, and most of the error goes."""
+    ratios = []
+    for seed in range(5):
+        truth = true_pose(random_motion(40, seed))
+        start, keypoints = bent(truth, seed), keypoints_of(truth)
+        found = fit(start, keypoints)
+        ratios.append(joint_error(found, truth) / joint_error(start, truth))
+        assert pixel_error(found, keypoints) < 0.2 * pixel_error(start, keypoints)
+        identity = found.rotations @ transpose(found.rotations)
+        np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
+    assert np.mean(ratios) < 0.5 and max(ratios) < 1
+
+
+def test_unseen_keypoints_change_nothing(random_motion):
+    truth = true_pose(random_motion(20))
+    start, keypoints = bent(truth), keypoints_of(truth)
+    keypoints.points[..., 2] = 0
+    assert joint_error(fit(start, keypoints), start) < 1e-12
+
+
+def test_one_wrong_detection_is_outvoted(random_motion):
+    truth = true_pose(random_motion(20))
+    keypoints = keypoints_of(truth)
+    keypoints.points[:, 9, :2] += 400  # the left wrist, 1.6 m away
+    assert joint_error(fit(truth, keypoints), truth) < 0.01
+
+
+def test_frames_after_the_keypoints_ease_out(random_motion):
+    truth = true_pose(random_motion(60))
+    first = Keypoints(keypoints_of(truth).points[:30], INTRINSICS)
+    start = bent(truth)
+    found = fit(start, first)
+    assert len(found.root) == 60
+    np.testing.assert_allclose(found.root[-1], start.root[-1], atol=1e-9)
+    np.testing.assert_allclose(found.rotations[-1], start.rotations[-1], atol=1e-9)
+
+
+def test_what_is_not_seen_returns_to_the_network(random_motion):
+    """One frame without keypoints: both terms are quadratic, so the step is known in closed form."""
+    pose = true_pose(random_motion(1))
+    turned = np.full((1, len(fitting._SPREAD)), 0.1)
+    step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17), bool), turned)
+    np.testing.assert_allclose(step, -turned / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)
+
+
+def on_body(pose: CameraPose, betas) -> CameraPose:
+    return CameraPose(pose.rotations, pose.root, shape_space().offsets(np.asarray(betas)))
+
+
+def shaped_by(pose: CameraPose, keypoints: Keypoints, betas):
+    return fit_shape(on_body(pose, betas), *rays_of(keypoints, len(pose.root)), np.asarray(betas))
+
+
+def bones(betas):
+    return np.linalg.norm(shape_space().offsets(betas)[1:], axis=-1)
+
+
+def test_shape_rows_are_the_derivative(random_motion):
+    betas = np.random.default_rng(1).normal(size=10)
+    pose = on_body(true_pose(random_motion(3)), betas)
+    rays, points = project(pose)
+    at = fitting._linear(pose, rays, np.ones((3, 17), bool))
+    rows = fitting._shape_rows(at).reshape(3, 17, 2, 10) / points[..., 2:, None]
+    for column, step in enumerate(1e-6 * np.eye(10)):
+        moved = project(on_body(pose, betas + step))[0]
+        np.testing.assert_allclose((moved - rays) / 1e-6, rows[..., column], atol=2e-6)
+
+
+def test_one_step_is_that_of_all_poses_and_the_shape_together(random_motion):
+    """The normal equations without the poses, against those of everything at once, dense."""
+    frames, betas = 3, np.random.default_rng(1).normal(size=10)
+    truth = true_pose(random_motion(frames))
+    keypoints, body = keypoints_of(truth), on_body(bent(truth), betas)
+    rays, seen = rays_of(keypoints, frames)
+    turned = 0.1 * np.random.default_rng(2).normal(size=(frames, len(fitting._SPREAD)))
+    told = fitting._shape_told(body, rays, seen, turned)
+    at = fitting._linear(body, rays, seen)
+    size = turned.shape[1]
+    rows = np.zeros((frames, 34, frames * size + 10))
+    for index in range(frames):
+        rows[index, :, index * size : (index + 1) * size] = at.rows[index]
+    rows[..., -10:] = fitting._shape_rows(at)
+    flat, weight = rows.reshape(-1, rows.shape[-1]), at.weight.reshape(-1, 1)
+    stiff = np.concatenate([np.tile(1 / fitting._SPREAD**2, frames), np.ones(10)])
+    hessian = flat.T @ (weight * flat) + np.diag(stiff)
+    slope = (flat.T @ (weight * at.residual.reshape(-1, 1)))[:, 0]
+    slope += stiff * np.concatenate([turned.ravel(), 0.3 * np.ones(10)])
+    expected = -np.linalg.solve(hessian, slope)
+    change = -np.linalg.solve(told.hessian.sum(axis=0) + np.eye(10), told.slope.sum(axis=0) + 0.3)
+    np.testing.assert_allclose(change, expected[-10:], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(-(told.own + told.coupling @ change).ravel(), expected[:-10], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("frames", [1, 31, 32, 33, 200])
+def test_the_true_shape_stays(random_motion, frames):
+    pose = true_pose(random_motion(frames))
+    betas = shape_space().betas(pose.offsets)
+    pose = on_body(pose, betas)
+    np.testing.assert_allclose(shaped_by(pose, keypoints_of(pose), betas), betas, atol=1e-9)
+
+
+def test_a_body_that_is_seen_from_many_sides_tells_its_shape(random_motion):
+    wrong, found = [], []
+    for seed in range(5):
+        truth = np.random.default_rng(seed).normal(size=10)
+        pose = on_body(true_pose(random_motion(60, seed)), truth)
+        guess = truth + np.random.default_rng(seed + 50).normal(size=10)
+        made = shaped_by(bent(pose, seed, 0.05), keypoints_of(pose), guess)
+        wrong.append(np.abs(bones(guess) - bones(truth)).mean())
+        found.append(np.abs(bones(made) - bones(truth)).mean())
+    assert np.mean(found) < 0.75 * np.mean(wrong) and all(f < w for f, w in zip(found, wrong, strict=True))
+
+
+def test_unseen_keypoints_tell_nothing_of_the_shape(random_motion):
+    pose = true_pose(random_motion(20))
+    keypoints, guess = keypoints_of(pose), np.arange(10) / 10
+    keypoints.points[..., 2] = 0
+    np.testing.assert_array_equal(shaped_by(pose, keypoints, guess), guess)
+
+
+def test_a_stream_of_frames_tells_what_the_whole_motion_tells(random_motion):
+    """One linearisation a frame against four of all: the same but for curvature."""
+    truth = np.random.default_rng(3).normal(size=10)
+    pose = on_body(true_pose(random_motion(200, 4)), truth)
+    keypoints, guess = keypoints_of(pose), truth + np.random.default_rng(9).normal(size=10)
+    whole = shaped_by(pose, keypoints, guess)
+    shape = ShapeSoFar()
+    np.testing.assert_array_equal(shape.betas(guess), guess)
+    for frame in range(200):
+        now = shape.betas(guess)
+        one = CameraPose(pose.rotations[[frame]], pose.root[[frame]], shape_space().offsets(now))
+        seen = Keypoints(keypoints.points[[frame]], INTRINSICS)
+        shape.push(fit(one, seen), seen, now)
+    made = shape.betas(guess)
+    assert np.abs(bones(made) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
+    assert np.abs(bones(made) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()

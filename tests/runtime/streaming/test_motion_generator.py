@@ -1,0 +1,213 @@
+"""MotionGenerator: blocks join without a jolt, any chunking gives the same frames, prompts change at once."""
+
+import gc
+import tracemalloc
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmo.runtime import InputError, Motion, MotionModel
+from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.representation import encode, gravity_view_yaw
+from genmo.runtime.motion.skeleton import HEEL, JOINTS, SOLE
+from genmo.runtime.streaming.motion_generator import CAMERA_HEIGHT, EASE, MotionGenerator, eased, facing_camera
+from genmo.train.data.simulated_cameras import simulate_cameras
+
+FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
+SMALL = {"overlap": 8, "block": 12, "steps": 2}
+
+
+@pytest.fixture(scope="module")
+def model(tiny_engine):
+    return MotionModel.load(tiny_engine, threads=1)
+
+
+def same(a, b):
+    return np.array_equal(a.rotations, b.rotations) and np.array_equal(a.translation, b.translation)
+
+
+def test_any_chunks_are_the_same_motion(model):
+    whole = MotionGenerator(model, "a person walks", seed=3, **SMALL).next(70)
+    pieces = MotionGenerator(model, "a person walks", seed=3, **SMALL)
+    made = [pieces.next(n) for n in (1, 19, 2, 30, 18)]
+    assert np.array_equal(np.concatenate([m.rotations for m in made]), whole.rotations)
+    assert np.array_equal(np.concatenate([m.translation for m in made]), whole.translation)
+    assert np.array_equal(np.concatenate([m.contacts for m in made]), whole.contacts)
+    assert all(np.array_equal(m.betas, whole.betas) for m in made)
+    assert whole.frames == 70 and np.isfinite(whole.joints_world()).all()
+    assert not same(whole, MotionGenerator(model, "a person walks", seed=4, **SMALL).next(70))
+
+
+@pytest.mark.parametrize("before", [1, 3, 20, 25])
+def test_a_prompt_changes_from_the_next_frame_on(model, before):
+    changed, kept = (MotionGenerator(model, "a person walks", **SMALL) for _ in range(2))
+    assert same(changed.next(before), kept.next(before))
+    changed.prompt = "a person jumps"
+    assert changed.prompt == "a person jumps"
+    a, b = changed.next(5), kept.next(5)
+    assert not np.array_equal(a.rotations[0], b.rotations[0])
+
+
+def test_the_first_frame_is_over_the_origin_faces_z_and_stands_on_the_ground(model):
+    motion = MotionGenerator(model, "a person walks", **SMALL).next(1)
+    forward = motion.rotations[0, 0, :, 2]
+    np.testing.assert_allclose(np.arctan2(forward[0], forward[2]), 0, atol=1e-6)
+    np.testing.assert_allclose(motion.translation[0, [0, 2]], 0, atol=1e-9)
+    height = motion.joints_world()[0, :, 1]
+    ankles = [JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
+    np.testing.assert_allclose(min(height[FEET].min() - SOLE, height[ankles].min() - HEEL), 0, atol=1e-6)
+
+
+def oracle(model, motion):
+    """A model whose denoiser answers a motion as the camera of the block films it, and a list to which the caller adds
+    the frame at which the next block starts."""
+    layout, starts = model.engine.config.motion_layout, []
+
+    def features(start, camera):
+        cut = slice(start, start + len(camera.position))
+        part = Motion(motion.rotations[cut], motion.translation[cut], motion.betas)
+        return (encode(part, camera, layout) - model.engine.mean) / model.engine.std
+
+    def denoiser(arrays):
+        frames, start = arrays["x_t"].shape[1], starts[-1]
+        first = motion.rotations[start, 0, :, 2]
+        heading, place = np.arctan2(first[0], first[2]), motion.translation[start : start + (8 if start else 1)].mean(0)
+        x_0 = features(start, facing_camera(heading, place, frames)).astype(np.float32)
+        return {"x_0": np.repeat(x_0[None], len(arrays["x_t"]), axis=0)}
+
+    return SimpleNamespace(engine=model.engine, denoiser=denoiser), starts
+
+
+def test_a_denoiser_that_knows_the_motion_gives_it_back_block_after_block(model, random_motion):
+    """Blocks are decoded in the camera that filmed their known frames, and put where the last one ended."""
+    motion = random_motion(80, 2)
+    first = motion.rotations[0, 0, :, 2]
+    told, starts = oracle(model, motion)
+    exact = SMALL | {"steps": 5}  # fewer steps are smoothed
+    generator = MotionGenerator(told, "walk", **exact, guidance=1.0, clean_feet=False)
+    made = []
+    for start, count in ((0, 20), (12, 12), (24, 12), (36, 12)):
+        starts.append(start)
+        made.append(generator.next(count))
+    rotations = np.concatenate([m.rotations for m in made])
+    np.testing.assert_allclose(rotations[:, 1:], motion.rotations[:56, 1:], atol=1e-4)
+    heading = np.arctan2(first[0], first[2])
+    turn = np.array([[np.cos(heading), 0, -np.sin(heading)], [0, 1, 0], [np.sin(heading), 0, np.cos(heading)]])
+    np.testing.assert_allclose(rotations[:, 0], turn @ motion.rotations[:56, 0], atol=1e-3)
+    path = (motion.translation[:56] - motion.translation[0]) @ turn.T
+    translation = np.concatenate([m.translation for m in made])
+    # the ground is found under wildly swinging legs, and what that changes of the velocity is eased out
+    np.testing.assert_allclose(translation[:, [0, 2]], path[:, [0, 2]], atol=0.02)
+
+
+@given(held=st.integers(1, 30), seed=st.integers(0, 1000))
+def test_easing_goes_through_what_is_known_and_forgets_it_smoothly(held, seed):
+    random, frames = np.random.default_rng(seed), 60
+    time = np.arange(frames)[:, None] / 30
+    x_0, values = (random.normal(size=(1, 4)) + np.sin(random.uniform(0.5, 2, (1, 4)) * time) for _ in range(2))
+    there = np.zeros((frames, 4), bool)
+    there[:held, :3] = True
+    there[held - 1, 2] = False
+    led = eased(x_0[None], np.where(there, values, 0), there)[0]
+    np.testing.assert_allclose(led[there], values[there], atol=1e-6)
+    np.testing.assert_allclose(led[held + EASE :], x_0[held + EASE :], atol=1e-6)
+    np.testing.assert_allclose(led[:, 3], x_0[:, 3], atol=1e-6)
+    if held > 2:  # the offset and its slope at the border are those of the difference, its bend that of the cubic
+        offset, difference = led[:, :2] - x_0[:, :2], (values - x_0)[:, :2]
+        bend = np.diff(offset[held - 2 : held + EASE + 1], n=2, axis=0)
+        slope = np.abs(np.diff(difference[:held], axis=0)[-1])
+        assert (np.abs(bend) <= 6 * np.abs(difference[held - 1]) / EASE**2 + 4.1 * slope / EASE + 1e-5).all()
+
+
+def test_blocks_join_without_a_jolt(model):
+    """A network of random weights answers noise, so a border is compared with the frames beside it."""
+    motion = MotionGenerator(model, "a person walks", seed=1, overlap=30, block=40, steps=2).next(70 + 4 * 40)
+    speed = np.linalg.norm(np.diff(motion.joints_world(), axis=0), axis=-1).max(axis=1)
+    borders = [70 + 40 * k - 1 for k in range(4)]
+    assert speed[borders].max() <= 1.3 * np.percentile(speed, 99)
+
+
+def test_it_walks_on_for_ever_in_the_same_memory(model):
+    generator = MotionGenerator(model, "a person walks", **SMALL, clean_feet=False)
+    generator.next(60)
+    tracemalloc.start()
+    try:
+        generator.next(12)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(20):
+            last = generator.next(12)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 60_000  # the motion held above is 24 kB
+    assert np.isfinite(last.joints_world()).all() and np.abs(last.translation[:, 1]).max() < 5
+
+
+@pytest.mark.parametrize("heading", [0.0, 1.2, -2.5])
+def test_the_camera_is_the_one_of_texts_in_training(heading):
+    root = torch.tensor([0.4, 0.95, -0.7]).expand(1, 5, 3)
+    generator = torch.Generator().manual_seed(0)
+    trained = simulate_cameras(root, torch.tensor([heading]), torch.ones(1, dtype=torch.bool), generator)
+    ours = facing_camera(heading, np.array([0.4, 0.95, -0.7]), 5)
+    theirs = Camera(trained.rotation[0].double().numpy(), trained.position[0].double().numpy())
+    np.testing.assert_allclose(gravity_view_yaw(ours.rotation), gravity_view_yaw(theirs.rotation), atol=1e-5)
+    assert np.abs(ours.rotation - theirs.rotation).max() < 0.03  # theirs is nearer to somebody who stays
+    assert ours.position[0, 1] == CAMERA_HEIGHT and ours.rotation[0, 1, 2] < 0
+    across = ours.to_camera(np.tile([0.4, 0.95, -0.7], (5, 1, 1)))
+    np.testing.assert_allclose(across[..., :2], 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"overlap": 0}, "overlap and block are 0 and"),
+        ({"overlap": 60, "block": 61}, "together at most 120"),
+        ({"seed": -1}, "seed"),
+        ({"guidance": float("nan")}, "finite"),
+        ({"steps": 0}, "steps is 0"),
+    ],
+)
+def test_options_that_cannot_be(model, options, said):
+    with pytest.raises(InputError, match=said):
+        MotionGenerator(model, "walk", **options)
+
+
+def test_asking_for_what_cannot_be(model):
+    generator = MotionGenerator(model, "walk", **SMALL)
+    for frames in (0, 65537):
+        with pytest.raises(InputError, match="wanted 1 to 65536"):
+            generator.next(frames)
+    with pytest.raises(InputError):
+        generator.prompt = "..."
+    assert generator.prompt == "walk" and generator.next(2).frames == 2
+    mute = SimpleNamespace(engine=SimpleNamespace(**{**vars(model.engine), "text_encoder": None}), denoiser=None)
+    with pytest.raises(InputError, match="no text encoder"):
+        MotionGenerator(mute, "walk")
+
+
+def test_feet_of_endless_motion_are_cleaned():
+    """The engine that ships: planted feet slide less, what is made next does not change, cuts do not show."""
+    shipped = MotionModel.load(threads=1)
+    speed = []
+    for seed in (0, 1, 2):  # how much there is to mend differs from seed to seed
+        raw, clean = (
+            MotionGenerator(shipped, "a person washes windows", seed=seed, clean_feet=cleaned).next(150)
+            for cleaned in (False, True)
+        )
+        spine = JOINTS.index("spine1")
+        np.testing.assert_array_equal(raw.contacts, clean.contacts)
+        np.testing.assert_array_equal(raw.rotations[:, spine], clean.rotations[:, spine])
+        planted = raw.contacts[1:, [1, 3]] > 0.5
+        steps = (np.linalg.norm(np.diff(m.joints_world()[:, FEET], axis=0), axis=-1) for m in (raw, clean))
+        speed.append([step[planted].mean() for step in steps])
+    before, after = np.mean(speed, axis=0)
+    assert after < 0.6 * before
+    pieces = MotionGenerator(shipped, "a person washes windows", seed=2)
+    parts = [pieces.next(n) for n in (1, 60, 30, 59)]
+    np.testing.assert_array_equal(np.concatenate([part.translation for part in parts]), clean.translation)

@@ -1,0 +1,150 @@
+"""Files from elsewhere: limits hold before anything is allocated."""
+
+import io
+import json
+import os
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from genmo.runtime.support import safe_read
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import (
+    first_number,
+    frame_number,
+    number,
+    numbers,
+    parse_json,
+    read_bytes,
+    read_npy,
+    read_npz,
+)
+
+
+def test_a_file_over_the_limit_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe_read, "MAX_BYTES", 10)
+    path = tmp_path / "x.json"
+    path.write_bytes(b"0123456789")
+    assert read_bytes(path, "x") == b"0123456789"
+    path.write_bytes(b"0123456789a")
+    with pytest.raises(InputError, match="11 bytes; wanted x of at most 10"):
+        read_bytes(path, "x")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="not a file"):
+        read_bytes(tmp_path / "pipe.json", "x")
+
+
+@pytest.mark.parametrize("name", ["missing.json", "nul\0byte", "."])
+def test_what_is_no_file_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="wanted x"):
+        read_bytes(tmp_path / name, "x")
+
+
+@pytest.mark.parametrize("text", ["{", "[NaN]", "[Infinity]", "[" * 100_000, "9" * 5000, "\xff"])
+def test_what_is_not_json_is_refused(text):
+    with pytest.raises(InputError, match="^here: .*wanted numbers"):
+        parse_json(text.encode("latin-1"), "here", "numbers")
+
+
+def test_a_byte_order_mark_is_no_harm():
+    assert parse_json(b"\xef\xbb\xbf[1]", "here", "numbers") == [1]
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "1", ["1", 2], [1, None], [True, 1], [[1], [2, 3]], {}, [[[[1]]]], [10**30], 1e9, [10**400]]
+)
+def test_what_is_not_numbers_is_refused(value):
+    with pytest.raises(InputError, match="^here: .*wanted"):
+        numbers(value, "here")
+
+
+def test_numbers_keep_their_shape():
+    assert numbers([[1, 2.5], [3, -4]], "here").tolist() == [[1, 2.5], [3, -4]]
+    assert numbers(3, "here").shape == ()
+
+
+@pytest.mark.parametrize("value", [None, True, "3", float("nan"), -0.1, 10.1, [1]])
+def test_one_number_lies_in_its_range(value):
+    with pytest.raises(InputError, match="fps is .*wanted a number of 0 to 10"):
+        number(value, "fps", 0, 10)
+    assert number(10, "fps", 0, 10) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        ("video_000000000012_keypoints.json", 12), ("frames/0007.png", 7), ("walk2_015.jpg", 15), ("walk.png", None),
+        ("9" * 40 + ".png", None), ("take3/walk.png", None),
+    ],
+)  # fmt: skip
+def test_frame_numbers_in_names(name, at):
+    assert frame_number(name) == at
+
+
+def test_counting_starts_at_zero_or_one():
+    assert [first_number(lowest) for lowest in (0, 1, 30)] == [0, 1, 1]
+
+
+def npy(shape, data=b"", version=(1, 0), descr="'<f8'"):
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    size = struct.pack("<H" if version == (1, 0) else "<I", len(header))
+    return b"\x93NUMPY" + bytes(version) + size + header + data
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+@pytest.mark.parametrize("fortran", [False, True])
+def test_plain_arrays_are_read_as_numpy_wrote_them(version, fortran):
+    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    array = np.asfortranarray(array) if fortran else array
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version)
+    file.seek(0)
+    assert np.array_equal(read_npy(file, len(file.getbuffer())), array)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy("(1000000000000,)"), npy("(-1, -1)", b"\0" * 8), npy("(3,)", b"\0" * 23), npy("(2,)", b"", descr="'|O'"),
+        npy("(2,)", b"", descr="'|V0'"), npy("'x'"), npy("(1,"), b"", b"\x93NUMPY\x03\0", npy("(1,)", version=(9, 9)),
+    ],
+)  # fmt: skip
+def test_an_array_larger_than_its_file_is_refused(data):
+    with pytest.raises(ValueError, match="."):
+        read_npy(io.BytesIO(data), len(data))
+
+
+def test_an_npz_without_objects(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, a=np.eye(3), b=np.array(["x"], dtype=object))
+    with pytest.raises(InputError, match="no plain array object"):
+        read_npz(path, "x")
+    np.savez_compressed(path, a=np.eye(3), b=np.array(30.0))
+    arrays = read_npz(path, "x")
+    assert np.array_equal(arrays["a"], np.eye(3)) and arrays["b"] == 30.0 and arrays["b"].shape == ()
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe_read, "MAX_BYTES", 100_000)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, a=np.zeros(1_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(InputError, match="over 100000 bytes when unpacked"):
+        read_npz(path, "x")
+
+
+def test_an_archive_packed_otherwise_is_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.npy", npy("(1,)", b"\0" * 8))
+    with pytest.raises(InputError, match="packed in a way"):
+        read_npz(path, "x")
+    path.write_text(json.dumps([1]))
+    with pytest.raises(InputError, match=r"not a readable \.npz"):
+        read_npz(path, "x")

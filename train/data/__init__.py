@@ -1,0 +1,1 @@
+"""Training batches: clips loaded, augmented, seen by simulated or recorded cameras."""

@@ -1,0 +1,144 @@
+"""Variety from little data: mirrored people, other bodies, other speeds, recombined limbs."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genmo.runtime.motion.skeleton import MIRROR_JOINTS
+from genmo.runtime.support.arrays import Array
+from genmo.train.data.simulated_cameras import wobble
+from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_axis_angle, sixd_from_matrix
+
+_FLIP = np.array([-1.0, 1.0, 1.0], np.float32)
+
+# One word of a row may stand for another: CMU's captions know 150 words, users know more.
+SYNONYMS = (
+    ("walks", "strolls", "strides", "is walking", "wanders", "paces", "goes on foot"),
+    ("runs", "sprints", "is running", "dashes", "races"),
+    ("jogs", "is jogging", "runs slowly", "trots"),
+    ("jumps", "leaps", "hops", "springs", "is jumping"),
+    ("a person", "someone", "a man", "a woman", "a human", "the person", "the figure"),
+    ("dances", "is dancing", "performs a dance"),
+    ("kicks", "is kicking", "strikes with the foot"),
+    ("waving", "signalling", "greeting with the arms"),
+    ("boxing", "punching", "fighting", "sparring"),
+    ("throws punches", "punches", "hits"),
+    ("stands idle", "waits", "stands still", "stands around", "is standing"),
+    ("turns around", "spins round", "turns back"),
+    ("slowly", "at a slow pace", "leisurely"),
+    ("briskly", "quickly", "fast", "at a brisk pace"),
+    ("forward", "forwards", "ahead"),
+    ("sits", "takes a seat", "is sitting"),
+    ("climbs", "is climbing", "clambers up"),
+    ("gets up", "rises", "stands up"),
+    ("falls", "tumbles", "drops"),
+    ("stealthily", "sneakily", "creeping"),
+)
+_ROWS = {words[0]: words for words in SYNONYMS}
+_PATTERN = re.compile(r"\b(" + "|".join(sorted(map(re.escape, _ROWS), key=len, reverse=True)) + r")\b")
+_SIDES = re.compile(r"\b(left|right)\b")
+
+
+_GAIT = re.compile(
+    r"\b(walks|runs|jogs)\b(?!.*\b(forwards?|ahead|back|backwards?|backing|sideways|aside|sidesteps?|round|circles?)\b)"
+)
+
+
+def reworded(caption: str, random: np.random.Generator) -> str:
+    """The caption with each known word replaced, half of the time, by one of its synonyms.
+
+    Walking and running go forward unless they are said not to; nobody who describes a walk says so, and in CMU's
+    captions only jumps do, so that a walk "forward" was made a shuffle before a jump.
+    """
+    if random.random() < 0.3:
+        caption = _GAIT.sub(r"\1 forward", caption, count=1)
+
+    def swap(match: re.Match[str]) -> str:
+        row = _ROWS[match.group(0)]
+        return str(random.choice(row)) if random.random() < 0.5 else match.group(0)
+
+    return _PATTERN.sub(swap, caption)
+
+
+def mirrored_caption(caption: str) -> str:
+    """Left and right exchanged."""
+    return _SIDES.sub(lambda match: "right" if match.group(0) == "left" else "left", caption)
+
+
+def mirror(rotations: Array, translation: Array, offsets: Array) -> tuple[Array, Array, Array]:
+    """The motion seen in the mirror x = 0: rotations [..., 24, 3, 3], translation [..., 3], offsets [..., 24, 3]."""
+    flip = _FLIP[:, None] * _FLIP[None, :]
+    return (
+        rotations[..., MIRROR_JOINTS, :, :] * flip,
+        translation * _FLIP,
+        offsets[..., MIRROR_JOINTS, :] * _FLIP,
+    )
+
+
+LIMBS = (
+    ((1, 4, 7, 10), 0.15),
+    ((2, 5, 8, 11), 0.15),
+    ((3, 6, 9), 0.3),
+    ((12, 15), 0.3),
+    ((13, 16, 18, 20, 22), 0.5),
+    ((14, 17, 19, 21, 23), 0.5),
+)
+"""joints that go together, and the chance that a mixed motion has them from another; a strange leg contradicts the
+path, so legs change less often"""
+SPREAD = np.full(24, 0.15, np.float32)
+"""radians that joints are bent by, a standard deviation an axis"""
+SPREAD[[3, 6, 9, 13, 14]] = 0.07
+SPREAD[[0, 22, 23]] = 0.0
+
+
+def mix_limbs(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Give a `share` of the motions [batch, frames, 24, 3, 3] legs, spine, head or arms of others, each of its own.
+
+    Most poses that a model meets are new combinations of limbs it has seen; few clips hold them all.
+    """
+    batch = len(rotations)
+    chosen = torch.rand(batch, generator=generator) < share
+    mixed = rotations.clone()
+    for joints, chance in LIMBS:
+        donor = torch.randperm(batch, generator=generator)
+        taken = chosen & (torch.rand(batch, generator=generator) < chance)
+        columns = list(joints)
+        mixed[:, :, columns] = torch.where(
+            taken[:, None, None, None, None], rotations[donor][:, :, columns], rotations[:, :, columns]
+        )
+    return mixed
+
+
+def perturb(rotations: Tensor, share: float, tilt: float, generator: torch.Generator) -> Tensor:
+    """Change a `share` of the motions [batch, frames, 24, 3, 3] away from what was recorded, in three ways:
+
+    every joint but root and hands gets one turn for the whole window; it sways slowly about what it does; and what it
+    does is made larger or smaller, about its mean.  How much is drawn a motion, most often little.  A share `tilt` also
+    leans as a whole, as people on slopes, beams and in falls do, every third of them as far as in a cartwheel.
+    """
+    batch, frames, joints = rotations.shape[:3]
+    chance = torch.rand(batch, 5, generator=generator)
+    bends, sways, grows = (chance[:, :3] < share).T
+    size = torch.exp(0.5 * torch.randn(batch, 2, 1, 1, 1, generator=generator))
+    scaled = _larger(rotations, torch.exp(0.3 * torch.randn(batch, generator=generator)) ** grows)
+    bend = size[:, 0] * torch.randn(batch, 1, joints, 3, generator=generator) * bends[:, None, None, None]
+    sway = wobble(generator, batch, frames, 3 * joints).unflatten(-1, (joints, 3))
+    sway = 0.7 * size[:, 1] * sway * sways[:, None, None, None]
+    bent = scaled @ matrix_from_axis_angle(torch.from_numpy(SPREAD)[:, None] * (bend + sway))
+    far = torch.where(chance[:, 4:] < 1 / 3, 1.0, 0.25) * torch.tensor([1.0, 0.0, 1.0])
+    lean = torch.randn(batch, 3, generator=generator) * far * (chance[:, 3:4] < tilt)
+    bent[:, :, 0] = matrix_from_axis_angle(lean)[:, None] @ bent[:, :, 0]
+    return bent
+
+
+def _larger(rotations: Tensor, factor: Tensor) -> Tensor:
+    """Motions whose joints but the root move `factor` [batch] times as far from their mean over the window."""
+    sixd = sixd_from_matrix(rotations)
+    mean = sixd.mean(dim=1, keepdim=True)
+    changed = matrix_from_6d(mean + factor[:, None, None, None] * (sixd - mean))
+    changed[:, :, 0] = rotations[:, :, 0]
+    return changed

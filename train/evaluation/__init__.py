@@ -1,0 +1,1 @@
+"""Evaluation of an engine or a checkpoint."""

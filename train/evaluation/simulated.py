@@ -1,0 +1,87 @@
+"""Estimation as a user would run it: clips are filmed by simulated cameras, the runtime makes motions of the pixels.
+
+Truth is the actor's own skeleton, not a fitted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from genmo.runtime import MotionModel
+from genmo.runtime.conditions.keypoints import parse_keypoints
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.motion.skeleton import forward_kinematics
+from genmo.runtime.support.arrays import Array
+from genmo.train.datasets.clips import Clip
+from genmo.train.metrics.paper_tables import Estimate
+from genmo.train.tools.simulate_keypoints import film, film_as, keypoint_arrays
+
+
+def true_joints(clip: Clip) -> Array:
+    """World joints [frames, 24, 3] in metres of the actor."""
+    return forward_kinematics(clip.rotations, clip.translation, clip.offsets)[1]
+
+
+def camera_truth(clip: Clip, seed: int) -> Array:
+    """True joints [frames, 24, 3] in the frame of the clip's simulated camera."""
+    return film(clip, seed)[1].to_camera(true_joints(clip))
+
+
+def middle(clip: Clip, longest: int) -> Clip:
+    """The middle of a clip, at most `longest` frames of it."""
+    frames = min(clip.frames, longest)
+    part = slice((clip.frames - frames) // 2, (clip.frames - frames) // 2 + frames)
+    return replace(clip, rotations=clip.rotations[part], translation=clip.translation[part])
+
+
+def spread_out(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """At most `count` of the clips, evenly taken; 0: all."""
+    if not count or len(clips) <= count:
+        return list(clips)
+    return [clips[round(place)] for place in np.linspace(0, len(clips) - 1, count)]
+
+
+def estimates(
+    model: MotionModel,
+    clips: Iterable[Clip],
+    *,
+    hidden: float = 0.0,
+    noise: float = 0.0,
+    with_camera: bool = True,
+    moving: bool | None = None,
+    steps: int | None = None,
+    captioned: bool = False,
+    fit: bool = True,
+    clean_feet: bool = True,
+) -> Iterator[Estimate]:
+    """What the model makes of every clip under its own camera (seeded by its place in the list), and the truth.
+
+    `hidden` share and `noise` in pixels spoil the keypoints.  `moving`: only cameras that move, or that do not; None:
+    as they come.  `steps`: sampled in so many; None: one step from zeros.  `captioned`: the clip's caption is given
+    too, so that the motion is one of a text and keypoints.  The world is that of the camera if given.
+    """
+    for seed, clip in enumerate(clips):
+        cameras, camera = film(clip, seed) if moving is None else film_as(clip, seed, moving)
+        arrays = keypoint_arrays(clip, cameras, camera, noise, hidden, seed)
+        if not with_camera:
+            del arrays["camera_to_world"]
+        keypoints = parse_keypoints(arrays)
+        heard = captioned and clip.captions and model.engine.text_encoder is not None
+        texts = (Text(clip.captions[0]),) if heard else ()
+        (made,), _ = model.run(texts, keypoints, steps=steps, seed=seed, fit=fit, clean_feet=clean_feet)
+        truth = true_joints(clip)
+        assert made.joints_camera is not None  # what keypoints show has a camera
+        yield Estimate(
+            camera=made.joints_camera,
+            true_camera=camera.to_camera(truth),
+            world=made.joints_world() if with_camera else None,
+            true_world=truth if with_camera else None,
+        )
+
+
+def real_row(clips: Iterable[Clip]) -> list[Estimate]:
+    """The truth measured against itself: its jitter, and how far its own feet move while in contact."""
+    return [Estimate(joints, joints, joints, joints) for joints in map(true_joints, clips)]

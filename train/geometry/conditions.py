@@ -1,0 +1,89 @@
+"""Conditions computed from simulated cameras, in batches.  Twin of `genmo.runtime.conditions`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genmo.runtime.conditions.keypoints import BOX_MARGIN
+from genmo.train.data.simulated_cameras import uniform
+from genmo.train.geometry.cameras import Cameras
+from genmo.train.geometry.rotation import rotate, sixd_from_matrix, transpose
+
+NEAR = 0.3  # metres; nearer points are behind the lens for our purposes
+
+
+def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
+    """World points [batch, frames, n, 3] in image heights from the image centre [..., 2], and inside the image."""
+    to_camera = transpose(cameras.rotation)[:, :, None]
+    local = rotate(to_camera, points - cameras.position[:, :, None])
+    depth = local[..., 2:].clamp_min(NEAR)
+    pixels = cameras.focal[:, None, None, None] * local[..., :2] / depth
+    edge = torch.stack([cameras.aspect / 2, torch.full_like(cameras.aspect, 0.5)], dim=-1)[:, None, None]
+    return pixels, (pixels.abs() < edge).all(-1) & (local[..., 2] > NEAR)
+
+
+def bounding_boxes(pixels: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Boxes [batch, frames, 3] (centre x, y, side) around the seen points [batch, frames, n, 2]; frames with one.
+
+    Unlike the numpy twin, frames without a box get a zero box: their mask hides them from the network.
+    """
+    inf = torch.inf
+    low = torch.where(seen[..., None], pixels, inf).amin(dim=-2)
+    high = torch.where(seen[..., None], pixels, -inf).amax(dim=-2)
+    known = (seen.sum(dim=-1) >= 2) & ((high - low).amax(dim=-1) > 0)
+    boxes = torch.cat([(low + high) / 2, BOX_MARGIN * (high - low).amax(dim=-1, keepdim=True)], dim=-1)
+    return torch.where(known[..., None], boxes, 0.0), known
+
+
+def camera_condition(rotation: Tensor, position: Tensor) -> Tensor:
+    """[batch, frames, 12]: turn to the next frame 6D, step to it 3, up 3; see the numpy twin."""
+    to_camera = transpose(rotation)
+    if rotation.shape[1] == 1:
+        turn, step = to_camera @ rotation, torch.zeros_like(position)
+    else:
+        turn = to_camera[:, 1:] @ rotation[:, :-1]
+        step = rotate(to_camera[:, :-1], position.diff(dim=1))
+        turn, step = torch.cat([turn, turn[:, -1:]], dim=1), torch.cat([step, step[:, -1:]], dim=1)
+    return torch.cat([sixd_from_matrix(turn), step, to_camera[..., 1]], dim=-1)
+
+
+def keypoint_conditions(pixels: Tensor, seen: Tensor, focal: Tensor) -> dict[str, Tensor]:
+    """`keypoints` and `bounding_box` conditions with masks, from points in image heights from the centre."""
+    boxes, known = bounding_boxes(pixels, seen)
+    side = boxes[..., None, 2:].clamp_min(1e-6)
+    shown = (seen & known[..., None])[..., None]
+    local = torch.where(shown, 2 * (pixels - boxes[..., None, :2]) / side, 0.0)
+    mask = known.to(pixels.dtype)
+    return {
+        "keypoints": torch.cat([local, shown.to(pixels.dtype)], dim=-1),
+        "keypoints_mask": mask,
+        "bounding_box": boxes / focal[:, None, None],
+        "bounding_box_mask": mask,
+    }
+
+
+def hide_keypoints(seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Hide seen points [batch, frames, 17] as occluders do: single points, joints for a while, legs, whole frames."""
+    batch, frames, points = seen.shape
+
+    def chance(share: float, *shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator) < share
+
+    time = torch.arange(frames)
+
+    def spans(longest: int) -> Tensor:
+        """[batch, frames, 1] bool: one span of up to `longest` frames a sample."""
+        length = (uniform(generator, (batch, 1), 1, longest)).long()
+        start = (uniform(generator, (batch, 1), 0, 1) * frames).long() - length // 2
+        return ((time >= start) & (time < start + length))[..., None]
+
+    # a share of the samples keeps every point: users with a clean view are the common case
+    rate = torch.rand(batch, 1, 1, generator=generator) ** 2 * 0.5
+    hidden = (torch.rand(batch, frames, points, generator=generator) < rate) & chance(0.4, batch, 1, 1)
+    hidden |= chance(0.2, batch, 1, points) & spans(90) & chance(0.3, batch, 1, 1)
+    legs = torch.zeros(points, dtype=torch.bool)
+    legs[13:] = True
+    hidden |= legs & spans(frames) & chance(0.08, batch, 1, 1)
+    hidden |= spans(30) & chance(0.15, batch, 1, 1)
+    return seen & ~hidden

@@ -1,0 +1,1 @@
+"""The training loop: losses, validation, many processes, samples to look at."""

@@ -1,0 +1,1 @@
+"""Metrics of poses, sets of motions and dances, and the tables that papers print."""

@@ -1,0 +1,1 @@
+"""The denoiser in PyTorch, its attention and its checkpoints."""
