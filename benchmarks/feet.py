@@ -22,7 +22,7 @@ from genmo.runtime import MotionModel
 from genmo.runtime.conditions.keypoints import parse_keypoints
 from genmo.runtime.motion.motion import Motion, contact_labels
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS
-from genmo.runtime.refine.foot_locking import FeetOptions, FootCleaner, clean_feet
+from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
 from genmo.runtime.refine.pipeline import SEEN_FEET, UNSEEN_FEET
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
@@ -43,7 +43,7 @@ def streamed(lookahead: int, options: FeetOptions) -> Cleaner:
     """`clean_feet` as a stream in blocks of 10 frames."""
 
     def clean(motion: Motion) -> Motion:
-        cleaner = FootCleaner(lookahead, options)
+        cleaner = FootLocker(lookahead, options)
         blocks = [cleaner.push(_part(motion, start)) for start in range(0, motion.frames, 10)]
         outs = [*blocks, cleaner.flush()]
         parts = [out for out in outs if out is not None and out.frames]

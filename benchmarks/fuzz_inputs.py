@@ -38,7 +38,7 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINTS
 from genmo.runtime.readers.cameras import from_colmap, parse_blender, read_camera
 from genmo.runtime.readers.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
-from genmo.runtime.readers.constraints import read_keyframes, read_places
+from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints import People, gather, parse_document, read_people
 from genmo.runtime.readers.music import read_features, read_sound
 from genmo.runtime.readers.timeline_file import read_timeline
@@ -238,7 +238,7 @@ def motion_readers() -> dict[str, Reader]:
         "vrm": Reader(pack(vrm, binary), read_character, ".vrm", spoil_glb),
         "motion-npz": Reader(to_npz(motion), load_npz_given, ".npz", spoil_npz),
         "keyframes-npz": Reader(keyframes, read_keyframes, ".npz", spoil_npz),
-        "constraints-npz": Reader(places, read_places, ".npz", spoil_npz),
+        "constraints-npz": Reader(places, read_joint_targets, ".npz", spoil_npz),
         "timeline": Reader(TIMELINE, read_timeline, ".yaml", spoil_lines),
     }
 

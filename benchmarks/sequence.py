@@ -40,7 +40,7 @@ from genmo.runtime.denoiser import schedule
 from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.backends.openvino import OpenVinoDenoiser
-from genmo.runtime.engine.backends.stepwise import SplitDenoiser
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
 from genmo.runtime.support.arrays import Arrays
 from genmo.train.evaluation.torch_model import TorchDenoiser
 from genmo.train.network.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ ENGINES = ("onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-bf
 SAME = "the same twice (A/A)"
 
 
-def open_engine(name: str, checkpoint: Checkpoint, folder: Path, threads: int) -> SplitDenoiser:
+def open_engine(name: str, checkpoint: Checkpoint, folder: Path, threads: int) -> StepwiseDenoiser:
     """An engine by its name in ENGINES."""
     library, precision = name.split("-")
     stored = precision if library == "onnxruntime" else "fp32"  # OpenVINO rounds by itself
@@ -83,7 +83,7 @@ def shared(arrays: Arrays) -> Arrays:
     return {name: array for name, array in arrays.items() if name not in ("x_t", "timestep")}
 
 
-def estimation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+def estimation(checkpoint: Checkpoint, engine: StepwiseDenoiser) -> tuple[measure.Call, measure.Call]:
     """One step from zeros, PyTorch and engine."""
     arrays = conditions_of(checkpoint, 120, 0)
     arrays |= {"x_t": np.zeros_like(arrays["x_t"]), "timestep": np.full(1, schedule.STEPS - 1)}
@@ -91,7 +91,7 @@ def estimation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.C
     return lambda: eager(arrays)["x_0"], lambda: engine(arrays)["x_0"]
 
 
-def generation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+def generation(checkpoint: Checkpoint, engine: StepwiseDenoiser) -> tuple[measure.Call, measure.Call]:
     """Guided steps at the sampler's timesteps from the same x_t: the cost of sampling, without its few array sums."""
     arrays = conditions_of(checkpoint, 120, 1)
     halves = [arrays, without_text(arrays)]
@@ -111,7 +111,7 @@ def generation(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.C
     return by_torch, by_engine
 
 
-def prepared_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+def prepared_step(checkpoint: Checkpoint, engine: StepwiseDenoiser) -> tuple[measure.Call, measure.Call]:
     """A guided step of four texts that computes everything, and one that has its conditions."""
     arrays = conditions_of(checkpoint, 120, 4)
     halves = [arrays, without_text(arrays)]
@@ -133,7 +133,7 @@ class Whole(torch.nn.Module):
         return self.denoiser(dict(zip(names, tensors, strict=True)))["x_0"]
 
 
-def traced_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+def traced_step(checkpoint: Checkpoint, engine: StepwiseDenoiser) -> tuple[measure.Call, measure.Call]:
     """A guided step of four texts: the network as one traced graph of fixed sizes, and our step."""
     denoiser = checkpoint.model.denoiser
     candidate = prepared_step(checkpoint, engine)[1]
@@ -157,7 +157,7 @@ def traced_step(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.
     return lambda: session.run(["x_0"], given)[0], candidate
 
 
-def length(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call, measure.Call]:
+def length(checkpoint: Checkpoint, engine: StepwiseDenoiser) -> tuple[measure.Call, measure.Call]:
     """A step of 1800 frames and one of 300."""
 
     def call(frames: int) -> measure.Call:
@@ -168,7 +168,7 @@ def length(checkpoint: Checkpoint, engine: SplitDenoiser) -> tuple[measure.Call,
     return call(1800), call(300)
 
 
-CONTESTS: dict[str, Callable[[Checkpoint, SplitDenoiser], tuple[measure.Call, measure.Call]]] = {
+CONTESTS: dict[str, Callable[[Checkpoint, StepwiseDenoiser], tuple[measure.Call, measure.Call]]] = {
     "estimation against PyTorch": estimation,
     "five guided steps against PyTorch": generation,
     "a step with its conditions against one that computes them (4 texts)": prepared_step,
@@ -185,7 +185,7 @@ def parity_row(checkpoint: Checkpoint, what: str, calls: tuple[measure.Call, mea
     return one_step.parity_row(checkpoint, what, [{"x_0": ours}], [{"x_0": reference}])
 
 
-def contests_of(checkpoint: Checkpoint, name: str, engine: SplitDenoiser, only: list[str]) -> dict[str, Any]:
+def contests_of(checkpoint: Checkpoint, name: str, engine: StepwiseDenoiser, only: list[str]) -> dict[str, Any]:
     """The contests of an engine, by a title that names both."""
     return {f"{name}: {title}": make(checkpoint, engine) for title, make in CONTESTS.items() if title in only}
 

@@ -20,7 +20,7 @@ import numpy as np
 import report
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, Keyframes, Places
+from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, JointTargets, Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import Result
@@ -43,19 +43,19 @@ def keyframes(motion: Motion, frames: Array, aside: float = 0.0) -> Keyframes:
     return Keyframes(frames, motion.rotations[frames], motion.translation[frames] + [aside, 0, 0])
 
 
-def places(joint: int, frames: Array, positions: Array) -> Places:
-    """Places [M, 3] of one joint."""
-    return Places(frames, np.full(len(frames), joint), positions)
+def places(joint: int, frames: Array, positions: Array) -> JointTargets:
+    """JointTargets [M, 3] of one joint."""
+    return JointTargets(frames, np.full(len(frames), joint), positions)
 
 
-def cases(free: Motion, other: Motion) -> Iterator[tuple[str, Keyframes, Places]]:
+def cases(free: Motion, other: Motion) -> Iterator[tuple[str, Keyframes, JointTargets]]:
     """What has to be met: a name and the constraints, from the unconstrained motion and one of another seed."""
     every, joints = np.arange(FRAMES), other.joints_world()
     for count in (2, 5):
         frames = np.linspace(0, FRAMES - 1, count).round().astype(int)
-        yield f"{count} keyframes of another walk", keyframes(other, frames), NO_PLACES
-    yield "2 keyframes 0.3 m beside the way", keyframes(free, np.array([80, 160]), 0.3), NO_PLACES
-    yield "60 frames of another walk before", keyframes(other, every[:60]), NO_PLACES
+        yield f"{count} keyframes of another walk", keyframes(other, frames), NO_JOINT_TARGETS
+    yield "2 keyframes 0.3 m beside the way", keyframes(free, np.array([80, 160]), 0.3), NO_JOINT_TARGETS
+    yield "60 frames of another walk before", keyframes(other, every[:60]), NO_JOINT_TARGETS
     angle = every * 1.2 / FPS / 2.0  # 1.2 m/s on a radius of 2 m
     curve = np.stack([2 - 2 * np.cos(angle), np.full(FRAMES, np.nan), 2 * np.sin(angle)], axis=-1)
     yield "pelvis along a curve of radius 2 m, every frame", NO_KEYFRAMES, places(PELVIS, every, curve)

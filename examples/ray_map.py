@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from genmo.runtime.bulk import EstimateFiles, Row, rows
+from genmo.runtime.bulk import BatchEstimator, Row, rows
 from genmo.runtime.support.errors import GenmoError, InputError
 
 
@@ -24,12 +24,12 @@ def estimate(folder: Path, out: Path, workers: int, suffix: str, engine: str | N
         import ray
     except ImportError:
         raise InputError('Ray is not installed; wanted it for this example: pip install "genmo[scaling]"') from None
-    EstimateFiles(out, suffix=suffix, engine=engine)  # what is wrong with the options is told here, once
+    BatchEstimator(out, suffix=suffix, engine=engine)  # what is wrong with the options is told here, once
     ray.data.DataContext.get_current().enable_progress_bars = sys.stderr.isatty()
     # a block a few files long: what a dead worker had in hand is made again by another
     data = ray.data.from_items(todo, override_num_blocks=max(min(len(todo) // 4, 1000), min(len(todo), workers)))
     made = data.map(
-        EstimateFiles,
+        BatchEstimator,
         fn_constructor_kwargs={"out": str(out.resolve()), "suffix": suffix, "engine": engine},
         concurrency=workers,
         num_cpus=1,

@@ -41,7 +41,7 @@ TIME_ERROR = 5e-3
 """largest error of the fitted timestep MLP, as a share of the table's spread"""
 
 
-class Places:
+class JointTargets:
     """Where the engine's graphs hold what a network of known weights has in the graphs of its own export."""
 
     def __init__(self, known: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
@@ -80,7 +80,7 @@ def _random_network(config: ModelConfig, one_bias: bool) -> Denoiser:
     return denoiser
 
 
-def _scaled_weights(places: Places, folded: FoldedStep) -> dict[str, Tensor]:
+def _scaled_weights(places: JointTargets, folded: FoldedStep) -> dict[str, Tensor]:
     """The query, key and value layers, whose channels the step graph scales and reorders."""
     config = folded.config
     order = torch.from_numpy(rotary_order(config.width, config.heads))
@@ -146,7 +146,7 @@ def unfold(engine: Engine) -> Checkpoint:
     stored = [onnx.load(path) for path in (paths.conditions, paths.texts, paths.step)]
     known = _random_network(engine.config, "denoiser.condition_in.bias" not in _initializers(stored[0]))
     graphs = export_graphs(known, profile=str(engine.description["profile"]))
-    places = Places([graphs[name] for name in GRAPHS], stored)
+    places = JointTargets([graphs[name] for name in GRAPHS], stored)
     folded = fold(known)
     scaled = _scaled_weights(places, folded)
     model = Model(engine.config)

@@ -6,14 +6,14 @@ model = MotionModel.load()
 save_motion("walk.glb", model.generate("a person walks forward", frames=150)[0])
 """
 
-from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.readers.constraints import read_keyframes, read_places
+from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.streaming.motion_generator import MotionGenerator
@@ -28,6 +28,7 @@ __all__ = [
     "FeatureSpan",
     "GenmoError",
     "InputError",
+    "JointTargets",
     "Keyframes",
     "KeypointSpan",
     "Keypoints",
@@ -35,14 +36,13 @@ __all__ = [
     "MotionGenerator",
     "MotionModel",
     "MotionStream",
-    "Places",
     "StreamPose",
     "Text",
     "Timeline",
     "load_motion",
+    "read_joint_targets",
     "read_keyframes",
     "read_keypoints",
-    "read_places",
     "read_timeline",
     "save_motion",
 ]

@@ -33,7 +33,7 @@ def rows(folder: str | Path, pattern: str = "**/*.npz") -> list[Row]:
     return [{"path": str(path), "name": path.relative_to(folder).as_posix()} for path in found]
 
 
-class EstimateFiles:
+class BatchEstimator:
     """Keypoint files in, motion files out; one object a worker, which loads its engine when it is made.
 
     `out`: folder of the outputs, which have the names of the rows with `suffix` behind (`genmo.runtime.formats`);

@@ -9,25 +9,32 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, Keyframes, Misses, Places, misses
+from genmo.runtime.conditions.constraints import (
+    NO_JOINT_TARGETS,
+    NO_KEYFRAMES,
+    ConstraintErrors,
+    JointTargets,
+    Keyframes,
+    constraint_errors,
+)
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan, Text
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, Timeline
 from genmo.runtime.denoiser import sampler
-from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, reach
+from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, root_in_camera
-from genmo.runtime.refine.grounding import levelled, shot_heights
-from genmo.runtime.refine.inpainting import known, projected
-from genmo.runtime.refine.multi_shot import joined_camera, root_anchored
-from genmo.runtime.refine.pipeline import FIT_WORK, edges, finished, fitted
-from genmo.runtime.refine.transitions import calmed, seamless
+from genmo.runtime.refine.grounding import correct_height_drift, shot_heights
+from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
+from genmo.runtime.refine.multi_shot import join_cameras, root_anchored
+from genmo.runtime.refine.pipeline import FIT_WORK, edges, finished, fit_to_keypoints
+from genmo.runtime.refine.transitions import remove_steps, smooth_transitions
 from genmo.runtime.support import arrays
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.progress import Progress, Work, nobody
+from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
 FADE = 10  # frames from an end of the keypoints over which the estimate makes way for what is generated
 
@@ -47,7 +54,7 @@ class Result:
 
     motions: list[Motion]
     timings: Timings
-    misses: list[Misses]
+    misses: list[ConstraintErrors]
     """how far each motion is from keyframes and places, millimetres"""
 
 
@@ -121,7 +128,7 @@ class MotionModel:
         frames: int | None = None,
         *,
         keyframes: Keyframes = NO_KEYFRAMES,
-        places: Places = NO_PLACES,
+        places: JointTargets = NO_JOINT_TARGETS,
         steps: int | None = None,
         guidance: float = DEFAULT_GUIDANCE,
         seed: int = 0,
@@ -129,7 +136,7 @@ class MotionModel:
         fit: bool = True,
         clean_feet: bool = True,
         chunk: int | None = None,
-        progress: Progress = nobody,
+        progress: ProgressCallback = no_progress,
     ) -> tuple[list[Motion], Timings]:
         """Motions under any mix of conditions, `samples` of them: `follow` for the usual case.
 
@@ -156,7 +163,7 @@ class MotionModel:
         fit: bool = True,
         clean_feet: bool = True,
         chunk: int | None = None,
-        progress: Progress = nobody,
+        progress: ProgressCallback = no_progress,
     ) -> Result:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
@@ -178,10 +185,10 @@ class MotionModel:
         if samples > 1 and not timeline.sampled:
             raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
         conditions = timeline.conditions(self.engine.config) | self._texts(timeline.texts, timeline.frames)
-        camera = joined_camera(timeline)
+        camera = join_cameras(timeline)
         conditioned = time.perf_counter()
         fits = fit and bool(timeline.keypoints)
-        work = Work(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
+        work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
         denoiser = self._denoiser(timeline.frames, chunk, work)
         if timeline.sampled:
             outputs = self._generated(denoiser, conditions, timeline, camera, samples, work)
@@ -192,24 +199,26 @@ class MotionModel:
         stepped = time.perf_counter()
         share = FIT_WORK / samples
         motions = [
-            self._decode(features, timeline, camera, work.stretch(n * share, share) if fits else None, clean_feet)
+            self._decode(features, timeline, camera, work.part(n * share, share) if fits else None, clean_feet)
             for n, features in enumerate(outputs["x_0"])
         ]
         progress(1.0)
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         return Result(
-            motions, Timings(*times), [misses(motion, timeline.keyframes, timeline.places) for motion in motions]
+            motions,
+            Timings(*times),
+            [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions],
         )
 
-    def _denoiser(self, frames: int, chunk: int | None, work: Work) -> sampler.Denoiser:
+    def _denoiser(self, frames: int, chunk: int | None, work: Progress) -> sampler.Denoiser:
         """The denoiser for a motion of so many frames: in one pass or in chunks."""
         config = self.engine.config
         length = chunk_frames(config, frames, chunk)
         if not length:
             return self.denoiser
-        log.info("%d frames in chunks of at most %d, with %d around them", frames, length, reach(config))
-        return ChunkedDenoiser(self.denoiser, config, length, work.stretch(0, 1))
+        log.info("%d frames in chunks of at most %d, with %d around them", frames, length, receptive_field(config))
+        return ChunkedDenoiser(self.denoiser, config, length, work.part(0, 1))
 
     def _generated(
         self,
@@ -218,7 +227,7 @@ class MotionModel:
         timeline: Timeline,
         camera: Camera,
         samples: int,
-        work: Work,
+        work: Progress,
     ) -> arrays.Arrays:
         """What the sampler makes of a timeline, around what keypoints show."""
         width, seen, before = self.engine.config.motion_layout.width, None, 0
@@ -247,13 +256,13 @@ class MotionModel:
         shown = np.maximum(given["keypoints_mask"][0], given.get("video_mask", given["keypoints_mask"])[0])
         return _Seen(features, _share_seen(shown))
 
-    def _known(self, timeline: Timeline, camera: Camera, seen: _Seen | None) -> sampler.Known | None:
+    def _known(self, timeline: Timeline, camera: Camera, seen: _Seen | None) -> sampler.Inpainting | None:
         """What was seen, keyframes and places as the sampler wants them: in normalised features."""
         if seen is None and not timeline.constrained:
             return None
         mean, std, layout = self.engine.mean, self.engine.std, self.engine.config.motion_layout
         held = root_anchored(timeline)
-        values, there = known(timeline.keyframes, layout, camera, held)
+        values, there = inpainting_features(timeline.keyframes, layout, camera, held)
         values = np.where(there, (values - mean) / std, 0)
         if seen is not None:
             values, there = np.where(there, values, seen.features), there | (seen.share == 1)
@@ -264,10 +273,13 @@ class MotionModel:
             if not timeline.constrained:
                 return x_0
             features = x_0.astype(np.float64) * std + mean
-            met = [projected(one, layout, camera, timeline.keyframes, timeline.places, held) for one in features]
+            met = [
+                project_onto_constraints(one, layout, camera, timeline.keyframes, timeline.places, held)
+                for one in features
+            ]
             return np.asarray((np.stack(met) - mean) / std, np.float32)
 
-        return sampler.Known(values.astype(np.float32), there, correct)
+        return sampler.Inpainting(values.astype(np.float32), there, correct)
 
     def _texts(self, texts: Sequence[Text], frames: int) -> arrays.Arrays:
         """Text arrays [1, texts, ...]; without a text one empty slot, which the null text fills."""
@@ -289,7 +301,7 @@ class MotionModel:
         return {"text_tokens": tokens, "text_token_mask": mask, "text_spans": spans}
 
     def _decode(
-        self, normalised: Array, timeline: Timeline, camera: Camera, fitting: Progress | None, clean: bool
+        self, normalised: Array, timeline: Timeline, camera: Camera, fitting: ProgressCallback | None, clean: bool
     ) -> Motion:
         """The motion of an answer [frames, features]; `fitting` hears of the fit, None leaves it out."""
         layout = self.engine.config.motion_layout
@@ -298,12 +310,12 @@ class MotionModel:
             filming = Camera(camera.rotation[part], camera.position[part])
             return decode(features, layout, filming).joints_world()
 
-        features = seamless(normalised * self.engine.std + self.engine.mean, timeline.borders)
-        features = calmed(features, edges(timeline), joints)
+        features = remove_steps(normalised * self.engine.std + self.engine.mean, timeline.borders)
+        features = smooth_transitions(features, edges(timeline), joints)
         motion = decode(features, layout, camera)
-        motion = levelled(motion, shot_heights(features, layout, timeline, motion))
+        motion = correct_height_drift(motion, shot_heights(features, layout, timeline, motion))
         if fitting is not None:
-            motion = fitted(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
+            motion = fit_to_keypoints(motion, root_in_camera(features, layout), timeline.keypoints, fitting)
         return finished(motion, timeline, clean)
 
 

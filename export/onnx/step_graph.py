@@ -14,7 +14,7 @@ import onnx
 
 from genmo.export.onnx.constant_folding import FoldedStep, Head, Mlp, Module, Norm, SelfAttention, TextAttention
 from genmo.export.onnx.onnx_builder import FP32, Graph, Linear, Precision
-from genmo.runtime.denoiser import innovation
+from genmo.runtime.denoiser import residual_gain
 from genmo.runtime.denoiser.sampler import Update, updates
 from genmo.runtime.denoiser.schedule import step_timesteps
 from genmo.runtime.denoiser.signature import TensorSpec, outputs, sampler_inputs, sampler_outputs, step_inputs
@@ -118,13 +118,13 @@ class StepGraph:
     def _corrected(self, x_0: str, x_t: str, log_variance: str, level: Callable[[Array], str]) -> str:
         """x_0, float32, with what x_t shows of the joints' turns and the network missed: `denoiser.innovation`."""
         g, layout = self.graph, self.config.motion_layout
-        place = innovation.turns(layout)
+        place = residual_gain.turns(layout)
         sizes = g.integers(place.start, place.stop - place.start, layout.width - place.stop)
         before, turns, after = g.split("Split", x_0, sizes, outputs=3, axis=2)
         seen = g("Slice", x_t, g.integers(place.start), g.integers(place.stop), g.integers(2))
-        root = level(innovation.roots())
+        root = level(residual_gain.roots())
         missed = self._smoothed(g("Sub", seen, g("Mul", root, turns)))
-        known = g("Mul", g("Exp", log_variance), level(innovation.trusts()))
+        known = g("Mul", g("Exp", log_variance), level(residual_gain.trusts()))
         gain = g("Div", known, g("Add", g.constant(1.0), g("Mul", known, root)))
         by_joint = g("Mul", g("Reshape", missed, g.integers(0, 0, -1, 6)), g("Unsqueeze", gain, g.integers(3)))
         turns = g("Add", turns, g("Reshape", by_joint, g.integers(0, 0, -1)))
@@ -132,10 +132,10 @@ class StepGraph:
 
     def _smoothed(self, values: str) -> str:
         """[batch, frames, channels] through the innovation's Gaussian over time, the ends repeated."""
-        g, reach = self.graph, innovation.REACH
+        g, reach = self.graph, residual_gain.REACH
         by_channel = g("Transpose", values, perm=[0, 2, 1])
         padded = g("Pad", by_channel, g.integers(0, 0, reach, 0, 0, reach), mode="edge")
-        kernel = g.constant(innovation.kernel()[None, None, None])
+        kernel = g.constant(residual_gain.kernel()[None, None, None])
         smooth = g("Conv", g("Unsqueeze", padded, g.integers(1)), kernel)
         return g("Transpose", g("Squeeze", smooth, g.integers(1)), perm=[0, 2, 1])
 

@@ -23,7 +23,7 @@ from genmo.runtime.motion.skeleton import JOINTS, coco_keypoints, forward_kinema
 from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cpus import usable_cpus
-from genmo.runtime.support.progress import Progress
+from genmo.runtime.support.progress import ProgressCallback
 
 FRAME_MS = 1000 / FPS
 SECONDS = 2.0
@@ -99,7 +99,7 @@ def stream_tick(model: MotionModel, people: int, keypoints: Keypoints) -> Callab
     return tick
 
 
-def bench(model: MotionModel, progress: Progress, seconds: float = SECONDS) -> list[Row]:
+def bench(model: MotionModel, progress: ProgressCallback, seconds: float = SECONDS) -> list[Row]:
     """All rows: streams where the engine's layout allows them, estimation, generation where it takes texts.
 
     `progress` hears the share that is done.

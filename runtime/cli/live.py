@@ -16,7 +16,7 @@ import numpy as np
 
 from genmo.runtime.cli.run_subjects import image_size
 from genmo.runtime.live.browser_view import LiveView, event
-from genmo.runtime.live.frame_clock import Feed, Sight, Steady
+from genmo.runtime.live.frame_clock import FrameClock, LatestQueue, TimedKeypoints
 from genmo.runtime.live.sources import Source, image_source, keypoint_source, opened_video
 from genmo.runtime.live.vmc import PORT, VmcSender, humanoid_pose, parse_address
 from genmo.runtime.model import MotionModel
@@ -153,7 +153,12 @@ def source_of(args: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
 
 
 def stream_poses(
-    stream: MotionStream, sights: Iterator[Sight], steady: Steady, log: Log, sinks: Sinks, seconds: float | None
+    stream: MotionStream,
+    sights: Iterator[TimedKeypoints],
+    steady: FrameClock,
+    log: Log,
+    sinks: Sinks,
+    seconds: float | None,
 ) -> None:
     """Send the pose of every frame until the sights or the seconds end, and then those that waited."""
     end = None if seconds is None else time.monotonic() + seconds
@@ -198,7 +203,7 @@ def run(args: argparse.Namespace) -> None:
         places = [f"VMC to {address[0]}:{address[1]}"] if address else []
         places += [f"view at {sinks.view.address}"] if sinks.view else []
         print(f"{', '.join(places)}  (Ctrl-C ends it)", flush=True)
-    steady, log, feed = Steady(), Log(), Feed(source)
+    steady, log, feed = FrameClock(), Log(), LatestQueue(source)
     try:
         stream_poses(stream, iter(feed), steady, log, sinks, args.seconds)
     except KeyboardInterrupt:
@@ -209,7 +214,7 @@ def run(args: argparse.Namespace) -> None:
     tell(args, log, steady, feed, sinks)
 
 
-def tell(args: argparse.Namespace, log: Log, steady: Steady, feed: Feed, sinks: Sinks) -> None:
+def tell(args: argparse.Namespace, log: Log, steady: FrameClock, feed: LatestQueue, sinks: Sinks) -> None:
     """What happened, at the end."""
     if sys.stderr.isatty():
         print(file=sys.stderr)

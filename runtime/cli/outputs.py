@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmo.runtime.cli.view import show, show_motions
-from genmo.runtime.conditions.provenance import Given
+from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats import check_motion, check_suffix, save_motion
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import at_rate, check_rate
@@ -47,7 +47,7 @@ def wanted_of(outs: list[str], fps: float | None, character: str | None, charact
     return Wanted(fps, found)
 
 
-def save_one(path: Path, motion: Motion, title: str, given: Given, wanted: Wanted) -> None:
+def save_one(path: Path, motion: Motion, title: str, given: MotionSources, wanted: Wanted) -> None:
     """Write one motion, on the character where the format can hold it."""
     motion = at_rate(motion, wanted.fps)
     if wanted.character is not None and path.suffix.lower() in CHARACTER_SUFFIXES:
@@ -67,7 +67,7 @@ def check_output(out: str) -> None:
         raise InputError(f"--out {out}: cannot be written there; wanted a file name in a folder open to writing")
 
 
-def view_all(shown: list[tuple[str, Motion, Given]], written: list[str]) -> tuple[str, str | None]:
+def view_all(shown: list[tuple[str, Motion, MotionSources]], written: list[str]) -> tuple[str, str | None]:
     """Open motions, each with its title, in the browser: the page that was written where there is one motion, else a
     temporary page of the first few.  Where the page is, and a line for the user where there is no browser."""
     pages = [path for path in written if path.lower().endswith(".html")]
@@ -81,7 +81,9 @@ def view_all(shown: list[tuple[str, Motion, Given]], written: list[str]) -> tupl
     return str(page), missing
 
 
-def save_all(motions: list[Motion], outs: list[str], title: str, given: Given, wanted: Wanted = Wanted()) -> list[str]:
+def save_all(
+    motions: list[Motion], outs: list[str], title: str, given: MotionSources, wanted: Wanted = Wanted()
+) -> list[str]:
     """Write every motion in every format, all of the files or none.
 
     With several motions `walk.glb` becomes `walk-1.glb`, `walk-2.glb`, ...  `given`: what they were made from, for

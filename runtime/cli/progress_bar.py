@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import time
 
-from genmo.runtime.support.progress import Progress, nobody
+from genmo.runtime.support.progress import ProgressCallback, no_progress
 
 WIDTH = 30
 PATIENCE = 0.5
 """seconds of work that nobody needs a bar for"""
 
 
-def progress_bar() -> Progress:
+def progress_bar() -> ProgressCallback:
     """A bar on stderr where that is a terminal, from half a second on; nobody elsewhere."""
-    return bar_of(time.perf_counter()) if sys.stderr.isatty() else nobody
+    return bar_of(time.perf_counter()) if sys.stderr.isatty() else no_progress
 
 
-def bar_of(start: float) -> Progress:
+def bar_of(start: float) -> ProgressCallback:
     """A bar for work that began at `start` (seconds of `time.perf_counter`); its line ends when all is done."""
     drawn = False
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from genmo.runtime.cli.outputs import check_output, save_one, wanted_of
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN
+from genmo.runtime.conditions.provenance import NO_SOURCES
 from genmo.runtime.formats import load_motion
 from genmo.runtime.formats.bvh_motion import read_bvh_motion
 from genmo.runtime.motion.motion import Motion
@@ -56,7 +56,7 @@ def run(arguments: list[str] | None) -> None:
     motion = read_motion(args.motion)
     with all_or_none():
         for out in args.out:
-            save_one(Path(out), motion, Path(args.motion).stem, NOTHING_GIVEN, wanted)
+            save_one(Path(out), motion, Path(args.motion).stem, NO_SOURCES, wanted)
     assert wanted.character is not None
     if args.json:
         fps = args.out_fps or motion.fps

@@ -13,7 +13,7 @@ from genmo.runtime.cli.progress_bar import progress_bar
 from genmo.runtime.cli.run_options import PROGRAM, parser
 from genmo.runtime.cli.run_subjects import check_seen, save_seen, seen_of, with_ending
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
-from genmo.runtime.conditions.provenance import given_by
+from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion.motion import FPS
@@ -71,14 +71,14 @@ def run(args: argparse.Namespace) -> None:
     with all_or_none():
         for person, result in results.items():
             outs = [str(with_ending(out, "" if person is None else seen.ending(person))) for out in args.out]
-            title, given = title_of(clips[person], args), given_by(clips[person])
+            title, given = title_of(clips[person], args), sources_of(clips[person])
             written += save_all(result.motions, outs, title, given, wanted)
         written += save_seen(
             args, seen, {person: result.motions[0] for person, result in results.items() if person is not None}
         )
     if args.view:
         shown = [
-            (title_of(clips[person], args), motion, given_by(clips[person]))
+            (title_of(clips[person], args), motion, sources_of(clips[person]))
             for person, result in results.items()
             for motion in result.motions
         ]

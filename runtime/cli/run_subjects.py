@@ -22,7 +22,7 @@ from genmo.runtime.video.estimator import PoseEstimator
 from genmo.runtime.video.frames import VideoInfo, clip_frames, intrinsics_of_35mm, read_info
 from genmo.runtime.video.odometry import Odometer, Odometry
 from genmo.runtime.video.overlay import Drawn, check_overlay, save_overlay
-from genmo.runtime.video.pipeline import watch
+from genmo.runtime.video.pipeline import extract_people
 
 STATIC, VO = "static", "vo"
 OF_KEYPOINTS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
@@ -31,7 +31,7 @@ OF_SEEN = (*OF_KEYPOINTS, *OF_VIDEO)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Subjects:
     """Who is to be animated."""
 
     people: dict[int, KeypointSpan]
@@ -105,7 +105,7 @@ def check_seen(args: argparse.Namespace) -> None:
         raise InputError(f"--focal-length is {args.focal_length:g}; wanted 5 to 2000 mm (35 mm equivalent)")
 
 
-def seen_of(args: argparse.Namespace, model: MotionModel | None) -> Seen:
+def seen_of(args: argparse.Namespace, model: MotionModel | None) -> Subjects:
     """The people of `--keypoints` or `--video` as `--camera` sees them.
 
     `model`: the engine, wanted where there is a video.  Raises InputError for what cannot be used.
@@ -114,11 +114,11 @@ def seen_of(args: argparse.Namespace, model: MotionModel | None) -> Seen:
         assert model is not None
         return _of_video(args, model)
     if args.keypoints is None:
-        return Seen({})
+        return Subjects({})
     people, notes = _of_file(args, None if args.camera == STATIC else args.camera)
     if args.camera == STATIC:
         people = {one: replace(seen, camera=None) for one, seen in people.items()}
-    return _saved(args, Seen(_spans(people, str(args.keypoints)), notes, every=args.person == ALL), None)
+    return _saved(args, Subjects(_spans(people, str(args.keypoints)), notes, every=args.person == ALL), None)
 
 
 def _of_file(args: argparse.Namespace, camera: str | None) -> tuple[dict[int, Keypoints], tuple[str, ...]]:
@@ -141,7 +141,7 @@ def _spans(people: dict[int, Keypoints], source: str) -> dict[int, KeypointSpan]
     return {one: KeypointSpan(seen, source=source) for one, seen in people.items()}
 
 
-def _of_video(args: argparse.Namespace, model: MotionModel) -> Seen:
+def _of_video(args: argparse.Namespace, model: MotionModel) -> Subjects:
     device, threads = "cuda" if model.device == "cuda" else "cpu", args.threads
     encoder = None
     if args.video_features is not None:
@@ -155,7 +155,7 @@ def _of_video(args: argparse.Namespace, model: MotionModel) -> Seen:
     else:
         lens, told = _lens(args, info, file)
         estimator = PoseEstimator(args.pose, args.detector, device=device, threads=threads)
-        watched = watch(args.video, estimator, intrinsics=lens, progress=progress_bar())
+        watched = extract_people(args.video, estimator, intrinsics=lens, progress=progress_bar())
         people = {one: watched.people.keypoints(one) for one in choose(watched.people, args.person or LARGEST)}
         notes, odometry = (*watched.people.notes, *told), watched.odometry
         if file is not None:
@@ -171,7 +171,7 @@ def _of_video(args: argparse.Namespace, model: MotionModel) -> Seen:
                     f"{args.video_features}: gives {span.values.shape[1]} channels; this engine takes "
                     f"{model.engine.config.video_width}"
                 )
-    seen = Seen(_spans(people, str(args.video)), notes + more, features, args.person == ALL)
+    seen = Subjects(_spans(people, str(args.video)), notes + more, features, args.person == ALL)
     return _saved(args, seen, info)
 
 
@@ -220,7 +220,7 @@ def _filmed(
     )
 
 
-def _saved(args: argparse.Namespace, seen: Seen, info: VideoInfo | None) -> Seen:
+def _saved(args: argparse.Namespace, seen: Subjects, info: VideoInfo | None) -> Subjects:
     """Write `--save-keypoints`, a file a person, in the form that `--keypoints` reads."""
     if args.save_keypoints is None:
         return seen
@@ -230,7 +230,7 @@ def _saved(args: argparse.Namespace, seen: Seen, info: VideoInfo | None) -> Seen
     return seen
 
 
-def save_seen(args: argparse.Namespace, seen: Seen, motions: dict[int, Motion]) -> list[str]:
+def save_seen(args: argparse.Namespace, seen: Subjects, motions: dict[int, Motion]) -> list[str]:
     """Write `--overlay`; the path written."""
     if args.overlay is None:
         return []

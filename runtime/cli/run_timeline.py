@@ -8,12 +8,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.cli.run_subjects import OF_SEEN, STATIC, Seen
-from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES
+from genmo.runtime.cli.run_subjects import OF_SEEN, STATIC, Subjects
+from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
 from genmo.runtime.conditions.spans import FeatureSpan, Text
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.readers.constraints import read_keyframes, read_places
+from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.music import read_music
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
@@ -42,7 +42,7 @@ def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text
     return frames if frames is not None or not ends else max(ends)
 
 
-def timeline_of(args: argparse.Namespace, seen: Seen, person: int | None = None) -> Timeline:
+def timeline_of(args: argparse.Namespace, seen: Subjects, person: int | None = None) -> Timeline:
     """What the arguments ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or
     the timeline that the other options describe, of one `person` of those seen.  Raises InputError for what cannot be.
     """
@@ -58,7 +58,7 @@ def timeline_of(args: argparse.Namespace, seen: Seen, person: int | None = None)
     keypoints, watched = seen.spans(person)
     music = None if args.music is None else read_music(args.music)
     keyframes = NO_KEYFRAMES if args.keyframes is None else read_keyframes(args.keyframes)
-    places = NO_PLACES if args.constraints is None else read_places(args.constraints)
+    places = NO_JOINT_TARGETS if args.constraints is None else read_joint_targets(args.constraints)
     if not (texts or keypoints or args.music or args.keyframes or args.constraints):
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     if frames is None:

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from genmo.runtime.conditions.provenance import Given
+from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats.npz import load_npz_given
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.render.html import compare_html, to_html
@@ -52,7 +52,7 @@ def motions_page(paths: Sequence[str | Path]) -> bytes:
     return shown_page([(Path(path).name, *load_npz_given(path)) for path in paths])
 
 
-def shown_page(named: Sequence[tuple[str, Motion, Given]]) -> bytes:
+def shown_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:
     """The player with motions under their names; one alone has its texts under its name."""
     if len(named) == 1:
         name, motion, given = named[0]
@@ -73,7 +73,7 @@ def show(address: str) -> str | None:
     return f"no browser was found here; open {address} in one"
 
 
-def show_motions(named: Sequence[tuple[str, Motion, Given]]) -> tuple[Path, str | None]:
+def show_motions(named: Sequence[tuple[str, Motion, MotionSources]]) -> tuple[Path, str | None]:
     """Write the page of some motions to a temporary file and open it: where it is, and what `show` says."""
     return _show_page(shown_page(named[:AT_ONCE]), Path(named[0][0]).stem)
 

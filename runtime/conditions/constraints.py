@@ -1,4 +1,4 @@
-"""What a motion must meet exactly at some frames: whole poses (`Keyframes`), or places of joints (`Places`).
+"""What a motion must meet exactly at some frames: whole poses (`Keyframes`), or places of joints (`JointTargets`).
 
 Both are in the world of the motion (right-handed, y up, metres, 30 fps).  `genmo.runtime.refine.constraint_solver`
 makes a motion meet them; `docs/timeline.md` tells what the files hold.
@@ -46,7 +46,7 @@ class Keyframes:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class JointTargets:
     """Where joints must be at given frames."""
 
     frames: Frames
@@ -56,13 +56,13 @@ class Places:
     positions: Array
     """[M, 3] world, metres; a NaN coordinate is free"""
 
-    def shifted(self, start: int) -> Places:
+    def shifted(self, start: int) -> JointTargets:
         """The same places `start` frames later."""
         return replace(self, frames=self.frames + start)
 
 
 NO_KEYFRAMES = Keyframes(np.zeros(0, np.int64), np.zeros((0, JOINT_COUNT, 3, 3)), np.zeros((0, 3)))
-NO_PLACES = Places(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
+NO_JOINT_TARGETS = JointTargets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
 
 
 def joined_keyframes(parts: Sequence[Keyframes]) -> Keyframes:
@@ -78,15 +78,15 @@ def joined_keyframes(parts: Sequence[Keyframes]) -> Keyframes:
     return Keyframes(frames[order], rotations, root)
 
 
-def joined_places(parts: Sequence[Places]) -> Places:
+def joined_joint_targets(parts: Sequence[JointTargets]) -> JointTargets:
     """All places in order of time.  Raises InputError when a joint has two places in a frame."""
     if not any(len(part.frames) for part in parts):
-        return NO_PLACES
+        return NO_JOINT_TARGETS
     frames, joints, positions = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "joints", "positions")
     )
     order = np.lexsort((joints, frames))
-    places = Places(frames[order], joints[order], positions[order])
+    places = JointTargets(frames[order], joints[order], positions[order])
     twice = (np.diff(places.frames) == 0) & (np.diff(places.joints) == 0)
     if twice.any():
         where = int(np.argmax(twice))
@@ -96,7 +96,7 @@ def joined_places(parts: Sequence[Places]) -> Places:
 
 
 @dataclass(frozen=True)
-class Misses:
+class ConstraintErrors:
     """How far a motion is from what it must meet, millimetres; None where nothing was asked."""
 
     keyframes: float | None
@@ -107,7 +107,7 @@ class Misses:
     """the largest of these"""
 
 
-def misses(motion: Motion, keyframes: Keyframes, places: Places) -> Misses:
+def constraint_errors(motion: Motion, keyframes: Keyframes, places: JointTargets) -> ConstraintErrors:
     """The distances left between a motion and its keyframes and places."""
     joints = motion.joints_world()
     key = place = worst = None
@@ -119,4 +119,4 @@ def misses(motion: Motion, keyframes: Keyframes, places: Places) -> Misses:
     if len(places.frames):
         apart = np.linalg.norm(np.nan_to_num(joints[places.frames, places.joints] - places.positions), axis=-1)
         place, worst = 1000 * float(apart.mean()), 1000 * float(apart.max())
-    return Misses(key, place, worst)
+    return ConstraintErrors(key, place, worst)

@@ -45,7 +45,7 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class MotionSources:
     """The conditions of one motion."""
 
     texts: tuple[Text, ...] = ()
@@ -63,7 +63,7 @@ class Given:
     place_positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
     """[places, 3] world, metres; NaN where any value will do"""
 
-    def at_rate(self, fps: float, frames: int) -> Given:
+    def at_rate(self, fps: float, frames: int) -> MotionSources:
         """The same of a motion that was brought from 30 to `fps` frames a second and then has `frames` of them."""
         if fps == FPS:
             return self
@@ -92,10 +92,10 @@ class Given:
         )
 
 
-NOTHING_GIVEN = Given()
+NO_SOURCES = MotionSources()
 
 
-def given_by(timeline: Timeline) -> Given:
+def sources_of(timeline: Timeline) -> MotionSources:
     """What a timeline asks for, as a motion file keeps it."""
     beats = [
         span.start + np.flatnonzero(span.values[:, COLUMNS["beats"]][:, 0] > 0.5)
@@ -104,7 +104,7 @@ def given_by(timeline: Timeline) -> Given:
     ]
     spans = [(span.name, span.start, span.end) for span in timeline.features]
     spans += [("camera", span.start, span.end) for span in timeline.cameras]
-    return Given(
+    return MotionSources(
         texts=tuple(
             Text(text.prompt, text.start, timeline.frames if text.end is None else min(text.end, timeline.frames))
             for text in timeline.texts
@@ -119,7 +119,7 @@ def given_by(timeline: Timeline) -> Given:
     )
 
 
-def given_arrays(given: Given) -> dict[str, npt.NDArray[Any]]:
+def sources_to_arrays(given: MotionSources) -> dict[str, npt.NDArray[Any]]:
     """The arrays of the motion `.npz` that hold it; parts that are not there have none."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     if given.texts:
@@ -145,7 +145,7 @@ def given_arrays(given: Given) -> dict[str, npt.NDArray[Any]]:
     return {PREFIX + name: array for name, array in arrays.items()}
 
 
-def given_in(stored: Mapping[str, npt.NDArray[Any]], frames: int) -> Given:
+def sources_from_arrays(stored: Mapping[str, npt.NDArray[Any]], frames: int) -> MotionSources:
     """What `given_arrays` wrote, for a motion of `frames` frames.  Raises ValueError for arrays that are not that."""
     found = {name.removeprefix(PREFIX): array for name, array in stored.items() if name.startswith(PREFIX)}
     spans = _spans(found, "text_spans", frames)
@@ -155,7 +155,7 @@ def given_in(stored: Mapping[str, npt.NDArray[Any]], frames: int) -> Given:
     place_frames, joints = _frames(found, "place_frames", frames), _frames(found, "place_joints", JOINT_COUNT)
     if not positions.shape == (len(place_frames), 3) or len(joints) != len(place_frames) or np.isinf(positions).any():
         raise ValueError(f"{PREFIX}place_positions has shape {positions.shape}, not ({len(place_frames)}, 3)")
-    return Given(
+    return MotionSources(
         texts=tuple(Text(prompt, *span) for prompt, span in zip(prompts, spans, strict=True)),
         views=_views(found, frames),
         features=tuple((name, *span) for name, span in zip(names, _spans(found, "feature_spans", frames), strict=True)),

@@ -12,13 +12,7 @@ import numpy as np
 
 from genmo.runtime.conditions.assemble import assemble
 from genmo.runtime.conditions.camera import camera_condition
-from genmo.runtime.conditions.constraints import (
-    NO_KEYFRAMES,
-    NO_PLACES,
-    Frames,
-    Keyframes,
-    Places,
-)
+from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
 from genmo.runtime.conditions.keypoints import keypoint_conditions
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.denoiser.config import ModelConfig
@@ -49,7 +43,7 @@ class Timeline:
     features: tuple[FeatureSpan, ...] = ()
     """music and video"""
     keyframes: Keyframes = NO_KEYFRAMES
-    places: Places = NO_PLACES
+    places: JointTargets = NO_JOINT_TARGETS
     steps: int | None = None
     """denoising steps; None: one where only keypoints are given, else the default"""
     guidance: float = DEFAULT_GUIDANCE

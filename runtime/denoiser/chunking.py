@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.innovation import REACH
+from genmo.runtime.denoiser.residual_gain import REACH
 from genmo.runtime.denoiser.sampler import Denoiser, Step, stepper
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
@@ -27,7 +27,7 @@ CHUNK = 3600
 _TEXTS = ("text_tokens", "text_token_mask", "text_spans")
 
 
-def reach(config: ModelConfig) -> int:
+def receptive_field(config: ModelConfig) -> int:
     """Frames on each side that a row of the denoiser's answer depends on: modules x half a window, and what the
     smoothing of an innovation looks at.
 
@@ -69,7 +69,7 @@ class ChunkedDenoiser:
         chunk: int,
         progress: Callable[[float], object] = lambda share: None,
     ) -> None:
-        self._denoiser, self._margin, self._chunk, self._progress = denoiser, reach(config), chunk, progress
+        self._denoiser, self._margin, self._chunk, self._progress = denoiser, receptive_field(config), chunk, progress
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Arrays of `signature.inputs` -> those of `signature.outputs`."""

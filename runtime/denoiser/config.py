@@ -42,7 +42,7 @@ class ModelConfig:
     text_buckets: int = 0
     """rows of the n-gram table"""
     innovation: bool = False
-    """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.denoiser.innovation`)"""
+    """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.denoiser.residual_gain`)"""
 
     def __post_init__(self) -> None:
         wrong = [f.name for f in fields(self) if f.type == "int" and not isinstance(getattr(self, f.name), int)]

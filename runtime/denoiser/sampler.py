@@ -62,7 +62,7 @@ def stepper(denoiser: Denoiser, conditions: Arrays) -> Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Inpainting:
     """What is known of the motion before it is made (keyframes, places of joints), in normalised features."""
 
     values: Array
@@ -88,7 +88,7 @@ def generate(
     steps: int,
     guidance: float,
     progress: Callable[[int], object] = lambda step: None,
-    known: Known | None = None,
+    known: Inpainting | None = None,
 ) -> Arrays:
     """A sample of the motions under the conditions, from `noise` [batch, frames, features].  The denoiser's outputs at
     the last step, normalised.
@@ -115,7 +115,7 @@ def generate(
     outputs: Arrays = {}
     for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
         if known is not None:
-            x_t = overwritten(x_t, known, noise, float(levels[timestep]))
+            x_t = inpainted(x_t, known, noise, float(levels[timestep]))
         if guided:
             outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
@@ -139,7 +139,7 @@ def _finished(sample: Array, timesteps: Sequence[int], correct: Callable[[Array]
     return correct(smoothed(sample, SMOOTHING)) if _ends_in_noise(timesteps) else sample
 
 
-def overwritten(x_t: Array, known: Known, noise: Array, level: float) -> Array:
+def inpainted(x_t: Array, known: Inpainting, noise: Array, level: float) -> Array:
     """x_t [batch, frames, features] with its known features mixed with `noise` as at a cumulative alpha of `level`.
 
     The same noise at every step: DDIM without chance, were it to predict these features, would keep it.

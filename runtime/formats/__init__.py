@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given
+from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
 from genmo.runtime.formats.bvh import Bvh, read_bvh, to_bvh
 from genmo.runtime.formats.glb import to_glb
 from genmo.runtime.formats.npz import load_npz, to_npz
@@ -44,7 +44,7 @@ __all__ = [
     "write_aside",
 ]
 
-_Writer = Callable[[Motion, str | None, str | None, Given], bytes]
+_Writer = Callable[[Motion, str | None, str | None, MotionSources], bytes]
 
 _WRITERS: dict[str, _Writer] = {
     ".npz": lambda motion, title, prompt, given: to_npz(motion, given),
@@ -85,7 +85,7 @@ def save_motion(
     motion: Motion,
     title: str | None = None,
     prompt: str | None = None,
-    given: Given = NOTHING_GIVEN,
+    given: MotionSources = NO_SOURCES,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 

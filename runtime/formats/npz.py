@@ -51,7 +51,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN, PREFIX, Given, given_arrays, given_in
+from genmo.runtime.conditions.provenance import (
+    NO_SOURCES,
+    PREFIX,
+    MotionSources,
+    sources_from_arrays,
+    sources_to_arrays,
+)
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import axis_angle_from_matrix
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
@@ -67,7 +73,7 @@ CAMERA_DISTANCE = 4.0  # metres from the default camera to the first frame's pel
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
-def to_npz(motion: Motion, given: Given = NOTHING_GIVEN) -> bytes:
+def to_npz(motion: Motion, given: MotionSources = NO_SOURCES) -> bytes:
     """The bytes of the motion `.npz`; the same motion always gives the same bytes.
 
     `given`: what it was made from, for those who look at it later.
@@ -90,9 +96,9 @@ def default_camera(motion: Motion) -> Camera:
     )
 
 
-def motion_arrays(motion: Motion, given: Given = NOTHING_GIVEN) -> dict[str, npt.NDArray[Any]]:
+def motion_arrays(motion: Motion, given: MotionSources = NO_SOURCES) -> dict[str, npt.NDArray[Any]]:
     """Everything the file holds, by key (see the module's table)."""
-    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion), **given_arrays(given)}
+    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion), **sources_to_arrays(given)}
     return {k: v.astype(np.float32) if v.dtype.kind == "f" and v.ndim else v for k, v in arrays.items()}
 
 
@@ -146,7 +152,7 @@ def load_npz(path: str | Path) -> Motion:
     return load_npz_given(path)[0]
 
 
-def load_npz_given(path: str | Path) -> tuple[Motion, Given]:
+def load_npz_given(path: str | Path) -> tuple[Motion, MotionSources]:
     """The motion in a `.npz` that `to_npz` wrote, and what it was made from.
 
     Files from before that was kept have nothing given.  Raises InputError as `load_npz` does.
@@ -155,7 +161,7 @@ def load_npz_given(path: str | Path) -> tuple[Motion, Given]:
     arrays = read_npz(path, wanted)
     try:
         motion = _read_motion(arrays)
-        return motion, given_in(arrays, motion.frames)
+        return motion, sources_from_arrays(arrays, motion.frames)
     except KeyError as error:
         raise InputError(f"{path}: has no {error.args[0]!r}; wanted {wanted}") from error
     except (ValueError, TypeError) as error:

@@ -19,7 +19,7 @@ LONGEST_GAP = 15
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class TimedKeypoints:
     """Somebody seen once."""
 
     time: float
@@ -31,15 +31,15 @@ class Sight:
 
 
 @dataclass
-class Steady:
+class FrameClock:
     """Turns sights into frames at 30 a second, each between the two sights around it."""
 
     skipped: int = 0
     """frames that were left out so far because they came too late"""
-    _last: Sight | None = None
+    _last: TimedKeypoints | None = None
     _next: float = 0.0
 
-    def frames(self, sight: Sight) -> list[Sight]:
+    def frames(self, sight: TimedKeypoints) -> list[TimedKeypoints]:
         """The frames that are due with this sight, oldest first; their times are those of the pictures they stand for.
 
         A point is interpolated where both sights are sure of it, and taken from the nearer one else.
@@ -58,27 +58,27 @@ class Steady:
         return made
 
 
-def _between(before: Sight, after: Sight, time: float) -> Sight:
+def _between(before: TimedKeypoints, after: TimedKeypoints, time: float) -> TimedKeypoints:
     share = np.clip((time - before.time) / max(after.time - before.time, 1e-9), 0.0, 1.0)
     nearer = after if share > 0.5 else before
     both = np.minimum(before.points[:, 2:], after.points[:, 2:]) > 0.5
     mixed = (1 - share) * before.points + share * after.points
     # the newer picture is what the frame had to wait for: latency is counted from it
-    return Sight(after.time, np.where(both, mixed, nearer.points), nearer.camera_to_world)
+    return TimedKeypoints(after.time, np.where(both, mixed, nearer.points), nearer.camera_to_world)
 
 
-class Feed:
+class LatestQueue:
     """Runs a source in a thread of its own; what is not taken in time makes place for what is newer."""
 
-    def __init__(self, source: Callable[[threading.Event], Iterator[Sight]]) -> None:
+    def __init__(self, source: Callable[[threading.Event], Iterator[TimedKeypoints]]) -> None:
         self.dropped = 0
         """sights that nobody took"""
         self._stop = threading.Event()
-        self._waiting: queue.Queue[Sight | BaseException | None] = queue.Queue()
+        self._waiting: queue.Queue[TimedKeypoints | BaseException | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, args=(source,), name="genmo-live-source", daemon=True)
         self._thread.start()
 
-    def _run(self, source: Callable[[threading.Event], Iterator[Sight]]) -> None:
+    def _run(self, source: Callable[[threading.Event], Iterator[TimedKeypoints]]) -> None:
         try:
             for sight in source(self._stop):
                 while self._waiting.qsize() >= WAITING:
@@ -95,7 +95,7 @@ class Feed:
         else:
             self._waiting.put(None)
 
-    def __iter__(self) -> Iterator[Sight]:
+    def __iter__(self) -> Iterator[TimedKeypoints]:
         """The sights as they come, to the end of the source.  Raises what the source raised."""
         while True:
             try:

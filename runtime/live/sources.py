@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
-from genmo.runtime.live.frame_clock import Sight
+from genmo.runtime.live.frame_clock import TimedKeypoints
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.arrays import Array
 
-Source = Callable[[threading.Event], Iterator[Sight]]
+Source = Callable[[threading.Event], Iterator[TimedKeypoints]]
 Estimate = Callable[[Any], Array]
 """An image to the keypoints [people, 17, 3] in it, the surest person first."""
 LATE = 0.1
@@ -26,13 +26,13 @@ LATE = 0.1
 def keypoint_source(keypoints: Keypoints) -> Source:
     """The frames of keypoints, 30 a second from the moment it is begun."""
 
-    def run(stop: threading.Event) -> Iterator[Sight]:
+    def run(stop: threading.Event) -> Iterator[TimedKeypoints]:
         start = time.monotonic()
         for frame, points in enumerate(keypoints.points):
             due = start + frame / FPS
             if stop.wait(max(0.0, due - time.monotonic())):
                 return
-            yield Sight(due, points, _pose(keypoints, frame))
+            yield TimedKeypoints(due, points, _pose(keypoints, frame))
 
     return run
 
@@ -51,7 +51,7 @@ def image_source(images: Iterable[tuple[float, Any]], estimate: Estimate, *, liv
     `live`: the images come when they are taken; else they are shown at their times, and late ones are passed over.
     """
 
-    def run(stop: threading.Event) -> Iterator[Sight]:
+    def run(stop: threading.Event) -> Iterator[TimedKeypoints]:
         start, followed = time.monotonic(), None
         for seconds, image in images:
             taken = time.monotonic() if live else start + seconds
@@ -61,7 +61,7 @@ def image_source(images: Iterable[tuple[float, Any]], estimate: Estimate, *, liv
                 continue
             points = nearest_person(estimate(image), followed)
             followed = points if points is not None else followed
-            yield Sight(taken, np.zeros((COCO_COUNT, 3)) if points is None else points)
+            yield TimedKeypoints(taken, np.zeros((COCO_COUNT, 3)) if points is None else points)
 
     return run
 

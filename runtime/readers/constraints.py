@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.constraints import Frames, Keyframes, Places, joined_places
+from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets
 from genmo.runtime.denoiser.signature import MAX_FRAMES
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
@@ -18,7 +18,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import LARGEST, read_npz
 
 WANTED_KEYFRAMES = "keyframes as .npz: frames [K], rotations [K, 24, 3, 3] or poses [K, 72], trans [K, 3]"
-WANTED_PLACES = "constraints as .npz: frames [M], joints [M] and positions [M, 3]"
+WANTED_JOINT_TARGETS = "constraints as .npz: frames [M], joints [M] and positions [M, 3]"
 SMPL_WIDTHS = (66, 72, 156, 165)
 """Numbers a pose: SMPL's 24 joints, or the root and 21 body joints of SMPL-H and SMPL-X with and without the rest."""
 _BODY = 22
@@ -86,16 +86,16 @@ def _check_rate(arrays: dict[str, npt.NDArray[Any]], source: str) -> None:
                 raise InputError(f"{source}: {name} is {rate:g}; wanted {FPS:g} a second: resample it, or give frames")
 
 
-def read_places(path: str | Path) -> Places:
-    """Places from an `.npz`: `frames` [M], `joints` [M] (numbers 0 to 23 or names), `positions` [M, 3] in metres.
+def read_joint_targets(path: str | Path) -> JointTargets:
+    """JointTargets from an `.npz`: `frames` [M], `joints` [M] (numbers 0 to 23 or names), `positions` [M, 3] in metres.
 
     A NaN coordinate is free.  Raises InputError for anything else.
     """
-    return parse_places(read_npz(path, WANTED_PLACES), str(path))
+    return parse_joint_targets(read_npz(path, WANTED_JOINT_TARGETS), str(path))
 
 
-def parse_places(arrays: dict[str, npt.NDArray[Any]], source: str = "constraints") -> Places:
-    """Checked `Places` from the arrays of a file; see `read_places`.  `source` names it in errors."""
+def parse_joint_targets(arrays: dict[str, npt.NDArray[Any]], source: str = "constraints") -> JointTargets:
+    """Checked `JointTargets` from the arrays of a file; see `read_joint_targets`.  `source` names it in errors."""
     positions = _numbers(arrays, "positions", (None, 3), source, free=True)
     count = len(positions)
     if count == 0:
@@ -103,7 +103,7 @@ def parse_places(arrays: dict[str, npt.NDArray[Any]], source: str = "constraints
     if "joints" not in arrays or arrays["joints"].shape != (count,):
         raise InputError(f"{source}: no joints [{count}]; wanted a joint's number or name for each position")
     joints = np.array([joint_number(joint, source) for joint in arrays["joints"].tolist()], np.int64)
-    return joined_places([Places(_frames(arrays, count, source), joints, positions)])
+    return joined_joint_targets([JointTargets(_frames(arrays, count, source), joints, positions)])
 
 
 def joint_number(joint: object, source: str = "constraints") -> int:

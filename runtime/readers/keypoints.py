@@ -45,7 +45,7 @@ ImageSize = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Seen:
+class FramePeople:
     """The people of one frame: its number in the file, their points [17, 3] and ids (-1: none)."""
 
     number: int | None
@@ -53,10 +53,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedDocument:
     """What a document says."""
 
-    frames: list[Seen]
+    frames: list[FramePeople]
     image_size: ImageSize | None = None
     fps: float | None = None
     every_frame: bool = False
@@ -154,7 +154,7 @@ def _from_npz(path: Path, image_size: ImageSize | None, intrinsics: Array | None
 
 
 def gather(
-    parsed: Parsed,
+    parsed: ParsedDocument,
     source: str,
     image_size: ImageSize | None,
     intrinsics: Array | None = None,
@@ -191,7 +191,7 @@ def gather(
     return People(source, detections, found, frames, rate, intrinsics, first, tuple(notes))
 
 
-def _counted(parsed: Parsed, first_frame: int | None, source: str) -> tuple[list[int], int | None]:
+def _counted(parsed: ParsedDocument, first_frame: int | None, source: str) -> tuple[list[int], int | None]:
     """The frame of each entry, from 0, and the number of frame 0; None where entries are not numbered."""
     given = [seen.number for seen in parsed.frames if seen.number is not None]
     if len(given) < len(parsed.frames):
@@ -203,7 +203,7 @@ def _counted(parsed: Parsed, first_frame: int | None, source: str) -> tuple[list
     return [one - first for one in given], first
 
 
-def _detections(frames: list[Seen], counted: list[int]) -> Detections:
+def _detections(frames: list[FramePeople], counted: list[int]) -> Detections:
     found = [(frame, *person) for frame, seen in zip(counted, frames, strict=True) for person in seen.people]
     found.sort(key=lambda one: int(one[0]))
     points = np.array([points for _, points, _ in found]).reshape(len(found), COCO_COUNT, 3)
@@ -225,7 +225,7 @@ def _image_size(value: object, source: str) -> ImageSize:
     return float(size[0]), float(size[1])
 
 
-def _read_folder(path: Path) -> Parsed:
+def _read_folder(path: Path) -> ParsedDocument:
     """A folder of JSON files, one a frame: numbered by their names, or in the order of the names."""
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".json")
     if not files or len(files) > MAX_SOURCE_FRAMES:
@@ -233,7 +233,7 @@ def _read_folder(path: Path) -> Parsed:
     named = [frame_number(file.name) for file in files]
     if None in named or len(set(named)) < len(named):
         named = list(range(len(files)))
-    frames: list[Seen] = []
+    frames: list[FramePeople] = []
     left = 4 * MAX_BYTES
     for file, at in zip(files, named, strict=True):
         left -= file.stat().st_size
@@ -243,31 +243,31 @@ def _read_folder(path: Path) -> Parsed:
         if len(parsed.frames) != 1:
             raise InputError(f"{file}: {len(parsed.frames)} frames in a file of a folder; wanted one file a frame")
         frames.append(replace(parsed.frames[0], number=at))
-    return Parsed(frames, every_frame=True)
+    return ParsedDocument(frames, every_frame=True)
 
 
-def _parse_file(path: Path, image_size: ImageSize | None) -> Parsed:
+def _parse_file(path: Path, image_size: ImageSize | None) -> ParsedDocument:
     return parse_document(parse_json(read_bytes(path, WANTED), str(path), WANTED), str(path), image_size)
 
 
-def parse_document(document: Any, source: str, image_size: ImageSize | None = None) -> Parsed:
+def parse_document(document: Any, source: str, image_size: ImageSize | None = None) -> ParsedDocument:
     """What a JSON document of any known kind says.  Raises InputError for one of no known kind."""
     if isinstance(document, dict):
         if "people" in document:
-            return Parsed([_openpose_frame(document, source)])
+            return ParsedDocument([_openpose_frame(document, source)])
         if "instance_info" in document:
             return _mmpose(document["instance_info"], _mmpose_names(document.get("meta_info"), source), source)
         if "frames" in document:
             return _mediapipe(document, source, image_size)
     elif document == []:  # what MMPose writes for an image, and COCO results for a video, without people
-        return Parsed([Seen(None, ())])
+        return ParsedDocument([FramePeople(None, ())])
     elif isinstance(document, list) and isinstance(document[0], dict):
         if "people" in document[0]:
-            return Parsed([_openpose_frame(entry, source) for entry in document])
+            return ParsedDocument([_openpose_frame(entry, source) for entry in document])
         if "instances" in document[0]:
             return _mmpose(document, None, source)
         if "keypoint_scores" in document[0]:
-            return Parsed([Seen(None, tuple(_mmpose_people(document, None, source)))])
+            return ParsedDocument([FramePeople(None, tuple(_mmpose_people(document, None, source)))])
         if "image_id" in document[0]:
             return _coco_results(document, source)
     raise InputError(f"{source}: JSON of no known kind; wanted {WANTED}")
@@ -296,7 +296,7 @@ def _person_id(value: object) -> int:
     return int(value) if good and isinstance(value, (int, float)) else -1
 
 
-def _openpose_frame(entry: object, source: str) -> Seen:
+def _openpose_frame(entry: object, source: str) -> FramePeople:
     """`{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, c, ...]}, ...]}`."""
     if not isinstance(entry, dict):
         raise InputError(f"{source}: wanted one object a frame with people in it")
@@ -305,7 +305,7 @@ def _openpose_frame(entry: object, source: str) -> Seen:
         points = _flat_points(person.get("pose_keypoints_2d", person.get("pose_keypoints")), source)
         if len(points):  # OpenPose keeps somebody whose hands or face alone were seen
             people.append((coco_from(points, source), _person_id(person.get("person_id"))))
-    return Seen(None, tuple(people))
+    return FramePeople(None, tuple(people))
 
 
 def _mmpose_names(meta: object, source: str) -> list[str] | None:
@@ -321,15 +321,15 @@ def _mmpose_names(meta: object, source: str) -> list[str] | None:
     return [name for name in wanted if name is not None]
 
 
-def _mmpose(value: object, names: list[str] | None, source: str) -> Parsed:
+def _mmpose(value: object, names: list[str] | None, source: str) -> ParsedDocument:
     """`[{"frame_id": 0, "instances": [...]}, ...]`, an entry for every frame."""
     frames = []
     for index, entry in enumerate(_entries(value, f"{source}: frames")):
         at = number(entry.get("frame_id", index), f"{source}: frame_id", 0, LARGEST_ID)
-        frames.append(Seen(int(at), tuple(_mmpose_people(entry.get("instances"), names, source))))
+        frames.append(FramePeople(int(at), tuple(_mmpose_people(entry.get("instances"), names, source))))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
-    return Parsed(frames, every_frame=True)
+    return ParsedDocument(frames, every_frame=True)
 
 
 def _mmpose_people(value: object, names: list[str] | None, source: str) -> Iterator[tuple[Array, int]]:
@@ -346,7 +346,7 @@ def _mmpose_people(value: object, names: list[str] | None, source: str) -> Itera
         yield coco_from(points, source, names), _person_id(person.get("track_id"))
 
 
-def _coco_results(entries: list[Any], source: str) -> Parsed:
+def _coco_results(entries: list[Any], source: str) -> ParsedDocument:
     """`[{"image_id": 7, "keypoints": [x, y, c, ...], "score": 0.9}, ...]`, one entry a person.
 
     AlphaPose's image_id is the image's name, and its idx the person's id.  Frames without people have no entry.
@@ -358,10 +358,10 @@ def _coco_results(entries: list[Any], source: str) -> Parsed:
         at = int(number(at, f"{source}: number of image_id {reprlib.repr(image)}", 0, LARGEST_ID))
         points = coco_from(_flat_points(entry.get("keypoints"), source), source)
         frames.setdefault(at, []).append((points, _person_id(entry.get("idx", entry.get("track_id")))))
-    return Parsed([Seen(at, tuple(people)) for at, people in sorted(frames.items())])
+    return ParsedDocument([FramePeople(at, tuple(people)) for at, people in sorted(frames.items())])
 
 
-def _mediapipe(document: dict[str, Any], source: str, image_size: ImageSize | None) -> Parsed:
+def _mediapipe(document: dict[str, Any], source: str, image_size: ImageSize | None) -> ParsedDocument:
     """The form in `docs/inputs.md`: image_width, image_height, fps, and frames of pose_landmarks in [0, 1]."""
     size = image_size
     if size is None:
@@ -373,10 +373,10 @@ def _mediapipe(document: dict[str, Any], source: str, image_size: ImageSize | No
         people = entry.get("pose_landmarks")
         if not isinstance(people, list):
             raise InputError(f"{source}: frame {index} has no pose_landmarks; wanted a list of people, empty for none")
-        frames.append(Seen(None, tuple((_landmarks(person, size, source), -1) for person in people)))
+        frames.append(FramePeople(None, tuple((_landmarks(person, size, source), -1) for person in people)))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
-    return Parsed(frames, size, fps)
+    return ParsedDocument(frames, size, fps)
 
 
 def _landmarks(value: object, size: ImageSize, source: str) -> Array:

@@ -12,13 +12,13 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 import yaml
 
-from genmo.runtime.conditions.constraints import Frames, Keyframes, Places, joined_keyframes, joined_places
+from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets, joined_keyframes
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE, Span, Timeline, check_frames
 from genmo.runtime.denoiser.signature import MAX_FRAMES
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.readers.cameras import read_camera
-from genmo.runtime.readers.constraints import joint_number, read_keyframes, read_places
+from genmo.runtime.readers.constraints import joint_number, read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints import ImageSize
 from genmo.runtime.readers.music import read_features, read_music
 from genmo.runtime.readers.subjects import LARGEST as LARGEST_PERSON
@@ -181,7 +181,7 @@ class _Reader:
         places = [(node, self._places(node)) for node in self._items("constraints")]
         spans: list[Span] = [*keypoints, *cameras, *features]
         ends = [span.end for span in spans] + [text.end or 0 for text in texts]
-        met: list[tuple[_Node, Keyframes | Places]] = [*poses, *places]
+        met: list[tuple[_Node, Keyframes | JointTargets]] = [*poses, *places]
         ends += [int(part.frames.max()) + 1 for _, part in met]
         frames = given["length"].frame(self._unit) if "length" in given else max(ends, default=0)
         if frames < 1:
@@ -200,7 +200,9 @@ class _Reader:
                 cameras=tuple(cameras),
                 features=tuple(features),
                 keyframes=whole.call(lambda: joined_keyframes([part for _, part in poses])),
-                places=given.get("constraints", self._root).call(lambda: joined_places([part for _, part in places])),
+                places=given.get("constraints", self._root).call(
+                    lambda: joined_joint_targets([part for _, part in places])
+                ),
                 notes=tuple(self._notes),
             )
         )
@@ -300,13 +302,13 @@ class _Reader:
             pick.fail(f"no pose at frame {frame} of the file; it has {_some(poses.frames)}")
         return chosen.shifted(at.frame(self._unit) - frame)
 
-    def _places(self, node: _Node) -> Places:
+    def _places(self, node: _Node) -> JointTargets:
         entries = node.entries("file", "start", "joint", "points")
         if "file" in entries:
             for name in {"joint", "points"} & set(entries):
                 entries[name].fail(f"{name} together with file; wanted a file, or joint and points")
             file = entries["file"]
-            return file.call(lambda: read_places(self._file(file))).shifted(self._start(entries))
+            return file.call(lambda: read_joint_targets(self._file(file))).shifted(self._start(entries))
         joint, points = (self._required(entries, name, node) for name in ("joint", "points"))
         said = joint.text()
         number = joint.call(lambda: joint_number(int(said) if said.isascii() and said.isdecimal() else said))
@@ -318,7 +320,7 @@ class _Reader:
             points.fail("no points; wanted at least one [time, x, y, z]")
         frames = np.array([items[0].frame(self._unit) for _, items in rows]) + self._start(entries)
         positions = np.array([[item.coordinate() for item in items[1:]] for _, items in rows])
-        return points.call(lambda: joined_places([Places(frames, np.full(len(rows), number), positions)]))
+        return points.call(lambda: joined_joint_targets([JointTargets(frames, np.full(len(rows), number), positions)]))
 
     def _required(self, entries: dict[str, _Node], name: str, node: _Node) -> _Node:
         if name not in entries:

@@ -19,19 +19,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.motion.filters import tension_spline
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.representation import (
-    integrate_velocity,
-    root_velocity,
-)
-from genmo.runtime.motion.rotation import (
-    axis_angle_from_matrix,
-    matrix_from_axis_angle,
-    matrix_from_yaw,
-    transpose,
-)
+from genmo.runtime.motion.representation import integrate_velocity, root_velocity
+from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics
 from genmo.runtime.support.arrays import Array, Flags, Numbers
 
@@ -70,7 +62,7 @@ _TURNS = {
 _FREE = [JOINTS.index(name) for name in _TURNS]
 
 
-def meet(motion: Motion, keyframes: Keyframes, places: Places, held: Flags | None = None) -> Motion:
+def solve_constraints(motion: Motion, keyframes: Keyframes, places: JointTargets, held: Flags | None = None) -> Motion:
     """The motion (world: y up, metres) after meeting keyframes exactly and places nearly; contacts are kept.
 
     `held` [frames]: where heading and path are known, as a camera saw them, and stay unless a keyframe is near.
@@ -80,7 +72,7 @@ def meet(motion: Motion, keyframes: Keyframes, places: Places, held: Flags | Non
     if not (len(keyframes.frames) or len(places.frames)):
         return motion
     free = ~np.isin(places.frames, keyframes.frames)
-    places = Places(places.frames[free], places.joints[free], places.positions[free])
+    places = JointTargets(places.frames[free], places.joints[free], places.positions[free])
     held = held & (_distance(keyframes.frames, motion.frames) >= BLEND)
     motion = _turned(motion, _heading_knots(motion, keyframes, places, held))
     motion = _posed(motion, keyframes)
@@ -103,7 +95,7 @@ def _distance(frames: Numbers, count: int) -> Array:
     return np.asarray(np.minimum(np.abs(right - at), np.abs(at - left)))
 
 
-def spread(frames: Numbers, values: Array, count: int, still: Numbers = NONE) -> Array:
+def spread_corrections(frames: Numbers, values: Array, count: int, still: Numbers = NONE) -> Array:
     """Values [K, C] at `frames`, which rise, spread smoothly over `count` frames; zero `BLEND` frames away from them.
 
     Zero too at the frames `still`, unless those are among `frames`.
@@ -133,7 +125,7 @@ def _yaw_of(turn: Array) -> Array:
     return np.asarray(np.arctan2(turn[..., 0, 2] - turn[..., 2, 0], turn[..., 0, 0] + turn[..., 2, 2]))
 
 
-def _heading_knots(motion: Motion, keyframes: Keyframes, places: Places, held: Flags) -> tuple[Numbers, Array]:
+def _heading_knots(motion: Motion, keyframes: Keyframes, places: JointTargets, held: Flags) -> tuple[Numbers, Array]:
     """Frames and how far the heading must turn there, radians [K, 1]."""
     at = keyframes.frames
     asked = np.full(motion.frames, np.nan)
@@ -146,7 +138,7 @@ def _heading_knots(motion: Motion, keyframes: Keyframes, places: Places, held: F
     return knots, np.unwrap(asked[knots])[:, None]
 
 
-def _directions(motion: Motion, places: Places) -> tuple[Numbers, Array]:
+def _directions(motion: Motion, places: JointTargets) -> tuple[Numbers, Array]:
     """Frames between two places along the way, and by how much the way from one to the other differs there."""
     trunk = np.isin(places.joints, [0, *_TRUNK]) & np.isfinite(places.positions[:, [0, 2]]).all(axis=-1)
     frames, first = np.unique(places.frames[trunk], return_index=True)
@@ -163,7 +155,7 @@ def _directions(motion: Motion, places: Places) -> tuple[Numbers, Array]:
 
 
 def _every(frames: Numbers, stride: int) -> list[int]:
-    """Places in `frames`, which rise, of the first and those at least `stride` after the one before."""
+    """JointTargets in `frames`, which rise, of the first and those at least `stride` after the one before."""
     chosen: list[int] = []
     for index, frame in enumerate(frames):
         if not chosen or frame - frames[chosen[-1]] >= stride:
@@ -190,11 +182,11 @@ def _posed(motion: Motion, keyframes: Keyframes) -> Motion:
     if len(at) == 0:
         return motion
     missing = axis_angle_from_matrix(keyframes.rotations @ transpose(motion.rotations[at]))
-    turns = spread(at, missing.reshape(len(at), -1), motion.frames).reshape(motion.frames, JOINT_COUNT, 3)
+    turns = spread_corrections(at, missing.reshape(len(at), -1), motion.frames).reshape(motion.frames, JOINT_COUNT, 3)
     return replace(motion, rotations=matrix_from_axis_angle(turns) @ motion.rotations)
 
 
-def _path_knots(motion: Motion, keyframes: Keyframes, places: Places, held: Flags) -> Array:
+def _path_knots(motion: Motion, keyframes: Keyframes, places: JointTargets, held: Flags) -> Array:
     """How far the root must move [frames, 3]; NaN where nothing says so.  The later assignment is the stronger one."""
     asked = np.full((motion.frames, 3), np.nan)
     asked[held] = 0
@@ -230,7 +222,7 @@ def _walked(motion: Motion, asked: Array) -> Motion:
     return replace(motion, translation=motion.translation + moved)
 
 
-def _reached(motion: Motion, keyframes: Keyframes, places: Places) -> Motion:
+def _reached(motion: Motion, keyframes: Keyframes, places: JointTargets) -> Motion:
     """The motion with its joints at their places; the change of pose fades before and after."""
     inner = places.joints != 0
     frames, row = np.unique(places.frames[inner], return_inverse=True)
@@ -247,8 +239,8 @@ def _reached(motion: Motion, keyframes: Keyframes, places: Places) -> Motion:
     rotations, root = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
     turned = axis_angle_from_matrix(rotations @ transpose(before[0])).reshape(len(frames), -1)
     still = np.union1d(keyframes.frames, places.frames[~inner])
-    turns = spread(frames, turned, motion.frames, keyframes.frames).reshape(motion.frames, JOINT_COUNT, 3)
-    moved = spread(frames, root - before[1], motion.frames, still)
+    turns = spread_corrections(frames, turned, motion.frames, keyframes.frames).reshape(motion.frames, JOINT_COUNT, 3)
+    moved = spread_corrections(frames, root - before[1], motion.frames, still)
     rotations = matrix_from_axis_angle(turns) @ motion.rotations
     return replace(motion, rotations=rotations, translation=motion.translation + moved)
 

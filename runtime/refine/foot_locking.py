@@ -91,10 +91,12 @@ def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
         return motion
     legs = _legs(motion)
     scores = contact_scores(legs.points[:, :, _BALL], motion.contacts, motion.fps)
-    planted = planted_frames(scores, options)
+    planted = frames_in_contact(scores, options)
     shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
     balls = legs.points[:, :, _BALL] + shift[:, None]
-    anchors = np.stack([_hold(balls[:, foot], planted[:, foot], len(balls), _Grip(), options) for foot in (0, 1)], 1)
+    anchors = np.stack(
+        [_lock_anchors(balls[:, foot], planted[:, foot], len(balls), _Lock(), options) for foot in (0, 1)], 1
+    )
     return _applied(motion, legs, shift, _offsets(balls, anchors, LAND), options)
 
 
@@ -118,7 +120,7 @@ def contact_scores(balls: Array, contacts: Array | None, fps: float) -> Array:
     return np.asarray(odds / (1 + odds))
 
 
-def planted_frames(scores: Array, options: FeetOptions = DEFAULTS, before: Flags | None = None) -> Flags:
+def frames_in_contact(scores: Array, options: FeetOptions = DEFAULTS, before: Flags | None = None) -> Flags:
     """Which frames [frames, 2] are planted: from `scores` [frames, 2] by hysteresis, at least 3 frames each.
 
     `before` [2] is the decision of the frame in front of the first.
@@ -132,7 +134,7 @@ def planted_frames(scores: Array, options: FeetOptions = DEFAULTS, before: Flags
     return np.where(last < 0, start, np.take_along_axis(down, np.maximum(last, 0), axis=0))
 
 
-class FootCleaner:
+class FootLocker:
     """`clean_feet` for a stream of one person: push blocks of frames, get frames back `lookahead` frames later.
 
     What comes out does not depend on how the frames were cut into blocks.  With `lookahead` of at least
@@ -186,7 +188,7 @@ class FootCleaner:
         self._scores = np.zeros((0, 2))
         self._planted = np.zeros((0, 2), np.bool_)
         self._anchors = np.zeros((0, 2, 3))
-        self._grips = (_Grip(), _Grip())
+        self._grips = (_Lock(), _Lock())
 
     def _ready(self, end: int, ended: bool) -> Motion:
         """Frames `_next` .. `end` cleaned, then forgotten but for what later frames need."""
@@ -216,7 +218,9 @@ class FootCleaner:
         upto = min(frame + self._fade + 1, final)
         if upto > done:
             new = [
-                _hold(balls[done:, foot], self._planted[done:, foot], upto - done, self._grips[foot], self.options)
+                _lock_anchors(
+                    balls[done:, foot], self._planted[done:, foot], upto - done, self._grips[foot], self.options
+                )
                 for foot in (0, 1)
             ]
             self._anchors = np.concatenate([self._anchors, np.stack(new, 1)])
@@ -233,7 +237,7 @@ class FootCleaner:
         near = slice(max(done - 3, 0), known)
         contacts = None if self._motion.contacts is None else self._motion.contacts[near]
         scores = contact_scores(self._legs.points[near, :, _BALL], contacts, self._motion.fps)[done - near.start :]
-        planted = planted_frames(scores, self.options, self._planted[-1] if done else None)
+        planted = frames_in_contact(scores, self.options, self._planted[-1] if done else None)
         self._scores = np.concatenate([self._scores, scores[: final - done]])
         self._planted = np.concatenate([self._planted, planted[: final - done]])
 
@@ -284,14 +288,14 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
 
 
 @dataclass
-class _Grip:
+class _Lock:
     """What one foot holds on to."""
 
     anchor: Array | None = None
     rest: int = 0  # frames that it must still stay free
 
 
-def _hold(balls: Array, planted: Flags, upto: int, grip: _Grip, options: FeetOptions) -> Array:
+def _lock_anchors(balls: Array, planted: Flags, upto: int, grip: _Lock, options: FeetOptions) -> Array:
     """Anchors [upto, 3] of one foot, NaN where it is free.  `balls` [frames, 3], `planted` [frames]; `grip` goes on."""
     anchors = np.full((upto, 3), np.nan)
     frame = 0

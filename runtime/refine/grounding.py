@@ -19,7 +19,7 @@ GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is take
 _FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 
 
-def placed(motion: Motion, frames: Flags | None = None) -> Motion:
+def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
     """The motion moved to where its camera sees it, on average over `frames` [frames] (None: all)."""
     assert motion.camera is not None and motion.joints_camera is not None
     seen = motion.camera.position + rotate(motion.camera.rotation, motion.joints_camera[:, 0])
@@ -27,7 +27,7 @@ def placed(motion: Motion, frames: Flags | None = None) -> Motion:
     return replace(motion, translation=motion.translation + apart.mean(axis=0))
 
 
-def grounded(motion: Motion) -> Motion:
+def put_on_ground(motion: Motion) -> Motion:
     """The motion raised or lowered so that its lowest foot stands on the ground, y = 0."""
     lowest = motion.joints_world()[:, _BALLS, 1].min() - SOLE
     return replace(motion, translation=motion.translation - np.array([0.0, lowest, 0.0]))
@@ -73,7 +73,7 @@ def shot_heights(features: Array, layout: Layout, timeline: Timeline, motion: Mo
     return heights
 
 
-def levelled(motion: Motion, heights: Array | None) -> Motion:
+def correct_height_drift(motion: Motion, heights: Array | None) -> Motion:
     """The motion whose height follows `heights` [frames] slowly and its own velocity quickly.
 
     Integrated velocity drifts, and a person who floats shows it at once; the height in the camera does not drift
@@ -89,7 +89,7 @@ def levelled(motion: Motion, heights: Array | None) -> Motion:
     return replace(motion, translation=motion.translation - shift)
 
 
-def faced_forward(motion: Motion) -> Motion:
+def face_forward(motion: Motion) -> Motion:
     """The motion turned and shifted so that it starts over the origin, facing +z."""
     forward = motion.rotations[0, 0, :, 2]
     turn = matrix_from_yaw(-np.arctan2(forward[0], forward[2]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import (
     BODY_JOINTS,
@@ -16,14 +16,14 @@ from genmo.runtime.motion.representation import (
 )
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT
-from genmo.runtime.refine.constraint_solver import meet
-from genmo.runtime.refine.grounding import grounded, placed
+from genmo.runtime.refine.constraint_solver import solve_constraints
+from genmo.runtime.refine.grounding import align_to_camera, put_on_ground
 from genmo.runtime.support.arrays import Array, Flags
 
 _BODY = range(JOINT_COUNT)[BODY_JOINTS]
 
 
-def known(keyframes: Keyframes, layout: Layout, camera: Camera, seen: Flags) -> tuple[Array, Flags]:
+def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, seen: Flags) -> tuple[Array, Flags]:
     """What the keyframes say of the features (not normalised) [frames, layout.width], and where they say it.
 
     The body's pose; the root against the heading of `camera` (frames of the motion) and, in frames `seen` by it, in
@@ -51,8 +51,8 @@ def known(keyframes: Keyframes, layout: Layout, camera: Camera, seen: Flags) -> 
     return np.where(there, values, 0), there
 
 
-def projected(
-    features: Array, layout: Layout, camera: Camera, keyframes: Keyframes, places: Places, held: Flags
+def project_onto_constraints(
+    features: Array, layout: Layout, camera: Camera, keyframes: Keyframes, places: JointTargets, held: Flags
 ) -> Array:
     """Features [frames, layout.width] (not normalised) of the motion that meets keyframes and places.
 
@@ -60,8 +60,8 @@ def projected(
     """
     before = decode(features, layout, camera)
     filmed = held.any() and "root_translation_camera" in layout.slices
-    before = placed(before, held) if filmed else grounded(before)
-    after = meet(before, keyframes, places, held)
+    before = align_to_camera(before, held) if filmed else put_on_ground(before)
+    after = solve_constraints(before, keyframes, places, held)
     from_world = root_in_camera(features, layout) @ transpose(before.rotations[:, 0])
     rotations = after.rotations.copy()
     rotations[:, 0] = from_world @ after.rotations[:, 0]

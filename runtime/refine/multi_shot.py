@@ -34,7 +34,7 @@ def _stops(shots: Sequence[KeypointSpan | CameraSpan], frames: int) -> list[int]
     return [*(shot.start for shot in shots[1:]), frames][: len(shots)]
 
 
-def joined_camera(timeline: Timeline) -> Camera:
+def join_cameras(timeline: Timeline) -> Camera:
     """The camera of every frame of the motion; a level one that stands still where none is known.
 
     Between two shots the camera stands still at its last pose.  The next shot has a world of its own, which is turned
@@ -56,7 +56,7 @@ def joined_camera(timeline: Timeline) -> Camera:
     return joined
 
 
-def seen_again(motion: Motion, timeline: Timeline) -> Motion:
+def realign_cameras(motion: Motion, timeline: Timeline) -> Motion:
     """The motion with the cameras of all shots but the first turned about +y and moved to where they see it."""
     assert motion.camera is not None and motion.joints_camera is not None
     shots = timeline.shots

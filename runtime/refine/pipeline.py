@@ -12,16 +12,15 @@ from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, transpose
 from genmo.runtime.motion.skeleton import forward_kinematics
-from genmo.runtime.refine.constraint_solver import meet, spread
+from genmo.runtime.refine.constraint_solver import solve_constraints, spread_corrections
 from genmo.runtime.refine.foot_locking import FeetOptions
 from genmo.runtime.refine.foot_locking import clean_feet as cleaned
-from genmo.runtime.refine.grounding import faced_forward, grounded, placed
-from genmo.runtime.refine.multi_shot import root_anchored, seen_again, span_frames
-from genmo.runtime.refine.reprojection_fit import CameraPose, fit_shape, rays_of
-from genmo.runtime.refine.reprojection_fit import fit as fit_pose
-from genmo.runtime.refine.transitions import calmed_motion
+from genmo.runtime.refine.grounding import align_to_camera, face_forward, put_on_ground
+from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, span_frames
+from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
+from genmo.runtime.refine.transitions import smooth_motion_transitions
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.progress import Progress, Work, nobody
+from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
 FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
@@ -38,21 +37,23 @@ def finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
     """
     shots = timeline.shots
     if shots and shots[0].camera is not None:
-        motion = placed(motion, span_frames(shots[0], motion.frames))
+        motion = align_to_camera(motion, span_frames(shots[0], motion.frames))
         motion = cleaned(motion, SEEN_FEET) if clean else motion
     else:
-        motion = grounded(motion)
+        motion = put_on_ground(motion)
         if clean:
             motion = cleaned(motion, FeetOptions() if timeline.sampled else UNSEEN_FEET)
         if not shots and not timeline.constrained:
-            motion = faced_forward(motion)
-    motion = calmed_motion(motion, edges(timeline))  # a fit that ends there, or a foot that lets go, may jerk again
-    motion = meet(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+            motion = face_forward(motion)
+    motion = smooth_motion_transitions(
+        motion, edges(timeline)
+    )  # a fit that ends there, or a foot that lets go, may jerk again
+    motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
     if not shots:
         return replace(motion, camera=None, joints_camera=None)
     if any(shot.camera is None for shot in shots):
         return replace(motion, camera=None)
-    return seen_again(motion, timeline)
+    return realign_cameras(motion, timeline)
 
 
 def edges(timeline: Timeline) -> list[int]:
@@ -60,7 +61,9 @@ def edges(timeline: Timeline) -> list[int]:
     return [*timeline.borders, *map(int, timeline.keyframes.frames)]
 
 
-def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: Progress = nobody) -> Motion:
+def fit_to_keypoints(
+    motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: ProgressCallback = no_progress
+) -> Motion:
     """The motion with its shape changed and its joints turned until they project onto the keypoints.
 
     `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
@@ -72,19 +75,19 @@ def fitted(motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress:
     in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
     roots, motion = motion.joints_camera[:, 0], _shaped(motion, in_camera, spans)
     seen = forward_kinematics(in_camera, roots, motion.rest_offsets)[1]
-    work = Work(len(spans), progress)
+    work = Progress(len(spans), progress)
     for number, span in enumerate(spans):
         part = slice(span.start, span.end)
         pose = fit_pose(
             CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets),
             span.keypoints,
-            progress=work.stretch(number, 1),
+            progress=work.part(number, 1),
         )
         at = np.arange(span.start, span.end)
         # the keypoints end, the correction fades: none of it would be a jerk
         turned = axis_angle_from_matrix(pose.rotations @ transpose(in_camera[part])).reshape(span.frames, -1)
-        turns = matrix_from_axis_angle(spread(at, turned, motion.frames).reshape(in_camera.shape[:-1]))
-        moved = spread(at, pose.root - seen[part, 0], motion.frames)
+        turns = matrix_from_axis_angle(spread_corrections(at, turned, motion.frames).reshape(in_camera.shape[:-1]))
+        moved = spread_corrections(at, pose.root - seen[part, 0], motion.frames)
         in_camera = turns @ in_camera
         seen = forward_kinematics(in_camera, seen[:, 0] + moved, motion.rest_offsets)[1]
     rotations = in_camera.copy()
@@ -96,6 +99,8 @@ def _shaped(motion: Motion, in_camera: Array, spans: Sequence[KeypointSpan]) -> 
     """The motion on the body that all its keypoints fit best; `in_camera` [frames, 24, 3, 3] are its rotations."""
     assert motion.joints_camera is not None
     at = np.concatenate([np.arange(span.start, span.end) for span in spans])
-    rays, seen = (np.concatenate(parts) for parts in zip(*(rays_of(s.keypoints, s.frames) for s in spans), strict=True))
+    rays, seen = (
+        np.concatenate(parts) for parts in zip(*(normalised_rays(s.keypoints, s.frames) for s in spans), strict=True)
+    )
     pose = CameraPose(in_camera[at], motion.joints_camera[at, 0], motion.rest_offsets)
     return replace(motion, betas=fit_shape(pose, rays, seen, motion.betas))

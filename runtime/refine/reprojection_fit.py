@@ -97,7 +97,7 @@ class CameraPose:
     """[24, 3] rest offsets"""
 
 
-def fit(
+def fit_pose(
     pose: CameraPose,
     keypoints: Keypoints,
     iterations: int = ITERATIONS,
@@ -125,7 +125,7 @@ def fit(
 def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPose:
     """`fit` of all frames at once."""
     frames = len(pose.root)
-    rays, seen = rays_of(keypoints, frames)
+    rays, seen = normalised_rays(keypoints, frames)
     turned = np.zeros((frames, len(_SPREAD)))
     for _ in range(iterations):
         step = _solve(pose, rays, seen, turned)
@@ -134,7 +134,7 @@ def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPo
     return pose
 
 
-def rays_of(keypoints: Keypoints, frames: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+def normalised_rays(keypoints: Keypoints, frames: int) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Where the keypoints of `frames` frames lie on the plane at depth 1 [frames, 17, 2], and which are seen
     [frames, 17]; none of those after their last frame."""
     focal, middle = np.diag(keypoints.intrinsics)[:2], keypoints.intrinsics[:2, 2]
@@ -263,7 +263,7 @@ def _shape_step(hessian: Array, slope: Array, frames: int, away: Array) -> Array
     return np.asarray(-np.linalg.solve(weight * hessian + np.eye(BETA_COUNT), weight * slope + away))
 
 
-class ShapeSoFar:
+class RunningShape:
     """The shape of a person of whom one frame after the other is seen; of constant size."""
 
     def __init__(self) -> None:
@@ -272,7 +272,7 @@ class ShapeSoFar:
 
     def push(self, pose: CameraPose, keypoints: Keypoints, betas: Array) -> None:
         """Learn from a fitted pose [1, ...] of the body of `betas` and its keypoints."""
-        rays, seen = rays_of(keypoints, 1)
+        rays, seen = normalised_rays(keypoints, 1)
         told = _shape_told(pose, rays, seen, None)
         self._frames += 1
         self._hessian += (told.hessian[0] - self._hessian) / self._frames

@@ -32,7 +32,7 @@ Joints = Callable[[Array, slice], Array]
 """features of the frames of a slice -> joints [frames, n, 3] in metres, in any frame of reference that stands still"""
 
 
-def seamless(features: Array, borders: Sequence[int]) -> Array:
+def remove_steps(features: Array, borders: Sequence[int]) -> Array:
     """Features [frames, width] without the steps that they take at the frames `borders`.
 
     A condition that begins or ends is a step in what the network is told, and a small one in what it answers.  What a
@@ -51,7 +51,7 @@ def seamless(features: Array, borders: Sequence[int]) -> Array:
     return features
 
 
-def calmed(features: Array, borders: Sequence[int], joints: Joints) -> Array:
+def smooth_transitions(features: Array, borders: Sequence[int], joints: Joints) -> Array:
     """Features [frames, width] smoothed over time around those of `borders` (keyframes among them) at which a joint is
     accelerated more than `CALM` times the 99th percentile of the frames away from all borders.
 
@@ -78,7 +78,7 @@ def calmed(features: Array, borders: Sequence[int], joints: Joints) -> Array:
     return features
 
 
-def calmed_motion(motion: Motion, borders: Sequence[int]) -> Motion:
+def smooth_motion_transitions(motion: Motion, borders: Sequence[int]) -> Motion:
     """A motion `calmed` at its borders after something else has changed it there, such as a fit whose keypoints end.
 
     `joints_camera` follows: every frame sees the change of its pose from where it saw the pose before.
@@ -95,7 +95,7 @@ def calmed_motion(motion: Motion, borders: Sequence[int]) -> Motion:
     def joints(part: Array, _: slice) -> Array:
         return forward_kinematics(*posed(part), motion.rest_offsets)[1]
 
-    found = calmed(features, borders, joints)
+    found = smooth_transitions(features, borders, joints)
     changed = (found != features).any(axis=1)
     if not changed.any():
         return motion

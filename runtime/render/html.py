@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given
+from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
 from genmo.runtime.formats.glb import continuous_quaternions
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import rotate, transpose
@@ -27,12 +27,14 @@ from genmo.runtime.support.arrays import Array
 FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertices to 0.03 mm
 
 
-def to_html(motion: Motion, title: str | None = None, prompt: str | None = None, given: Given = NOTHING_GIVEN) -> bytes:
+def to_html(
+    motion: Motion, title: str | None = None, prompt: str | None = None, given: MotionSources = NO_SOURCES
+) -> bytes:
     """The page; `title` is its headline, `prompt` the line under it, `given` what the motion was made from."""
     return page([motion_payload(motion, given=given)], title, prompt)
 
 
-def compare_html(named: Sequence[tuple[str, Motion, Given]], title: str | None = None) -> bytes:
+def compare_html(named: Sequence[tuple[str, Motion, MotionSources]], title: str | None = None) -> bytes:
     """The page that shows several motions, side by side or over one another, each under its name."""
     return page([motion_payload(motion, name, given) for name, motion, given in named], title)
 
@@ -55,7 +57,7 @@ def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str
     return "".join([before, html.escape(title or "genmo motion"), middle, data, after]).encode()
 
 
-def motion_payload(motion: Motion, name: str | None = None, given: Given = NOTHING_GIVEN) -> dict[str, Any]:
+def motion_payload(motion: Motion, name: str | None = None, given: MotionSources = NO_SOURCES) -> dict[str, Any]:
     """What the page's script reads of one motion.
 
     Arrays: quaternions int16 [N, 24, 4] (w, x, y, z), translation float32 [N, 3] metres, contacts uint8 [N, 6], the
@@ -106,7 +108,7 @@ def _camera_payload(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _given_payload(given: Given) -> dict[str, Any]:
+def _given_payload(given: MotionSources) -> dict[str, Any]:
     """Texts [prompt, start, end], spans [name, start, end], frames, places [frame, joint, x, y, z] (null: free), and
     views with their lens [fx, fy, cx, cy] in pixels and points, float32 [frames, 17, 3]."""
     rows = zip(given.place_frames, given.place_joints, given.place_positions, strict=True)

@@ -11,7 +11,7 @@ Rotations.  Joint j of the motion turns its T-pose by S_j in the world.  A bone 
 With more or fewer spine bones than the motion's three, each takes the rotation at its share of the way (slerp).
 All other bones keep their local rest rotation.
 
-Places.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
+JointTargets.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
 the lowest place of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly), then
 by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
 does (the ball of the foot keeps a constant offset to the scaled one).
@@ -33,7 +33,7 @@ from genmo.runtime.motion.rotation import (
     transpose,
 )
 from genmo.runtime.motion.skeleton import JOINTS, SOLE
-from genmo.runtime.refine.foot_locking import Flags, contact_scores, planted_frames
+from genmo.runtime.refine.foot_locking import Flags, contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.render.mannequin import ground_height
 from genmo.runtime.retarget.bone_names import SIDES
@@ -135,11 +135,11 @@ class _Stage:
                 self.placed[node] = self.placed[parent] + step
 
     def limb(self, name: str) -> Array:
-        """Places [frames, 3] of a part's bone."""
+        """JointTargets [frames, 3] of a part's bone."""
         return self.placed[self.character.bones.limbs[name]]
 
     def middle(self) -> Array:
-        """Places [frames, 3] between the hip joints."""
+        """JointTargets [frames, 3] between the hip joints."""
         return (self.limb("left_upper_leg") + self.limb("right_upper_leg")) / 2
 
     def put_hips(self, middle: Array) -> None:
@@ -272,7 +272,7 @@ class _Legs:
         self.balls = self.scale * balls
         self.heights = np.stack([self._source_height(k, joints, offsets) for k in (0, 1)], axis=1)
         self.near = np.exp(-((np.maximum(self.heights, 0) / NEAR) ** 2))
-        self.planted = planted_frames(contact_scores(balls, contacts, self.fps))
+        self.planted = frames_in_contact(contact_scores(balls, contacts, self.fps))
 
     def _source_height(self, k: int, joints: Array, offsets: Array) -> Array:
         """Height [frames] in metres of the lowest place of the motion's sole over its ground."""
@@ -283,7 +283,7 @@ class _Legs:
         return np.minimum(ends[0][:, 1], ends[1][:, 1])
 
     def _foot(self, k: int) -> tuple[Array, Array]:
-        """Places [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
+        """JointTargets [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
         character, side = self.stage.character, SIDES[k]
         node = character.bones.limbs[f"{side}_foot"]
         rest, places = character.rest

@@ -21,10 +21,10 @@ from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.rotation import normalize, rotate
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
-from genmo.runtime.refine.foot_locking import FootCleaner
+from genmo.runtime.refine.foot_locking import FootLocker
 from genmo.runtime.streaming.motion_stream import FEET, absent, check_layout
-from genmo.runtime.streaming.ring_buffer import Ring
-from genmo.runtime.streaming.root_tracker import WorldPath
+from genmo.runtime.streaming.ring_buffer import RingBuffer
+from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -81,7 +81,7 @@ class MotionGenerator:
         self._steps, self._guidance = steps, guidance
         self._random = np.random.default_rng(seed)
         self._overlap, self._window = overlap, overlap + block
-        self._past = Ring(
+        self._past = RingBuffer(
             overlap,
             1,
             {
@@ -90,12 +90,12 @@ class MotionGenerator:
                 "contacts": ((len(CONTACT_JOINTS),), np.float64),
             },
         )
-        self._path = WorldPath(1, surveyed=False)
+        self._path = RootTracker(1, surveyed=False)
         self._betas: Array = np.zeros(BETA_COUNT)
         self._answered = 0
         """frames answered so far, counted up to the window"""
         self._block = _Block.of(self._window)
-        self._cleaner = FootCleaner(0) if clean_feet else None
+        self._cleaner = FootLocker(0) if clean_feet else None
         self.prompt = prompt
 
     @property
@@ -167,7 +167,7 @@ class MotionGenerator:
             camera = facing_camera(-_heading(first.rotations[0, 0]), np.zeros(3), self._window)
         self._fill(decode(features, self._layout, camera), features, held)
 
-    def _known(self, features: Array) -> sampler.Known:
+    def _known(self, features: Array) -> sampler.Inpainting:
         """The features [held, features] as the sampler wants them: normalised, in a window."""
         held, width = features.shape
         values = np.zeros((self._window, width), np.float32)
@@ -176,7 +176,7 @@ class MotionGenerator:
         there[:held] = True
         # a frame's velocity leads to the next one, which nobody knows for the last
         there[held - 1, self._layout.slices["root_velocity"]] = False
-        return sampler.Known(values, there, lambda x_0: eased(x_0, values, there))
+        return sampler.Inpainting(values, there, lambda x_0: eased(x_0, values, there))
 
     def _fill(self, motion: Motion, features: Array, held: int) -> None:
         """Keep the new frames of a decoded window for `next`."""

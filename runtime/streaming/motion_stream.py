@@ -33,10 +33,10 @@ from genmo.runtime.motion.skeleton import (
     forward_kinematics,
     shape_space,
 )
-from genmo.runtime.refine.foot_locking import FeetOptions, FootCleaner
-from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, ShapeSoFar, fit
-from genmo.runtime.streaming.ring_buffer import Index, Ring
-from genmo.runtime.streaming.root_tracker import WorldPath
+from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
+from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, RunningShape, fit_pose
+from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
+from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
 
@@ -169,7 +169,7 @@ class MotionStream:
                 raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
             self._age[person] = self._estimated[person] = 0
             self._sums[person] = 0
-            self._cleaners[person], self._shapes[person] = None, ShapeSoFar()
+            self._cleaners[person], self._shapes[person] = None, RunningShape()
             return
         self._clear()
 
@@ -213,7 +213,7 @@ class MotionStream:
         }
         for name, shape in frame_conditions(self._config).items():
             fields |= {name: (shape, np.float32), f"{name}_mask": ((), np.float32)}
-        self._ring = Ring(window, people, fields)
+        self._ring = RingBuffer(window, people, fields)
         self._ticks = 0
         self._pose: Camera | None = None
         self._age = np.zeros(people, np.int64)
@@ -224,9 +224,9 @@ class MotionStream:
         """the newest estimate of each person's window, normalised, oldest frame first"""
         self._sums = np.zeros((people, len(self._averaged)))
         """of the averaged blocks over the settled frames"""
-        self._cleaners: list[FootCleaner | None] = [None] * people
+        self._cleaners: list[FootLocker | None] = [None] * people
         """of the people with settled frames"""
-        self._shapes = [ShapeSoFar() for _ in range(people)]
+        self._shapes = [RunningShape() for _ in range(people)]
 
     def _parse(self, keypoints: Array, camera_to_world: Array | None) -> Keypoints:
         """Checked keypoints with the people where a file has its frames."""
@@ -247,7 +247,7 @@ class MotionStream:
         if given.camera is not None:
             self._pose = Camera(given.camera.rotation[:1], given.camera.position[:1])
         if self._ticks == 0:
-            self._path = WorldPath(self.people, surveyed=self._pose is not None)
+            self._path = RootTracker(self.people, surveyed=self._pose is not None)
         if self._pose is None:
             rows |= {"camera_rotation": LEVEL_CAMERA}
         else:
@@ -303,7 +303,7 @@ class MotionStream:
         cleaner = self._cleaners[person]
         if cleaner is None:  # a surveyed world need not have its ground at 0
             ground = FeetOptions(ground=None if self._pose is not None else 0.0)
-            cleaner = self._cleaners[person] = FootCleaner(0, ground, same_body=False)
+            cleaner = self._cleaners[person] = FootLocker(0, ground, same_body=False)
         clean = cleaner.push(
             Motion(
                 answer.rotations[[person]],
@@ -353,7 +353,7 @@ class MotionStream:
             if self._reach is not None:
                 back = self._back(who[[index]], length[[index]], around[None])
                 points = self._ring.rows("points", who[[index]], back)[0]
-                pose = fit(pose, Keypoints(points, self._intrinsics))
+                pose = fit_pose(pose, Keypoints(points, self._intrinsics))
             rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
         return roots, CameraPose(rotations, places, offsets)
 

@@ -12,7 +12,7 @@ from genmo.runtime.support.arrays import Array
 Index = npt.NDArray[np.intp]
 
 
-class Ring:
+class RingBuffer:
     """The newest `capacity` rows of named arrays, for each of `people`; older rows are overwritten.
 
     `fields`: name -> shape of a row and its dtype.  A field that is never pushed stays zero.

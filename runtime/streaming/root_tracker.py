@@ -2,7 +2,7 @@
 
 A velocity is smooth and drifts, a place seen by a camera trembles and does not.  Each frame moves by its velocity,
 then a small share of the way to where it is seen: a complementary filter (Higgins 1975), the causal twin of
-`genmo.runtime.refine.grounding.levelled` and `placed`.
+`genmo.runtime.refine.grounding.correct_height_drift` and `placed`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SETTLE = 0.1
 """share of the way to the ground that a frame goes"""
 
 
-class WorldPath:
+class RootTracker:
     """The world positions of `people`, their state between frames.
 
     `surveyed`: people are seen at places in the world and held to them.  Otherwise they are seen at heights over some

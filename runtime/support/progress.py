@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[float], object]
+ProgressCallback = Callable[[float], object]
 """hears the share of the work that is done, 0 to 1, rising"""
 
 
-def nobody(share: float) -> None:
+def no_progress(share: float) -> None:
     """Progress that nobody hears."""
 
 
-class Work:
+class Progress:
     """Work of `total` units; `progress` hears the share that is done."""
 
-    def __init__(self, total: float, progress: Progress) -> None:
+    def __init__(self, total: float, progress: ProgressCallback) -> None:
         self._total, self._progress, self._done = total, progress, 0.0
 
     def done(self, units: float) -> None:
@@ -23,6 +23,6 @@ class Work:
         self._done = units
         self._progress(units / self._total)
 
-    def stretch(self, start: float, units: float) -> Progress:
+    def part(self, start: float, units: float) -> ProgressCallback:
         """What tells of the stretch of `units` that begins `start` units after the last `done`."""
         return lambda share: self._progress((self._done + start + units * share) / self._total)

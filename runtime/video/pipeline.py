@@ -13,7 +13,7 @@ from genmo.runtime.readers.keypoints import People
 from genmo.runtime.readers.tracks import Detections, Indices, tracks
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.progress import Progress, nobody
+from genmo.runtime.support.progress import ProgressCallback, no_progress
 from genmo.runtime.video.estimator import PoseEstimator
 from genmo.runtime.video.frames import VideoInfo, clip_frames, read_info
 from genmo.runtime.video.odometry import Odometer, Odometry
@@ -29,7 +29,7 @@ SHORTEST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
+class VideoPeople:
     """What a video shows."""
 
     info: VideoInfo
@@ -38,13 +38,13 @@ class Watched:
     odometry: Odometry
 
 
-def watch(
+def extract_people(
     path: str | Path,
     estimator: PoseEstimator,
     *,
     intrinsics: Array | None = None,
-    progress: Progress = nobody,
-) -> Watched:
+    progress: ProgressCallback = no_progress,
+) -> VideoPeople:
     """Find, follow and pose everybody in a video, and follow its background.
 
     `intrinsics` [3, 3] in pixels replace those of the header or the guess.  `progress` is told the share
@@ -67,7 +67,7 @@ def watch(
         if total > count:
             progress(count / total)
     progress(1.0)
-    return Watched(info, gather(seen, np.array(times), count, str(path), lens), odometer.finish())
+    return VideoPeople(info, gather(seen, np.array(times), count, str(path), lens), odometer.finish())
 
 
 def inside(poses: Poses, width: int, height: int) -> Poses:

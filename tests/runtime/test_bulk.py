@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime import InputError, MotionModel, load_motion, read_keypoints
-from genmo.runtime.bulk import EstimateFiles, rows
+from genmo.runtime.bulk import BatchEstimator, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "keypoints.npz"
@@ -43,7 +43,7 @@ def test_rows_are_the_files_of_a_folder(tmp_path):
 
 
 def test_each_file_gets_its_motion_and_a_broken_one_its_error(tmp_path, caplog):
-    made = EstimateFiles(tmp_path / "out")
+    made = BatchEstimator(tmp_path / "out")
     done = [made(row) for row in rows(keypoint_folder(tmp_path / "in", 3))]
     assert [bool(row["error"]) for row in done] == [False, False, False, True]
     assert "not a readable .npz" in done[3]["error"] and done[3]["out"] == "" and "broken.npz" in caplog.text
@@ -55,26 +55,26 @@ def test_each_file_gets_its_motion_and_a_broken_one_its_error(tmp_path, caplog):
 
 def test_what_is_there_is_left_unless_told_otherwise(tmp_path):
     row = rows(keypoint_folder(tmp_path / "in", 1), "0*")[0]
-    out = Path(EstimateFiles(tmp_path / "out", suffix=".bvh")(row)["out"])
+    out = Path(BatchEstimator(tmp_path / "out", suffix=".bvh")(row)["out"])
     assert out.name == "00.npz.bvh"
     first = out.read_bytes()
     out.write_bytes(b"mine")
-    EstimateFiles(tmp_path / "out", suffix=".bvh")(row)
+    BatchEstimator(tmp_path / "out", suffix=".bvh")(row)
     assert out.read_bytes() == b"mine"
-    EstimateFiles(tmp_path / "out", suffix=".bvh", again=True)(row)
+    BatchEstimator(tmp_path / "out", suffix=".bvh", again=True)(row)
     assert out.read_bytes() == first
 
 
 def test_a_suffix_that_nothing_writes(tmp_path):
     with pytest.raises(InputError, match="wanted one of"):
-        EstimateFiles(tmp_path, suffix=".doc")
+        BatchEstimator(tmp_path, suffix=".doc")
 
 
 WORKER = []
 
 
 def make(out):
-    WORKER.append(EstimateFiles(out))
+    WORKER.append(BatchEstimator(out))
 
 
 def call(row):
@@ -88,7 +88,7 @@ def call(row):
 
 def test_a_class_for_workers_travels_by_name(tmp_path):
     """Pools send the class and its options, never an engine."""
-    assert pickle.loads(pickle.dumps(EstimateFiles)) is EstimateFiles
+    assert pickle.loads(pickle.dumps(BatchEstimator)) is BatchEstimator
 
 
 @pytest.mark.slow

@@ -15,10 +15,9 @@ from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import FADE, _share_seen
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.skeleton import coco_keypoints
-from genmo.runtime.motion.skeleton import SOLE
+from genmo.runtime.motion.skeleton import SOLE, coco_keypoints
 from genmo.runtime.refine.foot_locking import clean_feet
-from genmo.runtime.refine.grounding import faced_forward, grounded, levelled, placed
+from genmo.runtime.refine.grounding import align_to_camera, correct_height_drift, face_forward, put_on_ground
 from genmo.runtime.refine.transitions import AROUND
 
 INTRINSICS = default_intrinsics(640, 480)
@@ -227,9 +226,9 @@ def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_came
         camera=camera,
         joints_camera=camera.to_camera(motion.joints_world() + [1.0, 2.0, 3.0]),
     )
-    np.testing.assert_allclose(placed(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
+    np.testing.assert_allclose(align_to_camera(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
     before = motion.joints_world()
-    for moved in (grounded(motion), faced_forward(motion), placed(seen)):
+    for moved in (put_on_ground(motion), face_forward(motion), align_to_camera(seen)):
         after = moved.joints_world()
         for pair in ((before, after),):
             apart = [np.linalg.norm(x[:, None, 0] - x[None, :, 5], axis=-1) for x in pair]
@@ -252,7 +251,7 @@ def test_height_follows_the_camera_slowly_and_the_velocity_quickly(random_motion
     truth = dataclasses.replace(truth, translation=np.stack([0 * frames, 1 + jump, 0.01 * frames], axis=-1))
     trembling = truth.translation[:, 1] + 0.02 * np.random.default_rng(0).standard_normal(150)
     sinking = dataclasses.replace(truth, translation=truth.translation - np.outer(frames / 30, [0, 0.2, 0]))
-    found = levelled(sinking, trembling).translation
+    found = correct_height_drift(sinking, trembling).translation
     difference = found[:, 1] - truth.translation[:, 1]
     assert np.ptp(difference) < 0.03
     np.testing.assert_array_equal(found[:, [0, 2]], truth.translation[:, [0, 2]])
@@ -260,8 +259,8 @@ def test_height_follows_the_camera_slowly_and_the_velocity_quickly(random_motion
 
 def test_height_is_left_alone_where_nothing_is_known(random_motion):
     motion = random_motion(40)
-    assert levelled(motion, None) is motion
+    assert correct_height_drift(motion, None) is motion
     for frames in (1, 2, 15):
         short = random_motion(frames)
-        assert levelled(short, np.zeros(frames)) is short
-    assert len(levelled(random_motion(16), np.zeros(16)).translation) == 16
+        assert correct_height_drift(short, np.zeros(frames)) is short
+    assert len(correct_height_drift(random_motion(16), np.zeros(16)).translation) == 16

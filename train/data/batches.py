@@ -30,7 +30,7 @@ from genmo.train.geometry.cameras import Cameras
 from genmo.train.geometry.conditions import camera_condition, hide_keypoints, keypoint_conditions, project
 from genmo.train.geometry.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.geometry.representation import contact_labels, encode
-from genmo.train.settings.augmentation import Variety
+from genmo.train.settings.augmentation import AugmentationConfig
 
 Integers = npt.NDArray[np.integer[Any]]
 OFTEN = 2.5
@@ -152,13 +152,13 @@ def has_word(captions: Sequence[str], beginnings: Collection[str]) -> bool:
     return any(word.startswith(beginning) for word in words for beginning in beginnings)
 
 
-class Sampler:
+class BatchSampler:
     """Draws batches from clips."""
 
     def __init__(
         self,
         clips: list[Clip],
-        variety: Variety,
+        variety: AugmentationConfig,
         seed: int,
         subjects_2d: Collection[str] = (),
         often: Collection[str] = (),
@@ -297,7 +297,7 @@ def make_batch(
     betas: Tensor,
     captions: list[str],
     estimation: int,
-    variety: Variety,
+    variety: AugmentationConfig,
     random: np.random.Generator,
     generator: torch.Generator,
     sources: Sources | None = None,
@@ -399,7 +399,7 @@ def _drop_music(
 
 
 def _texts(
-    captions: list[str], estimation: int, frames: int, variety: Variety, random: np.random.Generator
+    captions: list[str], estimation: int, frames: int, variety: AugmentationConfig, random: np.random.Generator
 ) -> tuple[list[list[str]], Tensor]:
     """Two text slots a sample: most use one over all frames, some a part of them, some split the frames in two."""
     prompts: list[list[str]] = []

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from genmo.runtime.denoiser import schedule
-from genmo.train.data.batches import Batch, Sampler
+from genmo.train.data.batches import Batch, BatchSampler
 from genmo.train.settings.config import TrainConfig
 
 resource: ModuleType | None
@@ -90,7 +90,7 @@ def draw_timesteps(count: int, estimation: int, generator: torch.Generator) -> T
 class Feed(Dataset[list[Shard]]):
     """`feed[step]`: the shards of a step that fall to process `rank` of `processes`."""
 
-    def __init__(self, sampler: Sampler, config: TrainConfig, rank: int = 0, processes: int = 1) -> None:
+    def __init__(self, sampler: BatchSampler, config: TrainConfig, rank: int = 0, processes: int = 1) -> None:
         self.sampler, self.config = sampler, config
         self.shards = range(rank, config.shards, processes)
 

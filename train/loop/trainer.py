@@ -20,7 +20,7 @@ from tqdm import tqdm
 from genmo.runtime.denoiser import schedule
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Batch, Normalisation, Sampler
+from genmo.train.data.batches import Batch, BatchSampler, Normalisation
 from genmo.train.data.feature_scale import FeatureScales
 from genmo.train.data.load_sets import check_data, feature_widths, known_subjects, load_data
 from genmo.train.data.step_stream import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
@@ -90,7 +90,7 @@ class Trainer:
         if outside and not config.text_model:
             train, held_out = ([replace(clip, captions=()) for clip in clips] for clips in (train, held_out))
         check_data(config, train)
-        self.sampler = Sampler(
+        self.sampler = BatchSampler(
             train,
             config.variety,
             config.seed,

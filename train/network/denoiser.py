@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genmo.runtime.denoiser import innovation, schedule
+from genmo.runtime.denoiser import residual_gain, schedule
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import CAMERA_WIDTH, frame_conditions
 from genmo.runtime.engine.text_ngram import position_table
@@ -181,10 +181,10 @@ class Innovation(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.turns = innovation.turns(config.motion_layout)
-        self.log_variance = mlp(config.width, config.width, JOINT_COUNT - innovation.FIRST_JOINT)
+        self.turns = residual_gain.turns(config.motion_layout)
+        self.log_variance = mlp(config.width, config.width, JOINT_COUNT - residual_gain.FIRST_JOINT)
         for name in ("kernel", "roots", "trusts"):
-            table = torch.tensor(getattr(innovation, name)(), dtype=torch.float32)
+            table = torch.tensor(getattr(residual_gain, name)(), dtype=torch.float32)
             self.register_buffer(name, table, persistent=False)
 
     def forward(self, x_0: Tensor, x_t: Tensor, timestep: Tensor, x: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ class Innovation(nn.Module):
 
     def smoothed(self, values: Tensor) -> Tensor:
         """[batch, frames, channels] through a Gaussian over time, the ends repeated."""
-        padded = nn.functional.pad(values.mT, (innovation.REACH, innovation.REACH), mode="replicate")
+        padded = nn.functional.pad(values.mT, (residual_gain.REACH, residual_gain.REACH), mode="replicate")
         return nn.functional.conv2d(padded[:, None], self.kernel[None, None, None])[:, 0].mT
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Variety:
+class AugmentationConfig:
     """How strongly samples are changed."""
 
     mirror: float = 0.5

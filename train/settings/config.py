@@ -12,7 +12,7 @@ import yaml
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.support.errors import InputError
-from genmo.train.settings.augmentation import Variety
+from genmo.train.settings.augmentation import AugmentationConfig
 
 PRESETS = Path(__file__).parents[1] / "presets"
 
@@ -22,7 +22,7 @@ class TrainConfig:
     """One training run."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    variety: Variety = field(default_factory=Variety)
+    variety: AugmentationConfig = field(default_factory=AugmentationConfig)
     data: tuple[str, ...] = ()
     """*30 motion sets"""
     data_share: tuple[float, ...] = ()

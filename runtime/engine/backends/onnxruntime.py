@@ -12,7 +12,7 @@ import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.backends.onnxruntime_cuda import RecordedGraph, Recording, Shapes
-from genmo.runtime.engine.backends.stepwise import Graph, Specs, SplitDenoiser, check_signature, first_line
+from genmo.runtime.engine.backends.stepwise import Graph, Specs, StepwiseDenoiser, check_signature, first_line
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.cpus import usable_cpus
@@ -98,7 +98,7 @@ def _recorded(graph: OnnxRuntimeGraph, path: Path, inputs: Specs, outputs: Specs
 _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
 
 
-class OnnxRuntimeDenoiser(SplitDenoiser):
+class OnnxRuntimeDenoiser(StepwiseDenoiser):
     """An engine's graphs in ONNX Runtime; calls are thread-safe.
 
     `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use; `cpus`: a thread on each of

@@ -10,7 +10,7 @@ import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import TensorSpec
-from genmo.runtime.engine.backends.stepwise import SplitDenoiser, check_signature, first_line
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser, check_signature, first_line
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
@@ -115,7 +115,7 @@ def _described(port: Any) -> tuple[str, list[Any]]:
     return port.get_element_type().get_type_name(), sizes
 
 
-class OpenVinoDenoiser(SplitDenoiser):
+class OpenVinoDenoiser(StepwiseDenoiser):
     """An engine's graphs in OpenVINO, on the processor; calls are thread-safe.
 
     `threads`: 0 takes the physical cores; `precision`: "fp32", or "bf16": `products_in_bfloat16` in the steps

@@ -40,7 +40,7 @@ class Graph(Protocol):
         """The outputs for inputs that were kept and others that were not."""
 
 
-class SplitDenoiser:
+class StepwiseDenoiser:
     """The graphs of an engine behind the sampler's protocol; `load(path, inputs, outputs)` opens one of them.
 
     `fewest_prompted`: 1 where the library cannot take texts without rows; a motion without text then gets an empty one.

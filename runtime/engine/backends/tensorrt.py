@@ -21,7 +21,7 @@ from genmo.runtime.conditions.timeline import DEFAULT_STEPS
 from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import TensorSpec
-from genmo.runtime.engine.backends.stepwise import SplitDenoiser, check_signature
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser, check_signature
 from genmo.runtime.engine.backends.tensorrt_cuda import ALIGNMENT, Cuda, Memory, Recording
 from genmo.runtime.engine.backends.tensorrt_plans import (
     LIBRARIES,
@@ -349,7 +349,7 @@ class TensorRtGraph:
         return {spec.name: every[spec.name] for spec in self.plan.inputs}
 
 
-class TensorRtDenoiser(SplitDenoiser):
+class TensorRtDenoiser(StepwiseDenoiser):
     """The plans of an engine on an NVIDIA GPU; calls are thread-safe.
 
     `library`: "tensorrt" or "tensorrt_rtx" (None: the one that is installed); `fused_steps`: steps of the guided sample

@@ -12,7 +12,7 @@ from genmo.export.onnx.onnx_builder import PRECISIONS
 from genmo.export.onnx.step_graph import sampler_model, step_model
 from genmo.export.parity import StepByStep
 from genmo.runtime.denoiser import sampler
-from genmo.runtime.denoiser.sampler import FusedDenoiser, Known, generate
+from genmo.runtime.denoiser.sampler import FusedDenoiser, Inpainting, generate
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
@@ -92,7 +92,7 @@ def test_it_runs_only_where_it_answers_the_same(tiny_engine, tiny_model, tmp_pat
     assert isinstance(ours, FusedDenoiser)
     conditions, noise = conditions_of(tiny_model.config, 1, 20, 1)
     silent = conditions | {"text_spans": np.zeros_like(conditions["text_spans"])}
-    known = Known(np.zeros((20, 181), np.float32), np.zeros((20, 181), bool), lambda x_0: x_0)
+    known = Inpainting(np.zeros((20, 181), np.float32), np.zeros((20, 181), bool), lambda x_0: x_0)
     told = []
     generate(ours, conditions, noise, 2, GUIDANCE, told.append)
     assert (ours.samples, ours.steps, told) == (1, 0, [2])

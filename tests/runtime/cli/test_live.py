@@ -17,7 +17,7 @@ import pytest
 from genmo.runtime.cli.live import Log, Sinks, main, stream_poses
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.live.browser_view import LiveView, event
-from genmo.runtime.live.frame_clock import LONGEST_GAP, WAITING, Feed, Sight, Steady
+from genmo.runtime.live.frame_clock import LONGEST_GAP, WAITING, FrameClock, LatestQueue, TimedKeypoints
 from genmo.runtime.live.sources import image_source, keypoint_source, nearest_person
 from genmo.runtime.live.vmc import VmcSender
 from genmo.runtime.model import MotionModel
@@ -29,14 +29,14 @@ from genmo.runtime.streaming.motion_stream import MotionStream
 def sight(time, value=1.0, sure=1.0):
     points = np.full((17, 3), value)
     points[:, 2] = sure
-    return Sight(time, points)
+    return TimedKeypoints(time, points)
 
 
 # --- pacing -------------------------------------------------------------------------------------------------------
 
 
 def test_sights_at_30_pass_unchanged():
-    steady, given = Steady(), [sight(5 + k / 30, float(k)) for k in range(40)]
+    steady, given = FrameClock(), [sight(5 + k / 30, float(k)) for k in range(40)]
     out = [frame for one in given for frame in steady.frames(one)]
     assert len(out) == 40
     np.testing.assert_allclose([frame.points[0, 0] for frame in out], np.arange(40), atol=1e-6)
@@ -44,14 +44,14 @@ def test_sights_at_30_pass_unchanged():
 
 @pytest.mark.parametrize("rate", [12.0, 24.0, 25.0, 29.97, 50.0, 60.0])
 def test_other_rates_become_30(rate):
-    steady = Steady()
+    steady = FrameClock()
     out = [frame for k in range(int(4 * rate) + 1) for frame in steady.frames(sight(1 + k / rate, 100 * k / rate))]
     assert len(out) == pytest.approx(121, abs=1)
     np.testing.assert_allclose([frame.points[3, 1] for frame in out], 100 * np.arange(len(out)) / 30, atol=1e-6)
 
 
 def test_jitter_does_not_move_the_grid():
-    rng, steady = np.random.default_rng(0), Steady()
+    rng, steady = np.random.default_rng(0), FrameClock()
     times = np.sort(np.arange(90) / 30 + rng.uniform(0, 0.02, 90))
     out = [frame for at in times for frame in steady.frames(sight(at, 100 * at))]
     values = np.array([frame.points[0, 0] for frame in out])
@@ -59,7 +59,7 @@ def test_jitter_does_not_move_the_grid():
 
 
 def test_an_unsure_point_is_taken_from_the_nearer_sight():
-    steady = Steady()
+    steady = FrameClock()
     steady.frames(sight(0.0, 0.0))
     frames = steady.frames(sight(0.1, 30.0, sure=0.2))
     assert [frame.points[0, 0] for frame in frames] == [0.0, 30.0, 30.0]
@@ -67,7 +67,7 @@ def test_an_unsure_point_is_taken_from_the_nearer_sight():
 
 
 def test_a_long_gap_jumps_and_is_counted():
-    steady = Steady()
+    steady = FrameClock()
     steady.frames(sight(0.0))
     assert len(steady.frames(sight(LONGEST_GAP / 30))) == LONGEST_GAP
     assert steady.skipped == 0
@@ -83,7 +83,7 @@ def test_a_slow_taker_gets_the_newest():
         yield from (sight(k / 30, float(k)) for k in range(50))
         done.set()
 
-    feed = Feed(source)
+    feed = LatestQueue(source)
     assert done.wait(5)
     feed._thread.join(5)
     taken = [one.points[0, 0] for one in feed]
@@ -98,7 +98,7 @@ def test_an_error_of_the_source_comes_out():
         raise OSError("the camera was unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        list(Feed(source))
+        list(LatestQueue(source))
 
 
 # --- sources ------------------------------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ def test_what_is_sent_is_what_the_stream_answers(tiny_engine, random_motion):
         listener.settimeout(5)
         sinks = Sinks(VmcSender("127.0.0.1", listener.getsockname()[1]), None)
         stream, log = MotionStream(model, look_ahead=3, image_size=(640, 480)), Log()
-        sights = (Sight(100 + k / 30, frame) for k, frame in enumerate(points))
-        stream_poses(stream, sights, Steady(), log, sinks, None)
+        sights = (TimedKeypoints(100 + k / 30, frame) for k, frame in enumerate(points))
+        stream_poses(stream, sights, FrameClock(), log, sinks, None)
         sinks.close()
         received = [listener.recv(65536) for _ in range(sinks.vmc.sent)]
     told = [one.params for data in received for one in osc_bundle.OscBundle(data) if one.address.endswith("Bone/Pos")]

@@ -16,7 +16,7 @@ import pytest
 
 from genmo.runtime.cli import view
 from genmo.runtime.cli.view import FolderServer, main, motions_in, show
-from genmo.runtime.conditions.provenance import Given
+from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.formats import save_motion
 
@@ -28,7 +28,7 @@ def takes(tmp_path_factory, random_motion):
     folder = root / "takes"
     (folder / "day two").mkdir(parents=True)
     motion = random_motion(20)
-    save_motion(folder / "a.npz", motion, given=Given(texts=(Text("a person <waves>", 0, 20),)))
+    save_motion(folder / "a.npz", motion, given=MotionSources(texts=(Text("a person <waves>", 0, 20),)))
     save_motion(folder / "a.glb", motion)
     save_motion(folder / "day two" / "b & c.npz", replace(motion, fps=60.0))
     np.savez(folder / "keypoints.npz", keypoints=np.zeros((3, 17, 3)))

@@ -11,11 +11,11 @@ from genmo.runtime import (
     CameraSpan,
     FeatureSpan,
     InputError,
+    JointTargets,
     Keyframes,
     Keypoints,
     KeypointSpan,
     MotionModel,
-    Places,
     Text,
     Timeline,
 )
@@ -26,7 +26,7 @@ from genmo.runtime.motion.rotation import matrix_from_axis_angle
 MOST = 130
 """frames; two windows meet"""
 NO_KEYFRAMES = Keyframes(np.zeros(0, np.int64), np.zeros((0, 24, 3, 3)), np.zeros((0, 3)))
-NO_PLACES = Places(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
+NO_JOINT_TARGETS = JointTargets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
 PROMPTS = ["a person walks", "jump", "\u03a9\u221a\u65e5\u672c\u8a9e \x00", "kick " * 40, "@1-2"]
 seeds = st.integers(0, 99)
 
@@ -64,7 +64,7 @@ def some_places(draw, frames):
     random = np.random.default_rng(draw(seeds))
     positions = random.normal(0, draw(st.sampled_from([0.1, 2.0, 50.0])), (len(at), 3))
     positions[random.random(positions.shape) < 0.2] = np.nan
-    return Places(at, random.integers(0, 24, len(at)), positions)
+    return JointTargets(at, random.integers(0, 24, len(at)), positions)
 
 
 @st.composite
@@ -87,7 +87,7 @@ def right_arguments(draw):
         "keypoints": tuple(persons),
         "cameras": tuple(films),
         "keyframes": some_keyframes(draw, frames) if draw(seeds) % 3 == 0 else NO_KEYFRAMES,
-        "places": some_places(draw, frames) if draw(seeds) % 3 == 0 else NO_PLACES,
+        "places": some_places(draw, frames) if draw(seeds) % 3 == 0 else NO_JOINT_TARGETS,
         "steps": draw(st.sampled_from([None, None, 1, 2])),
         "guidance": draw(st.sampled_from([0.0, 1.0, 1.5])),
         "seed": draw(st.sampled_from([0, 1, 2**40])),

@@ -16,11 +16,11 @@ from genmo.runtime.denoiser.chunking import (
     chunk_borders,
     chunk_frames,
     conditions_of,
-    reach,
+    receptive_field,
 )
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.motion.skeleton import coco_keypoints
-from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, fit
+from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, fit_pose
 
 SHORT = ModelConfig(
     width=8, depth=3, heads=1, window=8, text_width=4, text_tokens=2, video_width=0, music_width=0, mlp_width=8
@@ -79,7 +79,7 @@ def test_a_step_in_chunks_is_the_step(frames, chunk):
     brute = Brute(SHORT)
     parts = ChunkedDenoiser(brute, SHORT, chunk)(conditions | {"x_t": x_t, "timestep": np.array([700, 700])})
     np.testing.assert_allclose(parts["x_0"], whole["x_0"], atol=1e-6)
-    assert brute.longest <= chunk + 2 * reach(SHORT)
+    assert brute.longest <= chunk + 2 * receptive_field(SHORT)
 
 
 def test_steps_need_no_wider_margin():
@@ -170,9 +170,9 @@ def test_a_long_fit_is_the_fit(keypoints, random_motion, monkeypatch):
     motion = random_motion(300, 5)
     pose = CameraPose(motion.rotations, motion.translation + [0, 0, 4], motion.rest_offsets)
     told = []
-    whole = fit(pose, keypoints.first(280))
+    whole = fit_pose(pose, keypoints.first(280))
     monkeypatch.setattr("genmo.runtime.refine.reprojection_fit.CHUNK", 70)
-    parts = fit(pose, keypoints.first(280), progress=told.append)
+    parts = fit_pose(pose, keypoints.first(280), progress=told.append)
     np.testing.assert_allclose(parts.rotations, whole.rotations, atol=1e-9)
     np.testing.assert_allclose(parts.root, whole.root, atol=1e-9)
     assert told == [70 / 300, 140 / 300, 210 / 300, 280 / 300, 1]

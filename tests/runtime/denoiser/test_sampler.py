@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.denoiser.sampler import SMOOTHING, Known, estimate, generate, updates
+from genmo.runtime.denoiser.sampler import SMOOTHING, Inpainting, estimate, generate, updates
 from genmo.runtime.denoiser.schedule import alphas_cumprod, step_timesteps
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.support.errors import InputError
@@ -263,7 +263,7 @@ def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
         return np.where(there, values, np.full_like(x_0, 3))
 
     denoiser = Recorder(lambda inputs: 0 * inputs["x_t"] + 2)
-    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, known=Known(values, there, correct))
+    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, known=Inpainting(values, there, correct))
     assert len(corrected) == steps + (1 < steps < 5)  # once more behind the smoothing
     np.testing.assert_allclose(outputs["x_0"], np.broadcast_to(np.where(there, values, 3), SHAPE), rtol=1e-6)
     for call in denoiser.calls:
@@ -275,7 +275,7 @@ def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
 
 
 def test_known_features_are_the_same_for_text_and_no_text():
-    known = Known(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
+    known = Inpainting(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
     denoiser = Recorder(says_whether_text)
     generate(denoiser, conditions(), noise(), 3, 2.0, known=known)
     for call in denoiser.calls:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.conditions.constraints import Keyframes, Places
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints
-from genmo.runtime.conditions.provenance import PREFIX, given_by
+from genmo.runtime.conditions.provenance import PREFIX, sources_of
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion, to_npz
@@ -195,13 +195,13 @@ def busy_timeline():
         ),
         features=(FeatureSpan("music", music, 8),),
         keyframes=Keyframes(np.array([3, 9]), np.tile(np.eye(3), (2, 24, 1, 1)), np.zeros((2, 3))),
-        places=Places(np.array([11]), np.array([20]), np.array([[0.5, np.nan, 1.0]])),
+        places=JointTargets(np.array([11]), np.array([20]), np.array([[0.5, np.nan, 1.0]])),
     )
 
 
 def test_what_it_was_made_from_comes_back(tmp_path, motion):
     timeline = busy_timeline()
-    save_motion(tmp_path / "m.npz", motion, given=given_by(timeline))
+    save_motion(tmp_path / "m.npz", motion, given=sources_of(timeline))
     back, given_back = load_npz_given(tmp_path / "m.npz")
     assert [(t.prompt, t.start, t.end) for t in given_back.texts] == [("a person walks", 5, 40), ("ünï turn", 0, 12)]
     assert [(view.start, view.end) for view in given_back.views] == [(2, 12), (30, 36)]
@@ -224,7 +224,7 @@ def test_files_from_before_have_nothing_given(tmp_path, motion):
 
 
 def test_what_was_given_follows_another_rate(tmp_path, motion):
-    given_at_30 = given_by(busy_timeline())
+    given_at_30 = sources_of(busy_timeline())
     for fps, frames in ((24.0, 32), (60.0, 79), (25.0, 33)):
         slower = replace(
             motion,
@@ -262,7 +262,7 @@ def test_what_was_given_follows_another_rate(tmp_path, motion):
     ],
 )
 def test_wrong_given_is_an_input_error(tmp_path, motion, name, value):
-    with np.load(io.BytesIO(to_npz(motion, given_by(busy_timeline())))) as archive:
+    with np.load(io.BytesIO(to_npz(motion, sources_of(busy_timeline())))) as archive:
         arrays = {key: archive[key] for key in archive.files}
     np.savez(tmp_path / "m.npz", **{**arrays, PREFIX + name: value})
     with pytest.raises(InputError, match="wanted a motion .npz"):

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from genmo.runtime import InputError, save_motion
-from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, joined_keyframes, joined_places, misses
+from genmo.runtime.conditions.constraints import (
+    NO_JOINT_TARGETS,
+    NO_KEYFRAMES,
+    constraint_errors,
+    joined_joint_targets,
+    joined_keyframes,
+)
 from genmo.runtime.motion.rotation import axis_angle_from_matrix
-from genmo.runtime.readers.constraints import parse_keyframes, parse_places, read_keyframes, read_places
+from genmo.runtime.readers.constraints import parse_joint_targets, parse_keyframes, read_joint_targets, read_keyframes
 
 EYE = np.tile(np.eye(3), (2, 24, 1, 1))
 
@@ -18,7 +24,7 @@ def test_a_whole_motion_is_keyframes_from_the_start(random_motion, tmp_path):
     np.testing.assert_array_equal(found.frames, np.arange(12))
     np.testing.assert_allclose(found.rotations, motion.rotations, atol=1e-6)
     np.testing.assert_allclose(found.root, motion.translation, atol=1e-6)
-    assert misses(motion, found, NO_PLACES).keyframes < 0.01
+    assert constraint_errors(motion, found, NO_JOINT_TARGETS).keyframes < 0.01
 
 
 @pytest.mark.parametrize(("width", "joints"), [(66, 22), (72, 24), (156, 22), (165, 22)])
@@ -44,8 +50,8 @@ def test_a_place_is_optional():
 
 def test_places_by_name_and_number():
     arrays = {"frames": np.array([9, 2]), "positions": np.array([[1, np.nan, 3], [4, 5, 6.0]])}
-    named = parse_places(arrays | {"joints": np.array(["head", "pelvis"])})
-    numbered = parse_places(arrays | {"joints": np.array([15, 0])})
+    named = parse_joint_targets(arrays | {"joints": np.array(["head", "pelvis"])})
+    numbered = parse_joint_targets(arrays | {"joints": np.array([15, 0])})
     for found in (named, numbered):
         assert found.frames.tolist() == [2, 9] and found.joints.tolist() == [0, 15]
         np.testing.assert_array_equal(found.positions, [[4, 5, 6], [1, np.nan, 3]])
@@ -55,7 +61,7 @@ def test_parts_are_joined_in_order():
     first = parse_keyframes({"rotations": EYE, "frames": np.array([4, 9])})
     joined = joined_keyframes([first, first.shifted(1)])
     assert joined.frames.tolist() == [4, 5, 9, 10]
-    assert joined_keyframes([]) is NO_KEYFRAMES and joined_places([]) is NO_PLACES
+    assert joined_keyframes([]) is NO_KEYFRAMES and joined_joint_targets([]) is NO_JOINT_TARGETS
     with pytest.raises(InputError, match="frame 9 has two keyframes"):
         joined_keyframes([first, first.shifted(5)])
 
@@ -113,12 +119,12 @@ def test_bad_poses_and_rates():
 )
 def test_bad_places(change, message):
     with pytest.raises(InputError, match=message):
-        parse_places(PLACES | change)
+        parse_joint_targets(PLACES | change)
 
 
 def test_files_that_are_not_there_or_not_npz(tmp_path):
     (tmp_path / "a.npz").write_text("no")
-    for read in (read_keyframes, read_places):
+    for read in (read_keyframes, read_joint_targets):
         for name in ("a.npz", "b.npz"):
             with pytest.raises(InputError, match=f"{name}: .*wanted"):
                 read(tmp_path / name)
@@ -127,19 +133,19 @@ def test_files_that_are_not_there_or_not_npz(tmp_path):
 def test_misses_are_millimetres(random_motion):
     motion = random_motion(30, 3)
     joints = motion.joints_world()
-    places = parse_places(
+    places = parse_joint_targets(
         {
             "frames": np.array([3, 20]),
             "joints": np.array([15, 0]),
             "positions": np.stack([joints[3, 15] + [0.003, 0, 0.004], joints[20, 0] + [np.nan, 0.007, 0]]),
         }
     )
-    found = misses(motion, NO_KEYFRAMES, places)
+    found = constraint_errors(motion, NO_KEYFRAMES, places)
     assert found.keyframes is None
     assert found.places == pytest.approx(6) and found.worst_place == pytest.approx(7)
     there = parse_keyframes({"rotations": motion.rotations[[4]], "frames": np.array([4])})
-    assert misses(motion, there, NO_PLACES).keyframes == pytest.approx(0, abs=1e-9)
+    assert constraint_errors(motion, there, NO_JOINT_TARGETS).keyframes == pytest.approx(0, abs=1e-9)
     moved = parse_keyframes(
         {"rotations": motion.rotations[[4]], "frames": np.array([4]), "trans": motion.translation[[4]] + [0, 0.01, 0]}
     )
-    assert misses(motion, moved, NO_PLACES).keyframes == pytest.approx(10)
+    assert constraint_errors(motion, moved, NO_JOINT_TARGETS).keyframes == pytest.approx(10)

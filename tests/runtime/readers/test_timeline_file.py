@@ -14,11 +14,11 @@ from genmo.runtime import (
     CameraSpan,
     FeatureSpan,
     InputError,
+    JointTargets,
     Keyframes,
     Keypoints,
     KeypointSpan,
     MotionModel,
-    Places,
     Text,
     Timeline,
     read_timeline,
@@ -29,7 +29,7 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import coco_keypoints
-from genmo.runtime.refine.multi_shot import joined_camera, seen_again
+from genmo.runtime.refine.multi_shot import join_cameras, realign_cameras
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LEVEL = np.diag([-1.0, -1.0, 1.0])
@@ -275,7 +275,7 @@ def test_borders_are_as_smooth_as_the_rest(model, film):
 def test_cameras_are_joined(film):
     """The second world is turned and moved so that its camera goes on with the heading and place of the first."""
     first, second = film(10, 1, yaw=np.linspace(0, 1, 10)), film(10, 1, yaw=np.linspace(2, 2.5, 10))
-    joined = joined_camera(Timeline(40, keypoints=(KeypointSpan(second, 20), KeypointSpan(first, 2))))
+    joined = join_cameras(Timeline(40, keypoints=(KeypointSpan(second, 20), KeypointSpan(first, 2))))
     yaw = np.unwrap(gravity_view_yaw(joined.rotation))
     wanted = np.r_[np.zeros(2), np.linspace(0, 1, 10), np.ones(8), 1 + np.linspace(0, 0.5, 10), np.full(10, 1.5)]
     np.testing.assert_allclose(yaw, wanted, atol=1e-9)
@@ -306,7 +306,7 @@ def test_a_later_camera_is_turned_to_where_the_motion_goes(random_motion, film):
     turn = matrix_from_yaw(np.where(np.arange(60) < 40, 0, 0.8))
     wrong = Camera(turn @ true.rotation, rotate(turn, true.position) + (np.arange(60) >= 40)[:, None] * [1.0, 0.2, 3.0])
     seen = dataclasses.replace(motion, camera=wrong, joints_camera=true.to_camera(motion.joints_world()))
-    found = seen_again(seen, Timeline(60, keypoints=spans)).camera
+    found = realign_cameras(seen, Timeline(60, keypoints=spans)).camera
     np.testing.assert_allclose(found.rotation, true.rotation, atol=1e-9)
     np.testing.assert_allclose(found.position, true.position, atol=1e-9)
 
@@ -337,7 +337,7 @@ def test_random_timelines_give_motions_or_a_clear_error(model, film, data):
                 matrix_from_yaw(rng.normal(0, 1, (len(keyframes), 24))),
                 rng.normal(0, 1, (len(keyframes), 3)),
             ),
-            places=Places(places, rng.integers(0, 24, len(places)), rng.normal(0, 1, (len(places), 3))),
+            places=JointTargets(places, rng.integers(0, 24, len(places)), rng.normal(0, 1, (len(places), 3))),
             steps=data.draw(st.sampled_from([None, 1, 2])),
             seed=number(0, 5),
         )

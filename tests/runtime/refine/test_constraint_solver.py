@@ -5,15 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmo.runtime.conditions.constraints import NO_KEYFRAMES, NO_PLACES, Keyframes, Places, misses
+from genmo.runtime.conditions.constraints import (
+    NO_JOINT_TARGETS,
+    NO_KEYFRAMES,
+    JointTargets,
+    Keyframes,
+    constraint_errors,
+)
 from genmo.runtime.motion.filters import tension_spline
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import LAYOUTS, decode, encode
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINTS, forward_kinematics
-from genmo.runtime.refine.constraint_solver import _FREE, _jacobian, meet, spread
-from genmo.runtime.refine.grounding import grounded
-from genmo.runtime.refine.inpainting import known, projected
+from genmo.runtime.refine.constraint_solver import _FREE, _jacobian, solve_constraints, spread_corrections
+from genmo.runtime.refine.grounding import put_on_ground
+from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 
 HEAD = JOINTS.index("head")
 LEVEL = np.diag([-1.0, -1.0, 1.0])
@@ -60,10 +66,10 @@ def test_the_spline_keeps_its_slope_over_the_last_knot():
 
 
 def test_what_is_spread_is_gone_far_away():
-    found = spread(np.array([30, 31, 60]), np.array([[1.0], [1.1], [-2.0]]), 120)[:, 0]
+    found = spread_corrections(np.array([30, 31, 60]), np.array([[1.0], [1.1], [-2.0]]), 120)[:, 0]
     np.testing.assert_allclose(found[[30, 31, 60]], [1, 1.1, -2], atol=1e-12)
     assert not found[:11].any() and not found[80:].any()
-    stays = spread(np.array([30]), np.ones((1, 1)), 60, np.array([30, 35]))[:, 0]
+    stays = spread_corrections(np.array([30]), np.ones((1, 1)), 60, np.array([30, 35]))[:, 0]
     np.testing.assert_allclose(stays[[30, 35]], [1, 0], atol=1e-12)
 
 
@@ -71,17 +77,17 @@ def test_what_is_spread_is_gone_far_away():
 def test_keyframes_are_met_to_the_last_bit(random_motion, frames):
     motion, other = random_motion(frames, 1), random_motion(frames, 2)
     keyframes = poses_of(other, sorted({0, frames // 3, frames - 1}))
-    found = meet(motion, keyframes, NO_PLACES)
+    found = solve_constraints(motion, keyframes, NO_JOINT_TARGETS)
     np.testing.assert_array_equal(found.rotations[keyframes.frames], keyframes.rotations)
     np.testing.assert_array_equal(found.translation[keyframes.frames], keyframes.root)
     assert np.isfinite(found.joints_world()).all()
-    assert misses(found, keyframes, NO_PLACES).keyframes == 0
+    assert constraint_errors(found, keyframes, NO_JOINT_TARGETS).keyframes == 0
 
 
 def test_a_pose_without_a_place_leaves_the_path_to_the_motion(random_motion):
     motion = random_motion(90, 1)
     keyframes = poses_of(random_motion(90, 2), [45], root=False)
-    found = meet(motion, keyframes, NO_PLACES)
+    found = solve_constraints(motion, keyframes, NO_JOINT_TARGETS)
     np.testing.assert_array_equal(found.rotations[45], keyframes.rotations[0])
     speeds = [np.linalg.norm(np.diff(m.translation, axis=0), axis=-1) for m in (motion, found)]
     np.testing.assert_allclose(*speeds, atol=1e-9, err_msg="the path turns, and is walked as fast")
@@ -89,10 +95,10 @@ def test_a_pose_without_a_place_leaves_the_path_to_the_motion(random_motion):
 
 def test_its_own_poses_change_nothing(random_motion):
     motion = random_motion(100, 3)
-    places = Places(np.array([20, 70]), np.array([HEAD, 0]), motion.joints_world()[[20, 70], [HEAD, 0]])
-    found = meet(motion, poses_of(motion, [10, 50, 99]), places)
+    places = JointTargets(np.array([20, 70]), np.array([HEAD, 0]), motion.joints_world()[[20, 70], [HEAD, 0]])
+    found = solve_constraints(motion, poses_of(motion, [10, 50, 99]), places)
     np.testing.assert_allclose(found.joints_world(), motion.joints_world(), atol=1e-6)
-    assert meet(motion, NO_KEYFRAMES, NO_PLACES) is motion
+    assert solve_constraints(motion, NO_KEYFRAMES, NO_JOINT_TARGETS) is motion
 
 
 @settings(max_examples=12)
@@ -104,10 +110,10 @@ def test_a_moved_world_gives_the_moved_motion(random_motion, seed):
     turn, shift = matrix_from_yaw(np.asarray(rng.uniform(-3, 3))), rng.normal(0, 3, 3)
     moved = other.moved(turn, shift)
     frames = np.unique(rng.integers(0, 60, 3))
-    places = Places(np.array([30]), np.array([HEAD]), other.joints_world()[[30], [HEAD]])
-    there = Places(places.frames, places.joints, rotate(turn, places.positions) + shift)
-    found = meet(motion, poses_of(other, frames), places).moved(turn, shift)
-    again = meet(motion.moved(turn, shift), poses_of(moved, frames), there)
+    places = JointTargets(np.array([30]), np.array([HEAD]), other.joints_world()[[30], [HEAD]])
+    there = JointTargets(places.frames, places.joints, rotate(turn, places.positions) + shift)
+    found = solve_constraints(motion, poses_of(other, frames), places).moved(turn, shift)
+    again = solve_constraints(motion.moved(turn, shift), poses_of(moved, frames), there)
     np.testing.assert_allclose(found.joints_world(), again.joints_world(), atol=1e-5)
 
 
@@ -115,10 +121,10 @@ def test_prefix_suffix_and_middle(random_motion):
     """Runs of keyframes are reproduced; behind a prefix the person goes on with the speed of its last frame."""
     motion, other = random_motion(120, 6), random_motion(120, 7)
     for frames in (np.arange(40), np.arange(80, 120), np.r_[0:30, 90:120]):
-        found = meet(motion, poses_of(other, frames), NO_PLACES)
+        found = solve_constraints(motion, poses_of(other, frames), NO_JOINT_TARGETS)
         np.testing.assert_array_equal(found.rotations[frames], other.rotations[frames])
         np.testing.assert_array_equal(found.translation[frames], other.translation[frames])
-    found = meet(motion, poses_of(other, np.arange(40)), NO_PLACES)
+    found = solve_constraints(motion, poses_of(other, np.arange(40)), NO_JOINT_TARGETS)
     step = np.diff(found.translation, axis=0)
     assert np.linalg.norm(step[39] - step[38]) < 0.35 * np.linalg.norm(step[38])
 
@@ -126,7 +132,7 @@ def test_prefix_suffix_and_middle(random_motion):
 def test_between_keyframes_the_motion_stays_smooth(random_motion):
     motion = random_motion(240, 8)
     turned = motion.moved(matrix_from_yaw(np.asarray(0.4)), np.array([1.0, 0.0, 0.5]))
-    found = meet(motion, poses_of(turned, [60, 180]), NO_PLACES)
+    found = solve_constraints(motion, poses_of(turned, [60, 180]), NO_JOINT_TARGETS)
     assert jitter(found) < 1.1 * jitter(motion)
     apart = np.linalg.norm(found.joints_world() - turned.joints_world(), axis=-1)
     assert apart.max() < 1e-6, "the same motion in another world: nothing but the world has to change"
@@ -141,8 +147,8 @@ def test_a_dense_path_is_walked_facing_along_it(random_motion):
     ).moved(matrix_from_yaw(np.asarray(0.7)), np.zeros(3))
     angle = frames / 60
     circle = np.stack([2 - 2 * np.cos(angle), np.full(150, np.nan), 2 * np.sin(angle)], axis=-1)
-    places = Places(frames, np.zeros(150, int), circle)
-    found = meet(walk, NO_KEYFRAMES, places)
+    places = JointTargets(frames, np.zeros(150, int), circle)
+    found = solve_constraints(walk, NO_KEYFRAMES, places)
     np.testing.assert_allclose(found.translation[:, [0, 2]], circle[:, [0, 2]], atol=1e-9)
     np.testing.assert_allclose(found.translation[:, 1], 0.9, atol=1e-9)
     forward = found.rotations[:, 0, :, 2]
@@ -155,11 +161,11 @@ def test_sparse_heads_and_hands_are_reached(random_motion):
     joints = motion.joints_world()
     for joint, shift in ((HEAD, [0.2, -0.15, 0.1]), (20, [0.1, 0.1, 0.1]), (11, [0.0, 0.1, 0.1])):
         frames = np.array([30, 80, 120])
-        places = Places(frames, np.full(3, joint), joints[frames, joint] + shift)
-        found = meet(motion, NO_KEYFRAMES, places)
-        missed = misses(found, NO_KEYFRAMES, places)
+        places = JointTargets(frames, np.full(3, joint), joints[frames, joint] + shift)
+        found = solve_constraints(motion, NO_KEYFRAMES, places)
+        missed = constraint_errors(found, NO_KEYFRAMES, places)
         assert missed.places < 5 and missed.worst_place < 20 and jitter(found) < 1.3 * jitter(motion)
-        with_pose = meet(motion, poses_of(motion, [31]), places)
+        with_pose = solve_constraints(motion, poses_of(motion, [31]), places)
         np.testing.assert_array_equal(with_pose.rotations[31], motion.rotations[31])
 
 
@@ -167,9 +173,9 @@ def test_sparse_heads_and_hands_are_reached(random_motion):
 def test_a_far_place_of_a_limb_is_walked_to_and_not_reached_for(random_motion, joint):
     """The sampler does this at every step: an arm that reached on each time would end out of its socket."""
     motion, frames = random_motion(150, 10), np.array([40, 100])
-    places = Places(frames, np.full(2, joint), motion.joints_world()[frames, joint] + [1.5, 0.0, -0.8])
-    found = meet(motion, NO_KEYFRAMES, places)
-    assert misses(found, NO_KEYFRAMES, places).worst_place < 0.1
+    places = JointTargets(frames, np.full(2, joint), motion.joints_world()[frames, joint] + [1.5, 0.0, -0.8])
+    found = solve_constraints(motion, NO_KEYFRAMES, places)
+    assert constraint_errors(found, NO_KEYFRAMES, places).worst_place < 0.1
     np.testing.assert_allclose(found.rotations, motion.rotations, atol=1e-3)
 
 
@@ -177,23 +183,26 @@ def test_a_head_followed_in_every_frame_moves_smoothly(random_motion):
     """The pose of every frame is tied to those beside it, so frames solved one by one make one motion."""
     motion, frames = random_motion(120, 10), np.arange(120)
     way = np.stack([np.sin(frames / 40), -0.1 - 0.1 * np.cos(frames / 25), 0.3 * np.cos(frames / 30)], axis=-1)
-    places = Places(frames, np.full(120, HEAD), motion.joints_world()[:, HEAD] + 0.5 * way)
-    found = meet(motion, NO_KEYFRAMES, places)
-    assert misses(found, NO_KEYFRAMES, places).places < 10 and jitter(found) < 1.3 * jitter(motion)
+    places = JointTargets(frames, np.full(120, HEAD), motion.joints_world()[:, HEAD] + 0.5 * way)
+    found = solve_constraints(motion, NO_KEYFRAMES, places)
+    assert constraint_errors(found, NO_KEYFRAMES, places).places < 10 and jitter(found) < 1.3 * jitter(motion)
 
 
 def test_a_place_in_a_keyframe_changes_nothing(random_motion):
     motion = random_motion(60, 11)
     keyframes = poses_of(motion, [20])
-    far = Places(np.array([20]), np.array([HEAD]), np.full((1, 3), 9.0))
-    np.testing.assert_array_equal(meet(motion, keyframes, far).rotations, meet(motion, keyframes, NO_PLACES).rotations)
-    assert misses(motion, keyframes, far).places > 1000
+    far = JointTargets(np.array([20]), np.array([HEAD]), np.full((1, 3), 9.0))
+    np.testing.assert_array_equal(
+        solve_constraints(motion, keyframes, far).rotations,
+        solve_constraints(motion, keyframes, NO_JOINT_TARGETS).rotations,
+    )
+    assert constraint_errors(motion, keyframes, far).places > 1000
 
 
 def test_what_a_camera_saw_stays(random_motion):
     motion, other = random_motion(150, 12), random_motion(150, 13)
     held = np.arange(150) < 60
-    found = meet(motion, poses_of(other, [110]), NO_PLACES, held)
+    found = solve_constraints(motion, poses_of(other, [110]), NO_JOINT_TARGETS, held)
     np.testing.assert_allclose(found.joints_world()[:60], motion.joints_world()[:60], atol=1e-6)
     np.testing.assert_array_equal(found.translation[110], other.translation[110])
 
@@ -215,12 +224,12 @@ def test_the_jacobian_is_that_of_finite_differences(random_motion):
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_projected_features_decode_to_the_keyframes(random_motion, layout):
-    motion, other = grounded(random_motion(80, 15)), grounded(random_motion(80, 16))
+    motion, other = put_on_ground(random_motion(80, 15)), put_on_ground(random_motion(80, 16))
     camera, keyframes = still(motion), poses_of(other, [20, 21, 60])
     nobody = np.zeros(80, bool)
     before = encode(motion, camera, layout)
-    features = projected(before, layout, camera, keyframes, NO_PLACES, nobody)
-    values, there = known(keyframes, layout, camera, nobody)
+    features = project_onto_constraints(before, layout, camera, keyframes, NO_JOINT_TARGETS, nobody)
+    values, there = inpainting_features(keyframes, layout, camera, nobody)
     np.testing.assert_allclose(features[there], values[there], atol=1e-6)
     found = decode(features, layout, camera)
     body = slice(0, 24) if layout.name == "genmo" else slice(0, 22)
@@ -229,7 +238,7 @@ def test_projected_features_decode_to_the_keyframes(random_motion, layout):
     np.testing.assert_allclose(*steps, atol=1e-6)
     assert not there[np.setdiff1d(np.arange(80), keyframes.frames)].any()
     assert there[20, layout.slices["root_velocity"]].all() and not there[21, layout.slices["root_velocity"]].any()
-    untouched = projected(before, layout, camera, NO_KEYFRAMES, NO_PLACES, nobody)
+    untouched = project_onto_constraints(before, layout, camera, NO_KEYFRAMES, NO_JOINT_TARGETS, nobody)
     np.testing.assert_allclose(untouched, before, atol=1e-6)
 
 
@@ -238,7 +247,7 @@ def test_known_features_are_those_of_the_motion(random_motion, random_camera):
     motion, camera = random_motion(50, 17), random_camera(50, 17)
     for layout in LAYOUTS.values():
         for seen in (np.ones(50, bool), np.zeros(50, bool)):
-            values, there = known(poses_of(motion, [0, 1, 2, 30]), layout, camera, seen)
+            values, there = inpainting_features(poses_of(motion, [0, 1, 2, 30]), layout, camera, seen)
             np.testing.assert_allclose(values[there], encode(motion, camera, layout)[there], atol=1e-9)
             camera_root = layout.slices.get("root_orientation_camera", slice(9, 15))
             assert (there[[0, 30], camera_root] == seen[0]).all()

@@ -13,7 +13,7 @@ from genmo.runtime import InputError
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import BETA_COUNT, HEEL, JOINT_COUNT, JOINTS, PARENTS, SOLE
-from genmo.runtime.refine.foot_locking import FeetOptions, FootCleaner, clean_feet, contact_scores, planted_frames
+from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet, contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 
 BALLS = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
@@ -218,7 +218,7 @@ def hysteresis(scores, enter, leave, state):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.booleans())
 def test_hysteresis_is_that_of_a_loop(scores, before):
     both = np.array([scores, scores[::-1]]).T
-    got = planted_frames(both, FeetOptions(), np.array([before, before]))
+    got = frames_in_contact(both, FeetOptions(), np.array([before, before]))
     for foot in (0, 1):
         assert got[:, foot].tolist() == hysteresis(both[:, foot], 0.5, 0.4, before)
 
@@ -368,7 +368,7 @@ def test_bad_options_and_contacts():
         with pytest.raises(InputError, match="probabilities"):
             clean_feet(replace(motion, contacts=np.full((10, 6), wrong)))
     with pytest.raises(InputError, match="lookahead"):
-        FootCleaner(-1)
+        FootLocker(-1)
 
 
 # --- streams --------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def part(motion, start, end):
 
 def streamed(motion, lookahead, cuts=(), options=None):
     """Joints [frames, 24, 3] of a stream pushed in blocks that end at `cuts`, and the frames given out at each."""
-    cleaner = FootCleaner(lookahead, options or FeetOptions())
+    cleaner = FootLocker(lookahead, options or FeetOptions())
     ends = [0, *sorted(set(cuts)), motion.frames]
     outs = [cleaner.push(part(motion, a, b)) for a, b in zip(ends, ends[1:], strict=False)]
     outs.append(cleaner.flush())
@@ -443,7 +443,7 @@ def test_a_stream_holds_its_feet_and_does_not_pop(lookahead):
 
 def test_the_state_does_not_grow():
     motion, _ = walker(frames=200, slide=0.2)
-    cleaner = FootCleaner(5)
+    cleaner = FootLocker(5)
     held = []
     for frame in range(200):
         cleaner.push(part(motion, frame, frame + 1))
@@ -456,7 +456,7 @@ def test_a_stream_keeps_camera_and_starts_anew(random_camera):
     motion, _ = walker(frames=40, slide=0.2)
     camera = random_camera(40)
     motion = replace(motion, camera=camera, joints_camera=camera.to_camera(motion.joints_world()))
-    cleaner = FootCleaner(5)
+    cleaner = FootLocker(5)
     assert cleaner.flush() is None
     for _ in range(2):
         outs = [cleaner.push(part(motion, 0, 17)), cleaner.push(part(motion, 17, 40)), cleaner.flush()]
@@ -472,7 +472,7 @@ def test_blocks_of_another_person_are_refused():
         replace(motion, fps=60.0),
         replace(motion, betas=np.ones(BETA_COUNT)),
     ):
-        cleaner = FootCleaner(3)
+        cleaner = FootLocker(3)
         cleaner.push(motion)
         with pytest.raises(InputError, match="one person"):
             cleaner.push(other)

@@ -7,7 +7,7 @@ from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
 from genmo.runtime.motion.skeleton import coco_keypoints, forward_kinematics, shape_space
 from genmo.runtime.refine import reprojection_fit as fitting
-from genmo.runtime.refine.reprojection_fit import CameraPose, ShapeSoFar, fit, fit_shape, rays_of
+from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose, fit_shape, normalised_rays
 
 INTRINSICS = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]])
 
@@ -64,7 +64,7 @@ def test_jacobian_is_the_derivative(random_motion):
 @pytest.mark.parametrize("frames", [1, 2, 40])
 def test_the_truth_stays(random_motion, frames):
     pose = true_pose(random_motion(frames))
-    assert joint_error(fit(pose, keypoints_of(pose)), pose) < 1e-9
+    assert joint_error(fit_pose(pose, keypoints_of(pose)), pose) < 1e-9
 
 
 def test_bent_poses_come_back(random_motion):
@@ -73,7 +73,7 @@ def test_bent_poses_come_back(random_motion):
     for seed in range(5):
         truth = true_pose(random_motion(40, seed))
         start, keypoints = bent(truth, seed), keypoints_of(truth)
-        found = fit(start, keypoints)
+        found = fit_pose(start, keypoints)
         ratios.append(joint_error(found, truth) / joint_error(start, truth))
         assert pixel_error(found, keypoints) < 0.2 * pixel_error(start, keypoints)
         identity = found.rotations @ transpose(found.rotations)
@@ -85,21 +85,21 @@ def test_unseen_keypoints_change_nothing(random_motion):
     truth = true_pose(random_motion(20))
     start, keypoints = bent(truth), keypoints_of(truth)
     keypoints.points[..., 2] = 0
-    assert joint_error(fit(start, keypoints), start) < 1e-12
+    assert joint_error(fit_pose(start, keypoints), start) < 1e-12
 
 
 def test_one_wrong_detection_is_outvoted(random_motion):
     truth = true_pose(random_motion(20))
     keypoints = keypoints_of(truth)
     keypoints.points[:, 9, :2] += 400  # the left wrist, 1.6 m away
-    assert joint_error(fit(truth, keypoints), truth) < 0.01
+    assert joint_error(fit_pose(truth, keypoints), truth) < 0.01
 
 
 def test_frames_after_the_keypoints_ease_out(random_motion):
     truth = true_pose(random_motion(60))
     first = Keypoints(keypoints_of(truth).points[:30], INTRINSICS)
     start = bent(truth)
-    found = fit(start, first)
+    found = fit_pose(start, first)
     assert len(found.root) == 60
     np.testing.assert_allclose(found.root[-1], start.root[-1], atol=1e-9)
     np.testing.assert_allclose(found.rotations[-1], start.rotations[-1], atol=1e-9)
@@ -118,7 +118,7 @@ def on_body(pose: CameraPose, betas) -> CameraPose:
 
 
 def shaped_by(pose: CameraPose, keypoints: Keypoints, betas):
-    return fit_shape(on_body(pose, betas), *rays_of(keypoints, len(pose.root)), np.asarray(betas))
+    return fit_shape(on_body(pose, betas), *normalised_rays(keypoints, len(pose.root)), np.asarray(betas))
 
 
 def bones(betas):
@@ -141,7 +141,7 @@ def test_one_step_is_that_of_all_poses_and_the_shape_together(random_motion):
     frames, betas = 3, np.random.default_rng(1).normal(size=10)
     truth = true_pose(random_motion(frames))
     keypoints, body = keypoints_of(truth), on_body(bent(truth), betas)
-    rays, seen = rays_of(keypoints, frames)
+    rays, seen = normalised_rays(keypoints, frames)
     turned = 0.1 * np.random.default_rng(2).normal(size=(frames, len(fitting._SPREAD)))
     told = fitting._shape_told(body, rays, seen, turned)
     at = fitting._linear(body, rays, seen)
@@ -194,13 +194,13 @@ def test_a_stream_of_frames_tells_what_the_whole_motion_tells(random_motion):
     pose = on_body(true_pose(random_motion(200, 4)), truth)
     keypoints, guess = keypoints_of(pose), truth + np.random.default_rng(9).normal(size=10)
     whole = shaped_by(pose, keypoints, guess)
-    shape = ShapeSoFar()
+    shape = RunningShape()
     np.testing.assert_array_equal(shape.betas(guess), guess)
     for frame in range(200):
         now = shape.betas(guess)
         one = CameraPose(pose.rotations[[frame]], pose.root[[frame]], shape_space().offsets(now))
         seen = Keypoints(keypoints.points[[frame]], INTRINSICS)
-        shape.push(fit(one, seen), seen, now)
+        shape.push(fit_pose(one, seen), seen, now)
     made = shape.betas(guess)
     assert np.abs(bones(made) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
     assert np.abs(bones(made) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()

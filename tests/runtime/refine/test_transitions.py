@@ -14,10 +14,10 @@ from genmo.runtime.refine.transitions import (
     NEAR,
     SEAM,
     SPREADS,
-    calmed,
-    calmed_motion,
-    seamless,
+    remove_steps,
     sharpness,
+    smooth_motion_transitions,
+    smooth_transitions,
 )
 
 
@@ -26,17 +26,17 @@ def test_a_step_at_a_border_fades_and_the_rest_stays(border):
     """A ramp with a step: the ramp comes back at the border, both ends stay, and no bend is a tenth of the step."""
     ramp = 0.1 * np.arange(100)[:, None] * [1.0, -2.0]
     stepped = ramp + np.where(np.arange(100) >= border, 1.0, 0)[:, None] * [3.0, 1.0]
-    found = seamless(stepped, [border])
+    found = remove_steps(stepped, [border])
     np.testing.assert_allclose(found[border] - found[border - 1], [0.1, -0.2], atol=1e-12)
     far = np.abs(np.arange(100) - border + 0.5) > SEAM
     np.testing.assert_array_equal(found[far], stepped[far])
     assert np.abs(np.diff(found, 2, axis=0)).max() < 0.1 * 3
-    np.testing.assert_allclose(seamless(ramp, [border]), ramp, atol=1e-12)
+    np.testing.assert_allclose(remove_steps(ramp, [border]), ramp, atol=1e-12)
 
 
 def test_borders_next_to_an_end_are_left_alone():
     step = np.where(np.arange(6) >= 1, 1.0, 0)[:, None]
-    np.testing.assert_array_equal(seamless(step, [1, 5]), step)
+    np.testing.assert_array_equal(remove_steps(step, [1, 5]), step)
 
 
 def as_joints(features, part):
@@ -64,7 +64,7 @@ def test_a_jerk_at_a_border_is_smoothed_until_it_is_none(jump):
     near = slice(100 - 1 - NEAR, 100 + NEAR)
     limit = max(LEAST, CALM * np.percentile(np.delete(sharpness(as_joints(features, None)), np.r_[near]), 99))
     assert sharpness(as_joints(features, None))[near].max() > 1.2 * limit
-    found = calmed(features, [100], as_joints)
+    found = smooth_transitions(features, [100], as_joints)
     assert sharpness(as_joints(found, None))[near].max() <= limit
     far = np.abs(np.arange(200) - 100 + 0.5) > AROUND
     np.testing.assert_array_equal(found[far], features[far])
@@ -73,11 +73,11 @@ def test_a_jerk_at_a_border_is_smoothed_until_it_is_none(jump):
 
 def test_the_least_smoothing_that_is_enough_is_taken(monkeypatch):
     features = swinging(jump=0.25)
-    chosen = calmed(features, [100], as_joints)
+    chosen = smooth_transitions(features, [100], as_joints)
     enough = []
     for spread in SPREADS:
         monkeypatch.setattr("genmo.runtime.refine.transitions.SPREADS", (spread,))
-        alone = calmed(features, [100], as_joints)
+        alone = smooth_transitions(features, [100], as_joints)
         enough.append(np.array_equal(alone, chosen))
         if enough[-1]:
             break
@@ -87,14 +87,14 @@ def test_the_least_smoothing_that_is_enough_is_taken(monkeypatch):
 
 def test_what_is_calm_stays_to_the_bit():
     features = swinging()
-    np.testing.assert_array_equal(calmed(features, [60, 100], as_joints), features)
-    np.testing.assert_array_equal(calmed(swinging(jump=1.0), [], as_joints), swinging(jump=1.0))
+    np.testing.assert_array_equal(smooth_transitions(features, [60, 100], as_joints), features)
+    np.testing.assert_array_equal(smooth_transitions(swinging(jump=1.0), [], as_joints), swinging(jump=1.0))
 
 
 @pytest.mark.parametrize(("frames", "border"), [(1, 1), (2, 1), (3, 1), (20, 1), (20, 19), (30, 15)])
 def test_short_motions_and_borders_near_an_end(frames, border):
     features = swinging(frames, 1.0, border)
-    found = calmed(features, [border], as_joints)
+    found = smooth_transitions(features, [border], as_joints)
     assert found.shape == features.shape and np.isfinite(found).all()
 
 
@@ -105,9 +105,9 @@ def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera)
     rotations[40:, 17] = rotations[40:, 17] @ matrix_from_axis_angle(np.array([0.0, 0.0, 1.2]))
     jerked = replace(motion, rotations=rotations)
     jerked = replace(jerked, joints_camera=camera.to_camera(jerked.joints_world()) + [0.1, 0.0, 0.3])
-    calm = calmed_motion(jerked, [40])
+    calm = smooth_motion_transitions(jerked, [40])
     near = slice(40 - 1 - NEAR, 40 + NEAR)
     assert sharpness(calm.joints_world())[near].max() < 0.5 * sharpness(jerked.joints_world())[near].max()
     np.testing.assert_allclose(calm.joints_camera, camera.to_camera(calm.joints_world()) + [0.1, 0.0, 0.3], atol=1e-6)
     np.testing.assert_allclose(calm.rotations[:20], jerked.rotations[:20], atol=1e-12)
-    assert calmed_motion(motion, []) is motion
+    assert smooth_motion_transitions(motion, []) is motion

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given, View
+from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources, View
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.formats import to_html
 from genmo.runtime.motion.rotation import matrix_from_quaternion
@@ -103,7 +103,7 @@ def test_title_and_prompt_are_shown_and_harmless(motion, words):
 def test_what_was_given_is_there(filmed_motion):
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 900, (12, 17, 3))
-    given = Given(
+    given = MotionSources(
         texts=(Text("walk </script>", 0, 20), Text("turn", 10, 40)),
         views=(View(5, points, np.array([[1000.0, 0, 640], [0, 1100, 360], [0, 0, 1]])),),
         features=(("music", 3, 33),),
@@ -141,7 +141,7 @@ def test_the_view_of_an_estimate_without_a_camera_is_where_it_was_seen_from(film
 
 
 def test_two_motions_are_two_people(motion, filmed_motion):
-    text = compare_html([("a.npz", motion, NOTHING_GIVEN), ("b <i>.npz", filmed_motion, NOTHING_GIVEN)], "two").decode()
+    text = compare_html([("a.npz", motion, NO_SOURCES), ("b <i>.npz", filmed_motion, NO_SOURCES)], "two").decode()
     data = Page(text).data
     assert [person["name"] for person in data["people"]] == ["a.npz", "b <i>.npz"]
     assert set(Page(text).scripts) == {None, "application/json"}

@@ -14,7 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from genmo.runtime.conditions.provenance import NOTHING_GIVEN, Given, View
+from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources, View
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.formats import to_glb, to_html
 from genmo.runtime.motion.motion import Camera, Motion
@@ -80,7 +80,8 @@ def given(walker):
     turned, joints = walker.kinematics()
     seen = walker.camera.to_camera(coco_keypoints(turned, joints))
     points = np.concatenate([seen[..., :2] / seen[..., 2:] * 900 + [480, 270], np.ones((*seen.shape[:2], 1))], axis=-1)
-    return Given((Text("stand & drift", 0, 20), Text("then", 12, 30)), (View(0, points, lens),), (("music", 4, 30),),
+    return MotionSources(
+                 (Text("stand & drift", 0, 20), Text("then", 12, 30)), (View(0, points, lens),), (("music", 4, 30),),
                  np.array([6, 14, 22]), np.array([25]))  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def test_the_keyboard_drives_it(tmp_path, walker, given):
 
 
 def test_two_motions_side_by_side_and_over_one_another(tmp_path, walker):
-    page = compare_html([("one", walker, NOTHING_GIVEN), ("two", replace(walker, fps=60.0), NOTHING_GIVEN)], "both")
+    page = compare_html([("one", walker, NO_SOURCES), ("two", replace(walker, fps=60.0), NO_SOURCES)], "both")
     apart = picture(tmp_path, page, "#frame=10&light")
 
     def blue(part):

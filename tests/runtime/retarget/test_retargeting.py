@@ -7,7 +7,7 @@ import pytest
 
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import JOINTS
-from genmo.runtime.refine.foot_locking import contact_scores, planted_frames
+from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
 from genmo.runtime.retarget import read_character, retarget
 from genmo.runtime.retarget.write import to_glb
 
@@ -134,7 +134,7 @@ def check_feet(character, world, rest, motion):
     scale = character.leg / np.mean([np.linalg.norm(offsets[j]) + np.linalg.norm(offsets[j + 3]) for j in (4, 5)])
     heights, balls = soles(character, world, rest)
     contacts = contact_scores(joints[:, [JOINTS.index(f"{side}_foot") for side in SIDES]], None, own.fps)
-    planted = planted_frames(contacts)
+    planted = frames_in_contact(contacts)
     for k, side in enumerate(SIDES):
         ankle, ball = JOINTS.index(f"{side}_ankle"), JOINTS.index(f"{side}_foot")
         low = offsets[ball, 1] - 0.02

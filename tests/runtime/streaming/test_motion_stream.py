@@ -20,10 +20,10 @@ from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, encode, root_in_camera
 from genmo.runtime.motion.skeleton import JOINTS, coco_keypoints, forward_kinematics
-from genmo.runtime.refine.reprojection_fit import CameraPose, ShapeSoFar, fit
+from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA, StreamPose, record
-from genmo.runtime.streaming.ring_buffer import Ring
-from genmo.runtime.streaming.root_tracker import HOLD_PLACE, WorldPath
+from genmo.runtime.streaming.ring_buffer import RingBuffer
+from genmo.runtime.streaming.root_tracker import HOLD_PLACE, RootTracker
 
 # Feet have tests of their own below: what comes before them is compared without.
 MotionStream = functools.partial(genmo.runtime.MotionStream, clean_feet=False)
@@ -86,7 +86,7 @@ def offline(model, keypoints, fitted=True):
         motion.rest_offsets,
     )
     if fitted:
-        pose = fit(pose, keypoints)
+        pose = fit_pose(pose, keypoints)
     world = motion.rotations[:, 0] @ root.swapaxes(-1, -2) @ pose.rotations[:, 0]
     joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
     return SimpleNamespace(motion=motion, world=world, rotations=pose.rotations, joints=joints)
@@ -121,7 +121,7 @@ def test_a_fit_that_reaches_nine_frames_is_the_offline_fit(model, random_motion,
     """Ten iterations carry no further.  The denoiser knows the motion and the keypoints are wrong by some pixels.  The
     shape stays as it is in both: a stream learns it frame by frame."""
     monkeypatch.setattr("genmo.runtime.refine.pipeline.fit_shape", lambda pose, rays, seen, betas: betas)
-    monkeypatch.setattr(ShapeSoFar, "push", lambda *_: None)
+    monkeypatch.setattr(RunningShape, "push", lambda *_: None)
     motion = random_motion(frames, 3)
     camera = Camera(np.tile(LEVEL_CAMERA, (frames, 1, 1)), np.tile(motion.translation[0] - [0.2, 0, 4], (frames, 1)))
     points = camera.to_camera(coco_keypoints(*motion.kinematics()))
@@ -307,7 +307,7 @@ def test_a_biased_velocity_cannot_carry_a_seen_person_away(model, random_motion,
 
 
 def test_the_path_is_the_filter_it_says():
-    path, who = WorldPath(2, surveyed=True), np.array([1])
+    path, who = RootTracker(2, surveyed=True), np.array([1])
     random = np.random.default_rng(0)
     expected = random.normal(size=3)
     path.start(who, expected[None], np.zeros(1))
@@ -320,7 +320,7 @@ def test_the_path_is_the_filter_it_says():
 
 
 def test_the_ground_sinks_to_a_low_foot_and_rises_slowly_under_a_high_one():
-    path, who, zero = WorldPath(1, surveyed=False), np.array([0]), np.zeros((1, 3))
+    path, who, zero = RootTracker(1, surveyed=False), np.array([0]), np.zeros((1, 3))
     assert path.start(who, zero, np.array([-0.9]))[0].tolist() == [0, 0.92, 0]
     for number in range(1, 31):
         height = path.advance(who, zero, zero, np.array([-1.0]))[0, 1]
@@ -414,7 +414,7 @@ def test_a_layout_without_a_place_in_the_camera_is_refused(model):
 
 
 def test_the_ring_keeps_the_newest_rows():
-    ring = Ring(3, 2, {"a": ((2,), np.float64), "b": ((), np.float64)})
+    ring = RingBuffer(3, 2, {"a": ((2,), np.float64), "b": ((), np.float64)})
     for number in range(5):
         ring.push({"a": np.array([[number, 0], [number, 1]])})
     ring.amend({"b": np.array([7, 8])}, back=1)
@@ -483,11 +483,11 @@ def test_a_stream_stays_where_its_person_is_seen_and_so_near_offline(model, film
     largest of these, however long the stream; offline centres its path on the same places."""
     keypoints, told = filmed(360, moving=False), []
 
-    def spied(self, who, step, seen, feet, advance=WorldPath.advance):
+    def spied(self, who, step, seen, feet, advance=RootTracker.advance):
         told.extend(zip(step, seen, strict=True))
         return advance(self, who, step, seen, feet)
 
-    monkeypatch.setattr(WorldPath, "advance", spied)
+    monkeypatch.setattr(RootTracker, "advance", spied)
     made = record(play(MotionStream(model, look_ahead=15, intrinsics=INTRINSICS, fit_reach=None), keypoints))
     steps, seen = (np.array(part)[:, [0, 2]] for part in zip(*told, strict=True))
     path = made.translation[1:, [0, 2]]

@@ -13,13 +13,13 @@ from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.rotation import matrix_from_yaw
 from genmo.runtime.motion.skeleton import MIRROR_JOINTS, coco_keypoints, forward_kinematics, shape_space
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Normalisation, Sampler, clip_weights, leg_length, make_batch, resampled
+from genmo.train.data.batches import BatchSampler, Normalisation, clip_weights, leg_length, make_batch, resampled
 from genmo.train.data.step_stream import draw_timesteps, noised
 from genmo.train.datasets.clips import Clip, split_clips
 from genmo.train.datasets.read import read_clips
-from genmo.train.settings.augmentation import Variety
+from genmo.train.settings.augmentation import AugmentationConfig
 
-PLAIN = Variety(mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0)
+PLAIN = AugmentationConfig(mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0)
 FRAMES = 40
 
 
@@ -29,7 +29,7 @@ def clips(motion_set):
 
 
 def draw(clips, step=0, seed=0, variety=PLAIN, estimation=3, generation=3, frames=FRAMES):
-    return Sampler(clips, variety, seed).draw(step, estimation, generation, frames)
+    return BatchSampler(clips, variety, seed).draw(step, estimation, generation, frames)
 
 
 def equal(a, b):
@@ -40,10 +40,10 @@ def equal(a, b):
 
 def test_a_step_decides_its_batch(clips):
     """Whatever was drawn before, and whatever the global generators say."""
-    variety = Variety()
+    variety = AugmentationConfig()
     first = draw(clips, 5, variety=variety)
     torch.manual_seed(99)
-    sampler = Sampler(clips, variety, 0)
+    sampler = BatchSampler(clips, variety, 0)
     sampler.draw(4, 3, 3, FRAMES)
     assert equal(sampler.draw(5, 3, 3, FRAMES), first)
     assert not equal(draw(clips, 6, variety=variety), first)
@@ -136,7 +136,7 @@ def test_masked_values_are_zero(clips):
     """As in the runtime: an absent condition is zero, not only masked."""
     seen = dict.fromkeys(("keypoints", "bounding_box", "camera"), False)
     for step in range(12):
-        batch = draw(clips, step, variety=Variety())
+        batch = draw(clips, step, variety=AugmentationConfig())
         for name in seen:
             values, mask = batch.conditions[name], batch.conditions[f"{name}_mask"]
             assert values.shape[:2] == mask.shape and set(mask.unique().tolist()) <= {0.0, 1.0}
@@ -196,11 +196,11 @@ def test_mirrored_windows_are_mirrored(clips):
 
 def test_short_clips_are_never_padded(clips, random_motion):
     short = replace(clips[0], rotations=clips[0].rotations[:20], translation=clips[0].translation[:20])
-    assert Sampler([short, clips[1]], PLAIN, 0).eligible(FRAMES).tolist() == [0, 1]
+    assert BatchSampler([short, clips[1]], PLAIN, 0).eligible(FRAMES).tolist() == [0, 1]
     with pytest.raises(InputError, match="no clip has 40 frames"):
         draw([short])
     with pytest.raises(InputError, match="no clip to train on"):
-        Sampler([], PLAIN, 0)
+        BatchSampler([], PLAIN, 0)
 
 
 def test_resampling():

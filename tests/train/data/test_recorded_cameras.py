@@ -18,13 +18,13 @@ from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.support.errors import InputError
 from genmo.train.data import batches
-from genmo.train.data.batches import Normalisation, Sampler
+from genmo.train.data.batches import BatchSampler, Normalisation
 from genmo.train.data.load_sets import load_data
 from genmo.train.data.recorded_cameras import footage_of
 from genmo.train.datasets.store import Recording, write_store
 from genmo.train.loop.losses import losses
 from genmo.train.loop.trainer import Trainer
-from genmo.train.settings.augmentation import Variety
+from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.config import read_config
 
 FRAMES, VIDEO, MUSIC = 30, 6, 35
@@ -67,7 +67,7 @@ WIDTHS = {"video": VIDEO, "music": MUSIC}
 
 def draw(clips, step=0, estimation=6, generation=0, variety=None, **options):
     options = {"features": WIDTHS, **options}
-    return Sampler(clips, variety or Variety(), 0, **options).draw(step, estimation, generation, FRAMES)
+    return BatchSampler(clips, variety or AugmentationConfig(), 0, **options).draw(step, estimation, generation, FRAMES)
 
 
 def started_at(batch, index, clip):
@@ -107,7 +107,7 @@ def test_what_its_camera_saw_is_what_the_runtime_would_be_given(make, nothing_hi
 def test_without_features_of_its_video_it_is_filmed_again_too(make):
     clip = make(video=None)
     share = [
-        started_at(draw([clip], step, variety=Variety(own_camera=own)), 0, clip) is not None
+        started_at(draw([clip], step, variety=AugmentationConfig(own_camera=own)), 0, clip) is not None
         for own in (0.0, 1.0)
         for step in range(4)
     ]
@@ -117,7 +117,7 @@ def test_without_features_of_its_video_it_is_filmed_again_too(make):
 @pytest.mark.parametrize("truth", ["local", "keypoints"])
 def test_what_is_not_true_in_the_world_is_never_filmed_again(make, truth):
     clip = make(video=None, truth=truth)
-    batch = draw([clip], variety=Variety(own_camera=0.0))
+    batch = draw([clip], variety=AugmentationConfig(own_camera=0.0))
     assert all(started_at(batch, index, clip) is not None for index in range(6))
 
 
@@ -199,7 +199,7 @@ def test_video_is_for_both_modes_music_for_generation_alone(make):
 def test_faster_music_is_never_made(make):
     clip = make(keypoints=None, camera=None, intrinsics=None, video=None)
     for step in range(5):
-        batch = draw([clip], step, estimation=0, generation=8, variety=Variety(speed=1.0))
+        batch = draw([clip], step, estimation=0, generation=8, variety=AugmentationConfig(speed=1.0))
         for index in range(8):
             music = batch.conditions["music"][index].numpy()
             if music.any():
@@ -225,8 +225,8 @@ def test_limbs_are_not_mixed_into_footage_nor_out_of_what_is_hidden(make):
     turned = make(0, keypoints=None, camera=None, intrinsics=None, video=None, music=None)
     hidden = replace(turned, rotations=np.broadcast_to(-np.eye(3, dtype=np.float32), turned.rotations.shape))
     free = make(1, keypoints=None, camera=None, intrinsics=None, video=None, music=None)
-    variety = Variety(mix=1.0, perturb=0.0, tilt=0.0, mirror=0.0, speed=0.0)
-    sampler = Sampler([hidden, free], variety, 0, subjects_2d=["person0"])
+    variety = AugmentationConfig(mix=1.0, perturb=0.0, tilt=0.0, mirror=0.0, speed=0.0)
+    sampler = BatchSampler([hidden, free], variety, 0, subjects_2d=["person0"])
     seen = set()
     for step in range(6):
         batch = sampler.draw(step, 8, 0, FRAMES)

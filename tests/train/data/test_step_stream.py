@@ -12,7 +12,7 @@ import torch
 
 from genmo.runtime.support.errors import InputError
 from genmo.train.data import step_stream as feeds
-from genmo.train.data.batches import Sampler
+from genmo.train.data.batches import BatchSampler
 from genmo.train.data.step_stream import FILES, Feed, noised, signal_of
 from genmo.train.datasets.read import read_clips
 from genmo.train.loop import distributed
@@ -35,7 +35,7 @@ def few_statistics():
 
 
 def feed(config, rank=0, count=1):
-    return Feed(Sampler(list(read_clips(config.data[0])), config.variety, config.seed), config, rank, count)
+    return Feed(BatchSampler(list(read_clips(config.data[0])), config.variety, config.seed), config, rank, count)
 
 
 def same(one, other):

@@ -13,7 +13,7 @@ from genmo.train.data.batches import Normalisation, make_batch
 from genmo.train.geometry.mesh import Mesh
 from genmo.train.geometry.representation import gravity_view_yaw, split
 from genmo.train.loop.losses import WEIGHTS, contact_velocity, losses, pose_of, reprojection_2d, total
-from genmo.train.settings.augmentation import Variety
+from genmo.train.settings.augmentation import AugmentationConfig
 
 SLICES = LAYOUTS["genmo"].slices
 SMOOTH = 1.5e-3  # distances are smoothed by a millimetre at zero, to have a gradient there
@@ -33,7 +33,7 @@ def setting(random_motion):
         for name in ("rotations", "translation", "betas")
     ]
     random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    batch = make_batch(*stacked, ["walk"] * 6, 3, Variety(), random, generator)
+    batch = make_batch(*stacked, ["walk"] * 6, 3, AugmentationConfig(), random, generator)
     assert 0.2 < split(batch.features)["contacts"].mean() < 0.8
     normalisation = Normalisation.fit(batch.features.flatten(0, 1))
     return batch, normalisation, normalisation.apply(batch.features)

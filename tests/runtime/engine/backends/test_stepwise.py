@@ -16,7 +16,13 @@ from genmo.runtime.denoiser.signature import (
     text_inputs,
     text_outputs,
 )
-from genmo.runtime.engine.backends.stepwise import SplitDenoiser, check_signature, count_prompted, first_line, no_texts
+from genmo.runtime.engine.backends.stepwise import (
+    StepwiseDenoiser,
+    check_signature,
+    count_prompted,
+    first_line,
+    no_texts,
+)
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.errors import EngineError
 
@@ -57,7 +63,7 @@ class FakeGraph:
 def denoiser(folder, folded=True, **options):
     library = Recorder(**options)
     graphs = Graphs(*(folder / f"{name}.onnx" for name in ("conditions", "texts", "step")), folded)
-    return SplitDenoiser(graphs, CONFIG, library), library
+    return StepwiseDenoiser(graphs, CONFIG, library), library
 
 
 def example(texts_of=(True, True, True)):
