@@ -87,7 +87,7 @@ def _check_rate(arrays: dict[str, npt.NDArray[Any]], source: str) -> None:
 
 
 def read_joint_targets(path: str | Path) -> JointTargets:
-    """JointTargets from an `.npz`: `frames` [M], `joints` [M] (numbers 0 to 23 or names), `positions` [M, 3] in metres.
+    """Joint targets from an `.npz`: `frames` [M], `joints` [M] (numbers 0 to 23 or names), `positions` [M, 3], metres.
 
     A NaN coordinate is free.  Raises InputError for anything else.
     """

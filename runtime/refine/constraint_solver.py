@@ -155,7 +155,7 @@ def _directions(motion: Motion, places: JointTargets) -> tuple[Numbers, Array]:
 
 
 def _every(frames: Numbers, stride: int) -> list[int]:
-    """JointTargets in `frames`, which rise, of the first and those at least `stride` after the one before."""
+    """Places in `frames`, which rise, of the first and those at least `stride` after the one before."""
     chosen: list[int] = []
     for index, frame in enumerate(frames):
         if not chosen or frame - frames[chosen[-1]] >= stride:

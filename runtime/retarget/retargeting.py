@@ -11,7 +11,7 @@ Rotations.  Joint j of the motion turns its T-pose by S_j in the world.  A bone 
 With more or fewer spine bones than the motion's three, each takes the rotation at its share of the way (slerp).
 All other bones keep their local rest rotation.
 
-JointTargets.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
+Places.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
 the lowest place of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly), then
 by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
 does (the ball of the foot keeps a constant offset to the scaled one).
@@ -135,11 +135,11 @@ class _Stage:
                 self.placed[node] = self.placed[parent] + step
 
     def limb(self, name: str) -> Array:
-        """JointTargets [frames, 3] of a part's bone."""
+        """Places [frames, 3] of a part's bone."""
         return self.placed[self.character.bones.limbs[name]]
 
     def middle(self) -> Array:
-        """JointTargets [frames, 3] between the hip joints."""
+        """Places [frames, 3] between the hip joints."""
         return (self.limb("left_upper_leg") + self.limb("right_upper_leg")) / 2
 
     def put_hips(self, middle: Array) -> None:
@@ -283,7 +283,7 @@ class _Legs:
         return np.minimum(ends[0][:, 1], ends[1][:, 1])
 
     def _foot(self, k: int) -> tuple[Array, Array]:
-        """JointTargets [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
+        """Places [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
         character, side = self.stage.character, SIDES[k]
         node = character.bones.limbs[f"{side}_foot"]
         rest, places = character.rest

@@ -118,7 +118,7 @@ def _check_count(network: Network, count: int | None) -> None:
 
 
 def decode_simcc(across: Array, down: Array) -> tuple[Array, Array]:
-    """JointTargets [n, K, 2] as parts of the crop and scores [n, K] of SimCC's x [n, K, bins] and y [n, K, bins].
+    """Places [n, K, 2] as parts of the crop and scores [n, K] of SimCC's x [n, K, bins] and y [n, K, bins].
 
     The place is the highest bin, the score the lower of the two maxima (Li et al., ECCV 2022; Jiang et al., 2023).
     """
@@ -128,7 +128,7 @@ def decode_simcc(across: Array, down: Array) -> tuple[Array, Array]:
 
 
 def decode_heatmaps(heatmaps: Array) -> tuple[Array, Array]:
-    """JointTargets [n, K, 2] as parts of the crop and scores [n, K] of heatmaps [n, K, height, width].
+    """Places [n, K, 2] as parts of the crop and scores [n, K] of heatmaps [n, K, height, width].
 
     The highest cell, then one Newton step on the logarithm of the smoothed heatmap (DARK: Zhang et al., CVPR 2020),
     in unbiased coordinates: the centres of the outer cells are the crop's borders (Huang et al., CVPR 2020).

@@ -25,7 +25,7 @@ from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.support.errors import InputError
 
-DOCUMENTED = Path(__file__).resolve().parents[3] / "shared" / "reference" / "unity-inference-engine-2.4-onnx-ops.txt"
+DOCUMENTED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "unity-inference-engine-2.4-onnx-ops.txt"
 
 
 @pytest.fixture(scope="module")

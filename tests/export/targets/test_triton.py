@@ -222,7 +222,7 @@ def test_the_client_of_the_page_answers_what_the_engine_does(tiny_engine, tmp_pa
             answer = dict(zip(names, session.run(names, {each.name: each.array for each in requests}), strict=True))
             return SimpleNamespace(as_numpy=answer.get)
 
-    page = (Path(__file__).resolve().parents[2] / "docs" / "triton.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "triton.md").read_text()
     code = page.split("```python\n")[1].split("```")[0].replace('"ENGINE"', repr(str(tiny_engine)))
     package, module = ModuleType("tritonclient"), ModuleType("tritonclient.http")
     module.InferInput, module.InferenceServerClient, package.http = Input, Client, module

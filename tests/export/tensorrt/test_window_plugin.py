@@ -26,7 +26,7 @@ from genmo.runtime.denoiser.signature import step_inputs
 from genmo.runtime.support.errors import InputError
 from genmo.train.network.denoiser import Denoiser
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = {"depth": 2, "mlp_width": 32, "text_width": 16, "text_tokens": 4, "video_width": 0, "music_width": 0}
 
 

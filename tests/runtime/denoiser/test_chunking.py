@@ -219,7 +219,7 @@ def test_ten_minutes_fit_in_four_gigabytes(python, tmp_path, kind, chunk):
     """The engine that ships, in one pass and as it is made without being asked; peak of a process of its own."""
     from pathlib import Path
 
-    example = Path(__file__).resolve().parents[2] / "examples" / "keypoints.npz"
+    example = Path(__file__).resolve().parents[3] / "examples" / "keypoints.npz"
     done = python(["-c", LONG_RUN, kind, str(chunk), str(example)], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     print(f"{kind}, chunk {chunk}: {float(done.stdout):.2f} GiB")

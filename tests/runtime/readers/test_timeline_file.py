@@ -31,7 +31,7 @@ from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import coco_keypoints
 from genmo.runtime.refine.multi_shot import join_cameras, realign_cameras
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LEVEL = np.diag([-1.0, -1.0, 1.0])
 
 

@@ -14,7 +14,7 @@ from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
 from tests.runtime.arrays import random_inputs
 
-KEYPOINTS = Path(__file__).parents[2] / "examples/keypoints.npz"
+KEYPOINTS = Path(__file__).parents[4] / "examples/keypoints.npz"
 
 
 @pytest.fixture(scope="module")
