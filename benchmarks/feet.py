@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import machine
@@ -20,10 +19,10 @@ import numpy as np
 
 from genmo.runtime import MotionModel
 from genmo.runtime.conditions.keypoints import parse_keypoints
-from genmo.runtime.motion.motion import Motion, contact_labels
+from genmo.runtime.motion.motion import Motion, contact_labels, join_motions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
-from genmo.runtime.refine.pipeline import SEEN_FEET, UNSEEN_FEET
+from genmo.runtime.refine.pipeline import ESTIMATED_FEET, FILMED_FEET
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.train.datasets.clips import Clip
@@ -44,30 +43,10 @@ def streamed(lookahead: int, options: FeetOptions) -> Cleaner:
 
     def clean(motion: Motion) -> Motion:
         cleaner = FootLocker(lookahead, options)
-        blocks = [cleaner.push(_part(motion, start)) for start in range(0, motion.frames, 10)]
-        outs = [*blocks, cleaner.flush()]
-        parts = [out for out in outs if out is not None and out.frames]
-        seen = [part.joints_camera for part in parts if part.joints_camera is not None]
-        return replace(
-            motion,
-            rotations=np.concatenate([part.rotations for part in parts]),
-            translation=np.concatenate([part.translation for part in parts]),
-            joints_camera=np.concatenate(seen) if seen else None,
-        )
+        blocks = [cleaner.push(motion.cut(slice(start, start + 10))) for start in range(0, motion.frames, 10)]
+        return join_motions([out for out in (*blocks, cleaner.flush()) if out is not None and out.frames])
 
     return clean
-
-
-def _part(motion: Motion, start: int) -> Motion:
-    span = slice(start, start + 10)
-    return replace(
-        motion,
-        rotations=motion.rotations[span],
-        translation=motion.translation[span],
-        contacts=None if motion.contacts is None else motion.contacts[span],
-        joints_camera=None if motion.joints_camera is None else motion.joints_camera[span],
-        camera=None,
-    )
 
 
 def real_motion(clip: Clip) -> Motion:
@@ -133,7 +112,7 @@ def estimation_table(model: MotionModel, clips: list[Clip]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for with_camera in (True, False):
-        options, usual = (UNKNOWN, SEEN_FEET) if with_camera else (FeetOptions(), UNSEEN_FEET)
+        options, usual = (UNKNOWN, FILMED_FEET) if with_camera else (FeetOptions(), ESTIMATED_FEET)
         ways: dict[str, Cleaner] = {
             "as estimated": lambda motion: motion,
             "cleaned": lambda motion, o=options: clean_feet(motion, o),  # type: ignore[misc]

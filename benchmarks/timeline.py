@@ -88,7 +88,7 @@ def constraint_rows(model: MotionModel, seeds: int) -> list[str]:
 
 def errors(result: Result) -> tuple[float, float]:
     """Mean and largest error in millimetres of what had to be met; of keyframes only the largest is known."""
-    (missed,) = result.misses
+    (missed,) = result.errors
     if missed.places is None or missed.worst_place is None:
         return missed.keyframes or 0.0, missed.keyframes or 0.0
     return missed.places, missed.worst_place

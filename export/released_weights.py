@@ -27,7 +27,7 @@ from genmo.runtime.denoiser import schedule
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.engine.graphs import file_hash
-from genmo.runtime.motion.representation import LAYOUTS
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.train.data.batches import Normalisation

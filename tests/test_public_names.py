@@ -21,6 +21,7 @@ RUNTIME = [
     "FeatureSpan",
     "GenmoError",
     "InputError",
+    "JointTargets",
     "Keyframes",
     "KeypointSpan",
     "Keypoints",
@@ -28,14 +29,13 @@ RUNTIME = [
     "MotionGenerator",
     "MotionModel",
     "MotionStream",
-    "JointTargets",
     "StreamPose",
     "Text",
     "Timeline",
     "load_motion",
+    "read_joint_targets",
     "read_keyframes",
     "read_keypoints",
-    "read_joint_targets",
     "read_timeline",
     "save_motion",
 ]
@@ -59,7 +59,7 @@ def test_the_runtime_offers_these_names_and_no_others():
 
 def test_the_model_offers_these_ways():
     public = {name for name in vars(genmo.runtime.MotionModel) if not name.startswith("_")}
-    assert {"load", "estimate", "generate", "run"} <= public
+    assert {"load", "estimate", "generate", "follow"} <= public
     generate = inspect.signature(genmo.runtime.MotionModel.generate).parameters
     assert list(generate) == ["self", "texts", "frames", "steps", "guidance", "seed", "samples", "clean_feet"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime.conditions import keypoints
-from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
 from genmo.runtime.motion import representation, rotation, skeleton
 from genmo.runtime.motion.motion import Camera
@@ -163,7 +163,7 @@ def test_keypoint_conditions():
     pixels = points * height + [width / 2, height / 2]
     intrinsics = np.array([[focal * height, 0, width / 2], [0, focal * height, height / 2], [0, 0, 1]])
     user = keypoints.Keypoints(np.concatenate([pixels, seen[..., None]], axis=-1), intrinsics)
-    theirs = keypoints.keypoint_conditions(user)
+    theirs = keypoint_conditions(user)
     ours = train_conditions.keypoint_conditions(
         tensor(points)[None], torch.from_numpy(seen)[None], torch.tensor([focal])
     )

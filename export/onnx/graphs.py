@@ -27,15 +27,15 @@ from genmo.export.onnx.step_graph import sampler_model, step_model
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import (
     DYNAMIC_AXES,
-    MAX_FRAMES,
-    TensorSpec,
     condition_inputs,
     condition_outputs,
     inputs,
     text_inputs,
     text_outputs,
 )
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
+from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.arrays import Arrays
 from genmo.train.network.denoiser import Denoiser
 

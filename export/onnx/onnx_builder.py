@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from genmo.runtime.denoiser.signature import TensorSpec
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.support.arrays import Array
 
 OPSET = 18  # the newest whose files may say ir_version 8, which engines of games still read

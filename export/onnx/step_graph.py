@@ -17,7 +17,8 @@ from genmo.export.onnx.onnx_builder import FP32, Graph, Linear, Precision
 from genmo.runtime.denoiser import residual_gain
 from genmo.runtime.denoiser.sampler import Update, updates
 from genmo.runtime.denoiser.schedule import step_timesteps
-from genmo.runtime.denoiser.signature import TensorSpec, outputs, sampler_inputs, sampler_outputs, step_inputs
+from genmo.runtime.denoiser.signature import outputs, sampler_inputs, sampler_outputs, step_inputs
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.support.arrays import Array
 from genmo.train.network.attention import ROPE_BASE
 

@@ -21,8 +21,7 @@ import numpy as np
 
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
-from genmo.runtime.support.safe_read import first_line
+from genmo.runtime.support.errors import GenmoError, InputError, first_line
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD
 from genmo.runtime.video.onnx_network import PROPERTY, Network
 

@@ -21,7 +21,6 @@ from typing import Any
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import (
-    TensorSpec,
     condition_inputs,
     condition_outputs,
     inputs,
@@ -32,6 +31,7 @@ from genmo.runtime.denoiser.signature import (
     text_inputs,
     text_outputs,
 )
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.backends.tensorrt_plans import PlanSet, plan_folders, plan_profiles, read_plans
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import GRAPHS

@@ -11,9 +11,10 @@ from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats import check_motion, check_suffix, save_motion
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import at_rate, check_rate
-from genmo.runtime.retarget import Character, read_character, retarget, save_performance
+from genmo.runtime.retarget.character import Character, read_character
+from genmo.runtime.retarget.retargeting import retarget
 from genmo.runtime.retarget.write import SUFFIXES as CHARACTER_SUFFIXES
-from genmo.runtime.retarget.write import check_holds
+from genmo.runtime.retarget.write import check_holds, save_performance
 from genmo.runtime.support.atomic_write import all_or_none
 from genmo.runtime.support.errors import InputError
 

@@ -39,10 +39,10 @@ def report(model: MotionModel, result: Result, written: list[str]) -> dict[str, 
         "decode_ms": round(timings.decode_ms, 2),
         "outputs": written,
     }
-    if result.misses[0].keyframes is not None:
-        told["keyframe_error_mm"] = [miss.keyframes for miss in result.misses]
-    if result.misses[0].places is not None:
-        told["constraint_error_mm"] = [{"mean": miss.places, "max": miss.worst_place} for miss in result.misses]
+    if result.errors[0].keyframes is not None:
+        told["keyframe_error_mm"] = [miss.keyframes for miss in result.errors]
+    if result.errors[0].places is not None:
+        told["constraint_error_mm"] = [{"mean": miss.places, "max": miss.worst_place} for miss in result.errors]
     return told
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.camera import camera_condition
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.rotation import transpose
 from genmo.runtime.motion.skeleton import COCO_COUNT
@@ -113,22 +112,3 @@ def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
     frames = np.arange(len(points))
     filled = [np.interp(frames, frames[known], boxes[known, column]) for column in range(3)]
     return np.stack(filled, axis=-1), known
-
-
-def keypoint_conditions(keypoints: Keypoints) -> dict[str, Array]:
-    """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
-    boxes, known = bounding_boxes(keypoints.points)
-    centre, side = boxes[:, None, :2], boxes[:, None, 2:]
-    local = 2 * (keypoints.points[..., :2] - centre) / side
-    seen = (keypoints.points[..., 2:] > VISIBLE) & known[:, None, None]
-    focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
-    arrays = {
-        "keypoints": np.concatenate([np.where(seen, local, 0), seen], axis=-1),
-        "keypoints_mask": known.astype(np.float64),
-        "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * known[:, None],
-        "bounding_box_mask": known.astype(np.float64),
-    }
-    if keypoints.camera is not None:
-        arrays["camera"] = camera_condition(keypoints.camera)
-        arrays["camera_mask"] = np.ones(len(known))
-    return arrays

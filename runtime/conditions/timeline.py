@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genmo.runtime.conditions.assemble import assemble
-from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
-from genmo.runtime.conditions.keypoints import keypoint_conditions
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import MAX_FRAMES, frame_conditions
+from genmo.runtime.denoiser.signature import frame_conditions
+from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -87,6 +86,11 @@ class Timeline:
         return sorted(frame for frame in found if 0 < frame < self.frames)
 
     @property
+    def edges(self) -> list[int]:
+        """Frames around which nothing may jerk: borders of conditions, and keyframes."""
+        return [*self.borders, *map(int, self.keyframes.frames)]
+
+    @property
     def sampled(self) -> bool:
         """Whether the motion is sampled from noise; keypoints, cameras and video alone are estimated in one step."""
         generated = self.texts or any(span.name == "music" for span in self.features)
@@ -131,6 +135,25 @@ class Timeline:
                 arrays = {"camera": camera_condition(shot.camera), "camera_mask": np.ones(shot.frames)}
             _put(given, shot, arrays, self.frames)
         return assemble(config, self.frames, given)
+
+
+def assemble(config: ModelConfig, frames: int, given: dict[str, Array]) -> dict[str, Array]:
+    """Every per-frame condition of the model as float32 [1, frames, ...] with its mask; absent ones are zero.
+
+    Raises InputError for a condition that the model does not have or of another length.
+    """
+    conditions = frame_conditions(config)
+    unknown = sorted(set(given) - {name + end for name in conditions for end in ("", "_mask")})
+    if unknown:
+        raise InputError(f"this engine takes no {unknown[0]!r} condition; it takes {sorted(conditions)} and texts")
+    arrays: dict[str, Array] = {}
+    for name, shape in conditions.items():
+        for key, wanted in ((name, (frames, *shape)), (f"{name}_mask", (frames,))):
+            value = given.get(key, np.zeros(wanted))
+            if value.shape != wanted:
+                raise InputError(f"condition {key} is {list(value.shape)}; wanted {list(wanted)}")
+            arrays[key] = np.ascontiguousarray(value[None], np.float32)
+    return arrays
 
 
 def _put(given: dict[str, Array], span: Span, arrays: dict[str, Array], frames: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from genmo.runtime.motion.representation import LAYOUTS, Layout
+from genmo.runtime.motion.layout import LAYOUTS, Layout
 from genmo.runtime.support.errors import EngineError
 
 BLOCK_ORDERS = ("paper", "public")

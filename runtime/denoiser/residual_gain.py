@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.runtime.denoiser import schedule
-from genmo.runtime.motion.representation import Layout
+from genmo.runtime.motion.layout import SIXD, Layout
 from genmo.runtime.support.arrays import Array
 
 SPREAD = 4.0
@@ -29,9 +29,9 @@ FIRST_JOINT = 1
 
 
 def turns(layout: Layout) -> slice:
-    """Where in a frame's features the joints' turns are, six numbers a joint from FIRST_JOINT on."""
+    """Where in a frame's features the joints' turns are, SIXD numbers a joint from FIRST_JOINT on."""
     place = layout.slices["joint_rotations"]
-    return slice(place.start + 6 * FIRST_JOINT, place.stop)
+    return slice(place.start + SIXD * FIRST_JOINT, place.stop)
 
 
 def kernel() -> Array:

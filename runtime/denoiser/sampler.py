@@ -67,9 +67,9 @@ class Inpainting:
 
     values: Array
     """[frames, features]"""
-    there: npt.NDArray[np.bool_]
+    mask: npt.NDArray[np.bool_]
     """[frames, features] which of `values` are known"""
-    correct: Callable[[Array], Array]
+    project: Callable[[Array], Array]
     """[batch, frames, features] of a prediction x_0 -> the nearest that agrees with what is known"""
 
 
@@ -110,7 +110,7 @@ def generate(
         progress(steps)
         return sample | {"x_0": _finished(sample["x_0"], timesteps)}
     step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
-    correct = _unchanged if known is None else known.correct
+    correct = _unchanged if known is None else known.project
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
     outputs: Arrays = {}
     for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
@@ -145,7 +145,7 @@ def inpainted(x_t: Array, known: Inpainting, noise: Array, level: float) -> Arra
     The same noise at every step: DDIM without chance, were it to predict these features, would keep it.
     """
     mixed = np.float32(level**0.5) * known.values + np.float32((1 - level) ** 0.5) * noise
-    return np.where(known.there, mixed, x_t).astype(np.float32)
+    return np.where(known.mask, mixed, x_t).astype(np.float32)
 
 
 class Update(NamedTuple):

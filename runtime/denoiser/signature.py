@@ -3,31 +3,15 @@ are all derived from these tables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.motion.skeleton import COCO_COUNT
 
 DYNAMIC_AXES = ("batch", "frames", "texts")
 STEP_AXES = (*DYNAMIC_AXES, "prompted", "words")
 """of the step graph: its first `prompted` motions have texts; `words` is texts x text_tokens"""
-MAX_FRAMES = 65536
-"""36 minutes; graphs promise no more"""
 CAMERA_WIDTH = 12
 """Camera condition: rotation to the next camera frame 6D, translation to it in this one 3 (metres a frame), up 3."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One named tensor; an axis is a number or one of DYNAMIC_AXES."""
-
-    name: str
-    axes: tuple[str | int, ...]
-    dtype: str = "float32"
-
-    def shape(self, **sizes: int) -> tuple[int, ...]:
-        """The shape with the named axes filled in, e.g. `shape(batch=1, frames=120, texts=1)`."""
-        return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in self.axes)
 
 
 def frame_conditions(config: ModelConfig) -> dict[str, tuple[int, ...]]:

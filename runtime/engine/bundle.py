@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.normalisation import Normalisation
+from genmo.runtime.denoiser.sampler import Denoiser
 from genmo.runtime.denoiser.signature import inputs, outputs
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
 from genmo.runtime.engine.text_encoders import open_text_encoder
@@ -33,6 +35,16 @@ def describe_signature(config: ModelConfig) -> dict[str, Any]:
     }
 
 
+class LoadedEngine(Protocol):
+    """An engine that runs: a `MotionModel`, or anything else that holds both."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def denoiser(self) -> Denoiser: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Engine:
     """The checked contents of an engine folder."""
@@ -46,6 +58,11 @@ class Engine:
     text_encoder: TextEncoder | None
     description: dict[str, Any]
     """all of engine.json"""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Between the network's features and metres."""
+        return Normalisation(self.config.motion_layout, self.mean, self.std)
 
     @property
     def denoiser(self) -> Graphs:

@@ -10,13 +10,12 @@ import importlib.util
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.cpus import check_cpus_usable
 from genmo.runtime.support.errors import BackendError, InputError
-
-if TYPE_CHECKING:
-    from genmo.runtime.engine.bundle import Engine
 
 DEVICES = {"onnxruntime": ("cpu", "cuda"), "openvino": ("cpu",), "tensorrt": ("cuda",)}
 """library -> where it can run an engine, its default first"""
@@ -84,7 +83,8 @@ def _check_cpus(cpus: Sequence[int], backend: str, device: str, threads: int) ->
 
 
 def open_denoiser(
-    engine: Engine,
+    graphs: Graphs,
+    config: ModelConfig,
     *,
     backend: str | None = None,
     device: str | None = None,
@@ -92,7 +92,7 @@ def open_denoiser(
     precision: str | None = None,
     cpus: Sequence[int] = (),
 ) -> Running:
-    """The engine's graphs in the library and on the device that were asked for.
+    """An engine's graphs (`Engine.denoiser`, `Engine.config`) in the library and on the device that were asked for.
 
     `backend`: one of BACKENDS; `device`: "cpu" or "cuda"; `threads`: on the processor, 0 for all cores that this
     process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: for ONNX Runtime on the processor, a thread on
@@ -105,7 +105,6 @@ def open_denoiser(
         raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
     if cpus:
         _check_cpus(cpus, backend, device, threads)
-    graphs, config = engine.denoiser, engine.config
     denoiser: Any
     if backend == "onnxruntime":
         from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
@@ -120,5 +119,5 @@ def open_denoiser(
 
         denoiser = TensorRtDenoiser(graphs, config)
     running = Running(denoiser, denoiser.device, f"{backend} {denoiser.provider}")
-    log.info("engine %s runs in %s on %s", engine.folder, running.backend, running.device)
+    log.info("engine %s runs in %s on %s", graphs.step.parent, running.backend, running.device)
     return running

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.denoiser.signature import TensorSpec
-from genmo.runtime.engine.backends.stepwise import check_signature, first_line
+from genmo.runtime.denoiser.tensor_spec import TensorSpec, check_signature
 from genmo.runtime.engine.text_cached import padded
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cpus import usable_cpus
-from genmo.runtime.support.errors import BackendError, EngineError, InputError
+from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 T5_SCHEME = "t5-1"
 INSTALL = 'pip install "genmo[t5]"'

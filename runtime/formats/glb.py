@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from genmo.runtime.formats.gltf import DTYPES, Json, pack
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.rotation import quaternion_from_matrix
+from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS, rest_joints
 from genmo.runtime.render.mannequin import SOLE, body_mesh
 from genmo.runtime.support.arrays import Array
@@ -53,18 +53,6 @@ class BinaryChunk:
         self.views.append(view)
         self.accessors.append(accessor)
         return len(self.accessors) - 1
-
-
-def continuous_quaternions(rotations: Array) -> Array:
-    """Unit quaternions (w, x, y, z) [frames, ..., 4] of rotations [frames, ..., 3, 3], without sign flips in time.
-
-    q and -q are the same rotation, but a player that interpolates between them takes the long way round.
-    """
-    quaternions = quaternion_from_matrix(np.asarray(rotations, np.float64))
-    agreement = np.sum(quaternions[1:] * quaternions[:-1], axis=-1, keepdims=True)
-    signs = np.cumprod(np.where(agreement < 0, -1.0, 1.0), axis=0)
-    quaternions[1:] *= signs
-    return quaternions
 
 
 def standing_pelvis(offsets: Array) -> Array:

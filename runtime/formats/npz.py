@@ -58,12 +58,12 @@ from genmo.runtime.conditions.provenance import (
     sources_from_arrays,
     sources_to_arrays,
 )
-from genmo.runtime.motion.motion import Camera, Motion, contact_labels
-from genmo.runtime.motion.rotation import axis_angle_from_matrix
+from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
+from genmo.runtime.motion.rotation import axis_angle_from_matrix, orthogonal, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import first_line, read_npz
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import read_npz
 
 SMPLX_POSE = 165  # 55 joints of SMPL-X, three numbers each
 SMPLX_BODY = 22  # root and 21 body joints, numbered as in SMPL-24
@@ -195,6 +195,14 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
         offsets=stored["offsets"],
         contacts=stored["contacts"],
         camera=Camera(pose[:, :3, :3], pose[:, :3, 3]) if stored["camera_known"] else None,
-        joints_camera=stored["joints_camera"] if stored["joints_camera_known"] else None,
+        root_camera=_root_camera(stored) if stored["joints_camera_known"] else None,
         fps=float(stored["mocap_frame_rate"]),
     )
+
+
+def _root_camera(stored: dict[str, npt.NDArray[Any]]) -> RootPose:
+    """The root in the camera frame, by the rotation that lays each frame's joints in the world onto those in the
+    camera (least squares, Kabsch 1976)."""
+    world, camera = (np.asarray(stored[name], np.float64) for name in ("joints_world", "joints_camera"))
+    to_camera = orthogonal(transpose(camera - camera[:, :1]) @ (world - world[:, :1]))
+    return RootPose(to_camera @ stored["rotations"][:, 0], camera[:, 0])

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.formats.glb import continuous_quaternions, standing_pelvis
+from genmo.runtime.formats.glb import standing_pelvis
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.rotation import continuous_quaternions, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
 from genmo.runtime.render.mannequin import body_mesh
 from genmo.runtime.support.arrays import Array

@@ -13,6 +13,8 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
 FPS = 30.0
+MAX_FRAMES = 65536
+"""36 minutes; graphs promise no more"""
 STATIC_SPEED = 0.15  # m/s; slower joints count as in contact (the rule of GVHMR's static-joint labels)
 
 
@@ -32,6 +34,16 @@ class Camera:
 
 
 @dataclass(frozen=True, eq=False)
+class RootPose:
+    """Where a camera sees the root of a body: OpenCV axes (x right, y down, z forward), metres."""
+
+    rotation: Array
+    """[frames, 3, 3], root to camera"""
+    translation: Array
+    """[frames, 3]"""
+
+
+@dataclass(frozen=True, eq=False)
 class Motion:
     """One person's motion over `frames` frames.  World: right-handed, y up, metres."""
 
@@ -47,8 +59,8 @@ class Motion:
     """[frames, 6] 0..1: left ankle, left foot, right ankle, right foot, left wrist, right wrist"""
     camera: Camera | None = None
     """the camera that saw it, if any"""
-    joints_camera: Array | None = None
-    """[frames, 24, 3] joints in the camera frame as estimated, where estimation gave them"""
+    root_camera: RootPose | None = None
+    """the root in the camera frame as estimated, where estimation gave it"""
     fps: float = FPS
 
     def __post_init__(self) -> None:
@@ -76,12 +88,90 @@ class Motion:
         """[frames, 24, 3] metres."""
         return self.kinematics()[1]
 
+    @property
+    def rotations_camera(self) -> Array | None:
+        """[frames, 24, 3, 3] local joint rotations with the root in the camera frame; None where it is not known."""
+        if self.root_camera is None:
+            return None
+        return np.concatenate([self.root_camera.rotation[:, None], self.rotations[:, 1:]], axis=1)
+
+    @property
+    def joints_camera(self) -> Array | None:
+        """[frames, 24, 3] joints in the camera frame, metres; None where the root in the camera is not known."""
+        rotations = self.rotations_camera
+        if rotations is None or self.root_camera is None:
+            return None
+        return forward_kinematics(rotations, self.root_camera.translation, self.rest_offsets)[1]
+
+    def root_seen_by(self, camera: Camera) -> RootPose:
+        """The root in the frame of a camera that has the motion's frames."""
+        return RootPose(transpose(camera.rotation) @ self.rotations[:, 0], camera.to_camera(self.translation))
+
+    def viewpoint(self) -> Camera | None:
+        """The camera from which the motion in the world looks as it was estimated; None where nothing tells.
+
+        The known camera, or for each frame the rigid move that lays the root in the camera onto the root in the world.
+        """
+        if self.camera is not None or self.root_camera is None:
+            return self.camera
+        rotation = self.rotations[:, 0] @ transpose(self.root_camera.rotation)
+        return Camera(rotation, self.translation - rotate(rotation, self.root_camera.translation))
+
+    def with_pose(self, rotations: Array, translation: Array) -> Motion:
+        """The motion with another pose ([frames, 24, 3, 3], [frames, 3]), which the camera sees from where it was."""
+        root = self.root_camera
+        if root is not None:
+            to_camera = root.rotation @ transpose(self.rotations[:, 0])
+            root = RootPose(
+                to_camera @ rotations[:, 0], root.translation + rotate(to_camera, translation - self.translation)
+            )
+        return replace(self, rotations=rotations, translation=translation, root_camera=root)
+
     def moved(self, rotation: Array, shift: Array) -> Motion:
         """The motion, and its camera, after `x -> rotation @ x + shift` of the world ([3, 3], [3])."""
         rotations = self.rotations.copy()
         rotations[:, 0] = rotation @ rotations[:, 0]
         camera = self.camera and Camera(rotation @ self.camera.rotation, rotate(rotation, self.camera.position) + shift)
         return replace(self, rotations=rotations, translation=rotate(rotation, self.translation) + shift, camera=camera)
+
+    def cut(self, span: slice) -> Motion:
+        """The frames of a slice."""
+        camera, root = self.camera, self.root_camera
+        return replace(
+            self,
+            rotations=self.rotations[span],
+            translation=self.translation[span],
+            contacts=None if self.contacts is None else self.contacts[span],
+            camera=camera and Camera(camera.rotation[span], camera.position[span]),
+            root_camera=root and RootPose(root.rotation[span], root.translation[span]),
+        )
+
+
+def join_motions(blocks: Sequence[Motion]) -> Motion:
+    """Blocks of one person's motion as one.  Raises InputError when they do not fit together."""
+    first = blocks[0]
+    for block in blocks[1:]:
+        same = all(
+            (getattr(first, name) is None) == (getattr(block, name) is None)
+            for name in ("contacts", "camera", "root_camera")
+        )
+        if not same or first.fps != block.fps or not np.allclose(first.rest_offsets, block.rest_offsets):
+            raise InputError("a block differs from those before in body, fps or parts; wanted one person's stream")
+    cameras = [block.camera for block in blocks if block.camera is not None]
+    roots = [block.root_camera for block in blocks if block.root_camera is not None]
+    contacts = [block.contacts for block in blocks if block.contacts is not None]
+    return replace(
+        first,
+        rotations=np.concatenate([block.rotations for block in blocks]),
+        translation=np.concatenate([block.translation for block in blocks]),
+        contacts=np.concatenate(contacts) if contacts else None,
+        camera=Camera(*_joined(cameras, "rotation", "position")) if cameras else None,
+        root_camera=RootPose(*_joined(roots, "rotation", "translation")) if roots else None,
+    )
+
+
+def _joined(blocks: Sequence[object], *names: str) -> list[Array]:
+    return [np.concatenate([getattr(block, name) for block in blocks]) for name in names]
 
 
 def contact_labels(joints: Array, fps: float = FPS) -> Array:
@@ -95,44 +185,3 @@ def contact_labels(joints: Array, fps: float = FPS) -> Array:
     speed = np.linalg.norm(np.diff(points, axis=-3), axis=-1) * fps
     speed = np.concatenate([speed, speed[..., -1:, :]], axis=-2)
     return (speed < STATIC_SPEED).astype(joints.dtype)
-
-
-def cut(motion: Motion, span: slice) -> Motion:
-    camera = motion.camera and Camera(motion.camera.rotation[span], motion.camera.position[span])
-    contacts, joints = (None if a is None else a[span] for a in (motion.contacts, motion.joints_camera))
-    return replace(
-        motion,
-        rotations=motion.rotations[span],
-        translation=motion.translation[span],
-        contacts=contacts,
-        camera=camera,
-        joints_camera=joints,
-    )
-
-
-def joined(blocks: Sequence[Motion]) -> Motion:
-    """Blocks of one person's motion as one; InputError when they do not fit together."""
-    first = blocks[0]
-    for block in blocks[1:]:
-        same = all(
-            (getattr(first, name) is None) == (getattr(block, name) is None)
-            for name in ("contacts", "camera", "joints_camera")
-        )
-        if not same or first.fps != block.fps or not np.allclose(first.rest_offsets, block.rest_offsets):
-            raise InputError("a block differs from those before in body, fps or parts; wanted one person's stream")
-    cameras = [block.camera for block in blocks if block.camera is not None]
-    contacts = [block.contacts for block in blocks if block.contacts is not None]
-    joints = [block.joints_camera for block in blocks if block.joints_camera is not None]
-    return replace(
-        first,
-        rotations=np.concatenate([block.rotations for block in blocks]),
-        translation=np.concatenate([block.translation for block in blocks]),
-        contacts=np.concatenate(contacts) if contacts else None,
-        camera=Camera(
-            np.concatenate([camera.rotation for camera in cameras]),
-            np.concatenate([camera.position for camera in cameras]),
-        )
-        if cameras
-        else None,
-        joints_camera=np.concatenate(joints) if joints else None,
-    )

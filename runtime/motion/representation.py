@@ -1,7 +1,6 @@
 """The motion representation: a motion and its camera as one vector a frame, and back.
 
 What is unusual:
-- Layouts are ordered tables of block -> width; slices are computed from them and no other code writes a width.
 - The gravity-view frame has y against gravity and z along the camera's viewing direction projected to the ground
   (GVHMR, Shen et al. 2024).  It turns with the camera only, so consecutive frames differ by the camera's yaw.
 - The camera block holds the camera-to-world pose of the paper's equation 1 with the world fixed by the first frame:
@@ -13,73 +12,13 @@ Twin: `genmo.train.geometry.representation` (same names, torch).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 
-from genmo.runtime.motion.motion import Camera, Motion, contact_labels
-from genmo.runtime.motion.rotation import matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
-from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
+from genmo.runtime.motion.layout import BODY_JOINTS, LAYOUTS, Layout
+from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
+from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
+from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT
 from genmo.runtime.support.arrays import Array
-
-BODY_JOINTS = slice(1, 22)
-"""Joints that the `gem` layout rotates: all but root and hands."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """An ordered table of blocks; `heads` are predicted beside the vector and never diffused."""
-
-    name: str
-    blocks: tuple[tuple[str, int], ...]
-    heads: tuple[tuple[str, int], ...] = ()
-
-    @cached_property
-    def slices(self) -> dict[str, slice]:
-        """Block name -> its place in the vector."""
-        ends = np.cumsum([width for _, width in self.blocks]).tolist()
-        return {name: slice(end - width, end) for (name, width), end in zip(self.blocks, ends, strict=True)}
-
-    @cached_property
-    def width(self) -> int:
-        """Features a frame."""
-        return sum(width for _, width in self.blocks)
-
-    def split(self, features: Array) -> dict[str, Array]:
-        """Views of the blocks of [..., width], each [..., block width]."""
-        return {name: features[..., part] for name, part in self.slices.items()}
-
-
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        Layout(
-            "genmo",
-            (
-                ("gravity_view_orientation", 6),
-                ("root_velocity", 3),
-                ("joint_rotations", JOINT_COUNT * 6),
-                ("betas", BETA_COUNT),
-                ("root_translation_camera", 3),
-                ("camera_orientation", 6),
-                ("camera_translation", 3),
-                ("contacts", len(CONTACT_JOINTS)),
-            ),
-        ),
-        Layout(
-            "gem",
-            (
-                ("body_rotations", (BODY_JOINTS.stop - BODY_JOINTS.start) * 6),
-                ("betas", BETA_COUNT),
-                ("root_orientation_camera", 6),
-                ("gravity_view_orientation", 6),
-                ("root_velocity", 3),
-            ),
-            heads=(("weak_perspective", 3), ("contact_logits", len(CONTACT_JOINTS))),
-        ),
-    )
-}
 
 
 def gravity_view_yaw(camera_rotation: Array) -> Array:
@@ -92,7 +31,7 @@ def gravity_view_yaw(camera_rotation: Array) -> Array:
     up = -camera_rotation[..., :, 1] * -np.sign(forward[..., 1:2])
     vertical = np.abs(forward[..., 1:2]) > 1 - 1e-6
     axis = np.where(vertical, up, forward)
-    return np.asarray(np.arctan2(axis[..., 0], axis[..., 2]))
+    return heading(axis)
 
 
 def root_velocity(root_rotation: Array, translation: Array) -> Array:
@@ -116,9 +55,9 @@ def encode(motion: Motion, camera: Camera, layout: Layout = LAYOUTS["genmo"]) ->
     """Features [frames, layout.width] of a motion seen by a camera (not normalised)."""
     yaw = gravity_view_yaw(camera.rotation)
     root = motion.rotations[:, 0]
-    root_camera = transpose(camera.rotation) @ root
+    root_camera = motion.root_seen_by(camera)
     rotations = motion.rotations.copy()
-    rotations[:, 0] = root_camera
+    rotations[:, 0] = root_camera.rotation
     start = matrix_from_yaw(-yaw[:1])
     contacts = contact_labels(motion.joints_world(), motion.fps) if motion.contacts is None else motion.contacts
     blocks = {
@@ -127,8 +66,8 @@ def encode(motion: Motion, camera: Camera, layout: Layout = LAYOUTS["genmo"]) ->
         "joint_rotations": sixd_from_matrix(rotations).reshape(motion.frames, -1),
         "body_rotations": sixd_from_matrix(rotations[:, BODY_JOINTS]).reshape(motion.frames, -1),
         "betas": np.broadcast_to(motion.betas, (motion.frames, BETA_COUNT)),
-        "root_orientation_camera": sixd_from_matrix(root_camera),
-        "root_translation_camera": camera.to_camera(motion.translation),
+        "root_orientation_camera": sixd_from_matrix(root_camera.rotation),
+        "root_translation_camera": root_camera.translation,
         "camera_orientation": sixd_from_matrix(start @ camera.rotation),
         "camera_translation": rotate(start, camera.position - camera.position[:1]),
         "contacts": contacts,
@@ -161,11 +100,7 @@ def decode(features: Array, layout: Layout = LAYOUTS["genmo"], camera: Camera | 
     yaw = np.zeros(len(features)) if camera is None else gravity_view_yaw(camera.rotation)
     root, path = roll_out(gravity_view, blocks["root_velocity"], yaw)
     rotations = _local_rotations(blocks)
-    in_camera = forward_kinematics(
-        rotations,
-        blocks.get("root_translation_camera", np.zeros_like(path)),
-        shape_space().offsets(betas),
-    )[1]
+    root_camera = RootPose(rotations[:, 0].copy(), blocks.get("root_translation_camera", np.zeros_like(path)))
     rotations[:, 0] = root
     return Motion(
         rotations=rotations,
@@ -173,13 +108,8 @@ def decode(features: Array, layout: Layout = LAYOUTS["genmo"], camera: Camera | 
         betas=betas,
         contacts=np.clip(blocks["contacts"], 0, 1) if "contacts" in blocks else None,
         camera=camera,
-        joints_camera=in_camera,
+        root_camera=root_camera,
     )
-
-
-def root_in_camera(features: Array, layout: Layout = LAYOUTS["genmo"]) -> Array:
-    """Root rotations in the camera frame [frames, 3, 3] of features [frames, layout.width] (not normalised)."""
-    return _local_rotations(layout.split(np.asarray(features, np.float64)))[:, 0]
 
 
 def _local_rotations(blocks: dict[str, Array]) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.motion import Camera, Motion, RootPose
 from genmo.runtime.motion.rotation import (
     axis_angle_from_matrix,
     matrix_from_axis_angle,
@@ -52,16 +52,18 @@ def at_rate(motion: Motion, fps: float | None) -> Motion:
     count = frames_at(motion.frames, motion.fps, fps)
     places = np.minimum(np.arange(count) * motion.fps / fps, max(motion.frames - 1, 0))
     fewer = max(motion.fps / fps, 1.0)
-    camera, contacts, joints = motion.camera, motion.contacts, motion.joints_camera
+    camera, contacts, root = motion.camera, motion.contacts, motion.root_camera
     if camera is not None:
         camera = Camera(resampled_rotations(camera.rotation, places, fewer), resampled(camera.position, places, fewer))
+    if root is not None:
+        root = RootPose(resampled_rotations(root.rotation, places, fewer), resampled(root.translation, places, fewer))
     return replace(
         motion,
         rotations=resampled_rotations(motion.rotations, places, fewer),
         translation=resampled(motion.translation, places, fewer),
         contacts=None if contacts is None else _linear(contacts, places),
         camera=camera,
-        joints_camera=None if joints is None else resampled(joints, places, fewer),
+        root_camera=root,
         fps=float(fps),
     )
 

@@ -66,6 +66,18 @@ def quaternion_from_matrix(matrix: Array) -> Array:
     return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
+def continuous_quaternions(rotations: Array) -> Array:
+    """Unit quaternions (w, x, y, z) [frames, ..., 4] of rotations [frames, ..., 3, 3], without sign flips in time.
+
+    q and -q are the same rotation, but a player that interpolates between them takes the long way round.
+    """
+    quaternions = quaternion_from_matrix(np.asarray(rotations, np.float64))
+    agreement = np.sum(quaternions[1:] * quaternions[:-1], axis=-1, keepdims=True)
+    signs = np.cumprod(np.where(agreement < 0, -1.0, 1.0), axis=0)
+    quaternions[1:] *= signs
+    return quaternions
+
+
 def matrix_from_axis_angle(axis_angle: Array) -> Array:
     """Rotation matrices [..., 3, 3] from axis times angle in radians [..., 3]."""
     half = 0.5 * np.linalg.norm(axis_angle, axis=-1, keepdims=True)
@@ -89,6 +101,11 @@ def matrix_from_yaw(yaw: Array) -> Array:
     zero, one = np.zeros_like(c), np.ones_like(c)
     rows = [[c, zero, s], [zero, one, zero], [-s, zero, c]]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def heading(direction: Array) -> Array:
+    """The yaw [...] in radians of directions [..., 3]: about +y from +z, so that +x is a quarter turn."""
+    return np.asarray(np.arctan2(direction[..., 0], direction[..., 2]))
 
 
 def transpose(matrix: Array) -> Array:

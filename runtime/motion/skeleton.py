@@ -14,34 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.motion.joints import BETA_COUNT as BETA_COUNT
+from genmo.runtime.motion.joints import CONTACT_JOINTS as CONTACT_JOINTS
+from genmo.runtime.motion.joints import FOOT_JOINTS as FOOT_JOINTS
+from genmo.runtime.motion.joints import JOINT_COUNT as JOINT_COUNT
+from genmo.runtime.motion.joints import JOINTS as JOINTS
+from genmo.runtime.motion.joints import MIRROR_JOINTS as MIRROR_JOINTS
+from genmo.runtime.motion.joints import PARENTS as PARENTS
 from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.support.arrays import Array
 
 SOLE = 0.02  # metres from a foot joint (the ball of the foot) down to the ground
 HEEL = 0.04  # metres; the ankle joint of a foot on the ground is never lower
-
-JOINTS = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
-    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
-    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
-)  # fmt: skip
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-JOINT_COUNT = len(JOINTS)
-BETA_COUNT = 10
-
-CONTACT_JOINTS = tuple(
-    JOINTS.index(name) for name in ("left_ankle", "left_foot", "right_ankle", "right_foot", "left_wrist", "right_wrist")
-)
-
-
-def _other_side(name: str) -> str:
-    if name.startswith("left_"):
-        return "right_" + name[len("left_") :]
-    return "left_" + name[len("right_") :] if name.startswith("right_") else name
-
-
-MIRROR_JOINTS = tuple(JOINTS.index(_other_side(name)) for name in JOINTS)
-"""Joint j of a person seen in a mirror is joint MIRROR_JOINTS[j] of the person."""
 
 
 def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
@@ -70,9 +54,6 @@ COCO_KEYPOINTS: tuple[tuple[str, str, tuple[float, float, float]], ...] = (
 )
 COCO_COUNT = len(COCO_KEYPOINTS)
 COCO_JOINTS = tuple(JOINTS.index(joint) for _, joint, _ in COCO_KEYPOINTS)
-MIRROR_KEYPOINTS = tuple(
-    [name for name, _, _ in COCO_KEYPOINTS].index(_other_side(name)) for name, _, _ in COCO_KEYPOINTS
-)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
 from genmo.runtime.motion.rotation import (
+    heading,
     matrix_from_quaternion,
     matrix_from_yaw,
     normalize,
@@ -270,5 +270,5 @@ def level(camera: Camera, scale: float, source: str = "camera") -> Camera:
     side = normalize(np.cross(up, np.eye(3)[int(np.argmin(np.abs(up)))]))
     upright = np.stack([side, up, np.cross(side, up)])
     view = rotate(upright, camera.rotation[0, :, 2])
-    turn = matrix_from_yaw(-np.arctan2(view[0], view[2])) @ upright
+    turn = matrix_from_yaw(-heading(view)) @ upright
     return Camera(turn @ camera.rotation, scale * rotate(turn, camera.position - camera.position[0]))

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
 from genmo.runtime.support.arrays import Array

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics, parse_keypoints
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, frame_count, resample_points
 from genmo.runtime.readers.keypoint_layouts import coco_from

@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.conditions.music_columns import MUSIC_WIDTH
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.music_features import RATE, TEMPO_RATE, music_features
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import check_file, first_line, numbers, read_npy
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import check_file, numbers, read_npy
 
 WANTED = "music as wav, flac, ogg, mp3 or mp4, or features as .npy"
 INSTALL = 'pip install "genmo[music]"'
@@ -40,14 +39,6 @@ def read_music(path: str | Path) -> Array:
         return read_features(path)
     samples, rate = read_sound(path)
     return music_features(resample(samples, rate, RATE), resample(samples, rate, TEMPO_RATE))
-
-
-def music_conditions(features: Array, frames: int) -> dict[str, Array]:
-    """The `music` condition [frames, width] and its mask [frames] of features [n, width]; cut, or absent at the end."""
-    music, mask = np.zeros((frames, features.shape[1])), np.zeros(frames)
-    count = min(frames, len(features))
-    music[:count], mask[:count] = features[:count], 1
-    return {"music": music, "music_mask": mask}
 
 
 def read_features(path: Path) -> Array:

@@ -23,7 +23,13 @@ from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.motion.filters import tension_spline
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.representation import integrate_velocity, root_velocity
-from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, transpose
+from genmo.runtime.motion.rotation import (
+    axis_angle_from_matrix,
+    heading,
+    matrix_from_axis_angle,
+    matrix_from_yaw,
+    transpose,
+)
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics
 from genmo.runtime.support.arrays import Array, Flags, Numbers
 
@@ -45,6 +51,7 @@ CHANGE = 0.1  # share of what a joint or the root may move that may change from 
 LARGEST_TURN = 0.3  # radians a joint and iteration
 CHUNK = 2048  # frames solved at a time, which bounds the memory
 
+OVER_GROUND = np.array([True, False, True])
 NONE = np.zeros(0, np.int64)
 
 _TRUNK = [JOINTS.index(name) for name in ("spine1", "spine2", "spine3", "neck", "head")]
@@ -146,10 +153,11 @@ def _directions(motion: Motion, places: JointTargets) -> tuple[Numbers, Array]:
     frames, rows = frames[chosen], np.flatnonzero(trunk)[first[chosen]]
     if len(frames) < 2:
         return np.zeros(0, np.int64), np.zeros(0)
-    wanted = np.diff(places.positions[rows][:, [0, 2]], axis=0)
-    walked = np.diff(motion.translation[frames][:, [0, 2]], axis=0)
-    known = np.minimum(np.linalg.norm(wanted, axis=-1), np.linalg.norm(walked, axis=-1)) > FAR
-    turn = np.arctan2(wanted[:, 0], wanted[:, 1]) - np.arctan2(walked[:, 0], walked[:, 1])
+    # a target may leave its height free: NaN
+    asked = np.where(OVER_GROUND, np.diff(places.positions[rows], axis=0), 0)
+    walked = np.where(OVER_GROUND, np.diff(motion.translation[frames], axis=0), 0)
+    known = np.minimum(np.linalg.norm(asked, axis=-1), np.linalg.norm(walked, axis=-1)) > FAR
+    turn = heading(asked) - heading(walked)
     wrapped = np.arctan2(np.sin(turn), np.cos(turn))
     return ((frames[:-1] + frames[1:]) // 2)[known], wrapped[known]
 

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.motion.filters import fir_filtered, raised_cosine
-from genmo.runtime.motion.motion import FPS, Motion, cut, joined
-from genmo.runtime.motion.rotation import matrix_from_6d, rotate, transpose
+from genmo.runtime.motion.motion import FPS, Motion, join_motions
+from genmo.runtime.motion.rotation import transpose
 from genmo.runtime.motion.skeleton import HEEL, JOINTS, SOLE
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.support.arrays import Array
@@ -84,8 +84,8 @@ DEFAULTS = FeetOptions()
 def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
     """The motion with planted feet that stand still: root, hip, knee and ankle change, nothing else.
 
-    Works in the world of the motion (y up, metres).  `joints_camera`, where there is one, follows with the legs; its
-    root stays where the camera saw it.  Raises InputError for contacts that are no probabilities.
+    Works in the world of the motion (y up, metres).  The root stays where the camera saw it.
+    Raises InputError for contacts that are no probabilities.
     """
     if motion.frames == 0 or options.strength == 0:
         return motion
@@ -161,7 +161,7 @@ class FootLocker:
     def push(self, motion: Motion) -> Motion:
         """The next frames [0 .. all of them] that are ready, after those of `motion`.
 
-        Blocks must agree in body and in which of contacts, camera and joints_camera they have: InputError otherwise.
+        Blocks must agree in body and in which of contacts, camera and root_camera they have: InputError otherwise.
         """
         self._motion = motion if self._motion is None else self._joined(self._motion, motion)
         legs = _legs(motion)
@@ -172,7 +172,7 @@ class FootLocker:
         """All frames that are held; those of a body that settles are from now on of the newest shape."""
         if not self._same_body:
             before = replace(before, betas=after.betas, offsets=after.offsets)
-        return joined([before, after])
+        return join_motions([before, after])
 
     def flush(self) -> Motion | None:
         """The frames still held back; the stream may then start anew.  None when nothing was pushed."""
@@ -198,9 +198,9 @@ class FootLocker:
         shift = np.array([move[0] for move in moves]).reshape(-1, 3)
         offsets = np.array([move[1] for move in moves]).reshape(-1, 2, 3)
         span = slice(first, end)
-        clean = _applied(cut(self._motion, span), self._legs.cut(span), shift, offsets, self.options)
+        clean = _applied(self._motion.cut(span), self._legs.cut(span), shift, offsets, self.options)
         drop = max(end - self.options.horizon - LIFT - 2, 0)
-        self._motion, self._legs = cut(self._motion, slice(drop, None)), self._legs.cut(slice(drop, None))
+        self._motion, self._legs = self._motion.cut(slice(drop, None)), self._legs.cut(slice(drop, None))
         self._scores, self._planted, self._anchors = self._scores[drop:], self._planted[drop:], self._anchors[drop:]
         self._next = end - drop
         return clean
@@ -372,20 +372,4 @@ def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options:
     rotations[:, joints[:, _HIP]] = transpose(motion.rotations[:, :1]) @ upper
     rotations[:, joints[:, _KNEE]] = transpose(upper) @ lower
     rotations[:, joints[:, _ANKLE]] = transpose(lower) @ legs.turned[:, :, _ANKLE]
-    clean = replace(motion, rotations=rotations, translation=motion.translation + shift)
-    return clean if motion.joints_camera is None else replace(clean, joints_camera=_seen(motion, clean))
-
-
-def _seen(before: Motion, after: Motion) -> Array:
-    """The camera's joints [frames, 24, 3] after the pose changed below the pelvis, whose place it keeps."""
-    assert before.joints_camera is not None
-    old, new = before.joints_world(), after.joints_world()
-    change = (new - new[:, :1]) - (old - old[:, :1])
-    world, camera = (_box(joints) for joints in (old, before.joints_camera))
-    return before.joints_camera + rotate((transpose(camera) @ world)[:, None], change)
-
-
-def _box(joints: Array) -> Array:
-    """The pelvis's own axes as rows [frames, 3, 3], from joints [frames, 24, 3] that are fixed to it."""
-    pelvis, hip, spine = np.moveaxis(joints[:, _BOX], 1, 0)
-    return matrix_from_6d(np.concatenate([hip - pelvis, spine - pelvis], axis=-1))
+    return replace(motion, rotations=rotations, translation=motion.translation + shift)

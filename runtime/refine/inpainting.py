@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.runtime.conditions.constraints import JointTargets, Keyframes
+from genmo.runtime.motion.layout import BODY_JOINTS, SIXD, Layout
 from genmo.runtime.motion.motion import Camera
-from genmo.runtime.motion.representation import (
-    BODY_JOINTS,
-    Layout,
-    decode,
-    gravity_view_yaw,
-    root_in_camera,
-    root_velocity,
-)
+from genmo.runtime.motion.representation import decode, gravity_view_yaw, root_velocity
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.refine.constraint_solver import solve_constraints
@@ -42,7 +36,7 @@ def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, se
             there[at, layout.slices[name]] = True
     first = layout.slices.get("root_orientation_camera")
     if first is None:
-        first = slice(layout.slices["joint_rotations"].start, layout.slices["joint_rotations"].start + 6)
+        first = slice(layout.slices["joint_rotations"].start, layout.slices["joint_rotations"].start + SIXD)
     there[:, first] &= seen[:, None]
     follows = np.flatnonzero((np.diff(at) == 1) & keyframes.placed[1:] & keyframes.placed[:-1])
     step = rotate(transpose(root[follows]), keyframes.root[follows + 1] - keyframes.root[follows])
@@ -62,7 +56,8 @@ def project_onto_constraints(
     filmed = held.any() and "root_translation_camera" in layout.slices
     before = align_to_camera(before, held) if filmed else put_on_ground(before)
     after = solve_constraints(before, keyframes, places, held)
-    from_world = root_in_camera(features, layout) @ transpose(before.rotations[:, 0])
+    assert before.root_camera is not None
+    from_world = before.root_camera.rotation @ transpose(before.rotations[:, 0])
     rotations = after.rotations.copy()
     rotations[:, 0] = from_world @ after.rotations[:, 0]
     upright = sixd_from_matrix(matrix_from_yaw(-gravity_view_yaw(camera.rotation)) @ after.rotations[:, 0])
@@ -82,7 +77,7 @@ def _pose_blocks(in_camera: Array, upright: Array) -> dict[str, Array]:
     """Blocks of local rotations [n, 24, 3, 3], root in the camera frame, and gravity-view orientations [n, 6]."""
     return {
         "gravity_view_orientation": upright,
-        "joint_rotations": sixd_from_matrix(in_camera).reshape(len(in_camera), 6 * JOINT_COUNT),
-        "body_rotations": sixd_from_matrix(in_camera[:, BODY_JOINTS]).reshape(len(in_camera), 6 * len(_BODY)),
+        "joint_rotations": sixd_from_matrix(in_camera).reshape(len(in_camera), SIXD * JOINT_COUNT),
+        "body_rotations": sixd_from_matrix(in_camera[:, BODY_JOINTS]).reshape(len(in_camera), SIXD * len(_BODY)),
         "root_orientation_camera": sixd_from_matrix(in_camera[:, 0]),
     }

@@ -10,9 +10,15 @@ import numpy.typing as npt
 
 from genmo.runtime.conditions.spans import CameraSpan, KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
+from genmo.runtime.motion.skeleton import FOOT_JOINTS
+from genmo.runtime.refine.grounding import heights_in_camera
+from genmo.runtime.support.arrays import Array
+
+GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
 
 
 def span_frames(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:
@@ -58,19 +64,48 @@ def join_cameras(timeline: Timeline) -> Camera:
 
 def realign_cameras(motion: Motion, timeline: Timeline) -> Motion:
     """The motion with the cameras of all shots but the first turned about +y and moved to where they see it."""
-    assert motion.camera is not None and motion.joints_camera is not None
+    in_camera = motion.joints_camera
+    assert motion.camera is not None and in_camera is not None
     shots = timeline.shots
     rotation, position = motion.camera.rotation.copy(), motion.camera.position.copy()
     joints = motion.joints_world()
     for shot, stop in zip(shots[1:], _stops(shots, motion.frames)[1:], strict=True):
         part, seen = slice(shot.start, stop), slice(shot.start, shot.end)
-        points = rotate(rotation[seen, None], motion.joints_camera[seen]) + position[seen, None]
+        points = rotate(rotation[seen, None], in_camera[seen]) + position[seen, None]
         there, here = (x - x.mean(axis=(0, 1)) for x in (points, joints[seen]))
         sine = (there[..., 2] * here[..., 0] - there[..., 0] * here[..., 2]).sum()
         turn = matrix_from_yaw(np.arctan2(sine, (there[..., [0, 2]] * here[..., [0, 2]]).sum()))
         shift = joints[seen].mean(axis=(0, 1)) - rotate(turn, points.mean(axis=(0, 1)))
         rotation[part], position[part] = turn @ rotation[part], rotate(turn, position[part]) + shift
     return replace(motion, camera=Camera(rotation, position))
+
+
+def shot_heights(features: Array, layout: Layout, timeline: Timeline, motion: Motion) -> Array | None:
+    """Height of the root [frames] over all shots of a timeline, for `correct_height_drift`.
+
+    `motion` is the decoded one.
+
+    Worlds of different shots have nothing in common but the ground, so every shot, and every gap between two, has its
+    lowest feet brought to one level.
+    """
+    shots = timeline.shots
+    if len(shots) < 2:
+        return heights_in_camera(features, layout, motion.camera if shots and shots[0].camera is not None else None)
+    assert motion.camera is not None
+    parts, begin = [], 0
+    for shot in shots:
+        parts += [(begin, shot.start, False), (shot.start, shot.end, shot.camera is not None)]
+        begin = shot.end
+    parts.append((begin, motion.frames, False))
+    feet = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=-1) - motion.translation[:, 1]
+    heights = np.zeros(motion.frames)
+    for part, filmed in ((slice(start, stop), filmed) for start, stop, filmed in parts if start < stop):
+        camera = Camera(motion.camera.rotation[part], motion.camera.position[part]) if filmed else None
+        found = heights_in_camera(features[part], layout, camera)
+        if found is None:
+            return None
+        heights[part] = found - np.percentile(found + feet[part], GROUND_SHARE)
+    return heights
 
 
 def _static_camera(frames: int) -> Camera:

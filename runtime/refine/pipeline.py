@@ -1,106 +1,229 @@
-"""From a network's answer to the finished motion: the ordered stages."""
+"""From a network's answer to a finished motion: the one ordered list of stages.
+
+`FEATURE_STAGES` change the features [frames, width] that the network answered, `MOTION_STAGES` the motion that is
+decoded from them, each list in its order.  A stage says what it takes, what it promises and what it leaves alone;
+whatever is done to a whole motion is one of them.  Streams and endless generation know no future: where they do the
+same, the stage names its causal twin.  `docs/architecture.md` shows this list.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-import numpy as np
-
-from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, transpose
-from genmo.runtime.motion.skeleton import forward_kinematics
-from genmo.runtime.refine.constraint_solver import solve_constraints, spread_corrections
-from genmo.runtime.refine.foot_locking import FeetOptions
-from genmo.runtime.refine.foot_locking import clean_feet as cleaned
-from genmo.runtime.refine.grounding import align_to_camera, face_forward, put_on_ground
-from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, span_frames
-from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
-from genmo.runtime.refine.transitions import smooth_motion_transitions
+from genmo.runtime.motion.layout import Layout
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.representation import decode
+from genmo.runtime.refine.constraint_solver import solve_constraints
+from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
+from genmo.runtime.refine.grounding import (
+    align_to_camera,
+    correct_height_drift,
+    face_forward,
+    put_on_ground,
+)
+from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
+from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, shot_heights, span_frames
+from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
+from genmo.runtime.support.progress import ProgressCallback, no_progress
 
-FIT_WORK = 5  # steps of the denoiser that count as much as the fit, when the share of work done is told
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
 # integrated velocity does, so the root follows them for longer, and doubtful contacts count (chosen on people of the
 # training set).
-SEEN_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
-UNSEEN_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
+FILMED_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
+ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
+GENERATED_FEET = FeetOptions()
+
+T = TypeVar("T", Array, Motion)
 
 
-def finished(motion: Motion, timeline: Timeline, clean: bool) -> Motion:
-    """The decoded motion put in its world, cleaned, calmed, and made to meet its keyframes and places, in this order.
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What stages know besides the motion."""
 
-    Whatever is done to a whole motion after the decoding is done here, and meeting comes last: keyframes are exact.
-    """
-    shots = timeline.shots
-    if shots and shots[0].camera is not None:
-        motion = align_to_camera(motion, span_frames(shots[0], motion.frames))
-        motion = cleaned(motion, SEEN_FEET) if clean else motion
-    else:
-        motion = put_on_ground(motion)
-        if clean:
-            motion = cleaned(motion, FeetOptions() if timeline.sampled else UNSEEN_FEET)
-        if not shots and not timeline.constrained:
-            motion = face_forward(motion)
-    motion = smooth_motion_transitions(
-        motion, edges(timeline)
-    )  # a fit that ends there, or a foot that lets go, may jerk again
-    motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+    timeline: Timeline
+    layout: Layout
+    camera: Camera
+    """of every frame: `multi_shot.join_cameras`"""
+    features: Array
+    """[frames, width] of the answer, not normalised, as the feature stages left them"""
+    fit: bool = True
+    clean_feet: bool = True
+    progress: ProgressCallback = no_progress
+    """hears the share of the fit that is done"""
+
+    @property
+    def surveyed(self) -> bool:
+        """Whether the world is that of a known camera."""
+        shots = self.timeline.shots
+        return bool(shots) and shots[0].camera is not None
+
+
+@dataclass(frozen=True)
+class Stage(Generic[T]):
+    """One step from an answer to a motion."""
+
+    name: str
+    apply: Callable[[T, Context], T]
+    takes: str
+    promises: str
+    keeps: str
+    """what it may not touch"""
+    causal: str = ""
+    """its twin where the future is not known, below genmo.runtime; empty: none is needed"""
+
+
+def finish(context: Context) -> Motion:
+    """The finished motion of an answer: `context.features` as the network gave them, not normalised."""
+    features = context.features
+    for stage in FEATURE_STAGES:
+        features = stage.apply(features, context)
+    context = replace(context, features=features)
+    motion = decode(features, context.layout, context.camera)
+    for motion_stage in MOTION_STAGES:
+        motion = motion_stage.apply(motion, context)
+    return motion
+
+
+def _remove_steps(features: Array, context: Context) -> Array:
+    return remove_steps(features, context.timeline.borders)
+
+
+def _smooth_transitions(features: Array, context: Context) -> Array:
+    def joints(changed: Array, part: slice) -> Array:
+        camera = Camera(context.camera.rotation[part], context.camera.position[part])
+        return decode(changed, context.layout, camera).joints_world()
+
+    return smooth_transitions(features, context.timeline.edges, joints)
+
+
+def _correct_height_drift(motion: Motion, context: Context) -> Motion:
+    heights = shot_heights(context.features, context.layout, context.timeline, motion)
+    return correct_height_drift(motion, heights)
+
+
+def _fit_to_keypoints(motion: Motion, context: Context) -> Motion:
+    return fit_to_keypoints(motion, context.timeline.keypoints, context.progress) if context.fit else motion
+
+
+def _place_in_world(motion: Motion, context: Context) -> Motion:
+    if context.surveyed:
+        return align_to_camera(motion, span_frames(context.timeline.shots[0], motion.frames))
+    return put_on_ground(motion)
+
+
+def _lock_feet(motion: Motion, context: Context) -> Motion:
+    if not context.clean_feet:
+        return motion
+    if context.surveyed:
+        return clean_feet(motion, FILMED_FEET)
+    return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
+
+
+def _face_forward(motion: Motion, context: Context) -> Motion:
+    free = not context.timeline.shots and not context.timeline.constrained
+    return face_forward(motion) if free else motion
+
+
+def _smooth_motion_transitions(motion: Motion, context: Context) -> Motion:
+    return smooth_motion_transitions(motion, context.timeline.edges)
+
+
+def _solve_constraints(motion: Motion, context: Context) -> Motion:
+    timeline = context.timeline
+    return solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+
+
+def _keep_known_cameras(motion: Motion, context: Context) -> Motion:
+    shots = context.timeline.shots
     if not shots:
-        return replace(motion, camera=None, joints_camera=None)
+        return replace(motion, camera=None, root_camera=None)
     if any(shot.camera is None for shot in shots):
         return replace(motion, camera=None)
-    return realign_cameras(motion, timeline)
+    return realign_cameras(motion, context.timeline)
 
 
-def edges(timeline: Timeline) -> list[int]:
-    """The frames around which nothing may jerk: borders of conditions, and keyframes."""
-    return [*timeline.borders, *map(int, timeline.keyframes.frames)]
+FEATURE_STAGES: tuple[Stage[Array], ...] = (
+    Stage(
+        "remove_steps",
+        _remove_steps,
+        takes="features, and the frames at which a condition begins or ends",
+        promises="no step of the features at those frames beyond the speed around them",
+        keeps="frames further than 8 from a border",
+        causal="streaming.motion_generator.ease_from_known",
+    ),
+    Stage(
+        "smooth_transitions",
+        _smooth_transitions,
+        takes="features, and borders and keyframes",
+        promises="no joint accelerates there much more than elsewhere",
+        keeps="everything where nothing is sharp, and frames further than 15 from a border",
+    ),
+)
 
-
-def fit_to_keypoints(
-    motion: Motion, root: Array, spans: Sequence[KeypointSpan], progress: ProgressCallback = no_progress
-) -> Motion:
-    """The motion with its shape changed and its joints turned until they project onto the keypoints.
-
-    `root` [frames, 3, 3] is its root in the camera frame.  The world's root turns with it; the path stays.
-    `progress` hears the share that is done where there is much to do.
-    """
-    if not spans:
-        return motion
-    assert motion.joints_camera is not None
-    in_camera = np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1)
-    roots, motion = motion.joints_camera[:, 0], _shaped(motion, in_camera, spans)
-    seen = forward_kinematics(in_camera, roots, motion.rest_offsets)[1]
-    work = Progress(len(spans), progress)
-    for number, span in enumerate(spans):
-        part = slice(span.start, span.end)
-        pose = fit_pose(
-            CameraPose(in_camera[part], seen[part, 0], motion.rest_offsets),
-            span.keypoints,
-            progress=work.part(number, 1),
-        )
-        at = np.arange(span.start, span.end)
-        # the keypoints end, the correction fades: none of it would be a jerk
-        turned = axis_angle_from_matrix(pose.rotations @ transpose(in_camera[part])).reshape(span.frames, -1)
-        turns = matrix_from_axis_angle(spread_corrections(at, turned, motion.frames).reshape(in_camera.shape[:-1]))
-        moved = spread_corrections(at, pose.root - seen[part, 0], motion.frames)
-        in_camera = turns @ in_camera
-        seen = forward_kinematics(in_camera, seen[:, 0] + moved, motion.rest_offsets)[1]
-    rotations = in_camera.copy()
-    rotations[:, 0] = motion.rotations[:, 0] @ transpose(root) @ in_camera[:, 0]
-    return replace(motion, rotations=rotations, joints_camera=seen)
-
-
-def _shaped(motion: Motion, in_camera: Array, spans: Sequence[KeypointSpan]) -> Motion:
-    """The motion on the body that all its keypoints fit best; `in_camera` [frames, 24, 3, 3] are its rotations."""
-    assert motion.joints_camera is not None
-    at = np.concatenate([np.arange(span.start, span.end) for span in spans])
-    rays, seen = (
-        np.concatenate(parts) for parts in zip(*(normalised_rays(s.keypoints, s.frames) for s in spans), strict=True)
-    )
-    pose = CameraPose(in_camera[at], motion.joints_camera[at, 0], motion.rest_offsets)
-    return replace(motion, betas=fit_shape(pose, rays, seen, motion.betas))
+MOTION_STAGES: tuple[Stage[Motion], ...] = (
+    Stage(
+        "correct_height_drift",
+        _correct_height_drift,
+        takes="the decoded motion and the heights that the camera shows",
+        promises="the height follows the camera over seconds and the velocity within them",
+        keeps="the pose, and the path over the ground",
+        causal="streaming.root_tracker.RootTracker",
+    ),
+    Stage(
+        "fit_to_keypoints",
+        _fit_to_keypoints,
+        takes="the root in the camera, and keypoints with their lens",
+        promises="shape and joints project onto the keypoints, as far as the network's answer allows",
+        keeps="the path in the world",
+        causal="streaming.motion_stream.MotionStream",
+    ),
+    Stage(
+        "place_in_world",
+        _place_in_world,
+        takes="the root in the camera where the camera is known, else the lowest foot",
+        promises="the motion is where the camera sees it, or its lowest foot is on the ground",
+        keeps="the pose, and the shape of the path",
+        causal="streaming.root_tracker.RootTracker",
+    ),
+    Stage(
+        "lock_feet",
+        _lock_feet,
+        takes="contacts, and the ground where it is known",
+        promises="feet in contact stand still, on the ground and never below it",
+        keeps="everything but legs and the root's place",
+        causal="refine.foot_locking.FootLocker",
+    ),
+    Stage(
+        "face_forward",
+        _face_forward,
+        takes="a motion that no camera and no constraint places",
+        promises="it starts over the origin, facing +z",
+        keeps="the pose and the way relative to its start",
+        causal="streaming.motion_generator.MotionGenerator",
+    ),
+    Stage(
+        "smooth_motion_transitions",
+        _smooth_motion_transitions,
+        takes="borders and keyframes",
+        promises="what the fit or a foot that lets go has changed there is no jerk",
+        keeps="everything where nothing is sharp",
+    ),
+    Stage(
+        "solve_constraints",
+        _solve_constraints,
+        takes="keyframes and joint targets in the motion's world",
+        promises="keyframes to the last bit, joint targets to millimetres",
+        keeps="heading and path where a camera saw them",
+    ),
+    Stage(
+        "keep_known_cameras",
+        _keep_known_cameras,
+        takes="the timeline's shots",
+        promises="only cameras that are known stay, and they see the motion where they saw the person",
+        keeps="the motion in the world",
+    ),
+)

@@ -9,13 +9,12 @@ and so may a foot that is let go, so the fitted and cleaned motion is looked at 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.motion.motion import FPS, Motion
-from genmo.runtime.motion.rotation import matrix_from_6d, orthogonal, rotate, sixd_from_matrix
+from genmo.runtime.motion.rotation import matrix_from_6d, sixd_from_matrix
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 
@@ -79,10 +78,7 @@ def smooth_transitions(features: Array, borders: Sequence[int], joints: Joints) 
 
 
 def smooth_motion_transitions(motion: Motion, borders: Sequence[int]) -> Motion:
-    """A motion `calmed` at its borders after something else has changed it there, such as a fit whose keypoints end.
-
-    `joints_camera` follows: every frame sees the change of its pose from where it saw the pose before.
-    """
+    """`smooth_transitions` of a motion that something else has changed, such as a fit whose keypoints end."""
     if not borders:
         return motion
     features = np.concatenate(
@@ -96,20 +92,10 @@ def smooth_motion_transitions(motion: Motion, borders: Sequence[int]) -> Motion:
         return forward_kinematics(*posed(part), motion.rest_offsets)[1]
 
     found = smooth_transitions(features, borders, joints)
-    changed = (found != features).any(axis=1)
-    if not changed.any():
+    if (found == features).all():
         return motion
     rotations, translation = posed(found)
-    calm = replace(motion, rotations=rotations, translation=translation)
-    if motion.joints_camera is None:
-        return calm
-    before, after, seen = (
-        array[changed] for array in (motion.joints_world(), calm.joints_world(), motion.joints_camera)
-    )
-    apart = (seen - seen[:, :1]).mT @ (before - before[:, :1])  # its nearest rotation takes the world to the camera
-    seen_now = motion.joints_camera.copy()
-    seen_now[changed] = seen + rotate(orthogonal(apart)[:, None], after - before)
-    return replace(calm, joints_camera=seen_now)
+    return motion.with_pose(rotations, translation)
 
 
 def sharpness(joints: Array) -> Array:

@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
-from genmo.runtime.formats.glb import continuous_quaternions
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
-from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
 from genmo.runtime.render.mannequin import body_mesh, ground_height
 from genmo.runtime.support.arrays import Array
@@ -67,7 +66,7 @@ def motion_payload(motion: Motion, name: str | None = None, given: MotionSources
     joints = motion.joints_world()
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
     offsets = np.asarray(motion.rest_offsets, np.float64)
-    seen_from = viewpoint(motion, joints)
+    seen_from = motion.viewpoint()
     return {
         "name": name,
         "fps": float(motion.fps),
@@ -81,23 +80,6 @@ def motion_payload(motion: Motion, name: str | None = None, given: MotionSources
         "camera": seen_from and _camera_payload(seen_from),
         "given": _given_payload(given),
     }
-
-
-def viewpoint(motion: Motion, joints: Array) -> Camera | None:
-    """The camera from which the motion's world joints [N, 24, 3] look as they did; None where nothing tells.
-
-    The known camera, or the rigid move that lays each frame's world joints onto those estimated in the camera (least
-    squares, Kabsch 1976).
-    """
-    if motion.camera is not None or motion.joints_camera is None:
-        return motion.camera
-    seen = np.asarray(motion.joints_camera, np.float64)
-    world_mean, seen_mean = joints.mean(axis=1), seen.mean(axis=1)
-    spread = transpose(joints - world_mean[:, None]) @ (seen - seen_mean[:, None])
-    left, _, right = np.linalg.svd(spread)
-    left[..., :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
-    rotation = left @ right
-    return Camera(rotation, world_mean - rotate(rotation, seen_mean))
 
 
 def _camera_payload(camera: Camera) -> dict[str, Any]:

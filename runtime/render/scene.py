@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.rotation import normalize, rotate
+from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
 from genmo.runtime.render.mannequin import BodyMesh, body_mesh, ground_height
 from genmo.runtime.render.rasterizer import coverage, nearest
@@ -75,7 +75,7 @@ class Scene:
         self.ground = ground_height(self.joints)
         self._path = _smoothed(self.joints[:, 0], FOLLOW * motion.fps)
         forward = self._turned[0, 0, :, 2]
-        self._azimuth = np.arctan2(forward[0], forward[2]) + BESIDE
+        self._azimuth = heading(forward) + BESIDE
         side = self._azimuth - 0.65
         self._sun = normalize(np.asarray([0.66 * np.sin(side), 1.0, 0.66 * np.cos(side)]))
 

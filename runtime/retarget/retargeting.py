@@ -25,6 +25,7 @@ import numpy as np
 
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.rotation import (
+    heading,
     matrix_from_axis_angle,
     matrix_from_quaternion,
     normalize,
@@ -235,7 +236,7 @@ def _yaw(start: Array, end: Array) -> Array:
     level = np.asarray([1.0, 0.0, 1.0])
     if min(np.linalg.norm(start * level), np.linalg.norm(end * level)) < 1e-9:
         return np.eye(3)
-    angle = np.arctan2(end[0], end[2]) - np.arctan2(start[0], start[2])
+    angle = heading(end) - heading(start)
     return matrix_from_axis_angle(np.asarray([0.0, angle, 0.0]))
 
 

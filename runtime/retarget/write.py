@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.formats.bvh import CENTIMETRES, END_SITE, ROOT_CHANNELS, ROTATIONS, Bvh, bvh_bytes
-from genmo.runtime.formats.glb import BinaryChunk, animation, continuous_quaternions
+from genmo.runtime.formats.glb import BinaryChunk, animation
 from genmo.runtime.formats.gltf import node_transform, pack
 from genmo.runtime.formats.usd import Skeleton, usd_bytes
-from genmo.runtime.motion.rotation import quaternion_from_matrix, rotate, transpose
+from genmo.runtime.motion.rotation import continuous_quaternions, quaternion_from_matrix, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINTS, shape_space
 from genmo.runtime.retarget.character import Character
 from genmo.runtime.retarget.retargeting import Performance

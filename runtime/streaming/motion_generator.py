@@ -11,25 +11,28 @@ What is unusual:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genmo.runtime.denoiser import sampler, schedule
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.engine.bundle import LoadedEngine
+from genmo.runtime.motion.motion import MAX_FRAMES, Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
-from genmo.runtime.motion.rotation import normalize, rotate
-from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
+from genmo.runtime.motion.rotation import heading, normalize, rotate
+from genmo.runtime.motion.skeleton import (
+    BETA_COUNT,
+    CONTACT_JOINTS,
+    FOOT_JOINTS,
+    JOINT_COUNT,
+    forward_kinematics,
+    shape_space,
+)
 from genmo.runtime.refine.foot_locking import FootLocker
-from genmo.runtime.streaming.motion_stream import FEET, absent, check_layout
+from genmo.runtime.streaming.motion_stream import absent, check_layout
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-
-if TYPE_CHECKING:
-    from genmo.runtime.model import MotionModel
 
 OVERLAP = 30
 BLOCK = 60
@@ -57,7 +60,7 @@ class MotionGenerator:
 
     def __init__(
         self,
-        model: MotionModel,
+        model: LoadedEngine,
         prompt: str,
         *,
         steps: int = 5,
@@ -152,7 +155,9 @@ class MotionGenerator:
             camera, known = facing_camera(0.0, np.zeros(3), self._window), None
         else:
             old = Motion(past["rotations"][0], past["translation"][0], self._betas, contacts=past["contacts"][0])
-            camera = facing_camera(_heading(old.rotations[0, 0]), old.translation.mean(axis=0), self._window)
+            camera = facing_camera(
+                float(heading(old.rotations[0, 0, :, 2])), old.translation.mean(axis=0), self._window
+            )
             known = self._known(encode(old, Camera(camera.rotation[:held], camera.position[:held]), self._layout))
         noise = self._random.standard_normal((1, self._window, self._layout.width), np.float32)
         conditions = absent(self._config, 1, self._window) | self._text
@@ -164,7 +169,7 @@ class MotionGenerator:
         if past is None:
             first = decode(features, self._layout, camera)
             self._betas = first.betas
-            camera = facing_camera(-_heading(first.rotations[0, 0]), np.zeros(3), self._window)
+            camera = facing_camera(-float(heading(first.rotations[0, 0, :, 2])), np.zeros(3), self._window)
         self._fill(decode(features, self._layout, camera), features, held)
 
     def _known(self, features: Array) -> sampler.Inpainting:
@@ -176,7 +181,7 @@ class MotionGenerator:
         there[:held] = True
         # a frame's velocity leads to the next one, which nobody knows for the last
         there[held - 1, self._layout.slices["root_velocity"]] = False
-        return sampler.Inpainting(values, there, lambda x_0: eased(x_0, values, there))
+        return sampler.Inpainting(values, there, lambda x_0: ease_from_known(x_0, values, there))
 
     def _fill(self, motion: Motion, features: Array, held: int) -> None:
         """Keep the new frames of a decoded window for `next`."""
@@ -189,7 +194,7 @@ class MotionGenerator:
         made.step[1:] = np.diff(motion.translation, axis=0)
         # the camera stands over the ground of the frames answered, which the path finds over the level of its own
         made.height[:] = (camera.position + rotate(camera.rotation, seen))[:, 1] + self._path.ground(0)
-        made.feet[:] = relative[:, FEET, 1].min(axis=1)
+        made.feet[:] = relative[:, FOOT_JOINTS, 1].min(axis=1)
         assert motion.contacts is not None
         made.contacts[:] = motion.contacts
         made.left = self._window - held
@@ -218,12 +223,12 @@ class _Block:
         return cls(rotations, np.zeros((window, 3)), np.zeros(window), np.zeros(window), contacts)
 
 
-def facing_camera(heading: float, place: Array, frames: int) -> Camera:
-    """The camera of texts: it stands before a person at `place` [3] with `heading` (radians) and looks at them.
+def facing_camera(yaw: float, place: Array, frames: int) -> Camera:
+    """The camera of texts: it stands before a person at `place` [3] with the heading `yaw` (radians) and looks at them.
 
     `place` is of the pelvis; the height of the camera is over the ground, y = 0.
     """
-    around = np.array([np.sin(heading), 0.0, np.cos(heading)])
+    around = np.array([np.sin(yaw), 0.0, np.cos(yaw)])
     position = place * [1, 0, 1] + CAMERA_DISTANCE * around + [0, CAMERA_HEIGHT, 0]
     target = place * [1, 0, 1] + [0, PELVIS_HEIGHT, 0]
     forward = normalize(target - position)
@@ -232,7 +237,7 @@ def facing_camera(heading: float, place: Array, frames: int) -> Camera:
     return Camera(np.tile(rotation, (frames, 1, 1)), np.tile(position, (frames, 1)))
 
 
-def eased(x_0: Array, values: Array, there: Array) -> Array:
+def ease_from_known(x_0: Array, values: Array, there: Array) -> Array:
     """x_0 [batch, frames, features] that goes through the known `values` [frames, features] where they are `there`.
 
     Each feature is known up to some frame.  There the difference and its slope are taken up and led to zero over
@@ -248,8 +253,3 @@ def eased(x_0: Array, values: Array, there: Array) -> Array:
     offset = (1 + 2 * s) * (1 - s) ** 2 * end[:, None] + s * (1 - s) ** 2 * slope[:, None]
     led = x_0 + np.where(last >= 0, offset, 0)
     return np.where(there, values, led).astype(np.float32)
-
-
-def _heading(root: Array) -> float:
-    """Where a root [3, 3] faces: radians about +y from +z."""
-    return float(np.arctan2(root[0, 2], root[2, 2]))

@@ -11,25 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.camera import camera_condition
-from genmo.runtime.conditions.keypoints import Keypoints, keypoint_conditions, parse_keypoints
+from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
+from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.engine.bundle import LoadedEngine
+from genmo.runtime.motion.motion import Camera, Motion, RootPose
 from genmo.runtime.motion.representation import gravity_view_yaw, roll_out
 from genmo.runtime.motion.rotation import matrix_from_6d, rotate, transpose
 from genmo.runtime.motion.skeleton import (
     BETA_COUNT,
     COCO_COUNT,
     CONTACT_JOINTS,
+    FOOT_JOINTS,
     JOINT_COUNT,
-    JOINTS,
     forward_kinematics,
     shape_space,
 )
@@ -40,15 +40,11 @@ from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
 
-if TYPE_CHECKING:
-    from genmo.runtime.model import MotionModel
-
 MAX_PEOPLE = 1024
 FIT_REACH = 3
 """frames on each side that are fitted with the answered one"""
 LEVEL_CAMERA = np.diag([-1.0, -1.0, 1.0])
 """looks along +z, image upright: what an unknown camera is taken for"""
-FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 NOBODY = -1
 AVERAGED = ("betas", "camera_orientation")
 """blocks of the motion vector that do not change within a take"""
@@ -70,8 +66,8 @@ class StreamPose:
     """[people, 10] shape, averaged over all frames so far"""
     contacts: Array
     """[people, 6] 0..1, as in `Motion.contacts`"""
-    joints_camera: Array
-    """[people, 24, 3] joints in the camera frame, metres"""
+    root_camera: RootPose
+    """the root of each person in the camera frame: rotation [people, 3, 3], translation [people, 3]"""
 
     @classmethod
     def empty(cls, people: int) -> StreamPose:
@@ -83,12 +79,18 @@ class StreamPose:
             translation=np.zeros((people, 3)),
             betas=np.zeros((people, BETA_COUNT)),
             contacts=np.zeros((people, len(CONTACT_JOINTS))),
-            joints_camera=np.zeros((people, JOINT_COUNT, 3)),
+            root_camera=RootPose(np.tile(np.eye(3), (people, 1, 1)), np.zeros((people, 3))),
         )
 
     def joints_world(self) -> Array:
         """[people, 24, 3] metres."""
         return forward_kinematics(self.rotations, self.translation, shape_space().offsets(self.betas))[1]
+
+    @property
+    def joints_camera(self) -> Array:
+        """[people, 24, 3] joints in the camera frame, metres."""
+        rotations = np.concatenate([self.root_camera.rotation[:, None], self.rotations[:, 1:]], axis=1)
+        return forward_kinematics(rotations, self.root_camera.translation, shape_space().offsets(self.betas))[1]
 
 
 def record(poses: Iterable[StreamPose], person: int = 0) -> Motion:
@@ -104,7 +106,10 @@ def record(poses: Iterable[StreamPose], person: int = 0) -> Motion:
         translation=np.stack([pose.translation[person] for pose in settled]),
         betas=settled[-1].betas[person],
         contacts=np.stack([pose.contacts[person] for pose in settled]),
-        joints_camera=np.stack([pose.joints_camera[person] for pose in settled]),
+        root_camera=RootPose(
+            np.stack([pose.root_camera.rotation[person] for pose in settled]),
+            np.stack([pose.root_camera.translation[person] for pose in settled]),
+        ),
     )
 
 
@@ -129,7 +134,7 @@ class MotionStream:
 
     def __init__(
         self,
-        model: MotionModel,
+        model: LoadedEngine,
         *,
         look_ahead: int = 15,
         people: int = 1,
@@ -285,13 +290,14 @@ class MotionStream:
         world_root, step = self._rolled_out(who, row, length)
         turn = world_root @ transpose(root)  # camera to world, as the network sees it
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
-        feet = rotate(turn[:, None], joints[:, FEET] - pose.root[:, None])[..., 1].min(axis=1)
+        feet = rotate(turn[:, None], joints[:, FOOT_JOINTS] - pose.root[:, None])[..., 1].min(axis=1)
         seen = self._seen(who, self._back(who, length, row[:, None]), tilt, pose.root)
         answer.frame[who], answer.settled[who] = frame, settled
         answer.rotations[who] = pose.rotations
         answer.rotations[who, 0] = turn @ pose.rotations[:, 0]
         answer.translation[who] = self._placed(who, frame, step, seen, feet)
-        answer.betas[who], answer.joints_camera[who] = betas, joints
+        answer.betas[who] = betas
+        answer.root_camera.rotation[who], answer.root_camera.translation[who] = pose.rotations[:, 0], pose.root
         answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
         if self._cleans:
             for person in who[settled].tolist():
@@ -310,12 +316,9 @@ class MotionStream:
                 answer.translation[[person]],
                 answer.betas[person],
                 contacts=answer.contacts[[person]],
-                joints_camera=answer.joints_camera[[person]],
             )
         )
-        assert clean.joints_camera is not None
         answer.rotations[person], answer.translation[person] = clean.rotations[0], clean.translation[0]
-        answer.joints_camera[person] = clean.joints_camera[0]
 
     def _back(self, who: Index, length: Index, row: Index) -> Index:
         """How many places before the newest frame the rows [k, n] of the estimates are."""

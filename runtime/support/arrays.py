@@ -9,3 +9,5 @@ Array = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 Arrays = dict[str, Array]
+Image = npt.NDArray[np.uint8]
+"""[height, width, 3] RGB"""

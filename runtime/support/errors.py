@@ -21,3 +21,8 @@ class EngineError(GenmoError):
 
 class BackendError(GenmoError):
     """The inference library that was asked for is missing or refuses to work on this machine."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, at most 200 characters of it; its type when it says nothing."""
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -19,7 +19,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
 
 MAX_BYTES = 2**28
 """Largest file read into memory; half an hour of keypoints of several people as JSON stays below."""
@@ -51,11 +51,6 @@ def read_bytes(path: str | Path, wanted: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {first_line(error)}; wanted {wanted}") from None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, on one line; its type when it says nothing."""
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.support.arrays import Array
-from genmo.runtime.video.frames import Image
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.video.libraries import library
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)

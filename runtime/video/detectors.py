@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, letterbox, normalized, plain, stretch
-from genmo.runtime.video.frames import Image
 from genmo.runtime.video.onnx_network import Network
 
 WANTED = (

@@ -12,10 +12,10 @@ import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes
 from genmo.runtime.conditions.spans import FeatureSpan
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import crops, normalized
-from genmo.runtime.video.frames import Image, frames
+from genmo.runtime.video.frames import frames
 from genmo.runtime.video.onnx_network import Network
 
 SIDE = 256

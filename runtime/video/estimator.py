@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.detectors import SCORE, Detector
-from genmo.runtime.video.frames import Image
 from genmo.runtime.video.poses import PoseNetwork, Poses
 
 

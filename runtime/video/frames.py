@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from genmo.runtime.conditions.keypoints import default_intrinsics
-from genmo.runtime.denoiser.signature import MAX_FRAMES
-from genmo.runtime.motion.motion import FPS
-from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import first_line
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES
+from genmo.runtime.support.arrays import Array, Image
+from genmo.runtime.support.errors import InputError, first_line
 from genmo.runtime.video.libraries import library
-
-Image = npt.NDArray[np.uint8]
-"""[height, width, 3] RGB"""
 
 WANTED = "a video that FFmpeg can read, such as .mp4, .mov, .mkv or .webm"
 MAX_SECONDS = MAX_FRAMES / FPS

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.rotation import (
+    heading,
     matrix_from_axis_angle,
     matrix_from_quaternion,
     normalize,
@@ -27,9 +28,8 @@ from genmo.runtime.motion.rotation import (
 )
 from genmo.runtime.readers.cameras import CameraFile, level
 from genmo.runtime.readers.tracks import Indices
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.video.epipolar import LEAST_MATCHES, Relative, depths, relative_pose, turned_by
-from genmo.runtime.video.frames import Image
 from genmo.runtime.video.libraries import library
 
 SIDE = 640
@@ -91,8 +91,8 @@ class Odometry:
 
     def describe(self) -> str:
         """One line for the user."""
-        heading = np.degrees(np.unwrap(np.arctan2(self.rotation[:, 0, 2], self.rotation[:, 2, 2])))
-        sideways = float(heading[-1] - heading[0])
+        turned = np.degrees(np.unwrap(heading(self.rotation[:, :, 2])))
+        sideways = float(turned[-1] - turned[0])
         way = "right" if sideways > 0 else "left"
         lowest = int(self.confidence.argmin())
         seen = f", and travels in {100 * self.travelled.mean():.0f} % of the frames" if self.travelled.any() else ""

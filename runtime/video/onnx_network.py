@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import BackendError, InputError
-from genmo.runtime.support.safe_read import first_line
+from genmo.runtime.support.errors import BackendError, InputError, first_line
 from genmo.runtime.video.libraries import library
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -15,10 +15,10 @@ import numpy as np
 from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.skeleton import JOINTS, PARENTS
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.video.frames import Image, frames
+from genmo.runtime.video.frames import frames
 from genmo.runtime.video.libraries import library
 
 SUFFIXES = (".mp4", ".png", ".jpg")

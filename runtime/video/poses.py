@@ -9,11 +9,10 @@ import numpy as np
 
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.readers.keypoint_layouts import LAYOUTS, coco_from
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, centre_and_size, crops, letterbox, normalized, plain
 from genmo.runtime.video.detectors import SCORE, SIDE, suppress
-from genmo.runtime.video.frames import Image
 from genmo.runtime.video.libraries import library
 from genmo.runtime.video.onnx_network import Network
 

@@ -1,7 +1,7 @@
 """MotionModel: seeds, spans, mixtures of conditions, and where a motion is put in the world."""
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,12 +13,13 @@ from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.model import FADE, _share_seen
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import SOLE, coco_keypoints
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.grounding import align_to_camera, correct_height_drift, face_forward, put_on_ground
+from genmo.runtime.refine.timeline_sampling import FADE, share_observed
 from genmo.runtime.refine.transitions import AROUND
+from tests.runtime.runs import run
 
 INTRINSICS = default_intrinsics(640, 480)
 LENGTHS = [1, 2, 119, 120, 121]
@@ -84,25 +85,25 @@ def test_texts_steps_and_guidance_matter(model):
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 50])
 def test_any_number_of_steps(model, steps):
     done = []
-    motions, timings = model.run([Text("walk")], frames=12, steps=steps, progress=done.append)
+    motions, timings = run(model, [Text("walk")], frames=12, steps=steps, progress=done.append)
     assert done == [*(step / steps for step in range(1, steps + 1)), 1] and np.isfinite(motions[0].joints_world()).all()
     assert min(timings.condition_ms, timings.step_ms, timings.decode_ms) >= 0
 
 
 def test_estimation_is_one_step_without_chance(model, filmed):
     done = []
-    motions, _ = model.run(keypoints=filmed(25), seed=7, progress=done.append)
+    motions, _ = run(model, keypoints=filmed(25), seed=7, progress=done.append)
     assert done[0] < 0.5 and done[-1] == 1 and same(motions[0], model.estimate(filmed(25)))
 
 
 def test_keypoints_and_text_in_one_motion(model, filmed):
     """The text reaches beyond the keypoints; frames behind them are free."""
     keypoints = filmed(20)
-    motions, _ = model.run([Text("a person jumps", 10, 30)], keypoints, frames=30)
+    motions, _ = run(model, [Text("a person jumps", 10, 30)], keypoints, frames=30)
     assert motions[0].frames == 30
-    without, _ = model.run([Text("a person kicks", 10, 30)], keypoints, frames=30)
+    without, _ = run(model, [Text("a person kicks", 10, 30)], keypoints, frames=30)
     assert not same(motions[0], without[0])
-    assert model.run([Text("walk")], keypoints)[0][0].frames == 20
+    assert run(model, [Text("walk")], keypoints)[0][0].frames == 20
 
 
 @pytest.mark.parametrize("steps", [2, 10])
@@ -124,7 +125,7 @@ def test_what_keypoints_show_is_estimated_also_beside_a_text(steps, filmed):
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
 def test_the_estimate_makes_way_towards_frames_that_nobody_saw(shown):
-    found = _share_seen(np.array(shown, np.float32))[:, 0]
+    found = share_observed(np.array(shown, np.float32))[:, 0]
     unseen = [frame for frame, one in enumerate(shown) if not one]
     wanted = [min([1.0, *(abs(frame - other) / FADE for other in unseen)]) for frame in range(len(shown))]
     np.testing.assert_allclose(found, wanted, atol=1e-6)
@@ -154,26 +155,26 @@ def test_spans_are_frames(model):
     """One layer, text after self-attention: another text in frames 20 to 50 leaves the pose of all others alone, but
     for the fourteen frames on either side in which its borders may fade."""
     walk, kick = (
-        model.run([Text("walk"), Text(prompt, 20, 50)], frames=70, steps=1, guidance=1.0, clean_feet=False)[0][0]
+        run(model, [Text("walk"), Text(prompt, 20, 50)], frames=70, steps=1, guidance=1.0, clean_feet=False)[0][0]
         for prompt in ("walk", "kick")
     )
     changed = np.abs(walk.rotations[:, 1:] - kick.rotations[:, 1:]).max(axis=(1, 2, 3)) > 1e-7
     assert changed[20:50].all() and not changed[: 20 - AROUND].any() and not changed[50 + AROUND :].any()
-    open_end = model.run([Text("walk", 5)], frames=10, steps=1)[0][0]
-    to_the_end = model.run([Text("walk", 5, 99)], frames=10, steps=1)[0][0]
+    open_end = run(model, [Text("walk", 5)], frames=10, steps=1)[0][0]
+    to_the_end = run(model, [Text("walk", 5, 99)], frames=10, steps=1)[0][0]
     assert same(open_end, to_the_end)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, k: m.run(), "nothing to make a motion from"),
+        (lambda m, k: run(m), "nothing to make a motion from"),
         (lambda m, k: m.generate("walk", 0), "frames is 0; wanted at least 1"),
         (lambda m, k: m.generate("walk", -3), "frames is -3"),
         (lambda m, k: m.generate("walk", 10**9), "at most 65536"),
         (lambda m, k: m.generate("walk", 5, steps=0), "steps is 0"),
         (lambda m, k: m.generate("walk", 5, steps=-1), "steps is -1"),
-        (lambda m, k: m.run(keypoints=k, steps=0), "steps is 0"),
+        (lambda m, k: run(m, keypoints=k, steps=0), "steps is 0"),
         (lambda m, k: m.generate("walk", 5, seed=-1), "seed is -1"),
         (lambda m, k: m.generate("walk", 5, samples=0), "samples is 0"),
         (lambda m, k: m.generate("walk", 5, guidance=float("nan")), "guidance is nan"),
@@ -182,7 +183,7 @@ def test_spans_are_frames(model):
         (lambda m, k: m.generate([Text("walk", 3, 3)], 5), "spans frames 3 to 3"),
         (lambda m, k: m.generate([Text("walk", 5)], 5), "spans frames 5 to 5"),
         (lambda m, k: m.generate([Text("walk", -1)], 5), "spans frames -1"),
-        (lambda m, k: m.run(keypoints=k, frames=3), "frames is 3, the keypoints have 6"),
+        (lambda m, k: run(m, keypoints=k, frames=3), "frames is 3, the keypoints have 6"),
     ],
 )
 def test_bad_calls_are_one_clear_line(model, filmed, call, message):
@@ -224,7 +225,7 @@ def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_came
         motion.translation,
         motion.betas,
         camera=camera,
-        joints_camera=camera.to_camera(motion.joints_world() + [1.0, 2.0, 3.0]),
+        root_camera=replace(motion, translation=motion.translation + [1.0, 2.0, 3.0]).root_seen_by(camera),
     )
     np.testing.assert_allclose(align_to_camera(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
     before = motion.joints_world()
@@ -248,9 +249,9 @@ def test_height_follows_the_camera_slowly_and_the_velocity_quickly(random_motion
     frames = np.arange(150)
     jump = 0.3 * np.exp(-(((frames - 75) / 3.0) ** 2))
     truth = random_motion(150)
-    truth = dataclasses.replace(truth, translation=np.stack([0 * frames, 1 + jump, 0.01 * frames], axis=-1))
+    truth = replace(truth, translation=np.stack([0 * frames, 1 + jump, 0.01 * frames], axis=-1))
     trembling = truth.translation[:, 1] + 0.02 * np.random.default_rng(0).standard_normal(150)
-    sinking = dataclasses.replace(truth, translation=truth.translation - np.outer(frames / 30, [0, 0.2, 0]))
+    sinking = replace(truth, translation=truth.translation - np.outer(frames / 30, [0, 0.2, 0]))
     found = correct_height_drift(sinking, trembling).translation
     difference = found[:, 1] - truth.translation[:, 1]
     assert np.ptp(difference) < 0.03

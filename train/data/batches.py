@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.representation import LAYOUTS
 from genmo.runtime.motion.rotation import matrix_from_6d, sixd_from_matrix
 from genmo.runtime.motion.skeleton import COCO_COUNT, shape_space
 from genmo.runtime.support.arrays import Array

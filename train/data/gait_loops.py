@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.rotation import matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix
+from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.train.datasets.clips import Clip
@@ -65,7 +65,7 @@ def _in_heading(clip: Clip) -> tuple[Array, Array]:
     next frame in that same heading."""
     _, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
     forward = clip.rotations[:, 0, :, 2]
-    back = matrix_from_yaw(-np.arctan2(forward[:, 0], forward[:, 2]))
+    back = matrix_from_yaw(-heading(forward))
     below = clip.translation * np.array([1, 0, 1], np.float32)
     shape = rotate(back[:, None], joints - below[:, None])
     return shape[:-1], rotate(back[:-1, None], np.diff(joints, axis=0))
@@ -78,7 +78,7 @@ def joined(rotations: Array, translation: Array, next_rotations: Array, next_tra
     over BLEND frames.
     """
     facing, other = rotations[-1, 0, :, 2], next_rotations[0, 0, :, 2]
-    turn = matrix_from_yaw(np.arctan2(facing[0], facing[2]) - np.arctan2(other[0], other[2])).astype(np.float32)
+    turn = matrix_from_yaw(heading(facing) - heading(other)).astype(np.float32)
     path = rotate(turn, next_translation - next_translation[0]) + translation[-1]
     path[:, 1] = next_translation[:, 1]
     poses = next_rotations.copy()

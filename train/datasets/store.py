@@ -34,7 +34,6 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 
 FORMAT, VERSION = "genmo-clips", 1
-TRUTHS = ("world", "local", "keypoints")
 _HEADER = 128  # bytes; rows are counted while they are written, so the header has a fixed place
 _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "rotations": ((JOINT_COUNT, 3, 3), "<f4"),

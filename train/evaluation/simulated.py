@@ -12,7 +12,8 @@ import numpy as np
 
 from genmo.runtime import MotionModel
 from genmo.runtime.conditions.keypoints import parse_keypoints
-from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.train.datasets.clips import Clip
@@ -71,7 +72,8 @@ def estimates(
         keypoints = parse_keypoints(arrays)
         heard = captioned and clip.captions and model.engine.text_encoder is not None
         texts = (Text(clip.captions[0]),) if heard else ()
-        (made,), _ = model.run(texts, keypoints, steps=steps, seed=seed, fit=fit, clean_feet=clean_feet)
+        timeline = Timeline(keypoints.frames, texts, (KeypointSpan(keypoints),), steps=steps, seed=seed)
+        (made,) = model.follow(timeline, fit=fit, clean_feet=clean_feet).motions
         truth = true_joints(clip)
         assert made.joints_camera is not None  # what keypoints show has a camera
         yield Estimate(

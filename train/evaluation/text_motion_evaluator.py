@@ -34,7 +34,7 @@ from torch.nn import functional
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.text_ngram import words_of
 from genmo.runtime.motion.motion import FPS, Motion
-from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
+from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINT_COUNT, forward_kinematics, shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
@@ -70,7 +70,7 @@ def motion_features(rotations: Array, translation: Array, offsets: Array) -> npt
     path = translation * (leg_length(mean) / leg_length(offsets))
     joints = forward_kinematics(rotations, path, mean)[1]
     forward = rotations[:, 0, :, 2]
-    yaw = np.unwrap(np.arctan2(forward[:, 0], forward[:, 2]))
+    yaw = np.unwrap(heading(forward))
     back = matrix_from_yaw(-yaw)[:, None]
     below = path * np.array([1.0, 0.0, 1.0])
     places = rotate(back, joints - below[:, None])

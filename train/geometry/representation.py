@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import STATIC_SPEED
-from genmo.runtime.motion.representation import LAYOUTS
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT
 from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
 

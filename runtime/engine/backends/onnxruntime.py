@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.tensor_spec import check_signature
 from genmo.runtime.engine.backends.onnxruntime_cuda import RecordedGraph, Recording, Shapes
-from genmo.runtime.engine.backends.stepwise import Graph, Specs, StepwiseDenoiser, check_signature, first_line
+from genmo.runtime.engine.backends.stepwise import Graph, Specs, StepwiseDenoiser
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.cpus import usable_cpus
-from genmo.runtime.support.errors import BackendError, EngineError, InputError
+from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 EXACT = {"use_tf32": "0"}

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.engine.backends.stepwise import Specs, first_line
+from genmo.runtime.engine.backends.stepwise import Specs
 from genmo.runtime.support.arrays import Arrays
-from genmo.runtime.support.errors import EngineError
+from genmo.runtime.support.errors import EngineError, first_line
 
 REMEMBERED = 4
 """shapes that keep their recording; each holds the weights of its graph"""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import TensorSpec
-from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser, check_signature, first_line
+from genmo.runtime.denoiser.tensor_spec import TensorSpec, check_signature
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
-from genmo.runtime.support.errors import BackendError, EngineError, InputError
+from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 INSTALL = 'pip install "genmo[openvino]"'
 PRECISIONS = ("fp32", "bf16")

@@ -11,7 +11,6 @@ import numpy as np
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.sampler import Step
 from genmo.runtime.denoiser.signature import (
-    TensorSpec,
     condition_inputs,
     condition_outputs,
     outputs,
@@ -21,6 +20,7 @@ from genmo.runtime.denoiser.signature import (
     text_inputs,
     text_outputs,
 )
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import EngineError
 
@@ -117,23 +117,3 @@ def no_texts(config: ModelConfig) -> Arrays:
     """The text inputs of a step for motions that no text reaches: without rows."""
     sizes = {"prompted": 0, "texts": 1, "words": config.text_tokens}
     return {spec.name: np.zeros(spec.shape(**sizes), spec.dtype) for spec in text_outputs(config)}
-
-
-def first_line(error: Exception) -> str:
-    """What a library's exception says first."""
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
-
-
-def check_signature(found: dict[str, tuple[str, list[Any]]], specs: Specs, dtypes: dict[str, str], path: Path) -> None:
-    """Compare a graph's inputs or outputs (name -> the library's dtype, shape) with the signature: names, dtypes,
-    ranks and fixed axes.  Raises EngineError."""
-    wanted = {spec.name for spec in specs}
-    if set(found) != wanted:
-        raise EngineError(f"{path}: not a genmo graph of this model: it has {sorted(found)}, wanted {sorted(wanted)}")
-    for spec in specs:
-        dtype, shape = found[spec.name]
-        fixed = [(a, b) for a, b in zip(spec.axes, shape, strict=False) if isinstance(b, int)]
-        if dtype != dtypes[spec.dtype] or len(shape) != len(spec.axes) or any(a != b for a, b in fixed):
-            raise EngineError(
-                f"{path}: {spec.name} is {dtype} {shape}; wanted {spec.dtype} {list(spec.axes)}: export it again"
-            )

@@ -20,8 +20,8 @@ import numpy as np
 from genmo.runtime.conditions.timeline import DEFAULT_STEPS
 from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import TensorSpec
-from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser, check_signature
+from genmo.runtime.denoiser.tensor_spec import TensorSpec, check_signature
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
 from genmo.runtime.engine.backends.tensorrt_cuda import ALIGNMENT, Cuda, Memory, Recording
 from genmo.runtime.engine.backends.tensorrt_plans import (
     LIBRARIES,

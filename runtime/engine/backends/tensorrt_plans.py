@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import MAX_FRAMES, TensorSpec, condition_inputs, step_inputs, text_inputs
+from genmo.runtime.denoiser.signature import condition_inputs, step_inputs, text_inputs
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.errors import EngineError, InputError
 
 FORMAT = 1

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from genmo.export.onnx.constant_folding import fold, rotary_order
 from genmo.export.onnx.onnx_builder import FP32, PRECISIONS, Graph, Linear
 from genmo.export.onnx.step_graph import CROSSOVER, StepGraph
-from genmo.runtime.denoiser.signature import TensorSpec
+from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.train.network.attention import rope_tables, window_mask
 
 X = TensorSpec("x", ("rows", 6))

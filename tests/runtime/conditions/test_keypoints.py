@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from genmo.runtime.conditions.assemble import assemble
-from genmo.runtime.conditions.camera import camera_condition
-from genmo.runtime.conditions.keypoints import (
-    Keypoints,
-    bounding_boxes,
-    default_intrinsics,
-    keypoint_conditions,
-    parse_keypoints,
-)
+from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
+from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes, default_intrinsics, parse_keypoints
+from genmo.runtime.conditions.timeline import assemble
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.readers.keypoints_npz import read_keypoints

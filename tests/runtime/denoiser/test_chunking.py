@@ -21,6 +21,7 @@ from genmo.runtime.denoiser.chunking import (
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.motion.skeleton import coco_keypoints
 from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, fit_pose
+from tests.runtime.runs import run
 
 SHORT = ModelConfig(
     width=8, depth=3, heads=1, window=8, text_width=4, text_tokens=2, video_width=0, music_width=0, mlp_width=8
@@ -145,8 +146,8 @@ def compare(one, other, atol=1e-4):
 
 def test_an_engine_in_chunks_estimates_the_same(model, keypoints):
     told = []
-    (whole,), _ = model.run(keypoints=keypoints, chunk=0)
-    (parts,), _ = model.run(keypoints=keypoints, chunk=240, progress=told.append)
+    (whole,), _ = run(model, keypoints=keypoints, chunk=0)
+    (parts,), _ = run(model, keypoints=keypoints, chunk=240, progress=told.append)
     compare(whole, parts)
     assert told == sorted(told) and told[-1] == 1 and len(told) == 4 and told[0] == pytest.approx(1 / 18)
 
@@ -202,10 +203,10 @@ if kind == "keypoints":
     short = read_keypoints(sys.argv[3])
     there = np.arange(18000) % (2 * short.frames - 2)
     there = np.where(there < short.frames, there, 2 * short.frames - 2 - there)
-    motion = model.run(keypoints=Keypoints(short.points[there], short.intrinsics), chunk=chunk)[0][0]
+    motion = run(model, keypoints=Keypoints(short.points[there], short.intrinsics), chunk=chunk)[0][0]
 else:
     texts = [Text(prompt, 3000 * n, 3000 * n + 3000) for n, prompt in enumerate(["walk", "run", "jump"] * 2)]
-    motion = model.run(texts, frames=18000, chunk=chunk)[0][0]
+    motion = run(model, texts, frames=18000, chunk=chunk)[0][0]
 assert motion.frames == 18000 and np.isfinite(motion.joints_world()).all()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 """

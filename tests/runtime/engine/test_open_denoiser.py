@@ -16,6 +16,7 @@ from genmo.runtime.cli.run import main
 from genmo.runtime.conditions.timeline import DEFAULT_STEPS
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.support.cpus import usable_cpus
+from tests.runtime.runs import run
 
 
 def without(monkeypatch, *libraries):
@@ -109,7 +110,7 @@ def test_what_happens_is_logged(tiny_engine, caplog):
     with caplog.at_level(logging.INFO, logger="genmo.runtime"):
         model = MotionModel.load(tiny_engine, threads=1)
         model.generate("walk", 300, steps=1)
-        model.run([Text("walk")], frames=300, steps=1, chunk=240)
+        run(model, [Text("walk")], frames=300, steps=1, chunk=240)
     lines = [record.getMessage() for record in caplog.records]
     assert f"engine {tiny_engine} runs in onnxruntime CPUExecutionProvider on cpu" in lines
     assert "300 frames in chunks of at most 240, with 72 around them" in lines

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.formats import to_glb
-from genmo.runtime.formats.glb import continuous_quaternions
-from genmo.runtime.motion.rotation import matrix_from_quaternion
+from genmo.runtime.motion.rotation import continuous_quaternions, matrix_from_quaternion
 from genmo.runtime.motion.skeleton import JOINTS, PARENTS, rest_joints
 
 TYPES = {5121: "u1", 5123: "<u2", 5126: "<f4"}

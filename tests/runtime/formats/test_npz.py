@@ -16,7 +16,7 @@ from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion, to_npz
 from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_given
-from genmo.runtime.motion.motion import contact_labels
+from genmo.runtime.motion.motion import RootPose, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.support.errors import InputError
 
@@ -94,7 +94,8 @@ def test_joints_and_contacts_without_a_camera(motion):
 def test_joints_of_a_known_camera_and_estimated_ones(filmed_motion):
     seen = filmed_motion.camera.to_camera(filmed_motion.joints_world())
     np.testing.assert_allclose(stored(filmed_motion)["joints_camera"], seen, atol=1e-5)
-    estimated = replace(filmed_motion, joints_camera=seen + 0.25)
+    root = filmed_motion.root_seen_by(filmed_motion.camera)
+    estimated = replace(filmed_motion, root_camera=RootPose(root.rotation, root.translation + 0.25))
     np.testing.assert_allclose(stored(estimated)["joints_camera"], seen + 0.25, atol=1e-5)
 
 
@@ -115,11 +116,13 @@ def test_round_trip(tmp_path, filmed_motion):
 
 
 def test_estimated_camera_joints_survive_without_a_camera(tmp_path, motion):
-    seen = motion.joints_world() + 1
-    save_motion(tmp_path / "m.npz", replace(motion, joints_camera=seen))
+    turn = matrix_from_axis_angle(np.array([0.3, -0.7, 0.2]))
+    estimated = replace(motion, root_camera=RootPose(turn @ motion.rotations[:, 0], motion.translation + [1, 2, 5]))
+    save_motion(tmp_path / "m.npz", estimated)
     back = load_motion(tmp_path / "m.npz")
     assert back.camera is None
-    np.testing.assert_allclose(back.joints_camera, seen, atol=1e-6)
+    np.testing.assert_allclose(back.joints_camera, estimated.joints_camera, atol=5e-6)
+    np.testing.assert_allclose(back.root_camera.rotation, estimated.root_camera.rotation, atol=2e-5)
 
 
 def test_one_frame(tmp_path, any_motion):

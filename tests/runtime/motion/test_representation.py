@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.representation import (
-    LAYOUTS,
     decode,
     encode,
     from_weak_perspective,

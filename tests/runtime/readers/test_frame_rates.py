@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.denoiser.signature import MAX_FRAMES
+from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.motion.rotation import slerp
 from genmo.runtime.readers.frame_rates import frame_count, resample_points, same_rate
 from genmo.runtime.support.errors import InputError

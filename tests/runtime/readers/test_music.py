@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.readers import music
-from genmo.runtime.readers.music import music_conditions, read_music, read_sound, resample
+from genmo.runtime.readers.music import read_music, read_sound, resample
 from genmo.runtime.support.errors import InputError
 
 soundfile = pytest.importorskip("soundfile", reason='pip install "genmo[music]"')
@@ -74,16 +74,6 @@ def test_features_of_somebody_else(tmp_path):
         np.save(tmp_path / "x.npy", bad, allow_pickle=True)
         with pytest.raises(InputError, match=says):
             read_music(tmp_path / "x.npy")
-
-
-@pytest.mark.parametrize("frames", [3, 5, 8])
-def test_music_is_cut_or_ends_before_the_motion(frames):
-    features = np.arange(10.0).reshape(5, 2) + 1
-    got = music_conditions(features, frames)
-    kept = min(frames, 5)
-    np.testing.assert_array_equal(got["music"][:kept], features[:kept])
-    assert (got["music"][kept:] == 0).all() and got["music"].shape == (frames, 2)
-    np.testing.assert_array_equal(got["music_mask"], [1.0] * kept + [0.0] * (frames - kept))
 
 
 def test_what_is_no_music_is_refused(tmp_path, monkeypatch):

@@ -23,13 +23,15 @@ from genmo.runtime import (
     Timeline,
     read_timeline,
 )
-from genmo.runtime.conditions.keypoints import default_intrinsics, keypoint_conditions
+from genmo.runtime.conditions.condition_arrays import keypoint_conditions
+from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import coco_keypoints
 from genmo.runtime.refine.multi_shot import join_cameras, realign_cameras
+from tests.runtime.runs import run
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LEVEL = np.diag([-1.0, -1.0, 1.0])
@@ -235,7 +237,7 @@ def test_features_want_an_engine_that_takes_them(model, name):
 def test_run_is_a_timeline(model, film):
     """`run`, `estimate` and `generate` are shorter ways to say `follow`."""
     keypoints, text = film(30), Text("walk", 10)
-    (ours,), _ = model.run([text], keypoints, 40, seed=3, guidance=2.0)
+    (ours,), _ = run(model, [text], keypoints, 40, seed=3, guidance=2.0)
     theirs = model.follow(Timeline(40, (text,), (KeypointSpan(keypoints),), seed=3, guidance=2.0)).motions[0]
     np.testing.assert_array_equal(ours.rotations, theirs.rotations)
     np.testing.assert_array_equal(ours.translation, theirs.translation)
@@ -305,7 +307,7 @@ def test_a_later_camera_is_turned_to_where_the_motion_goes(random_motion, film):
     true = Camera(np.tile(LEVEL, (60, 1, 1)), np.tile([0.5, 1.0, -4.0], (60, 1)))
     turn = matrix_from_yaw(np.where(np.arange(60) < 40, 0, 0.8))
     wrong = Camera(turn @ true.rotation, rotate(turn, true.position) + (np.arange(60) >= 40)[:, None] * [1.0, 0.2, 3.0])
-    seen = dataclasses.replace(motion, camera=wrong, joints_camera=true.to_camera(motion.joints_world()))
+    seen = dataclasses.replace(motion, camera=wrong, root_camera=motion.root_seen_by(true))
     found = realign_cameras(seen, Timeline(60, keypoints=spans)).camera
     np.testing.assert_allclose(found.rotation, true.rotation, atol=1e-9)
     np.testing.assert_allclose(found.position, true.position, atol=1e-9)
@@ -368,7 +370,7 @@ def test_the_example_is_the_scenario_of_the_paper(model, tmp_path):
     assert len(timeline.keypoints) == 2 and len(timeline.texts) == 3 and len(timeline.keyframes.frames) == 2
     assert timeline.guidance == DEFAULT_GUIDANCE and timeline.frames == 630
     result = model.follow(dataclasses.replace(timeline, steps=2))
-    assert result.misses[0].keyframes < 1e-6 and np.isfinite(result.motions[0].joints_world()).all()
+    assert result.errors[0].keyframes < 1e-6 and np.isfinite(result.motions[0].joints_world()).all()
     shutil.copy(EXAMPLES / "timeline.yaml", tmp_path)
     with pytest.raises(InputError, match=r"timeline.yaml:\d+: .*keypoints.npz"):
         read_timeline(tmp_path / "timeline.yaml")

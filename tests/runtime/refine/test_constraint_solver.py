@@ -13,8 +13,9 @@ from genmo.runtime.conditions.constraints import (
     constraint_errors,
 )
 from genmo.runtime.motion.filters import tension_spline
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera
-from genmo.runtime.motion.representation import LAYOUTS, decode, encode
+from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINTS, forward_kinematics
 from genmo.runtime.refine.constraint_solver import _FREE, _jacobian, solve_constraints, spread_corrections

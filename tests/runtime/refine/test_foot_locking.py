@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from genmo.runtime import InputError
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import BETA_COUNT, HEEL, JOINT_COUNT, JOINTS, PARENTS, SOLE
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet, contact_scores, frames_in_contact
@@ -345,7 +345,7 @@ def test_left_and_right_are_treated_alike():
 def test_joints_in_the_camera_follow(random_camera):
     motion, _ = walker(frames=60, slide=0.25)
     camera = random_camera(60)
-    seen = replace(motion, camera=camera, joints_camera=camera.to_camera(motion.joints_world()))
+    seen = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
     clean = clean_feet(seen)
     expected = camera.to_camera(clean.joints_world())
     expected += (seen.joints_camera - expected)[:, :1]
@@ -374,25 +374,11 @@ def test_bad_options_and_contacts():
 # --- streams --------------------------------------------------------------------------------------------------------
 
 
-def part(motion, start, end):
-    span = slice(start, end)
-    camera = motion.camera and Camera(motion.camera.rotation[span], motion.camera.position[span])
-    joints = None if motion.joints_camera is None else motion.joints_camera[span]
-    return replace(
-        motion,
-        rotations=motion.rotations[span],
-        translation=motion.translation[span],
-        contacts=None if motion.contacts is None else motion.contacts[span],
-        camera=camera,
-        joints_camera=joints,
-    )
-
-
 def streamed(motion, lookahead, cuts=(), options=None):
     """Joints [frames, 24, 3] of a stream pushed in blocks that end at `cuts`, and the frames given out at each."""
     cleaner = FootLocker(lookahead, options or FeetOptions())
     ends = [0, *sorted(set(cuts)), motion.frames]
-    outs = [cleaner.push(part(motion, a, b)) for a, b in zip(ends, ends[1:], strict=False)]
+    outs = [cleaner.push(motion.cut(slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)]
     outs.append(cleaner.flush())
     assert cleaner.flush() is None
     return np.concatenate([out.joints_world() for out in outs if out.frames]), [out.frames for out in outs]
@@ -446,7 +432,7 @@ def test_the_state_does_not_grow():
     cleaner = FootLocker(5)
     held = []
     for frame in range(200):
-        cleaner.push(part(motion, frame, frame + 1))
+        cleaner.push(motion.cut(slice(frame, frame + 1)))
         arrays = [value for value in vars(cleaner).values() if isinstance(value, np.ndarray)]
         held.append(cleaner._motion.frames + sum(len(array) for array in arrays))
     assert len(set(held[100:])) == 1 and cleaner._motion.frames <= 60 + 12 + 5
@@ -455,11 +441,11 @@ def test_the_state_does_not_grow():
 def test_a_stream_keeps_camera_and_starts_anew(random_camera):
     motion, _ = walker(frames=40, slide=0.2)
     camera = random_camera(40)
-    motion = replace(motion, camera=camera, joints_camera=camera.to_camera(motion.joints_world()))
+    motion = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
     cleaner = FootLocker(5)
     assert cleaner.flush() is None
     for _ in range(2):
-        outs = [cleaner.push(part(motion, 0, 17)), cleaner.push(part(motion, 17, 40)), cleaner.flush()]
+        outs = [cleaner.push(motion.cut(slice(0, 17))), cleaner.push(motion.cut(slice(17, 40))), cleaner.flush()]
         assert [out.frames for out in outs] == [12, 23, 5]
         assert_allclose(np.concatenate([out.camera.position for out in outs]), camera.position)
         assert all(out.joints_camera.shape == (out.frames, JOINT_COUNT, 3) for out in outs)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, RootPose
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.refine.transitions import (
     AROUND,
@@ -104,7 +104,8 @@ def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera)
     rotations = motion.rotations.copy()
     rotations[40:, 17] = rotations[40:, 17] @ matrix_from_axis_angle(np.array([0.0, 0.0, 1.2]))
     jerked = replace(motion, rotations=rotations)
-    jerked = replace(jerked, joints_camera=camera.to_camera(jerked.joints_world()) + [0.1, 0.0, 0.3])
+    root = jerked.root_seen_by(camera)
+    jerked = replace(jerked, root_camera=RootPose(root.rotation, root.translation + [0.1, 0.0, 0.3]))
     calm = smooth_motion_transitions(jerked, [40])
     near = slice(40 - 1 - NEAR, 40 + NEAR)
     assert sharpness(calm.joints_world())[near].max() < 0.5 * sharpness(jerked.joints_world())[near].max()

@@ -14,7 +14,13 @@ from genmo.runtime import InputError, Motion, MotionModel
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
 from genmo.runtime.motion.skeleton import HEEL, JOINTS, SOLE
-from genmo.runtime.streaming.motion_generator import CAMERA_HEIGHT, EASE, MotionGenerator, eased, facing_camera
+from genmo.runtime.streaming.motion_generator import (
+    CAMERA_HEIGHT,
+    EASE,
+    MotionGenerator,
+    ease_from_known,
+    facing_camera,
+)
 from genmo.train.data.simulated_cameras import simulate_cameras
 
 FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
@@ -112,7 +118,7 @@ def test_easing_goes_through_what_is_known_and_forgets_it_smoothly(held, seed):
     there = np.zeros((frames, 4), bool)
     there[:held, :3] = True
     there[held - 1, 2] = False
-    led = eased(x_0[None], np.where(there, values, 0), there)[0]
+    led = ease_from_known(x_0[None], np.where(there, values, 0), there)[0]
     np.testing.assert_allclose(led[there], values[there], atol=1e-6)
     np.testing.assert_allclose(led[held + EASE :], x_0[held + EASE :], atol=1e-6)
     np.testing.assert_allclose(led[:, 3], x_0[:, 3], atol=1e-6)

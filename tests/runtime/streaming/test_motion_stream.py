@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import genmo.runtime
 from genmo.runtime import InputError, MotionModel
-from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics, keypoint_conditions
+from genmo.runtime.conditions.condition_arrays import keypoint_conditions
+from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.representation import decode, encode, root_in_camera
+from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.skeleton import JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA, StreamPose, record
@@ -79,7 +80,7 @@ def offline(model, keypoints, fitted=True):
     x_0 = sampler.estimate(model.denoiser, arrays, (1, frames, config.motion_layout.width))["x_0"][0]
     features = x_0.astype(np.float64) * model.engine.std + model.engine.mean
     motion = decode(features, config.motion_layout, keypoints.camera)
-    root = root_in_camera(features, config.motion_layout)
+    root = decode(features, config.motion_layout).root_camera.rotation
     pose = CameraPose(
         np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1),
         motion.joints_camera[:, 0],
@@ -120,7 +121,7 @@ def assert_offline(made, whole):
 def test_a_fit_that_reaches_nine_frames_is_the_offline_fit(model, random_motion, monkeypatch, frames):
     """Ten iterations carry no further.  The denoiser knows the motion and the keypoints are wrong by some pixels.  The
     shape stays as it is in both: a stream learns it frame by frame."""
-    monkeypatch.setattr("genmo.runtime.refine.pipeline.fit_shape", lambda pose, rays, seen, betas: betas)
+    monkeypatch.setattr("genmo.runtime.refine.keypoint_fit.fit_shape", lambda pose, rays, seen, betas: betas)
     monkeypatch.setattr(RunningShape, "push", lambda *_: None)
     motion = random_motion(frames, 3)
     camera = Camera(np.tile(LEVEL_CAMERA, (frames, 1, 1)), np.tile(motion.translation[0] - [0.2, 0, 4], (frames, 1)))

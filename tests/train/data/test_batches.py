@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.condition_arrays import camera_condition
 from genmo.runtime.denoiser.schedule import alphas_cumprod
 from genmo.runtime.motion import representation
 from genmo.runtime.motion.motion import Camera, Motion

@@ -9,8 +9,7 @@ import torch
 from genmo.export.__main__ import export
 from genmo.export.parity import parity
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions import keypoints
-from genmo.runtime.conditions.camera import camera_condition
+from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import FeatureSpan
 from genmo.runtime.conditions.timeline import Timeline
@@ -93,7 +92,7 @@ def test_what_its_camera_saw_is_what_the_runtime_would_be_given(make, nothing_hi
         assert start is not None, "the window is not as it was recorded"
         span = slice(start, start + FRAMES)
         camera = Camera(clip.camera.rotation[span], clip.camera.position[span])
-        wanted = keypoints.keypoint_conditions(Keypoints(clip.keypoints[span].astype(float), LENS, camera))
+        wanted = keypoint_conditions(Keypoints(clip.keypoints[span].astype(float), LENS, camera))
         for name, values in wanted.items():
             np.testing.assert_allclose(batch.seen.conditions[name][index], values, atol=2e-4, err_msg=name)
         np.testing.assert_array_equal(batch.seen.conditions["video"][index], clip.video[span])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera
-from genmo.runtime.motion.representation import LAYOUTS, decode
+from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.skeleton import COCO_KEYPOINTS, JOINTS, coco_keypoints
 from genmo.train.data.batches import Normalisation, make_batch
 from genmo.train.geometry.mesh import Mesh

@@ -7,7 +7,6 @@ import pytest
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import (
-    TensorSpec,
     condition_inputs,
     condition_outputs,
     inputs,
@@ -16,15 +15,10 @@ from genmo.runtime.denoiser.signature import (
     text_inputs,
     text_outputs,
 )
-from genmo.runtime.engine.backends.stepwise import (
-    StepwiseDenoiser,
-    check_signature,
-    count_prompted,
-    first_line,
-    no_texts,
-)
+from genmo.runtime.denoiser.tensor_spec import TensorSpec, check_signature
+from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser, count_prompted, no_texts
 from genmo.runtime.engine.graphs import Graphs
-from genmo.runtime.support.errors import EngineError
+from genmo.runtime.support.errors import EngineError, first_line
 
 CONFIG = ModelConfig(width=8, depth=2, heads=2, mlp_width=8, text_width=4, text_tokens=3, video_width=0, music_width=0)
 SIZES = {"batch": 3, "frames": 7, "texts": 2, "prompted": 3, "words": 6}

@@ -1,4 +1,4 @@
-"""Motions that the format tests share."""
+"""Motions that the tests of the runtime share."""
 
 import numpy as np
 import pytest

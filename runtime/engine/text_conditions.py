@@ -1,0 +1,33 @@
+"""Texts as the arrays that the network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.engine.bundle import Engine
+from genmo.runtime.support.arrays import Arrays
+from genmo.runtime.support.errors import InputError
+
+
+def text_conditions(engine: Engine, texts: Sequence[Text], frames: int) -> Arrays:
+    """Text arrays [1, texts, ...] of a motion of so many frames; without a text one empty slot, for the null text.
+
+    Raises InputError for texts where the engine has no text encoder, and for a prompt that it cannot take.
+    """
+    config, encoder = engine.config, engine.text_encoder
+    tokens = np.zeros((1, max(len(texts), 1), config.text_tokens, config.text_width), np.float32)
+    mask = np.zeros(tokens.shape[:3], np.float32)
+    spans = np.zeros((*tokens.shape[:2], 2), np.int64)
+    for index, text in enumerate(texts):
+        source = f"{text.source}: " if text.source else ""
+        if encoder is None:
+            raise InputError(f"{source}this engine has no text encoder; wanted an engine with one, or no text")
+        try:
+            tokens[0, index], mask[0, index] = encoder.encode(text.prompt)
+        except InputError as error:
+            raise InputError(f"{source}{error}") from None
+        spans[0, index] = text.start, frames if text.end is None else min(text.end, frames)
+    return {"text_tokens": tokens, "text_token_mask": mask, "text_spans": spans}

@@ -1,0 +1,61 @@
+"""A motion fitted to the keypoints that it was estimated from: one shape for all spans, one fit a span.
+
+The mathematics of a span are in `reprojection_fit`; here spans are cut out of the motion and the corrections fade where
+the keypoints end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.motion.motion import Motion, RootPose
+from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, transpose
+from genmo.runtime.refine.constraint_solver import spread_corrections
+from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
+
+
+def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: ProgressCallback = no_progress) -> Motion:
+    """The motion with its shape changed and its joints turned until they project onto the keypoints.
+
+    Its root in the camera must be known.  The root in the world turns with it; the path stays.
+    `progress` hears the share that is done where there is much to do.
+    """
+    local, seen = motion.rotations_camera, motion.root_camera
+    if not spans or local is None or seen is None:
+        return motion
+    motion = replace(motion, betas=_fitted_shape(motion, local, seen.translation, spans))
+    fitted, root = local.copy(), seen.translation
+    work = Progress(len(spans), progress)
+    for number, span in enumerate(spans):
+        part = slice(span.start, span.end)
+        pose = fit_pose(
+            CameraPose(fitted[part], root[part], motion.rest_offsets), span.keypoints, progress=work.part(number, 1)
+        )
+        frames = np.arange(span.start, span.end)
+        # the keypoints end, the correction fades: none of it would be a jerk
+        turned = axis_angle_from_matrix(pose.rotations @ transpose(fitted[part])).reshape(span.frames, -1)
+        turns = spread_corrections(frames, turned, motion.frames)  # [frames, 24 x 3]
+        moved = spread_corrections(frames, pose.root - root[part], motion.frames)
+        fitted = matrix_from_axis_angle(turns.reshape(fitted.shape[:-1])) @ fitted
+        root = root + moved
+    rotations = fitted.copy()
+    rotations[:, 0] = motion.rotations[:, 0] @ transpose(local[:, 0]) @ fitted[:, 0]
+    return replace(motion, rotations=rotations, root_camera=RootPose(fitted[:, 0], root))
+
+
+def _fitted_shape(motion: Motion, local: Array, root: Array, spans: Sequence[KeypointSpan]) -> Array:
+    """Betas [10] of the body that all its keypoints fit best.
+
+    `local` [frames, 24, 3, 3] and `root` [frames, 3]: the pose with its root in the camera frame.
+    """
+    frames = np.concatenate([np.arange(span.start, span.end) for span in spans])
+    each = [normalised_rays(span.keypoints, span.frames) for span in spans]
+    rays, visible = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    pose = CameraPose(local[frames], root[frames], motion.rest_offsets)
+    return fit_shape(pose, rays, visible, motion.betas)

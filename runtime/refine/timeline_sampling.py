@@ -1,0 +1,115 @@
+"""The network's answers under a timeline: estimated in one step, or sampled around what is seen and what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.normalisation import Normalisation
+from genmo.runtime.motion.motion import Camera
+from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
+from genmo.runtime.refine.multi_shot import root_anchored
+from genmo.runtime.support.arrays import Array, Arrays
+
+FADE = 10  # frames from an end of the keypoints over which the estimate makes way for what is generated
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What is estimated where a motion that is generated elsewhere has keypoints or video."""
+
+    features: Array
+    """[frames, features] normalised"""
+    share: Array
+    """[frames, 1] how much of the answer is the estimate: 0 where nothing is seen, 1 well within what is"""
+
+
+def answers(
+    denoiser: sampler.Denoiser,
+    conditions: Arrays,
+    timeline: Timeline,
+    camera: Camera,
+    normalisation: Normalisation,
+    samples: int,
+    done: Callable[[int], object],
+) -> Array:
+    """The network's answers under a timeline [samples, frames, features], normalised.
+
+    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` hears how many steps are done.
+    Noise depends on the seed and the number of the sample alone: row i not on how many rows follow.
+    """
+    width = normalisation.layout.width
+    if not timeline.sampled:
+        found = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))["x_0"]
+        done(1)
+        return found
+    observed, before = None, 0
+    if timeline.estimated_in_part:
+        observed, before = _observed(denoiser, conditions, (1, timeline.frames, width)), 1
+        done(before)
+    noise = np.stack(
+        [
+            np.random.default_rng((timeline.seed, sample)).standard_normal((timeline.frames, width), np.float32)
+            for sample in range(samples)
+        ]
+    )
+    return sampler.generate(
+        denoiser,
+        {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()},
+        noise,
+        timeline.step_count,
+        timeline.guidance,
+        lambda step: done(before + step),
+        _inpainting(timeline, camera, normalisation, observed),
+    )["x_0"]
+
+
+def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Observed:
+    """The estimate from keypoints and video alone.
+
+    A sample of what keypoints leave open is further from the truth than its mean, which one step gives (`docs/log.md`).
+    """
+    given = sampler.without_guided(conditions)
+    features = sampler.estimate(denoiser, given, shape)["x_0"][0]
+    visible = np.maximum(given["keypoints_mask"][0], given.get("video_mask", given["keypoints_mask"])[0])
+    return Observed(features, share_observed(visible))
+
+
+def share_observed(visible: Array) -> Array:
+    """[frames, 1]: 0 where `visible` [frames] is 0, and 1 from FADE frames away from it on."""
+    frames, unseen = np.arange(len(visible)), visible == 0
+    far = len(visible) + FADE
+    before = np.maximum.accumulate(np.where(unseen, frames, -far))
+    after = np.minimum.accumulate(np.where(unseen, frames, 2 * far)[::-1])[::-1]
+    distance = np.minimum(frames - before, after - frames)
+    return np.asarray(np.clip(distance / FADE, 0, 1)[:, None], np.float32)
+
+
+def _inpainting(
+    timeline: Timeline, camera: Camera, normalisation: Normalisation, observed: Observed | None
+) -> sampler.Inpainting | None:
+    """What was seen, keyframes and joint targets as the sampler wants them: in normalised features."""
+    if observed is None and not timeline.constrained:
+        return None
+    anchored = root_anchored(timeline)
+    values, mask = inpainting_features(timeline.keyframes, normalisation.layout, camera, anchored)
+    values = np.where(mask, normalisation.normalised(values), 0)
+    if observed is not None:
+        values, mask = np.where(mask, values, observed.features), mask | (observed.share == 1)
+
+    def project(x_0: Array) -> Array:
+        if observed is not None:
+            x_0 = np.asarray(x_0 + observed.share * (observed.features - x_0))
+        if not timeline.constrained:
+            return x_0
+        projected = [
+            project_onto_constraints(one, normalisation.layout, camera, timeline.keyframes, timeline.places, anchored)
+            for one in normalisation.restored(x_0)
+        ]
+        return np.asarray(normalisation.normalised(np.stack(projected)), np.float32)
+
+    return sampler.Inpainting(values.astype(np.float32), mask, project)
