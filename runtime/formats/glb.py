@@ -14,8 +14,8 @@ import numpy.typing as npt
 from genmo.runtime.formats.gltf import DTYPES, Json, pack
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import continuous_quaternions
-from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS, rest_joints
-from genmo.runtime.render.mannequin import SOLE, body_mesh
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, sole_heights
+from genmo.runtime.render.mannequin import body_mesh
 from genmo.runtime.support.arrays import Array
 
 # codes of the glTF 2.0 specification
@@ -57,8 +57,7 @@ class BinaryChunk:
 
 def standing_pelvis(offsets: Array) -> Array:
     """Pelvis position [3] in metres that puts the lowest sole of the T-pose of `offsets` [24, 3] on y = 0."""
-    lowest = rest_joints(np.asarray(offsets, np.float64))[list(CONTACT_JOINTS[:4]), 1].min()
-    return np.asarray([0.0, SOLE - float(lowest), 0.0])
+    return np.asarray([0.0, -float(sole_heights(offsets).min()), 0.0])
 
 
 def to_glb(motion: Motion) -> bytes:

@@ -24,8 +24,16 @@ from genmo.runtime.motion.joints import PARENTS as PARENTS
 from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.support.arrays import Array
 
-SOLE = 0.02  # metres from a foot joint (the ball of the foot) down to the ground
-HEEL = 0.04  # metres; the ankle joint of a foot on the ground is never lower
+BALL_HEIGHT = 0.028
+"""Metres from a foot joint (the ball of the foot) down to the floor under a planted foot: the median of standing feet
+in the training motions (0.025 to 0.035 by data set)."""
+ANKLE_HEIGHT = 0.035
+"""Metres; the ankle joint of a foot that stands flat is never lower, whatever the body (0.06 for the mean one)."""
+# The sole's ends, metres of the mean body: two spheres that touch the floor (the toes' all but) when the foot is flat.
+_HEEL_BACK, _HEEL_RADIUS = 0.026, 0.034
+_TOE_AHEAD, _TOE_RADIUS, _TOE_RISE = 0.062, 0.019, 0.004
+_LEG_BONES = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle")]
+_SPINE = [JOINTS.index(part) for part in ("spine1", "spine2", "spine3", "neck", "head")]
 
 
 def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
@@ -95,6 +103,55 @@ def rest_joints(offsets: Array) -> Array:
     for joints, parents in LEVELS:
         positions[..., joints, :] = positions[..., parents, :] + offsets[..., joints, :]
     return positions
+
+
+def sole_drops(offsets: Array) -> Array:
+    """Metres [..., 2, 2] from each ankle and ball (last axis) of a body of rest offsets [..., 24, 3] to its sole."""
+    ball_over_ankle = offsets[..., FOOT_JOINTS, 1]
+    ankle = np.maximum(BALL_HEIGHT - ball_over_ankle, ANKLE_HEIGHT)
+    return np.stack([ankle, ankle + ball_over_ankle], axis=-1)
+
+
+def sole_heights(offsets: Array) -> Array:
+    """Heights [2] in metres over the pelvis of the left and right sole in the rest pose of `offsets` [24, 3].
+
+    The rest pose stands flat: BALL_HEIGHT under the ball, or ANKLE_HEIGHT under the ankle where that is lower.
+    """
+    offsets = np.asarray(offsets, np.float64)
+    return np.asarray(rest_joints(offsets)[FOOT_JOINTS, 1] - sole_drops(offsets)[:, 1])
+
+
+def stature(offsets: Array) -> float:
+    """Height in metres of the head joint over the ankles in the rest pose of `offsets` [24, 3]."""
+    return float(offsets[_SPINE, 1].sum() - offsets[_LEG_BONES, 1].sum() / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class SoleEnds:
+    """Where the feet of a body may touch the floor besides the ball: a sphere in each heel and in each foot's toes."""
+
+    heels: Array
+    """[2, 3] metres, centres left and right, from the ankle joint in its rest frame"""
+    toes: Array
+    """[2, 3] metres, from the foot joint in its rest frame"""
+    heel_radius: float
+    """metres"""
+    toe_radius: float
+    """metres"""
+
+
+def sole_ends(offsets: Array) -> SoleEnds:
+    """The heels and toes of the body with rest offsets [24, 3] in metres; sizes grow with the stature."""
+    scale = stature(offsets) / _mean_stature()
+    ends = np.zeros((2, 2, 3))  # [side, heel and toes, xyz]
+    ends[..., 1] = scale * np.asarray([_HEEL_RADIUS, _TOE_RADIUS + _TOE_RISE]) - sole_drops(offsets)
+    ends[..., 2] = scale * np.asarray([-_HEEL_BACK, _TOE_AHEAD])
+    return SoleEnds(ends[:, 0], ends[:, 1], scale * _HEEL_RADIUS, scale * _TOE_RADIUS)
+
+
+@cache
+def _mean_stature() -> float:
+    return stature(shape_space().mean)
 
 
 def forward_kinematics(rotations: Array, translation: Array, offsets: Array) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate
-from genmo.runtime.motion.skeleton import FOOT_JOINTS, SOLE
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
 from genmo.runtime.support.arrays import Array, Flags
 
 LEVEL_FRAMES = 31  # a second
@@ -25,7 +25,7 @@ def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
 
 def put_on_ground(motion: Motion) -> Motion:
     """The motion raised or lowered so that its lowest foot stands on the ground, y = 0."""
-    lowest = motion.joints_world()[:, FOOT_JOINTS, 1].min() - SOLE
+    lowest = motion.joints_world()[:, FOOT_JOINTS, 1].min() - BALL_HEIGHT
     return replace(motion, translation=motion.translation - np.array([0.0, lowest, 0.0]))
 
 

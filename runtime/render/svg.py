@@ -16,7 +16,8 @@ import numpy.typing as npt
 from genmo.runtime.motion.motion import Motion, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_yaw, normalize, rotate
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, rest_joints
-from genmo.runtime.render.mannequin import Shape, body_shapes, ground_height
+from genmo.runtime.render.mannequin import body_shapes, ground_height
+from genmo.runtime.render.round_cones import Shape
 from genmo.runtime.support.arrays import Array
 
 FIGURES = 7

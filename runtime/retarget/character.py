@@ -10,7 +10,7 @@ import numpy as np
 
 from genmo.runtime.formats.gltf import LARGEST
 from genmo.runtime.motion.rotation import normalize, rotate
-from genmo.runtime.motion.skeleton import JOINTS, SOLE, shape_space
+from genmo.runtime.motion.skeleton import JOINTS, shape_space, sole_drops
 from genmo.runtime.retarget.bone_names import NO_MAP, SIDES, Bones, CharacterMap, find_bones, read_map
 from genmo.runtime.retarget.rig import Rig, read_rig
 from genmo.runtime.support.arrays import Array
@@ -132,5 +132,5 @@ def _floor(rig: Rig, bones: Bones, places: Array, up: int) -> float:
     toes = [bones.limbs[f"{side}_toes"] for side in SIDES if f"{side}_toes" in bones.limbs]
     mean = shape_space().mean
     person = float(np.linalg.norm(mean[[JOINTS.index("left_knee"), JOINTS.index("left_ankle")]], axis=-1).sum())
-    drop = SOLE if toes else SOLE - float(mean[JOINTS.index("left_foot"), 1])
+    drop = float(sole_drops(mean)[0, 1 if toes else 0])
     return lowest - drop * length / person

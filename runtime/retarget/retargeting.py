@@ -33,7 +33,7 @@ from genmo.runtime.motion.rotation import (
     rotate,
     transpose,
 )
-from genmo.runtime.motion.skeleton import JOINTS, SOLE
+from genmo.runtime.motion.skeleton import JOINTS, sole_drops
 from genmo.runtime.refine.foot_locking import Flags, contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.render.mannequin import ground_height
@@ -263,7 +263,7 @@ class _Legs:
         offsets = np.asarray(motion.rest_offsets, np.float64)
         character = stage.character
         self.scale = character.leg / _source_leg(offsets)
-        self.ankles = [_ankle_height(offsets, side) for side in SIDES]
+        self.ankles = sole_drops(offsets)[:, 0]
         rest = character.rest[1]
         self.rest_heights = [float(rest[character.bones.limbs[f"{side}_foot"], 1]) - character.floor for side in SIDES]
         hips = joints[:, [JOINTS.index("left_hip"), JOINTS.index("right_hip")]].mean(axis=1)
@@ -279,7 +279,7 @@ class _Legs:
         """Height [frames] in metres of the lowest place of the motion's sole over its ground."""
         ankle, ball = JOINTS.index(f"{SIDES[k]}_ankle"), JOINTS.index(f"{SIDES[k]}_foot")
         heel = np.asarray([0.0, -self.ankles[k], 0.0])
-        toe = offsets[ball] - (0.0, SOLE, 0.0)
+        toe = offsets[ball] - (0.0, sole_drops(offsets)[k, 1], 0.0)
         ends = [joints[:, ankle] + rotate(self.turned[:, ankle], end) for end in (heel, toe)]
         return np.minimum(ends[0][:, 1], ends[1][:, 1])
 
@@ -331,11 +331,6 @@ def _source_leg(offsets: Array) -> float:
     """Thigh and shin in metres, the mean of both legs."""
     legs = [JOINTS.index(f"{side}_{part}") for side in SIDES for part in ("knee", "ankle")]
     return float(np.linalg.norm(offsets[legs], axis=-1).sum()) / 2
-
-
-def _ankle_height(offsets: Array, side: str) -> float:
-    """Metres of an ankle over the ground when the foot stands flat."""
-    return SOLE - float(offsets[JOINTS.index(f"{side}_foot"), 1])
 
 
 def _blurred(values: Array, width: float) -> Array:

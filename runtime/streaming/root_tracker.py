@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.motion.skeleton import SOLE
+from genmo.runtime.motion.skeleton import BALL_HEIGHT
 from genmo.runtime.streaming.ring_buffer import Index
 from genmo.runtime.support.arrays import Array
 
@@ -48,7 +48,7 @@ class RootTracker:
         The world positions [k, 3].
         """
         self._position[who] = position
-        self._lowest[who] = self._ground[who] = position[:, 1] + feet - SOLE
+        self._lowest[who] = self._ground[who] = position[:, 1] + feet - BALL_HEIGHT
         return self._answer(who)
 
     def advance(self, who: Index, step: Array, seen: Array, feet: Array) -> Array:
@@ -58,7 +58,7 @@ class RootTracker:
         """
         moved = self._position[who] + step
         self._position[who] = moved + self._gain * (seen - moved)
-        foot = self._position[who, 1] + feet - SOLE
+        foot = self._position[who, 1] + feet - BALL_HEIGHT
         self._lowest[who] = np.minimum(foot, self._lowest[who] + RISE)
         self._ground[who] += SETTLE * (self._lowest[who] - self._ground[who])
         return self._answer(who)

@@ -14,7 +14,7 @@ from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.skeleton import SOLE, coco_keypoints
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.grounding import align_to_camera, correct_height_drift, face_forward, put_on_ground
 from genmo.runtime.refine.timeline_sampling import FADE, share_observed
@@ -197,7 +197,7 @@ def test_generated_motions_start_over_the_origin_facing_forward(model):
     np.testing.assert_allclose(motion.translation[0, [0, 2]], 0, atol=1e-9)
     forward = motion.rotations[0, 0, :, 2]
     assert abs(forward[0]) < 1e-9 and forward[2] > 0
-    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(SOLE)
+    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(BALL_HEIGHT)
 
 
 def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
@@ -213,7 +213,7 @@ def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
 def test_without_its_camera_a_motion_stands_on_the_ground(model, filmed):
     motion = model.estimate(filmed(30, camera=False))
     assert motion.camera is None and motion.joints_camera.shape == (30, 24, 3)
-    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(SOLE)
+    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(BALL_HEIGHT)
 
 
 def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_camera):

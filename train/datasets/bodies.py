@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
-from genmo.runtime.render.mannequin import SOLE
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -129,7 +128,7 @@ class Bodies:
 def floor_height(rotations: Array, translation: Array, offsets: Array) -> float:
     """Height in metres of the floor under a clip: a sole below the lowest ankle or toe, but for 1 % of the frames."""
     joints = forward_kinematics(rotations, translation, offsets)[1]
-    return float(np.percentile(joints[:, _FEET, 1].min(axis=1), 1)) - SOLE
+    return float(np.percentile(joints[:, _FEET, 1].min(axis=1), 1)) - BALL_HEIGHT
 
 
 def grounded(rotations: Array, translation: Array, offsets: Array) -> Array:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from genmo.runtime import InputError
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, rotate
-from genmo.runtime.motion.skeleton import BETA_COUNT, HEEL, JOINT_COUNT, JOINTS, PARENTS, SOLE
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, BETA_COUNT, JOINT_COUNT, JOINTS, PARENTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet, contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 
@@ -22,14 +22,14 @@ CYCLE = 36  # frames of two steps; each foot is down for the first 20 of its own
 
 
 def standing(frames):
-    """A slightly crouched body, soles level, balls on the ground at y = SOLE; [frames, 24, 3, 3] and [frames, 3]."""
+    """A slightly crouched body, soles level on the ground; [frames, 24, 3, 3] and [frames, 3]."""
     turns = np.zeros((frames, JOINT_COUNT, 3))
     for joint, angle in (("hip", -0.5), ("knee", 1.0), ("ankle", -0.5)):
         for side in ("left", "right"):
             turns[:, JOINTS.index(f"{side}_{joint}"), 0] = angle
     motion = Motion(matrix_from_axis_angle(turns), np.zeros((frames, 3)))
     low = motion.joints_world()[0, BALLS, 1].mean()
-    return motion.rotations, np.tile([0.0, SOLE - low, 0.0], (frames, 1))
+    return motion.rotations, np.tile([0.0, BALL_HEIGHT - low, 0.0], (frames, 1))
 
 
 @functools.cache
@@ -251,7 +251,8 @@ def test_a_long_horizon_gives_the_slide_to_the_path():
 def test_what_is_changed_and_what_is_not():
     motion, _ = walker(slide=0.25)
     clean = clean_feet(motion)
-    legs_only = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle")]
+    parts = ("hip", "knee", "ankle", "foot")
+    legs_only = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in parts]
     others = [joint for joint in range(JOINT_COUNT) if joint not in legs_only]
     assert np.array_equal(clean.rotations[:, others], motion.rotations[:, others])
     for joint in BALLS + ANKLES:
@@ -286,13 +287,13 @@ def test_any_length(random_motion, frames):
     clean = clean_feet(replace(motion, contacts=contacts))
     assert clean.frames == frames and np.isfinite(clean.rotations).all() and np.isfinite(clean.translation).all()
     joints = clean.joints_world()
-    assert joints[:, BALLS, 1].min() > SOLE - 1e-9 and joints[:, ANKLES, 1].min() > HEEL - 1e-9
+    assert joints[:, BALLS, 1].min() > BALL_HEIGHT - 1e-9
 
 
 def test_a_floating_body_is_brought_to_the_ground_and_a_step_is_kept():
     rotations, path = standing(60)
     contacts = np.full((60, 6), 0.9)
-    for height, wanted in ((0.05, SOLE), (-0.5, SOLE), (0.6, SOLE + 0.6)):
+    for height, wanted in ((0.05, BALL_HEIGHT), (-0.5, BALL_HEIGHT), (0.6, BALL_HEIGHT + 0.6)):
         clean = clean_feet(Motion(rotations, path + [0, height, 0], contacts=contacts))
         assert_allclose(clean.joints_world()[:, BALLS, 1], wanted, atol=1e-4)
     free = Motion(rotations, path + [0, 0.05, 0], contacts=contacts)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.skeleton import JOINTS
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
 from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
 from genmo.runtime.retarget import read_character, retarget
 from genmo.runtime.retarget.write import to_glb
@@ -137,9 +137,9 @@ def check_feet(character, world, rest, motion):
     planted = frames_in_contact(contacts)
     for k, side in enumerate(SIDES):
         ankle, ball = JOINTS.index(f"{side}_ankle"), JOINTS.index(f"{side}_foot")
-        low = offsets[ball, 1] - 0.02
+        low = offsets[ball, 1] - BALL_HEIGHT
         heel = joints[:, ankle] + turned[:, ankle] @ [0, low, 0]
-        toe = joints[:, ankle] + turned[:, ankle] @ (offsets[ball] - (0, 0.02, 0))
+        toe = joints[:, ankle] + turned[:, ankle] @ (offsets[ball] - (0, BALL_HEIGHT, 0))
         theirs = np.minimum(heel[:, 1], toe[:, 1])
         down = planted[:, k] & (theirs < 0.03)
         if not down.any():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genmo.runtime import InputError, Motion, MotionModel
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
-from genmo.runtime.motion.skeleton import HEEL, JOINTS, SOLE
+from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINTS
 from genmo.runtime.streaming.motion_generator import (
     CAMERA_HEIGHT,
     EASE,
@@ -65,7 +65,7 @@ def test_the_first_frame_is_over_the_origin_faces_z_and_stands_on_the_ground(mod
     np.testing.assert_allclose(motion.translation[0, [0, 2]], 0, atol=1e-9)
     height = motion.joints_world()[0, :, 1]
     ankles = [JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
-    np.testing.assert_allclose(min(height[FEET].min() - SOLE, height[ankles].min() - HEEL), 0, atol=1e-6)
+    np.testing.assert_allclose(min(height[FEET].min() - BALL_HEIGHT, height[ankles].min() - ANKLE_HEIGHT), 0, atol=1e-6)
 
 
 def oracle(model, motion):

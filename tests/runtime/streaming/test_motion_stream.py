@@ -20,7 +20,7 @@ from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
-from genmo.runtime.motion.skeleton import JOINTS, coco_keypoints, forward_kinematics
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA, StreamPose, record
 from genmo.runtime.streaming.ring_buffer import RingBuffer
@@ -285,7 +285,7 @@ def test_without_camera_poses_the_path_is_integrated_and_stands_on_the_ground(mo
     there = motion.translation[:190] - motion.translation[0]
     np.testing.assert_allclose(made.translation[:, [0, 2]], there[:, [0, 2]], atol=1e-3)
     feet = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    lowest = made.joints_world()[:, feet, 1].min(axis=1) - 0.02
+    lowest = made.joints_world()[:, feet, 1].min(axis=1) - BALL_HEIGHT
     assert abs(lowest[0]) < 1e-6 and np.isfinite(lowest).all()
 
 
@@ -322,10 +322,10 @@ def test_the_path_is_the_filter_it_says():
 
 def test_the_ground_sinks_to_a_low_foot_and_rises_slowly_under_a_high_one():
     path, who, zero = RootTracker(1, surveyed=False), np.array([0]), np.zeros((1, 3))
-    assert path.start(who, zero, np.array([-0.9]))[0].tolist() == [0, 0.92, 0]
+    assert path.start(who, zero, np.array([-0.9]))[0].tolist() == pytest.approx([0, 0.9 + BALL_HEIGHT, 0])
     for number in range(1, 31):
         height = path.advance(who, zero, zero, np.array([-1.0]))[0, 1]
-        np.testing.assert_allclose(height, 0.92 + 0.1 * (1 - 0.9**number), atol=1e-12)
+        np.testing.assert_allclose(height, 0.9 + BALL_HEIGHT + 0.1 * (1 - 0.9**number), atol=1e-12)
     jump = [path.advance(who, zero, zero, np.array([-0.5]))[0, 1] for _ in range(30)]
     assert np.ptp(jump) < 0.02  # a second in the air: the ground follows by 2 cm a second
 
@@ -431,7 +431,7 @@ def swaying(frames=90):
     place[:, 0] += 0.03 * np.sin(2 * np.pi * np.arange(frames) / 45)
     motion = Motion(turned, place, contacts=np.full((frames, 6), 0.95))
     feet = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    return replace(motion, translation=place - [0, motion.joints_world()[0, feet, 1].min() - 0.02, 0]), feet
+    return replace(motion, translation=place - [0, motion.joints_world()[0, feet, 1].min() - BALL_HEIGHT, 0]), feet
 
 
 @pytest.mark.parametrize(("look_ahead", "poses"), [(0, True), (10, True), (10, False)])
