@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from genmo.runtime.motion.filters import fir_filtered, raised_cosine
 from genmo.runtime.motion.motion import FPS, Motion, join_motions
-from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate, transpose
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
+from genmo.runtime.motion.rotation import transpose
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
+from genmo.runtime.refine.floor_clearance import feet_over_floor
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
@@ -46,8 +47,6 @@ LEVEL = 30  # frames on each side over which the height is brought to the ground
 LAND, LIFT = 8, 10  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
 SPAN = 60  # frames from which an anchor is taken
 REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
-STANDS = 0.05  # metres over its place on the ground at which a ball no longer stands
-MOST_BENT = 1.0  # radians by which toes and heels turn up so that they do not go through the floor
 STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
 
 _LEGS = [[JOINTS.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
@@ -365,14 +364,14 @@ def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options:
         return motion
     shift, offsets = options.strength * shift, options.strength * offsets
     hip, knee, ankle, ball = np.moveaxis(legs.points + shift[:, None, None], 2, 0)
-    toes = legs.turned[:, :, _BALL]
     foot, toes = legs.turned[:, :, _ANKLE], legs.turned[:, :, _BALL]
     if options.ground is not None:
         rest = np.asarray(motion.rest_offsets, np.float64)
-        foot, toes, rise = _over_floor(foot, toes, (ball + offsets)[..., 1] - options.ground, rest, options.strength)
+        height = (ball + offsets)[..., 1] - options.ground
+        foot, toes, rise = feet_over_floor(foot, toes, height, rest, options.strength)
         offsets[..., 1] += rise
-        to_ball = rest[np.array(_LEGS)[:, _BALL]]
-        offsets = offsets + rotate(legs.turned[:, :, _ANKLE] - foot, to_ball)  # the ball stays, the ankle moves
+        # the ball stays, the ankle moves
+        offsets = offsets + rotate(legs.turned[:, :, _ANKLE] - foot, rest[np.array(_LEGS)[:, _BALL]])
     thigh, shin = two_bone(hip, knee, ankle, ankle + offsets, legs.turned[:, :, _HIP, :, 0])
     rotations = motion.rotations.copy()
     upper, lower = thigh @ legs.turned[:, :, _HIP], shin @ legs.turned[:, :, _KNEE]
@@ -380,38 +379,5 @@ def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options:
     rotations[:, joints[:, _HIP]] = transpose(motion.rotations[:, :1]) @ upper
     rotations[:, joints[:, _KNEE]] = transpose(upper) @ lower
     rotations[:, joints[:, _ANKLE]] = transpose(lower) @ foot
-    if options.ground is not None:
-        rotations[:, joints[:, _BALL]] = transpose(foot) @ toes
+    rotations[:, joints[:, _BALL]] = transpose(foot) @ toes
     return replace(motion, rotations=rotations, translation=motion.translation + shift)
-
-
-def _over_floor(foot: Array, toes: Array, height: Array, rest: Array, strength: float) -> tuple[Array, Array, Array]:
-    """World rotations of foot and toes [frames, 2, 3, 3] that keep heel and toes over the floor, and the ball's rise.
-
-    `height` [frames, 2] is the ball's over the floor, metres, `rest` [24, 3] the rest offsets.  The ball rises to
-    BALL_HEIGHT.  A heel that is still too low is turned up about a ball that stands and lifted with one that does not.
-    """
-    ends = sole_ends(rest)
-    heels = ends.heels - rest[np.array(_LEGS)[:, _BALL]]  # [2, 3] from the ball
-    rise = np.maximum(BALL_HEIGHT - height, 0)
-    sunk = np.maximum(ends.heel_radius - height - rise - rotate(foot, heels)[..., 1], 0)
-    rise = strength * (rise + sunk * -np.expm1(-((np.maximum(height - BALL_HEIGHT, 0) / STANDS) ** 2)))
-    height = height + rise
-    foot = _bent_up(foot, heels, ends.heel_radius - height, strength)
-    return foot, _bent_up(toes, ends.toes, ends.toe_radius - height, strength), rise
-
-
-def _bent_up(turned: Array, ends: Array, wanted: Array, strength: float) -> Array:
-    """World rotations `turned` [frames, 2, 3, 3], about their own left-right axis until an end is high enough.
-
-    `ends` [2, 3] is the end from the ball in the rest frame, `wanted` [frames, 2] its least height over the ball, m.
-    """
-    across = turned[..., 0]
-    end = rotate(turned, ends)
-    # A turn by t brings the end to fixed + level * cos(t) + turning * sin(t) metres over the ball.
-    fixed = (across * end).sum(axis=-1) * across[..., 1]
-    level, turning = end[..., 1] - fixed, np.cross(across, end)[..., 1]
-    reach, now = np.hypot(level, turning), np.arctan2(turning, level)
-    bend = np.abs(now) - np.arccos(np.clip((wanted - fixed) / np.maximum(reach, 1e-9), -1, 1))
-    bend = np.sign(now) * strength * np.clip(bend, 0, MOST_BENT)
-    return np.asarray(matrix_from_axis_angle(bend[..., None] * across) @ turned)

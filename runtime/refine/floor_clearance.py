@@ -1,0 +1,48 @@
+"""Feet that do not go through the floor: heels and toes turn up about the ball of the foot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
+from genmo.runtime.support.arrays import Array
+
+STANDS = 0.05  # metres over its place on the ground at which a ball no longer stands
+MOST_BENT = 1.0  # radians by which toes and heels turn up
+
+_BALLS = [JOINTS.index(f"{side}_foot") for side in ("left", "right")]
+
+
+def feet_over_floor(
+    foot: Array, toes: Array, height: Array, rest: Array, strength: float
+) -> tuple[Array, Array, Array]:
+    """World rotations of foot and toes [frames, 2, 3, 3] that keep heel and toes over the floor, and the ball's rise.
+
+    `height` [frames, 2] is the ball's over the floor, metres, `rest` [24, 3] the rest offsets.  The ball rises to
+    BALL_HEIGHT.  A heel that is still too low is turned up about a ball that stands and lifted with one that does not.
+    """
+    ends = sole_ends(rest)
+    heels = ends.heels - rest[_BALLS]  # [2, 3] from the ball
+    rise = np.maximum(BALL_HEIGHT - height, 0)
+    sunk = np.maximum(ends.heel_radius - height - rise - rotate(foot, heels)[..., 1], 0)
+    rise = strength * (rise + sunk * -np.expm1(-((np.maximum(height - BALL_HEIGHT, 0) / STANDS) ** 2)))
+    height = height + rise
+    foot = _bent_up(foot, heels, ends.heel_radius - height, strength)
+    return foot, _bent_up(toes, ends.toes, ends.toe_radius - height, strength), rise
+
+
+def _bent_up(turned: Array, ends: Array, wanted: Array, strength: float) -> Array:
+    """World rotations `turned` [frames, 2, 3, 3], about their own left-right axis until an end is high enough.
+
+    `ends` [2, 3] is the end from the ball in the rest frame, `wanted` [frames, 2] its least height over the ball, m.
+    """
+    across = turned[..., 0]
+    end = rotate(turned, ends)
+    # A turn by t brings the end to fixed + level * cos(t) + turning * sin(t) metres over the ball.
+    fixed = (across * end).sum(axis=-1) * across[..., 1]
+    level, turning = end[..., 1] - fixed, np.cross(across, end)[..., 1]
+    reach, now = np.hypot(level, turning), np.arctan2(turning, level)
+    bend = np.abs(now) - np.arccos(np.clip((wanted - fixed) / np.maximum(reach, 1e-9), -1, 1))
+    bend = np.sign(now) * strength * np.clip(bend, 0, MOST_BENT)
+    return np.asarray(matrix_from_axis_angle(bend[..., None] * across) @ turned)
