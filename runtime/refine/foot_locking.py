@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from genmo.runtime.motion.filters import fir_filtered, raised_cosine
 from genmo.runtime.motion.motion import FPS, Motion, join_motions
-from genmo.runtime.motion.rotation import transpose
+from genmo.runtime.motion.rotation import rotate, transpose
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
 from genmo.runtime.refine.floor_clearance import feet_over_floor
 from genmo.runtime.refine.two_bone_ik import two_bone
@@ -51,7 +51,6 @@ STEP = 0.2  # metres; a foot that stands higher stands on something, and stays t
 
 _LEGS = [[JOINTS.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
 _HIP, _KNEE, _ANKLE, _BALL = range(4)
-_BOX = [JOINTS.index(name) for name in ("pelvis", "left_hip", "spine1")]
 
 
 @dataclass(frozen=True)
