@@ -7,6 +7,7 @@ zero, because programs disagree on whether its position channels add to the OFFS
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Bvh:
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    """parent of each joint, -1 for the root; parents come before their children"""
+    """parent of each joint, -1 for a root (the first joint is one); parents come before their children"""
     offsets: Array
     """[joints, 3] rest position relative to the parent"""
     end_sites: dict[int, Array]
@@ -109,10 +110,10 @@ def bvh_bytes(bvh: Bvh) -> bytes:
 
     Raises InputError for a joint that turns but has no three different rotation channels.
     """
-    order = _depth_first(bvh.parents, 0)
-    columns = [_columns(bvh, joint) for joint in order]
+    roots = [joint for joint, parent in enumerate(bvh.parents) if parent < 0]
+    columns = [_columns(bvh, joint) for root in roots for joint in _depth_first(bvh.parents, root)]
     values = np.concatenate([column for column in columns if column.shape[1]], axis=1)
-    lines = ["HIERARCHY", *_hierarchy(bvh, 0)]
+    lines = ["HIERARCHY", *(line for root in roots for line in _hierarchy(bvh, root))]
     lines += ["MOTION", f"Frames: {bvh.frames}", f"Frame Time: {bvh.frame_time:.9f}"]
     row = " ".join([f"%.{DIGITS}f"] * values.shape[1])
     lines += [row % tuple(frame) for frame in values + 0.0]
@@ -133,10 +134,14 @@ def _columns(bvh: Bvh, joint: int) -> Array:
             "Z: export the character with three rotations a joint"
         )
     column = iter(angles.T)
-    found = [
-        next(column) if channel.endswith("rotation") else bvh.positions[:, joint, _AXES[channel[0]]]
-        for channel in channels
-    ]
+    found: list[Array] = []
+    for channel in channels:
+        if channel.endswith("rotation"):
+            found.append(next(column))
+        elif channel.endswith("position"):
+            found.append(bvh.positions[:, joint, _AXES[channel[0]]])
+        else:  # a scale, which nothing here changes
+            found.append(np.ones(bvh.frames))
     return np.stack(found, axis=1) if found else np.zeros((bvh.frames, 0))
 
 
@@ -154,7 +159,7 @@ def _hierarchy(bvh: Bvh, joint: int, depth: int = 0) -> list[str]:
     pad, inner = "\t" * depth, "\t" * (depth + 1)
     channels = bvh.channels[joint]
     lines = [
-        f"{pad}{'ROOT' if joint == 0 else 'JOINT'} {bvh.names[joint]}",
+        f"{pad}{'ROOT' if bvh.parents[joint] < 0 else 'JOINT'} {bvh.names[joint]}",
         f"{pad}{{",
         f"{inner}OFFSET {_numbers(bvh.offsets[joint])}",
         " ".join([f"{inner}CHANNELS {len(channels)}", *channels]),
@@ -179,7 +184,8 @@ class _Reader:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.line = 0
-        self._words = self._split(text)
+        # old editors end a file with a zero byte or Ctrl-Z
+        self._words: Iterator[tuple[int, str]] = self._split(text.rstrip("\0\x1a \t\r\n"))
 
     def _split(self, text: str) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(text.splitlines(), start=1):
@@ -202,6 +208,20 @@ class _Reader:
             self.fail(repr(word), " or ".join(wanted))
         return word
 
+    def label(self, *words: str) -> None:
+        """The words before a colon, with or without blanks around that: `Frames: 20`, `Frames:20`, `Frames : 20`."""
+        wanted = f"{' '.join(words)}:"
+        for word in words[:-1]:
+            self.expect(word)
+        got = self.word(wanted)
+        name, colon, rest = got.partition(":")
+        if not colon and name.upper() == words[-1].upper():
+            colon, rest = (following := self.word(wanted))[:1], following[1:]
+        if colon != ":" or name.upper() != words[-1].upper():
+            self.fail(repr(got), wanted)
+        if rest:
+            self._words = itertools.chain([(self.line, rest)], self._words)
+
     def number(self, wanted: str) -> float:
         word = self.word(wanted)
         try:
@@ -222,21 +242,30 @@ class _Reader:
         return np.asarray([self.number("three numbers after OFFSET") for _ in range(3)])
 
     def rows(self, frames: int, width: int) -> Array:
-        """The numbers [frames, width] that end the file."""
-        wanted = f"{frames} frames of {width} numbers"
+        """The numbers [rows, width] that end the file.
+
+        Writers miscount: Rokoko's files have a row more than they say, others a row less, or say 0.  What is there
+        is read; a file that lacks more than a row was cut short.
+        """
+        if not width and frames:
+            self.fail("no channel in any joint", "CHANNELS of the root at least")
         words = list(self._words)
-        if len(words) > frames * width:
-            self.line, word = words[frames * width]
-            self.fail(repr(word), f"the end of the file after {wanted}")
+        count, over = divmod(len(words), max(width, 1))
+        if over or count < frames - 1:
+            self.line = words[-1][0] if words else self.line
+            self.fail(
+                f"the end of the file after {count} rows{f' and {over} numbers' if over else ''}",
+                f"{frames} rows of {width} numbers (the file was cut short, or says Frames: wrongly)",
+            )
         try:
             values = np.asarray([word for _, word in words], np.float64)
         except ValueError:
             values = np.full(len(words), np.nan)
-        if len(words) < frames * width or not np.isfinite(values).all():
+        if not np.isfinite(values).all():
             # Something is wrong: go through it again, slowly, to tell on which line.
             self._words = iter(words)
-            values = np.asarray([self.number(wanted) for _ in range(frames * width)])
-        return values.reshape(frames, width)
+            values = np.asarray([self.number(f"a number in frame {n // width} (from 0)") for n in range(len(words))])
+        return values.reshape(count, width)
 
 
 @dataclass
@@ -251,9 +280,9 @@ class _Hierarchy:
 
 
 def read_bvh(path: str | Path) -> Bvh:
-    """Parse a BVH file: any skeleton, any channel order, one root.
+    """Parse a BVH file: any skeleton, any channel order, as leniently as other programs.
 
-    Raises InputError, with the line number, when the file is not BVH or is cut short.
+    Scale channels are passed over.  Raises InputError, with the line number, when the file is not BVH or is cut short.
     """
     path = Path(path)
     try:
@@ -262,10 +291,9 @@ def read_bvh(path: str | Path) -> Bvh:
         raise InputError(f"{path}: cannot be read ({error.strerror}); wanted a BVH file") from error
     reader = _Reader(path, text)
     hierarchy = _read_hierarchy(reader)
-    reader.expect("Frames:")
+    reader.label("Frames")
     frames = reader.count("the number of frames")
-    reader.expect("Frame")
-    reader.expect("Time:")
+    reader.label("Frame", "Time")
     frame_time = reader.number("the seconds of a frame")
     if frame_time <= 0:
         reader.fail(f"a frame time of {frame_time}", "more than 0 seconds")
@@ -288,8 +316,15 @@ def _read_hierarchy(reader: _Reader) -> _Hierarchy:
     tree = _Hierarchy([], [], [], [], {})
     reader.expect("HIERARCHY")
     reader.expect("ROOT")
-    _open_joint(reader, tree, -1)
-    open_joints = [0]
+    while True:
+        _read_root(reader, tree)
+        if reader.expect("MOTION", "ROOT").upper() == "MOTION":
+            return tree
+
+
+def _read_root(reader: _Reader, tree: _Hierarchy) -> None:
+    """A tree of joints, from its name to its closing brace."""
+    open_joints = [_open_joint(reader, tree, -1)]
     while open_joints:
         word = reader.expect("OFFSET", "CHANNELS", "JOINT", "End", "}").upper()
         joint = open_joints[-1]
@@ -300,14 +335,14 @@ def _read_hierarchy(reader: _Reader) -> _Hierarchy:
         elif word == "JOINT":
             open_joints.append(_open_joint(reader, tree, joint))
         elif word == "END":
-            for expected in ("Site", "{", "OFFSET"):
-                reader.expect(expected)
+            reader.expect("Site")
+            while reader.word("{") != "{":  # some give it a name
+                pass
+            reader.expect("OFFSET")
             tree.end_sites[joint] = reader.offset()
             reader.expect("}")
         else:
             open_joints.pop()
-    reader.expect("MOTION")
-    return tree
 
 
 def _open_joint(reader: _Reader, tree: _Hierarchy, parent: int) -> int:
@@ -323,7 +358,7 @@ def _open_joint(reader: _Reader, tree: _Hierarchy, parent: int) -> int:
 
 
 def _read_channels(reader: _Reader) -> tuple[str, ...]:
-    known = {f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation")}
+    known = {f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation", "scale")}
     count = reader.count("the number of channels")
     if count > len(known):
         reader.fail(f"{count} channels", f"at most {len(known)}")
@@ -341,7 +376,7 @@ def _poses(tree: _Hierarchy, values: Array) -> tuple[Array, Array]:
             axis = _AXES[channel[0]]
             if channel.endswith("position"):
                 positions[:, joint, axis] = values[:, column]
-            else:
+            elif channel.endswith("rotation"):
                 rotations[:, joint] = rotations[:, joint] @ _turn(axis, np.radians(values[:, column]))
             column += 1
     return rotations, positions
