@@ -9,13 +9,14 @@ from pathlib import Path
 from genmo.runtime.cli.outputs import check_output, save_one, wanted_of
 from genmo.runtime.conditions.provenance import NO_SOURCES
 from genmo.runtime.formats import load_motion
-from genmo.runtime.formats.bvh_motion import read_bvh_motion
+from genmo.runtime.formats.bvh_motion import read_bvh_motion, read_names
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import frames_at
 from genmo.runtime.retarget.write import SUFFIXES
 from genmo.runtime.support.atomic_write import all_or_none
 from genmo.runtime.support.cli import OneLineParser
 from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.safe_read import number
 
 PROGRAM = "genmo-retarget"
 
@@ -29,20 +30,30 @@ def parser() -> OneLineParser:
     )
     add = options.add_argument
     add("motion", metavar="MOTION.npz|.bvh", help="a motion that genmo-run wrote, or a .bvh of any common skeleton")
-    add("--character", required=True, metavar="FILE", help=".glb, .vrm or .bvh with the character's skeleton")
+    add("--character", required=True, metavar="FILE", help=".glb, .gltf, .vrm or .bvh with the character's skeleton")
     add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    add(
+        "--names",
+        metavar="F.json",
+        help="of a .bvh motion, where its names do not tell: SMPL joint -> joint of the file",
+    )
+    add("--scale", type=float, metavar="M", help="metres of a .bvh motion's unit (default: by the length of the legs)")
     add("--out-fps", type=float, metavar="F", help="frames a second of what is written (default: the motion's)")
     add("--json", action="store_true", help="print one JSON object about what was done")
     add("--out", action="append", required=True, metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     return options
 
 
-def read_motion(path: str) -> Motion:
-    """A motion from .npz or .bvh.  Raises InputError."""
+def read_motion(path: str, names: str | None = None, scale: float | None = None) -> Motion:
+    """A motion from .npz or .bvh; `names` and `scale` are the options of a .bvh.  Raises InputError."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".npz", ".bvh"):
         raise InputError(f"{path}: got the suffix {suffix!r}, wanted a motion as .npz or .bvh")
-    return load_motion(path) if suffix == ".npz" else read_bvh_motion(path)
+    if suffix == ".npz" and (names is not None or scale is not None):
+        raise InputError(f"{path}: --names and --scale are for .bvh motions; wanted them left out")
+    if scale is not None:
+        scale = number(scale, "--scale", 1e-9, 1e9)
+    return load_motion(path) if suffix == ".npz" else read_bvh_motion(path, names=read_names(names), scale=scale)
 
 
 def run(arguments: list[str] | None) -> None:
@@ -53,7 +64,7 @@ def run(arguments: list[str] | None) -> None:
             raise InputError(f"--out {out}: wanted one of {' '.join(SUFFIXES)} for a character")
         check_output(out)
     wanted = wanted_of(args.out, args.out_fps, args.character, args.character_map)
-    motion = read_motion(args.motion)
+    motion = read_motion(args.motion, args.names, args.scale)
     with all_or_none():
         for out in args.out:
             save_one(Path(out), motion, Path(args.motion).stem, NO_SOURCES, wanted)

@@ -1,26 +1,27 @@
 """A person's motion out of a BVH file of any common skeleton, as SMPL-24 joints.
 
-Joints are found by name (Maya and Mixamo, CMU, LaFAN1, Poser-like, genmo's own; or a table of the user's).  A joint
-keeps the movement of the file's joint; what differs is the rest pose.  SMPL's zero pose is a T-pose that faces +z, so
-each joint gets the turn that takes its SMPL bone to where the file's bone points in the file's rest pose (all channels
-zero, or a frame of the user's choice).  Joint positions are those of the file exactly, whatever that turn is; it
-decides which rotation is called zero.
+Joints are found by name (see `genmo.runtime.motion.bone_names`; or a table of the user's).  A joint keeps the movement
+of the file's joint; what differs is the rest pose.  SMPL's zero pose is a T-pose that faces +z, so each joint gets the
+turn that takes its SMPL bone to where the file's bone points in the file's rest pose (all channels zero, or a frame of
+the user's choice).  Joint positions are those of the file exactly, whatever that turn is; it decides which rotation is
+called zero.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from genmo.runtime.formats.bvh import Bvh, read_bvh
+from genmo.runtime.motion.bone_names import JOINT_OF_PART, ancestors, name_parts, neck_bones
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, normalize, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import parse_json, read_bytes
 
 ROUNDED = 0.01
 """frames a second that a frame time rounded in its file may be off"""
@@ -30,43 +31,15 @@ Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, "CMU unit": 0.0254 / 0.45}
 PERSON = 0.7, 1.35
 """times the mean person's legs: what a recorded person's may be"""
+LISTED = 60
+"""names of a file in a message at most"""
 SAME_POSE = np.radians(30)
 """a bone that points nearer to SMPL's than this is a person's own bone and no other rest pose"""
 
-# Two families of names.  In the first a "shoulder" is the clavicle and a "hand" the wrist, in the second they are the
-# upper arm and what follows the wrist: a file belongs to the first when it has an arm called arm.
-_LIMBS = (
-    {  # Maya, Mixamo, CMU, LaFAN1
-        "hip": ("upleg", "thigh"), "knee": ("leg", "lowleg", "lowerleg", "shin", "calf"), "ankle": ("foot",),
-        "foot": ("toebase", "toe", "toes", "ball"), "collar": ("shoulder", "clavicle", "collar"),
-        "shoulder": ("arm", "uparm", "upperarm"), "elbow": ("forearm", "lowarm", "lowerarm"), "wrist": ("hand",),
-        "hand": ("handmiddle1", "middle1", "fingerbase"),
-    },
-    {  # Poser, SMPL, genmo
-        "hip": ("hip", "thigh"), "knee": ("knee", "shin"), "ankle": ("ankle",), "foot": ("foot", "toe"),
-        "collar": ("collar", "clavicle"), "shoulder": ("shoulder",), "elbow": ("elbow",), "wrist": ("wrist",),
-        "hand": ("hand",),
-    },
-)  # fmt: skip
-_MIDDLE = {"pelvis": ("hips", "pelvis", "hip", "root"), "neck": ("neck",), "head": ("head",)}
-_SIDES = {"left": ("left", "l"), "right": ("right", "r")}
 _REQUIRED = (
-    "pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "neck",
+    "pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
     "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
 )  # fmt: skip
-
-
-def _plain(name: str) -> str:
-    """Letters and digits of a joint's name, without the name space before it."""
-    return re.sub(r"[^a-z0-9]", "", re.split(r"[:|]", name.lower())[-1])
-
-
-def _chain(bvh: Bvh, joint: int) -> list[int]:
-    """The joint and everything above it, upwards."""
-    found = [joint]
-    while bvh.parents[found[-1]] >= 0:
-        found.append(bvh.parents[found[-1]])
-    return found
 
 
 def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
@@ -74,26 +47,22 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
 
     Raises InputError that lists the file's joints when a limb, the pelvis or the neck is not found.
     """
-    plain = {_plain(name): number for number, name in reversed(list(enumerate(bvh.names)))}
-    limbs = _LIMBS[0] if any(f"{side}arm" in plain for side in ("left", "l", "right", "r")) else _LIMBS[1]
-    found: dict[str, int] = {}
-    choices = dict(_MIDDLE)
-    for side, prefixes in _SIDES.items():
-        for part, words in limbs.items():
-            choices[f"{side}_{part}"] = tuple(
-                spelling for word in words for p in prefixes for spelling in (p + word, word + p)
-            )
-    for joint, spellings in choices.items():
-        number = next((plain[s] for s in spellings if s in plain), None)
-        if number is not None and number not in found.values():
-            found[joint] = number
+    nodes = name_parts(bvh.names, bvh.parents).nodes
+    found = {JOINT_OF_PART[part]: number for part, number in nodes.items()}
     found |= _named(bvh, names or {})
     missing = [joint for joint in _REQUIRED if joint not in found]
+    if not {"neck", "head"} & set(found):
+        missing.append("neck")
     if missing:
+        more = f" and {len(bvh.names) - LISTED} more" if len(bvh.names) > LISTED else ""
         raise InputError(
-            f"no joint for {missing[0]} among {', '.join(bvh.names)}; name it in a JSON file "
+            f"no joint for {', '.join(missing)} among {', '.join(bvh.names[:LISTED])}{more}; name each in a JSON file "
             f'{{"{missing[0]}": "joint of the file", ...}} and pass --names'
         )
+    if "neck" not in found:
+        trunk = ancestors(bvh.parents, found["left_shoulder"])
+        neck = neck_bones(bvh.parents, found["head"], trunk)
+        found |= {"neck": neck[0]} if neck else {}
     found |= {joint: number for joint, number in _spine(bvh, found).items() if joint not in found}
     return {JOINTS.index(joint): number for joint, number in found.items()}
 
@@ -108,9 +77,10 @@ def _named(bvh: Bvh, names: dict[str, str]) -> dict[str, int]:
 
 def _spine(bvh: Bvh, found: dict[str, int]) -> dict[str, int]:
     """spine1 to spine3 of the joints between pelvis and neck; spine3 is where neck and arms part."""
-    arm = found.get("left_collar", found["left_shoulder"])
-    between = [j for j in _chain(bvh, found["neck"])[1:] if found["pelvis"] in _chain(bvh, j)[1:]]
-    shared = [j for j in reversed(between) if j in _chain(bvh, arm)]
+    arm = set(ancestors(bvh.parents, found.get("left_collar", found["left_shoulder"])))
+    upward = ancestors(bvh.parents, found.get("neck", found.get("head", found["left_shoulder"])))[1:]
+    between = upward[: upward.index(found["pelvis"])] if found["pelvis"] in upward else []
+    shared = [joint for joint in reversed(between) if joint in arm]
     if not shared:
         return {}
     if len(shared) == 1:
@@ -221,25 +191,28 @@ def _length(points: Array) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
 
 
-def unit_of(offsets: Array) -> float:
+def unit_of(offsets: Array, *, any_size: bool = False) -> float:
     """Metres of the file's unit, such that a person's legs come out: the unit of UNITS nearest to a mean person.
 
-    Raises InputError when none makes a person of it.
+    `any_size`: legs that no unit makes a person's become a mean person's; without it they raise InputError.
     """
     legs = [JOINTS.index(name) for name in ("left_knee", "left_ankle")]
     length = float(np.linalg.norm(offsets[legs], axis=-1).sum())
     mean = float(np.linalg.norm(shape_space().mean[legs], axis=-1).sum())
     ratios = {name: length * scale / mean for name, scale in UNITS.items()}
     best = min(ratios, key=lambda name: abs(np.log(max(ratios[name], 1e-12))))
-    if not PERSON[0] <= ratios[best] <= PERSON[1]:
-        raise InputError(f"legs are {length:.4g} units long, a person's in none of {', '.join(UNITS)}; pass --scale")
-    return UNITS[best]
+    if PERSON[0] <= ratios[best] <= PERSON[1]:
+        return UNITS[best]
+    if any_size and length > 0:
+        return mean / length
+    raise InputError(f"legs are {length:.4g} units long, a person's in none of {', '.join(UNITS)}; pass --scale")
 
 
 def _stands_on_z(positions: Array, found: dict[int, int]) -> bool:
     """True when heads are above ankles along z much more than along y, in the middle of all frames."""
     ankles = positions[:, [found[JOINTS.index(f"{side}_ankle")] for side in ("left", "right")]].mean(axis=1)
-    up = np.median(positions[:, found[JOINTS.index("neck")]] - ankles, axis=0)
+    top = next(found[joint] for joint in (JOINTS.index("neck"), JOINTS.index("head")) if joint in found)
+    up = np.median(positions[:, top] - ankles, axis=0)
     return bool(up[2] > 2 * abs(up[1]))
 
 
@@ -250,11 +223,13 @@ def bvh_motion(
     scale: float | None = None,
     up: str | None = None,
     rest_frame: int | None = None,
+    any_size: bool = False,
 ) -> Motion:
     """The motion of a parsed file at the file's own rate, y up, metres.
 
-    `scale`: metres of the file's unit (None: found from the length of the legs); `up`: "y" or "z" (None: where the
-    head is); `rest_frame`: the frame, from 0, in which the person stands in a T-pose (None: all channels zero).
+    `scale`: metres of the file's unit (None: found from the length of the legs, see `unit_of` for `any_size`); `up`:
+    "y" or "z" (None: where the head is); `rest_frame`: the frame, from 0, in which the person stands in a T-pose
+    (None: all channels zero).
     Raises InputError for a skeleton that is no person's.
     """
     found = joint_map(bvh, names)
@@ -266,7 +241,7 @@ def bvh_motion(
     else:
         raise InputError(f"--rest-frame {rest_frame}: the file has frames 0 to {bvh.frames - 1}")
     plan = retarget(found, rest, same_rest=rest_frame is None and set(bvh.names) == set(JOINTS))
-    metres = unit_of(plan.offsets) if scale is None else scale
+    metres = unit_of(plan.offsets, any_size=any_size) if scale is None else scale
     columns = [plan.joints[joint] for joint in range(JOINT_COUNT)]
     world = turned[:, columns] @ transpose(base[columns]) @ plan.turns
     path = metres * positions[:, found[0]]
@@ -284,13 +259,28 @@ def _rate(frame_time: float) -> float:
     return float(round(fps)) if abs(fps - round(fps)) < ROUNDED else fps
 
 
-def read_bvh_motion(path: str | Path) -> Motion:
-    """The motion of a BVH file of any common skeleton.  Raises InputError that names the file."""
+def read_names(path: str | Path | None) -> dict[str, str] | None:
+    """The table of a --names file: SMPL joint -> joint of the file.  Raises InputError when it is not JSON of names."""
+    if path is None:
+        return None
+    wanted = "a JSON object: SMPL joint -> joint of the file"
+    names = parse_json(read_bytes(path, wanted), str(path), wanted)
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise InputError(f"{path}: holds something else than names; wanted {wanted}")
+    return names
+
+
+def read_bvh_motion(path: str | Path, *, names: dict[str, str] | None = None, scale: float | None = None) -> Motion:
+    """The motion of a BVH file of any common skeleton; `names` and `scale` as for `bvh_motion`.
+
+    Legs that are a person's in no known unit (a giant's, a chibi's) count as a mean person's: what is played on another
+    skeleton is scaled by the legs anyway.  Raises InputError that names the file.
+    """
     bvh = read_bvh(path)
     if not bvh.frames:
         raise InputError(f"{path}: has no frame; wanted a motion: export it again")
     try:
-        return bvh_motion(bvh)
+        return bvh_motion(bvh, names=names, scale=scale, any_size=True)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -1,15 +1,19 @@
-"""Reading binary glTF 2.0 (.glb, and .vrm, which is the same): the JSON chunk, the binary chunk and arrays in it.
+"""Reading glTF 2.0 (.glb, and .vrm, which is the same; .gltf with what lies beside it): the JSON, its bytes and arrays.
 
-Only what a skeleton and its mesh need.  Everything in a file is a stranger's: sizes and indices are checked before use.
+Only what a skeleton and its mesh need.  Everything in a file is a stranger's: sizes and indices are checked before use,
+and files beside a .gltf are read from its own folder only.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +21,7 @@ import numpy.typing as npt
 from genmo.runtime.motion.rotation import matrix_from_quaternion, orthogonal
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import MAX_BYTES, read_bytes
 
 Json = dict[str, Any]
 Numbers = npt.NDArray[Any]
@@ -27,6 +32,9 @@ DTYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 LARGEST = 1e9
 """no length, scale or entry of a matrix is as large in a file that means a person"""
+WANTED = "a glTF 2.0 file (.glb, .vrm, .gltf)"
+IMAGE_TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp", b"\xabKTX": "image/ktx2"}
+"""by the first four bytes; all others are JPEG"""
 PACKED = {"EXT_meshopt_compression", "KHR_meshopt_compression"}
 
 
@@ -38,11 +46,11 @@ class Gltf:
     json: Json
     """the JSON chunk"""
     binary: bytes
-    """the binary chunk, padding included; empty when the file has none"""
+    """the binary chunk, padding included; empty when the file has none.  Of a .gltf: all buffers and images, joined"""
 
     def fail(self, got: str) -> InputError:
         """An error about this file."""
-        return InputError(f"{self.path}: {got}; wanted a whole binary glTF 2.0 (.glb, .vrm) file: export it again")
+        return InputError(f"{self.path}: {got}; wanted a whole glTF 2.0 file (.glb, .vrm, .gltf): export it again")
 
     def entries(self, name: str) -> list[Json]:
         """The top-level list `name`, empty where the file has none."""
@@ -86,23 +94,31 @@ class Gltf:
 
 
 def read_gltf(path: str | Path) -> Gltf:
-    """Read a .glb or .vrm file.  Raises InputError when it cannot be read or is no whole binary glTF 2.0."""
+    """Read a .glb, .vrm or .gltf file.  Raises InputError when it cannot be read or is no whole glTF 2.0."""
+    path = Path(path)
+    data = read_bytes(path, WANTED)
+    if path.suffix.lower() == ".gltf":
+        return _self_contained(Gltf(str(path), _document(Gltf(str(path), {}, b""), data), b""), path.parent)
+    return _read_binary(Gltf(str(path), {}, b""), data)
+
+
+def _document(nothing: Gltf, data: bytes) -> Json:
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted a .glb or .vrm file") from error
-    nothing = Gltf(str(path), {}, b"")
+        document = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise nothing.fail("its JSON cannot be read") from None
+    if not isinstance(document, dict):
+        raise nothing.fail("its JSON is no object")
+    return document
+
+
+def _read_binary(nothing: Gltf, data: bytes) -> Gltf:
     if len(data) < 20 or struct.unpack_from("<I", data)[0] != MAGIC:
         raise nothing.fail("does not begin like a binary glTF file")
     _, version, length, size, kind = struct.unpack_from("<IIIII", data)
     if version != VERSION or length > len(data) or kind != JSON_CHUNK or 20 + size > length:
         raise nothing.fail(f"has version {version} and is {len(data)} of {length} bytes long")
-    try:
-        document = json.loads(data[20 : 20 + size].decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise nothing.fail("its JSON chunk cannot be read") from None
-    if not isinstance(document, dict):
-        raise nothing.fail("its JSON chunk is no object")
+    document = _document(nothing, data[20 : 20 + size])
     binary = b""
     if 28 + size <= length:
         extent, kind = struct.unpack_from("<II", data, 20 + size)
@@ -110,7 +126,70 @@ def read_gltf(path: str | Path) -> Gltf:
             if 28 + size + extent > length:
                 raise nothing.fail("its binary chunk is cut short")
             binary = data[28 + size : 28 + size + extent]
-    return Gltf(str(path), document, binary)
+    return replace(nothing, json=document, binary=binary)
+
+
+def _self_contained(gltf: Gltf, folder: Path) -> Gltf:
+    """The file with its buffers and images in one chunk, as a .glb has them.  Raises InputError for what is missing."""
+    asset = gltf.json.get("asset")
+    if not isinstance(asset, dict) or not str(asset.get("version", "")).startswith("2."):
+        raise gltf.fail("its asset has no version 2")
+    chunk = bytearray()
+    starts = []
+    for number, buffer in enumerate(gltf.entries("buffers")):
+        starts.append(len(chunk))
+        chunk += _resource(gltf, folder, buffer.get("uri"), f"buffers[{number}]", len(chunk))
+        chunk += bytes(-len(chunk) % 4)
+    views = gltf.entries("bufferViews")
+    for view in views:
+        extensions = view.get("extensions", {})
+        parts = [extensions[name] for name in PACKED if name in extensions] if isinstance(extensions, dict) else []
+        for part in (view, *parts):
+            gltf.entry("buffers", part.get("buffer"))
+            part["byteOffset"] = starts[part["buffer"]] + _whole(gltf, part.get("byteOffset", 0))
+            part["buffer"] = 0
+    for number, image in enumerate(gltf.entries("images")):
+        if "uri" in image:
+            content = _resource(gltf, folder, image.pop("uri"), f"images[{number}]", len(chunk))
+            image["bufferView"] = len(views)
+            image.setdefault("mimeType", IMAGE_TYPES.get(content[:4], "image/jpeg"))
+            views.append({"buffer": 0, "byteOffset": len(chunk), "byteLength": len(content)})
+            chunk += content + bytes(-len(content) % 4)
+    if chunk:
+        gltf.json["buffers"] = [{"byteLength": len(chunk)}]
+    if views:
+        gltf.json["bufferViews"] = views
+    return replace(gltf, binary=bytes(chunk))
+
+
+def _whole(gltf: Gltf, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise gltf.fail("a byteOffset is no whole number")
+    return value
+
+
+def _resource(gltf: Gltf, folder: Path, uri: object, what: str, so_far: int) -> bytes:
+    """The bytes of a `data:` URI, or of a file in the folder of the .gltf or below it."""
+    if not isinstance(uri, str):
+        raise gltf.fail(f"{what} has no uri")
+    if uri.startswith("data:"):
+        head, _, text = uri.partition(",")
+        try:
+            data = base64.b64decode(text, validate=True) if head.endswith(";base64") else unquote_to_bytes(text)
+        except ValueError:
+            raise gltf.fail(f"the base64 of {what} is not understood") from None
+    else:
+        try:
+            place = (folder / unquote(uri)).resolve()
+            inside = place.is_relative_to(folder.resolve())
+        except (ValueError, OSError):  # a zero byte, or longer than any path
+            inside = False
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) or not inside:
+            raise InputError(f"{gltf.path}: {what} is {uri[:80]!r}; wanted a file beside it: export it as .glb")
+        data = read_bytes(place, f"{what} of {gltf.path}, beside it")
+    if so_far + len(data) > MAX_BYTES:
+        raise gltf.fail(f"it is over {MAX_BYTES} bytes with what lies beside it")
+    return data
 
 
 def node_order(gltf: Gltf) -> tuple[list[int], list[int]]:

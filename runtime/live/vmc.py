@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.live.osc import bundle, message
+from genmo.runtime.motion.bone_names import HUMAN_BODY_BONES
 from genmo.runtime.motion.rotation import quaternion_from_matrix
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.support.arrays import Array
@@ -28,19 +29,8 @@ LARGEST_PACKET = 1432
 """Bytes: a packet over the usual limit of a network would be cut in pieces and easily lost."""
 _LOADED = 1
 
-BONES: dict[str, str] = {
-    "Hips": "pelvis", "Spine": "spine1", "Chest": "spine2", "UpperChest": "spine3", "Neck": "neck", "Head": "head",
-    **{
-        f"{side}{bone}": f"{side.lower()}_{joint}"
-        for side in ("Left", "Right")
-        for bone, joint in (
-            ("UpperLeg", "hip"), ("LowerLeg", "knee"), ("Foot", "ankle"), ("Toes", "foot"),
-            ("Shoulder", "collar"), ("UpperArm", "shoulder"), ("LowerArm", "elbow"), ("Hand", "wrist"),
-        )
-    },
-}  # fmt: skip
-"""Unity's HumanBodyBones and our joints.  Our last two, the middles of the hands, have none."""
-_JOINTS = [JOINTS.index(joint) for joint in BONES.values()]
+_JOINTS = [JOINTS.index(joint) for joint in HUMAN_BODY_BONES.values()]
+"""of Unity's HumanBodyBones.  Our last two joints, the middles of the hands, have none."""
 _MIRROR = np.asarray([-1.0, 1.0, 1.0])
 
 
@@ -60,7 +50,7 @@ def humanoid_pose(rotations: Array, translation: Array, offsets: Array) -> Human
     places = np.asarray(offsets, np.float64)[_JOINTS]
     places[0] = translation
     mirrored = _MIRROR[:, None] * np.asarray(rotations, np.float64)[_JOINTS] * _MIRROR
-    return HumanoidPose(tuple(BONES), places * _MIRROR, quaternion_from_matrix(mirrored)[:, [1, 2, 3, 0]])
+    return HumanoidPose(tuple(HUMAN_BODY_BONES), places * _MIRROR, quaternion_from_matrix(mirrored)[:, [1, 2, 3, 0]])
 
 
 def packets(pose: HumanoidPose, seconds: float) -> list[bytes]:

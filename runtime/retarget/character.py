@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.formats.gltf import LARGEST
+from genmo.runtime.motion.bone_names import SIDES
 from genmo.runtime.motion.rotation import normalize, rotate
 from genmo.runtime.motion.skeleton import JOINTS, shape_space, sole_drops
-from genmo.runtime.retarget.bone_names import NO_MAP, SIDES, Bones, CharacterMap, find_bones, read_map
+from genmo.runtime.retarget.character_bones import NO_MAP, Bones, CharacterMap, find_bones, read_map
 from genmo.runtime.retarget.rig import Rig, read_rig
+from genmo.runtime.retarget.soles import Sole, find_sole
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
 SNAP = np.cos(np.radians(10))
 """a body that faces nearer to an axis of its file than this faces along the axis"""
+UPRIGHT = np.cos(np.radians(25))
+"""a body whose line from feet to head leans more than this from an axis of its file does not stand"""
 DEEPEST = 200
 """bones from the root to the last one"""
 NEAR_FLOOR = 0.12
@@ -46,6 +50,15 @@ class Character:
         """Length of thigh and shin, the mean of both legs."""
         return _leg_length(self.bones, self.rest[1])
 
+    @cached_property
+    def soles(self) -> tuple[Sole | None, ...]:
+        """What of the mesh touches the ground, of the left and the right foot; None where there is no mesh."""
+        limbs = self.bones.limbs
+        return tuple(
+            find_sole(self.rig, self.frame, limbs[f"{side}_foot"], limbs.get(f"{side}_toes"), self.floor, self.leg)
+            for side in SIDES
+        )
+
     @property
     def stands_at(self) -> float:
         """Height of the floor in the animation: under the rest pose where that stands near 0, else 0."""
@@ -54,7 +67,7 @@ class Character:
 
 
 def read_character(path: str | Path, character_map: str | Path | None = None) -> Character:
-    """The character in a .bvh, .glb or .vrm file; `character_map` is the YAML file of `--character-map`.
+    """The character in a .bvh, .glb, .gltf or .vrm file; `character_map` is the YAML file of `--character-map`.
 
     Raises InputError when a file cannot be read, parts of a body are not found, or the rest pose does not stand.
     """
@@ -105,7 +118,8 @@ def _frame(rig: Rig, bones: Bones, placed: Array) -> tuple[int, Array]:
     up = np.eye(3)[axis] * (1.0 if trunk[axis] > 0 else -1.0)
     left = sum(placed[limbs[f"left_{part}"]] - placed[limbs[f"right_{part}"]] for part in ("upper_leg", "upper_arm"))
     left = left - (left @ up) * up
-    if min(trunk @ up, legs @ up) < 0.5 * length or np.linalg.norm(left) < 0.05 * length or length == 0:
+    leans = normalize(trunk + legs) @ up < UPRIGHT
+    if leans or min(trunk @ up, legs @ up) < 0.5 * length or np.linalg.norm(left) < 0.05 * length or length == 0:
         advice = "wanted a T- or A-pose: export it so"
         if rig.bvh is not None:
             advice += ", or name a frame in which it stands in --character-map (rest_frame: 0)"

@@ -14,7 +14,8 @@ All other bones keep their local rest rotation.
 Places.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
 the lowest place of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly), then
 by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
-does (the ball of the foot keeps a constant offset to the scaled one).
+does (the ball of the foot keeps a constant offset to the scaled one).  At last the mesh, whose shoes reach further than
+joints: toes in the ground bend up, and what is still under the floor lifts the ankle.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.motion.bone_names import SIDES
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.rotation import (
     heading,
@@ -37,7 +39,6 @@ from genmo.runtime.motion.skeleton import JOINTS, sole_drops
 from genmo.runtime.refine.foot_locking import Flags, contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.render.mannequin import ground_height
-from genmo.runtime.retarget.bone_names import SIDES
 from genmo.runtime.retarget.character import Character
 from genmo.runtime.support.arrays import Array
 
@@ -301,6 +302,7 @@ class _Legs:
     def plant(self) -> None:
         """Bring the soles to their heights and hold planted feet over the ground."""
         need = np.stack([self.scale * self.heights[:, k] - self._foot(k)[1] for k in (0, 1)], axis=1)
+        need = np.maximum(need, np.stack([self._depth(k) for k in (0, 1)], axis=1))
         weight = self.near + 1e-4
         width = SMOOTH * self.fps / FPS
         lift = _blurred((weight * need).sum(axis=1), width) / _blurred(weight.sum(axis=1), width)
@@ -315,6 +317,40 @@ class _Legs:
             move[:, [0, 2]] = _held((self.balls[:, k] - ball)[:, [0, 2]], self.planted[:, k], fade)
             self._reach(k, move)
         self.stage.update()
+        for k in (0, 1):
+            self._clear(k)
+        self.stage.update()
+
+    def _bones(self, k: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Turns since rest [frames, 3, 3] and places [frames, 3] of a foot's bone and of its toes'."""
+        limbs, rest = self.stage.character.bones.limbs, self.stage.character.rest[0]
+        foot = limbs[f"{SIDES[k]}_foot"]
+        nodes = foot, limbs.get(f"{SIDES[k]}_toes", foot)
+        first, second = ((self.stage.turned[n] @ transpose(rest[n]), self.stage.placed[n]) for n in nodes)
+        return first, second
+
+    def _depth(self, k: int) -> Array:
+        """How far [frames] the mesh of a foot is under the floor (negative over it), without toes, which can bend."""
+        sole = self.stage.character.soles[k]
+        if sole is None or sole.front.all():
+            return np.full(len(self.heights), -np.inf)
+        return self.stage.character.stands_at + sole.depth - sole.part(~sole.front).lowest(*self._bones(k))
+
+    def _clear(self, k: int) -> None:
+        """Bring the mesh of a foot out of the floor: the toes bend, then the ankle lifts."""
+        character = self.stage.character
+        sole, toes = character.soles[k], character.bones.limbs.get(f"{SIDES[k]}_toes")
+        if sole is None:
+            return
+        floor = character.stands_at + sole.depth
+        if toes is not None:
+            forward = _foot_direction(character, SIDES[k], character.rest[1])
+            hinge = normalize(np.asarray([-forward[2], 0.0, forward[0]]))
+            foot, front = self._bones(k)
+            self.stage.desired[toes] = sole.bent(foot, front, rotate(foot[0], hinge), floor) @ self.stage.desired[toes]
+            self.stage.update()
+        lift = np.maximum(floor - sole.lowest(*self._bones(k)), 0.0)
+        self._reach(k, lift[:, None] * (0.0, 1.0, 0.0))
 
     def _reach(self, k: int, move: Array) -> None:
         """Move the ankle by `move` [frames, 3], by thigh and shin; the foot keeps its orientation."""

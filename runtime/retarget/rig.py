@@ -5,22 +5,29 @@ Frame and unit of length are the file's own; nothing is turned or scaled here.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime.formats.bvh import Bvh, read_bvh
 from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, read_gltf
-from genmo.runtime.motion.rotation import orthogonal, rotate, transpose
+from genmo.runtime.motion.rotation import orthogonal, rotate
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
-SUFFIXES = (".bvh", ".glb", ".vrm")
+Integers = npt.NDArray[np.int64]
+
+SUFFIXES = (".bvh", ".glb", ".gltf", ".vrm")
 """What `read_rig` reads."""
 
 SAME_POSE = np.radians(0.5)
 """bones of a skin that agree on the way from mesh to world within this stand in the pose the mesh was made in"""
+QUARTER = 1 + 2 * np.cos(np.radians(45))
+"""trace of a turn by an eighth of a circle"""
 EVEN = 0.01
 """share by which the three scales of a bone may differ"""
 
@@ -91,7 +98,7 @@ class Rig:
 
 
 def read_rig(path: str | Path, rest_frame: int | None = None) -> Rig:
-    """The skeleton in a .bvh, .glb or .vrm file.
+    """The skeleton in a .bvh, .glb, .gltf or .vrm file.
 
     The rest pose is the one the mesh was made in (inverse bind matrices) where there is a skin; of a .bvh all channels
     zero, or its frame `rest_frame`.  Raises InputError for a file that is not such a file or has no skeleton.
@@ -117,14 +124,16 @@ def _bvh_rig(path: str, bvh: Bvh, rest_frame: int | None) -> Rig:
     joints = len(bvh.names)
     if rest_frame is not None and not 0 <= rest_frame < bvh.frames:
         raise InputError(f"{path}: rest_frame is {rest_frame}; the file has frames 0 to {bvh.frames - 1}")
-    still = np.tile(np.eye(3), (joints, 1, 1)) if rest_frame is None else bvh.rotations[rest_frame]
+    still, places = np.tile(np.eye(3), (joints, 1, 1)), np.asarray(bvh.offsets, np.float64)
+    if rest_frame is not None:  # a pose is rotations and places: the root stands where the frame has it
+        still, places = bvh.rotations[rest_frame], bvh.positions[rest_frame]
     return Rig(
         path=path,
         names=bvh.names,
         parents=bvh.parents,
         order=tuple(range(joints)),
         rotations=still.copy(),
-        translations=np.asarray(bvh.offsets, np.float64),
+        translations=places.copy(),
         scales=np.ones((joints, 3)),
         bones=tuple(range(joints)),
         bvh=bvh,
@@ -174,37 +183,81 @@ def _humanoid(gltf: Gltf) -> dict[str, int]:
 
 def _in_bind_pose(gltf: Gltf, rig: Rig) -> Rig:
     """The rig in the pose its mesh was made in, with how low the mesh reaches."""
-    found = _bind(gltf, rig)
+    found = bind_matrices(gltf, rig)
     if found is None:
         return rig
-    joints, inverse, skins = found
+    joints, inverse, _ = found
     turned, _ = rig.rest()
     # mesh to world by each joint: the same for all of them when the nodes stand in the bind pose
     ways = turned[joints] @ orthogonal(inverse[:, :3, :3])
     first = joints.index(min(joints, key=rig.order.index))
     apart = np.arccos(np.clip((np.einsum("jik,ik->j", ways, ways[first]) - 1) / 2, -1, 1))
-    to_world = ways[first]
-    if apart.max() > SAME_POSE:
-        # The nodes stand in some frame of an animation.  The skeleton as a whole was turned by whole quarters at most.
-        to_world = np.round(ways[first]) if _is_quarter_turn(np.round(ways[first])) else np.eye(3)
-        bound = dict(zip(joints, to_world @ transpose(orthogonal(inverse[:, :3, :3])), strict=True))
-        rotations = rig.rotations.copy()
-        for node in rig.order:
-            parent = rig.parents[node]
-            above = turned[parent] if parent >= 0 else np.eye(3)
-            if node in bound:
-                rotations[node] = transpose(above) @ bound[node]
-            turned[node] = above @ rotations[node]
-        rig = replace(rig, rotations=rotations)
-    return replace(rig, lowest=_lowest(gltf, rig, skins))
+    if apart.max() > SAME_POSE and (rig.scales > 0).all():
+        # The nodes stand in some frame of an animation.
+        bind = _mesh_to_world(gltf, rig, joints[first], inverse[first]) @ np.linalg.inv(inverse)
+        rig = _stood(rig, dict(zip(joints, bind, strict=True)))
+    return replace(rig, lowest=_lowest(gltf, rig))
 
 
-def _is_quarter_turn(matrix: Array) -> bool:
-    return bool(np.allclose(matrix @ matrix.T, np.eye(3)) and np.linalg.det(matrix) > 0)
+def _mesh_to_world(gltf: Gltf, rig: Rig, top: int, inverse: Array) -> Array:
+    """The matrix [4, 4] that takes the mesh to the world in the bind pose, from the uppermost joint's own [4, 4].
+
+    Its scale is known.  Exporters count the bind matrices from the world, from a node over the skeleton or from the
+    mesh's node: of these, the one that turns and moves the joint least from where it stands, or a quarter turn.
+    """
+    world = _world(rig)
+    now = world[top] @ inverse
+    scale = float(np.cbrt(abs(np.linalg.det(now[:3, :3]))))
+    turn, place = orthogonal(now[:3, :3]), np.linalg.inv(inverse)[:3, 3]
+    meshes = [number for number, node in enumerate(gltf.entries("nodes")) if "mesh" in node and "skin" in node]
+    choices: list[tuple[Array, Array]] = [(np.eye(3), np.zeros(3))]
+    for node in (*rig.above(top)[1:], *meshes):
+        rotation = orthogonal(world[node, :3, :3])
+        if np.allclose(world[node, :3, :3], scale * rotation, atol=1e-3 * scale):
+            choices.append((rotation, world[node, :3, 3]))
+    near = [choice for choice in choices if np.trace(choice[0].T @ turn) > QUARTER]
+    near = near or [(max(_quarter_turns(), key=lambda quarter: float(np.trace(quarter.T @ turn))), np.zeros(3))]
+
+    def moved(choice: tuple[Array, Array]) -> tuple[float, float]:
+        rotation, shift = choice
+        away = scale * rotation @ place + shift - world[top, :3, 3]
+        return -round(float(np.trace(rotation.T @ turn)), 3), float(np.linalg.norm(away))
+
+    matrix = np.eye(4)
+    rotation, matrix[:3, 3] = min(near, key=moved)
+    matrix[:3, :3] = scale * rotation
+    return matrix
 
 
-def _bind(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[list[int], Array]]] | None:
-    """Joints with inverse bind matrices [joints, 4, 4], each once, and those of every skin; None where none is."""
+def _quarter_turns() -> list[Array]:
+    """The 24 rotations that take axes to axes."""
+    axes = [np.eye(3)[list(order)] for order in itertools.permutations(range(3))]
+    signed = [axis * np.asarray(signs)[:, None] for axis in axes for signs in itertools.product((1, -1), repeat=3)]
+    return [matrix for matrix in signed if np.linalg.det(matrix) > 0]
+
+
+def _stood(rig: Rig, bind: dict[int, Array]) -> Rig:
+    """The rig with its joints turned and placed as `bind` says, joint -> world matrix [4, 4]; the others go along."""
+    rotations, translations = rig.rotations.copy(), rig.translations.copy()
+    turned, world = np.tile(np.eye(3), (len(rig.names), 1, 1)), np.tile(np.eye(4), (len(rig.names), 1, 1))
+    for node in rig.order:
+        parent = rig.parents[node]
+        above, matrix = (turned[parent], world[parent]) if parent >= 0 else (np.eye(3), np.eye(4))
+        if node in bind:
+            rotations[node] = above.T @ orthogonal(bind[node][:3, :3])
+            translations[node] = np.linalg.solve(matrix, bind[node][:, 3])[:3]
+        turned[node] = above @ rotations[node]
+        local = np.eye(4)
+        local[:3, :3], local[:3, 3] = rotations[node] * rig.scales[node], translations[node]
+        world[node] = matrix @ local
+    return replace(rig, rotations=rotations, translations=translations)
+
+
+def bind_matrices(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[list[int], Array]]] | None:
+    """Joints with inverse bind matrices [joints, 4, 4], each once, and those of every skin; None where none is.
+
+    Skins of one skeleton may each count from another mesh (packers scale meshes): the first skin's mesh counts.
+    """
     known: dict[int, Array] = {}
     skins: list[tuple[list[int], Array]] = []
     for skin in gltf.entries("skins"):
@@ -217,15 +270,32 @@ def _bind(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[list[int],
             matrices = stored[: len(joints)].reshape(-1, 4, 4).swapaxes(1, 2)
             if (np.abs(np.linalg.det(matrices[:, :3, :3])) < 1e-18).any():
                 raise gltf.fail("an inverse bind matrix is flat")
-            known |= dict(zip(joints, matrices, strict=True))
+            shared = next((number for number, joint in enumerate(joints) if joint in known), None)
+            same = np.eye(4) if shared is None else np.linalg.inv(matrices[shared]) @ known[joints[shared]]
+            known = dict(zip(joints, matrices @ same, strict=True)) | known
         skins.append((joints, matrices))
     return (list(known), np.stack(list(known.values())), skins) if known else None
 
 
-def _lowest(gltf: Gltf, rig: Rig, skins: list[tuple[list[int], Array]]) -> tuple[float, float] | None:
+def _lowest(gltf: Gltf, rig: Rig) -> tuple[float, float] | None:
     """The lowest place along y and along z of all skinned vertices in the rest pose."""
-    world = _world(rig)
-    low: list[Array] = []
+    low = [points.min(axis=0) for points, _, _ in skinned_vertices(rig)]
+    if not low:
+        return None
+    y, z = np.min(low, axis=0)[1:]
+    return float(y), float(z)
+
+
+def skinned_vertices(rig: Rig) -> Iterator[tuple[Array, Integers, Array]]:
+    """Of each skinned primitive the vertices [n, 3] in the rest pose's world, their nodes [n, k] and weights [n, k].
+
+    Raises InputError for a skin that does not fit its mesh.
+    """
+    gltf = rig.gltf
+    found = None if gltf is None else bind_matrices(gltf, rig)
+    if gltf is None or found is None:
+        return
+    world, skins = _world(rig), found[2]
     for node in gltf.entries("nodes"):
         if "mesh" not in node or "skin" not in node:
             continue
@@ -234,11 +304,8 @@ def _lowest(gltf: Gltf, rig: Rig, skins: list[tuple[list[int], Array]]) -> tuple
         for primitive in gltf.entry("meshes", node["mesh"]).get("primitives", []):
             skinned = _skinned(gltf, primitive, world[joints] @ inverse)
             if skinned is not None:
-                low.append(skinned.min(axis=0))
-    if not low:
-        return None
-    y, z = np.min(low, axis=0)[1:]
-    return float(y), float(z)
+                points, numbers, weights = skinned
+                yield points, np.asarray(joints)[numbers], weights
 
 
 def _world(rig: Rig) -> Array:
@@ -252,20 +319,23 @@ def _world(rig: Rig) -> Array:
     return world
 
 
-def _skinned(gltf: Gltf, primitive: object, matrices: Array) -> Array | None:
-    """Vertices [n, 3] of a primitive under joint matrices [joints, 4, 4]; None for one packed or without a skin."""
+def _skinned(gltf: Gltf, primitive: object, matrices: Array) -> tuple[Array, Integers, Array] | None:
+    """Vertices [n, 3] of a primitive under joint matrices [joints, 4, 4], their joints [n, k] and weights [n, k]; None
+    for one packed or without a skin."""
     if not isinstance(primitive, dict) or "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
         return None
     attributes = primitive.get("attributes", {})
     if not {"POSITION", "JOINTS_0", "WEIGHTS_0"} <= set(attributes):
         return None
     points, joints, weights = (gltf.array(attributes[name]) for name in ("POSITION", "JOINTS_0", "WEIGHTS_0"))
-    if not len(points) == len(joints) == len(weights) or points.shape[1] != 3 or joints.max() >= len(matrices):
+    fits = len(points) == len(joints) == len(weights) and joints.shape == weights.shape and points.shape[1] == 3
+    if not fits or joints.max() >= len(matrices):
         raise gltf.fail("its skin does not fit its mesh")
     skinned = np.zeros((len(points), 3))
     if not (np.abs(points) < LARGEST).all() or not (np.abs(weights) < LARGEST).all():
         return None
+    numbers = joints.astype(int)
     for k in range(joints.shape[1]):
-        chosen = matrices[joints[:, k].astype(int)]
+        chosen = matrices[numbers[:, k]]
         skinned += weights[:, k, None] * (rotate(chosen[:, :3, :3], points.astype(np.float64)) + chosen[:, :3, 3])
-    return skinned if (np.abs(skinned) < LARGEST).all() else None
+    return (skinned, numbers, weights) if (np.abs(skinned) < LARGEST).all() else None

@@ -41,7 +41,7 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     quaternions = continuous_quaternions(performance.rotations[:, list(performance.driven)])
     tracks = [(performance.character.bones.hips, "translation", performance.hips)]
     tracks += [(node, "rotation", quaternions[:, column]) for column, node in enumerate(performance.driven)]
-    tracks += [(node, "rotation", turn) for node, turn in _posed(rig, performance.driven)]
+    tracks += _posed(rig, performance)
     for node, _, _ in tracks:
         _state_parts(rig, document["nodes"][node])
     document.setdefault("animations", []).insert(0, animation(binary, name, performance.fps, tracks))
@@ -52,14 +52,18 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     return pack(document, bytes(binary.data))
 
 
-def _posed(rig: Rig, driven: tuple[int, ...]) -> list[tuple[int, Array]]:
-    """Bones that nothing drives and whose node does not stand as it rests, with their rest quaternion [1, 4]."""
+def _posed(rig: Rig, performance: Performance) -> list[tuple[int, str, Array]]:
+    """Tracks of one frame that bring back what stands otherwise in the file than it rests, and is not animated."""
     assert rig.gltf is not None
     nodes = rig.gltf.entries("nodes")
-    found = []
+    found: list[tuple[int, str, Array]] = []
     for node in rig.bones:
-        if node not in driven and not np.allclose(node_transform(rig.gltf, nodes[node])[0], rig.rotations[node]):
-            found.append((node, quaternion_from_matrix(rig.rotations[node])[None]))
+        rotation, translation, _ = node_transform(rig.gltf, nodes[node])
+        if node not in performance.driven and not np.allclose(rotation, rig.rotations[node]):
+            found.append((node, "rotation", quaternion_from_matrix(rig.rotations[node])[None]))
+        near = 1e-5 * max(1e-6, float(np.abs(rig.translations[node]).max()))
+        if node != performance.character.bones.hips and not np.allclose(translation, rig.translations[node], atol=near):
+            found.append((node, "translation", rig.translations[node][None]))
     return found
 
 
@@ -88,13 +92,13 @@ def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
     able = [node for node in rig.above(hips) if {"Xposition", "Yposition", "Zposition"} <= set(bvh.channels[node])]
     if not able:
         raise InputError(f"{rig.path}: {rig.name(hips)!r} and what it hangs on have no position channels; wanted three")
-    positions = np.tile(np.asarray(bvh.offsets, np.float64), (performance.frames, 1, 1))
+    positions = np.tile(rig.translations, (performance.frames, 1, 1))
     positions[:, hips] = performance.hips
-    if able[0] != hips:  # the root carries the way: move it by what the hips have moved from their offset
+    if able[0] != hips:  # the root carries the way: move it by what the hips have moved from their rest
         turned = performance.world()[0]
         above, parent = turned[:, rig.parents[hips]], rig.parents[able[0]]
-        way = rotate(above, performance.hips - bvh.offsets[hips])
-        positions[:, hips] = bvh.offsets[hips]
+        way = rotate(above, performance.hips - rig.translations[hips])
+        positions[:, hips] = rig.translations[hips]
         positions[:, able[0]] += way if parent < 0 else rotate(transpose(turned[:, parent]), way)
     return Bvh(
         names=bvh.names,
@@ -196,7 +200,7 @@ def check_holds(character: Character, path: str | Path) -> None:
     if Path(path).suffix.lower() == ".glb" and character.rig.gltf is None:
         raise InputError(
             f"{path}: {character.rig.path} has no mesh to put in a .glb; wanted --out FILE.bvh or .usd, or a character "
-            "with a mesh (.glb, .vrm)"
+            "with a mesh (.glb, .gltf, .vrm)"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.formats.bvh import Bvh, read_bvh
-from genmo.runtime.formats.bvh_motion import bvh_motion, joint_map
+from genmo.runtime.formats.bvh_motion import bvh_motion, joint_map, read_names
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import grounded
 from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
@@ -51,19 +50,6 @@ def _captions(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def read_names(path: str | Path | None) -> dict[str, str] | None:
-    """The table of a --names file.  Raises InputError when it is not JSON of names."""
-    if path is None:
-        return None
-    try:
-        names = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not read ({error}); wanted JSON: SMPL joint -> joint of the file") from None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise InputError(f"{path}: wanted a JSON object: SMPL joint -> joint of the file")
-    return names
-
-
 def read_folder(
     folder: str | Path,
     *,
@@ -79,7 +65,7 @@ def read_folder(
     on y = 0.  Raises InputError that names the file.
     """
     folder = Path(folder)
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".bvh")
+    files = sorted(p for p in folder.rglob("*.[bB][vV][hH]") if p.name[0] != ".")
     if not files:
         raise InputError(f"{folder}: no .bvh file in it; wanted a folder of BVH files")
     for path in files:

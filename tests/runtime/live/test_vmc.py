@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from genmo.runtime.live.osc import bundle, message
-from genmo.runtime.live.vmc import BONES, LARGEST_PACKET, VmcSender, humanoid_pose, packets, parse_address
+from genmo.runtime.live.vmc import LARGEST_PACKET, VmcSender, humanoid_pose, packets, parse_address
+from genmo.runtime.motion.bone_names import HUMAN_BODY_BONES
 from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.support.errors import InputError
@@ -79,7 +80,7 @@ def test_the_decoded_humanoid_is_the_motion_in_unitys_world(random_motion):
         assert told[2][1][0] == "root"
         places = unity_world(told)
         assert len(places) == 22
-        for bone, joint in BONES.items():
+        for bone, joint in HUMAN_BODY_BONES.items():
             expected = joints[frame, JOINTS.index(joint)] * [-1, 1, 1]
             np.testing.assert_allclose(places[bone], expected, atol=2e-6, err_msg=bone)
 

@@ -84,8 +84,9 @@ def body(table, arms_down=0.0, knees=0.0, legs_apart=0.0, thigh=1.0, wide=1.0):
 class Glb:
     """A GLB file being made: nodes with places in the world, any bone axes, a skin, a mesh of little tetrahedra."""
 
-    def __init__(self, bones, axes_seed=None, above=(), unit=1.0, extensions=None, spare=()):
-        """`above`: nodes over the first bone, (name, rotation, scale); `unit`: lengths of the file in a metre."""
+    def __init__(self, bones, axes_seed=None, above=(), unit=1.0, extensions=None, spare=(), mesh_turn=None):
+        """`above`: nodes over the first bone, (name, rotation, scale); `unit`: lengths of the file in a metre;
+        `mesh_turn` [3, 3]: of the mesh's little tetrahedra."""
         rng = np.random.default_rng(axes_seed)
         self.nodes, self.world, self.binary = [], [], bytearray()
         self.views, self.accessors = [], []
@@ -111,7 +112,7 @@ class Glb:
             number[name] = len(self.nodes) - 1
         self.joints = list(range(first, len(self.nodes)))
         self.extensions = extensions or {}
-        self._mesh()
+        self._mesh(np.eye(3) if mesh_turn is None else mesh_turn)
 
     @staticmethod
     def _quaternion(rotation):
@@ -137,8 +138,8 @@ class Glb:
         self.accessors.append(accessor)
         return len(self.accessors) - 1
 
-    def _mesh(self):
-        small = 0.02 * np.asarray([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    def _mesh(self, turn):
+        small = 0.02 * np.asarray([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) @ turn.T
         span = abs(self.world[self.joints[0]][1, 3]) + abs(self.world[self.joints[0]][2, 3])
         points = np.concatenate([self.world[joint][:3, 3] + span * small for joint in self.joints])
         count = len(self.joints)

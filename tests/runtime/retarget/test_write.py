@@ -142,8 +142,8 @@ def test_the_command_writes_every_format(tmp_path, mixamo_file, random_motion, c
     [
         ({"--out": "walk.html"}, "wanted one of .bvh .glb .usd"),
         ({"--out": "no/walk.glb"}, "there is no folder"),
-        ({"--character": "hero.fbx"}, "wanted a character as .bvh .glb .vrm"),
-        ({"--character": "none.glb"}, "cannot be read"),
+        ({"--character": "hero.fbx"}, "wanted a character as .bvh .glb .gltf .vrm"),
+        ({"--character": "none.glb"}, "no such file"),
         ({"--out-fps": "0"}, "--out-fps is 0"),
         ({"--out-fps": "nan"}, "--out-fps is nan"),
         ({"--character-map": "none.yaml"}, "cannot be read"),

@@ -251,7 +251,7 @@ def test_a_spine_of_two_joints_and_one_of_five(tmp_path, random_motion):
 def test_unknown_names_are_listed_and_a_table_helps(tmp_path, random_motion):
     bvh = parsed(random_motion(3, 0), tmp_path)
     strange = renamed(bvh, {name: f"bone{n:02d}" for n, name in enumerate(JOINTS)})
-    with pytest.raises(InputError, match=r"no joint for pelvis among bone00, .*pass --names"):
+    with pytest.raises(InputError, match=r"no joint for pelvis, .*among bone00, .*pass --names"):
         bvh_clip(strange)
     table = {name: f"bone{n:02d}" for n, name in enumerate(JOINTS)}
     want, got = bvh_clip(bvh), bvh_clip(strange, names=table)
@@ -300,3 +300,10 @@ def test_a_names_file_is_checked(tmp_path):
             read_names(path)
     path.write_text('{"head": "Skull"}')
     assert read_names(path) == {"head": "Skull"}
+
+
+def test_files_of_the_finder_are_passed_over(tmp_path, random_motion):
+    """macOS puts a ._NAME beside each file on foreign disks."""
+    (tmp_path / "walk.BVH").write_bytes(to_bvh(random_motion(3, 0)))
+    (tmp_path / "._walk.BVH").write_bytes(b"\0\5\x16\7")
+    assert [clip.name for clip in read_folder(tmp_path)] == ["walk"]

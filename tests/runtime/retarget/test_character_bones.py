@@ -3,7 +3,7 @@
 import pytest
 
 from genmo.runtime.retarget import read_character
-from genmo.runtime.retarget.bone_names import PARTS, find_bones, plain, read_map
+from genmo.runtime.retarget.character_bones import find_bones, read_map
 from genmo.runtime.retarget.rig import read_rig
 from genmo.runtime.support.errors import InputError
 
@@ -160,11 +160,3 @@ def test_parts_that_do_not_hang_together(tmp_path, make_glb, person):
     path.write_bytes(make_glb(bones).bytes())
     with pytest.raises(InputError, match="left_lower_leg 'mixamorig:LeftLeg' does not hang on left_upper_leg"):
         read_character(path)
-
-
-def test_plain_names():
-    assert plain("Armature|mixamorig1:LeftArm") == "leftarm"
-    assert plain("Bip001 L Thigh") == "lthigh"
-    assert plain("CC_Base_R_Calf") == "rcalf"
-    assert plain("DEF-upper_arm.L") == "upperarml"
-    assert len(PARTS) == len(set(PARTS))

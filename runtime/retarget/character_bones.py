@@ -1,9 +1,7 @@
-"""Which bone of a rig is which part of a body: by the names that tools use, or by the user's own table.
+"""Which bone of a character is which part of a body: by the user's own table, the file's, or by names.
 
-Parts are called as in VRM's humanoid, in lower case: hips, spine (all bones from hips to chest), neck (all between
-chest and head), head, and for either side (left_, right_) upper_leg, lower_leg, foot, toes, shoulder (the clavicle),
-upper_arm, lower_arm, hand and middle (first bone of the middle finger).  Twist bones, fingers, faces and clothes are
-no parts: they stay as they rest.
+Parts are those of `genmo.runtime.motion.bone_names`, with the spine (all bones from hips to chest) and the neck (all
+between chest and head) as chains.  What is no part stays as it rests.
 """
 
 from __future__ import annotations
@@ -13,68 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genmo.runtime.motion.bone_names import LIMBS, PARTS, REQUIRED, SIDES, name_parts, neck_bones
 from genmo.runtime.retarget.rig import Rig
 from genmo.runtime.support.errors import InputError
-
-LIMBS = ("upper_leg", "lower_leg", "foot", "toes", "shoulder", "upper_arm", "lower_arm", "hand", "middle")
-SIDES = ("left", "right")
-PARTS = ("hips", "spine", "neck", "head", *(f"{side}_{limb}" for side in SIDES for limb in LIMBS))
-_OPTIONAL = ("toes", "shoulder", "middle")
-REQUIRED = ("hips", "head", *(f"{side}_{limb}" for side in SIDES for limb in LIMBS if limb not in _OPTIONAL))
-
-_Words = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Convention:
-    """How a family of tools names bones: spellings of each part, without prefix, side and separators."""
-
-    name: str
-    hips: _Words
-    head: _Words
-    limbs: tuple[_Words, ...]
-    """in the order of LIMBS"""
-
-
-CONVENTIONS = (
-    Convention(
-        "Mixamo, CMU or LaFAN1", ("hips",), ("head",),
-        (("upleg",), ("leg",), ("foot",), ("toebase", "toe"), ("shoulder",), ("arm",), ("forearm",), ("hand",),
-         ("handmiddle1",)),
-    ),
-    Convention(
-        "UE5 Mannequin", ("pelvis",), ("head",),
-        (("thigh",), ("calf",), ("foot",), ("ball",), ("clavicle",), ("upperarm",), ("lowerarm",), ("hand",),
-         ("middle01",)),
-    ),
-    Convention(
-        "Unity Humanoid or VRM", ("hips", "chips"), ("head", "chead"),
-        (("upperleg",), ("lowerleg",), ("foot",), ("toes", "toebase", "toe"), ("shoulder", "clavicle"), ("upperarm",),
-         ("lowerarm",), ("hand",), ("middleproximal", "middle1")),
-    ),
-    Convention(
-        "Rigify", ("hips", "spine"), ("spine006", "head"),
-        (("thigh",), ("shin",), ("foot",), ("toe",), ("shoulder",), ("upperarm",), ("forearm",), ("hand",),
-         ("fmiddle01",)),
-    ),
-    Convention(
-        "SOMA", ("hips",), ("head",),
-        (("leg", "thigh"), ("shin",), ("foot",), ("toebase", "toe"), ("shoulder",), ("arm",), ("forearm",), ("hand",),
-         ("handmiddle1",)),
-    ),
-    Convention(
-        "Biped or Character Creator", ("pelvis", "hip"), ("head",),
-        (("thigh",), ("calf",), ("foot",), ("toe0", "toebase"), ("clavicle",), ("upperarm",), ("forearm",), ("hand",),
-         ("finger2", "mid1")),
-    ),
-    Convention(
-        "SMPL", ("pelvis",), ("head",),
-        (("hip",), ("knee",), ("ankle",), ("foot",), ("collar",), ("shoulder",), ("elbow",), ("wrist",), ("hand",)),
-    ),
-)  # fmt: skip
-
-_TOKENS = {"left": ("left", "l"), "right": ("right", "r")}
-_PREFIX = re.compile(r"^(mixamorig[0-9]*|valvebipedbip01|bip0*1|ccbase|def|character[0-9]+|jbip)(?=.)")
 
 
 @dataclass(frozen=True)
@@ -139,19 +78,14 @@ def read_map(path: str | Path) -> CharacterMap:
     return CharacterMap(named, None if floor is None else float(floor), rest_frame, str(path))
 
 
-def plain(name: str) -> str:
-    """Letters and digits of a bone's name, without name space and the prefixes that tools put in front."""
-    return _PREFIX.sub("", re.sub(r"[^a-z0-9]", "", re.split(r"[:|]", name.lower())[-1]))
-
-
 def find_bones(rig: Rig, told: CharacterMap = NO_MAP) -> Bones:
     """The parts of a body on a rig: what the user told, then the file's own VRM table, then names.
 
     Raises InputError that names the parts without a bone and the rig's bones.
     """
-    found = _by_convention(rig)
-    convention = found.pop("", 0)
-    label = "VRM" if rig.humanoid else CONVENTIONS[convention].name
+    named = name_parts(rig.names, rig.parents, rig.bones)
+    found = {part: node for part, node in named.nodes.items() if part != "neck"}
+    label = "VRM" if rig.humanoid else named.convention
     found |= {part: node for name, node in rig.humanoid.items() if (part := _snake(name)) in PARTS}
     by_name = {rig.names[node]: node for node in reversed(rig.bones)}
     chains: dict[str, tuple[int, ...]] = {}
@@ -172,7 +106,7 @@ def find_bones(rig: Rig, told: CharacterMap = NO_MAP) -> Bones:
         )
     limbs = {part: node for part, node in found.items() if part.startswith(SIDES)}
     spine = chains.get("spine") or _spine(rig, found["hips"], limbs)
-    neck = chains["neck"] if "neck" in chains else _neck(rig, found["head"], (found["hips"], *spine))
+    neck = chains["neck"] if "neck" in chains else neck_bones(rig.parents, found["head"], (found["hips"], *spine))
     bones = Bones(label, found["hips"], spine, neck, found["head"], limbs)
     _check(rig, bones)
     return bones
@@ -184,33 +118,6 @@ def _snake(name: str) -> str:
     return part.replace("middle_proximal", "middle") if part not in ("spine", "neck") else ""
 
 
-def _by_convention(rig: Rig) -> dict[str, int]:
-    """Parts found by the convention that finds most; key "" has the convention's number."""
-    names = [rig.names[node] for node in rig.bones]
-    chosen = list(rig.bones)
-    if any(name.startswith("DEF-") for name in names):  # Rigify: only these move the mesh
-        chosen = [node for node in chosen if rig.names[node].startswith("DEF-")]
-    known = {plain(rig.names[node]): node for node in reversed(chosen)}
-    best: dict[str, int] = {}
-    for number, convention in enumerate(CONVENTIONS):
-        spellings: dict[str, list[str]] = {"hips": list(convention.hips), "head": list(convention.head)}
-        for side, tokens in _TOKENS.items():
-            for limb, words in zip(LIMBS, convention.limbs, strict=True):
-                spellings[f"{side}_{limb}"] = [s for word in words for t in tokens for s in (t + word, word + t)]
-        found = {
-            part: next(known[word] for word in words if word in known)
-            for part, words in spellings.items()
-            if any(word in known for word in words)
-        }
-        if _rank(found) > _rank(best):
-            best = found | {"": number}
-    return best
-
-
-def _rank(found: dict[str, int]) -> tuple[int, int]:
-    return sum(part in found for part in REQUIRED), len(found.keys() - {""})
-
-
 def _spine(rig: Rig, hips: int, limbs: dict[str, int]) -> tuple[int, ...]:
     """The bones over the hips that both arms hang on."""
     right = rig.above(limbs["right_upper_arm"])
@@ -218,14 +125,6 @@ def _spine(rig: Rig, hips: int, limbs: dict[str, int]) -> tuple[int, ...]:
     if hips not in shared:
         return ()
     return tuple(reversed(shared[: shared.index(hips)]))
-
-
-def _neck(rig: Rig, head: int, trunk: tuple[int, ...]) -> tuple[int, ...]:
-    """The bones between the trunk's last and the head."""
-    above = rig.above(head)[1:]
-    if trunk[-1] not in above:
-        return ()
-    return tuple(reversed(above[: above.index(trunk[-1])]))
 
 
 def _check(rig: Rig, bones: Bones) -> None:
