@@ -39,7 +39,8 @@ from genmo.runtime.motion.skeleton import BETA_COUNT, JOINTS
 from genmo.runtime.readers.cameras import from_colmap, parse_blender, read_camera
 from genmo.runtime.readers.colmap import parse_cameras_bin, parse_cameras_txt, parse_images_bin, parse_images_txt
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
-from genmo.runtime.readers.keypoints import People, gather, parse_document, read_people
+from genmo.runtime.readers.keypoint_formats import parse_document
+from genmo.runtime.readers.keypoints import People, gather, read_people
 from genmo.runtime.readers.music import read_features, read_sound
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.retarget.character import read_character

@@ -27,7 +27,7 @@ def rows(folder: str | Path, pattern: str = "**/*.npz") -> list[Row]:
     Raises InputError for a folder that has none.
     """
     folder = Path(folder)
-    found = sorted(path for path in folder.glob(pattern) if path.is_file())
+    found = sorted(path for path in folder.glob(pattern) if path.is_file() and path.name[0] != ".")
     if not found:
         raise InputError(f"{folder}: no file is called {pattern}; wanted a folder with keypoint files")
     return [{"path": str(path), "name": path.relative_to(folder).as_posix()} for path in found]

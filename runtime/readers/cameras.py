@@ -1,7 +1,7 @@
 """Camera files of other tools, and genmo's own, as `Camera`: OpenCV axes in a y-up world in metres.
 
-COLMAP's text and binary models, Blender cameras as the JSON that the script in `docs/inputs.md` writes, and genmo's
-`.npz` with `camera_to_world` [N, 4, 4].
+COLMAP's text and binary models, nerfstudio's transforms.json, TUM trajectories, Blender cameras as the JSON that the
+script in `docs/inputs.md` writes, and genmo's `.npz` with `camera_to_world` [N, 4, 4].
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ from genmo.runtime.motion.rotation import (
 )
 from genmo.runtime.readers.colmap import Image, Lens, read_colmap
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, same_rate
+from genmo.runtime.readers.trajectories import Trajectory, is_tum, parse_nerfstudio, parse_tum
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import (
     LARGEST,
     first_number,
-    frame_number,
+    frame_numbers,
     number,
     numbers,
     parse_json,
     read_bytes,
     read_npz,
+    timestamps,
 )
 
-WANTED = "a camera: genmo's .npz, a COLMAP model (folder, .txt or .bin) or Blender .json"
+WANTED = "a camera: genmo's .npz, a COLMAP model (folder, .txt or .bin), transforms.json, a TUM .txt or Blender .json"
 MAX_POSES = 4 * MAX_FRAMES
 LONG_GAP = 0.5
 """Seconds from any pose that are worth a word."""
@@ -59,7 +61,7 @@ class CameraFile:
     first_frame: int
     """number of the video's first frame unless the keypoints know better"""
     every_frame: bool
-    """the numbers are positions in the file: they say nothing about the names of images"""
+    """the numbers are positions in the file, or seconds: they say nothing about the names of images"""
     fps: float | None = None
     intrinsics: Array | None = None
     """[3, 3] pixels"""
@@ -106,9 +108,9 @@ def _gap_notes(source: str, times: Array, at: Array) -> tuple[str, ...]:
 def read_camera(path: str | Path, scale: float | None = None) -> CameraFile:
     """Camera poses from a file of any known kind.
 
-    `scale`: metres in a unit of a COLMAP model.  A model does not know its size, so without it only its rotations are
-    used and the camera turns on the spot.  COLMAP's world stands anyhow: +y becomes the mean of the cameras' up
-    directions, +z the first camera's view along the ground, the origin the first camera.
+    `scale`: metres in a unit of a COLMAP model or another file without a size (transforms.json, TUM).  Without it
+    only its rotations are used and the camera turns on the spot.  Such a world stands anyhow: +y becomes the mean of
+    the cameras' up directions, +z the first camera's view along the ground, the origin the first camera.
     Raises InputError for a file of no known kind, fisheye lenses, and everything that is not as it should be.
     """
     path = Path(path)
@@ -119,7 +121,16 @@ def read_camera(path: str | Path, scale: float | None = None) -> CameraFile:
     if path.suffix.lower() == ".npz":
         return _read_npz(path)
     if path.suffix.lower() == ".json":
-        return parse_blender(parse_json(read_bytes(path, WANTED), str(path), WANTED), str(path))
+        document = parse_json(read_bytes(path, WANTED), str(path), WANTED)
+        if isinstance(document, dict) and "format" not in document and "frames" in document:
+            return from_trajectory(parse_nerfstudio(document, str(path)), str(path), scale)
+        return parse_blender(document, str(path))
+    if (
+        path.suffix.lower() == ".txt"
+        and path.stem not in ("cameras", "images")
+        and is_tum(data := read_bytes(path, WANTED))
+    ):
+        return from_trajectory(parse_tum(data, str(path)), str(path), scale)
     if path.suffix.lower() in (".txt", ".bin"):
         return from_colmap(*read_colmap(path.parent, path.suffix.lower()), scale)
     raise InputError(f"{path}: a file of no known kind; wanted {WANTED}")
@@ -225,9 +236,10 @@ def from_colmap(lenses: dict[int, Lens], images: list[Image], source: str, scale
     unknown = sorted({image.camera for image in images} - set(lenses))
     if unknown:
         raise InputError(f"{source}: images of camera {unknown[0]}, which cameras does not have; wanted one model")
-    named = [frame_number(image.name) for image in images]
-    if None in named:
-        name = images[named.index(None)].name
+    names = [image.name for image in images]
+    seconds, named = timestamps(names), frame_numbers(names)
+    if seconds is None and None in named:
+        name = names[named.index(None)]
         raise InputError(f"{source}: no frame number in the name {name[:60]!r}; wanted names such as frame_000012.png")
     turned = np.array([image.quaternion for image in images])
     moved = np.array([image.translation for image in images])
@@ -235,16 +247,26 @@ def from_colmap(lenses: dict[int, Lens], images: list[Image], source: str, scale
     if not finite or np.linalg.norm(turned, axis=-1).min() < 1e-6:
         raise InputError(f"{source}: holds quaternions of length 0, or numbers that are not finite; wanted poses")
     rotation = transpose(matrix_from_quaternion(turned))
-    position = -rotate(rotation, moved)
-    at, camera = _poses(rotation, position, np.array(named, np.float64), source)
-    used = [lenses[image.camera] for image in images]
+    at = np.array(named, np.float64) if seconds is None else np.array(seconds) - min(seconds)
+    used = tuple(lenses[image.camera] for image in images)
+    return from_trajectory(Trajectory(at, seconds is not None, rotation, -rotate(rotation, moved), used), source, scale)
+
+
+def from_trajectory(trajectory: Trajectory, source: str, scale: float | None = None) -> CameraFile:
+    """The camera of poses in a world that stands anyhow; `scale` as in `read_camera`.  Raises InputError."""
+    at, camera = _poses(trajectory.rotation, trajectory.position, trajectory.at, source)
     notes = [f"{source}: which way is up comes from the mean of the cameras' up, and where the floor is stays unknown"]
     if scale is None:
-        notes.append(f"{source}: a COLMAP model has no size, so the camera turns on the spot; give its metres per unit")
-    notes += _lens_notes(source, used)
-    intrinsics = np.median([lens.intrinsics for lens in used], axis=0)
+        notes.append(f"{source}: its world has no size, so the camera turns on the spot; give its metres per unit")
+    if trajectory.timed:
+        notes.append(f"{source}: its poses are timed; the first is taken for the video's first frame")
+    intrinsics = None
+    if trajectory.lenses:
+        notes += _lens_notes(source, list(trajectory.lenses))
+        intrinsics = np.median([lens.intrinsics for lens in trajectory.lenses], axis=0)
     upright = level(camera, 0.0 if scale is None else scale, source)
-    return CameraFile(source, at, upright, first_number(int(at[0])), False, None, intrinsics, tuple(notes))
+    first, fps = (0, 1.0) if trajectory.timed else (first_number(int(at[0])), None)
+    return CameraFile(source, at, upright, first, trajectory.timed, fps, intrinsics, tuple(notes))
 
 
 def _lens_notes(source: str, lenses: list[Lens]) -> tuple[str, ...]:

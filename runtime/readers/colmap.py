@@ -86,28 +86,39 @@ def parse_cameras_txt(data: bytes, source: str) -> dict[int, Lens]:
         if len(words) < 4:
             raise InputError(f"{place}: {len(words)} words; wanted CAMERA_ID MODEL WIDTH HEIGHT PARAMS")
         values = _floats(words[2:], place)
-        lenses[_integer(words[0], place)] = _lens(words[1], values[0], values[1], values[2:], place)
+        lenses[_integer(words[0], place)] = checked_lens(words[1], values[0], values[1], values[2:], place)
     return lenses
 
 
 def parse_images_txt(data: bytes, source: str) -> list[Image]:
-    """Two lines an image: `IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME`, and its 2D points, which may be none."""
+    """Two lines an image: `IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME`, and its 2D points, which may be none.
+
+    Files of poses that were written by hand leave out the lines of points, or drop them where they are empty: a line
+    that is no list of points (X Y POINT3D_ID of each) is the next image.
+    """
     images = []
-    lines = list(_lines(data, source, blank=True))
-    # blank lines are points of an image without any; those before an image's first line belong to nobody
-    at = 0
-    while at < len(lines):
-        place, line = lines[at]
+    points_may_follow = False
+    for place, line in _lines(data, source, blank=True):
         words = line.split(maxsplit=9)
-        if not words:
-            at += 1
+        if not words or (points_may_follow and _is_points(line)):
+            points_may_follow = False
             continue
         if len(words) < 10:
             raise InputError(f"{place}: {len(words)} words; wanted IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME")
         values = _floats(words[1:8], place)
         images.append(Image(values[:4], values[4:], _integer(words[8], place), words[9].strip()))
-        at += 2
+        points_may_follow = True
     return images
+
+
+def _is_points(line: str) -> bool:
+    """Whether a line is numbers in threes; an image's ends in a name."""
+    words = line.split()
+    try:
+        _ = [float(word) for word in words[:12]]
+    except ValueError:
+        return False
+    return len(words) % 3 == 0
 
 
 def _lines(data: bytes, source: str, blank: bool = False) -> Iterator[tuple[str, str]]:
@@ -134,7 +145,7 @@ def _integer(word: str, place: str) -> int:
     return int(word)
 
 
-def _lens(model: str, width: float, height: float, parameters: tuple[float, ...], place: str) -> Lens:
+def checked_lens(model: str, width: float, height: float, parameters: tuple[float, ...], place: str) -> Lens:
     """A checked lens.  Raises InputError for fisheye models and unknown ones."""
     if model in _FISHEYES:
         raise InputError(f"{place}: {model} is a fisheye lens, which no pinhole stands for; wanted undistorted images")
@@ -185,7 +196,7 @@ def parse_cameras_bin(data: bytes, source: str) -> dict[int, Lens]:
         camera, model, width, height = reader.read("iiQQ")
         name = _MODEL_OF_ID.get(model, str(model))
         parameters = reader.read(f"{PINHOLES[name][1]}d") if name in PINHOLES else ()
-        lenses[camera] = _lens(name, width, height, parameters, source)
+        lenses[camera] = checked_lens(name, width, height, parameters, source)
     return lenses
 
 

@@ -33,8 +33,8 @@ LAYOUTS: dict[int, tuple[str, tuple[int, ...]]] = {
 def coco_from(points: Array, source: str, names: Sequence[str] | None = None) -> Array:
     """COCO-17 points [17, 3] of points [K, 3] (x, y, confidence) in a known layout, or in one whose `names` are given.
 
-    Confidences are cut to [0, 1] (SimCC models give more) and points of confidence 0 or less lie at zero.
-    Raises InputError for another number of points, other names, and numbers that are not finite.
+    Confidences are cut to [0, 1] (SimCC models give more); points of confidence 0 or less, and those that hold NaN,
+    lie at zero.  Raises InputError for another number of points, other names, and infinite numbers.
     """
     if names is not None and len(names) == len(points) and set(COCO_NAMES) <= set(names):
         chosen: Sequence[int] = [names.index(name) for name in COCO_NAMES]
@@ -49,7 +49,8 @@ def coco_from(points: Array, source: str, names: Sequence[str] | None = None) ->
             f"{COCO_COUNT} body points: use a model trained on COCO, Halpe or COCO-WholeBody"
         )
     taken = np.asarray(points[list(chosen)], np.float64)
+    taken[np.isnan(taken).any(axis=-1)] = 0
     if not (np.abs(taken) < LARGEST).all():
-        raise InputError(f"{source}: keypoints hold NaN or numbers beyond {LARGEST:g}; wanted pixels, 0 where unseen")
+        raise InputError(f"{source}: keypoints hold numbers beyond {LARGEST:g}; wanted pixels, 0 where unseen")
     confidence = np.clip(taken[:, 2:], 0, 1)
     return np.concatenate([np.where(confidence > 0, taken[:, :2], 0), confidence], axis=-1)

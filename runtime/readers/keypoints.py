@@ -1,17 +1,12 @@
 """Keypoint files of other tools, and genmo's own, as `Keypoints`.
 
-Recognised by what is in them: genmo's `.npz`; OpenPose JSON (one file a frame in a folder, one file, or a list of
-frames); MMPose predictions with and without `meta_info`; COCO results; AlphaPose; MediaPipe / BlazePose in the form
-that `docs/inputs.md` gives.  All are in pixels but MediaPipe's.
+JSON of every kind in `keypoint_formats`, a file or a folder with one file a frame, and genmo's `.npz`.
 """
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,14 +14,21 @@ from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics, pa
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, frame_count, resample_points
-from genmo.runtime.readers.keypoint_layouts import coco_from
+from genmo.runtime.readers.keypoint_formats import (
+    WANTED,
+    FramePeople,
+    ImageSize,
+    ParsedDocument,
+    checked_size,
+    parse_document,
+)
 from genmo.runtime.readers.tracks import Detections, Indices, tracks
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import (
     MAX_BYTES,
     first_number,
-    frame_number,
+    frame_numbers,
     number,
     numbers,
     parse_json,
@@ -34,32 +36,10 @@ from genmo.runtime.support.safe_read import (
     read_npz,
 )
 
-WANTED = "keypoints: genmo's .npz, OpenPose, MMPose, COCO-results, AlphaPose or MediaPipe JSON, or a folder of them"
 MAX_SOURCE_FRAMES = 4 * MAX_FRAMES
 """Frames of a file before they are brought to 30 a second."""
-LARGEST_IMAGE = 100_000
-LARGEST_ID = 10**12
-
-ImageSize = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class FramePeople:
-    """The people of one frame: its number in the file, their points [17, 3] and ids (-1: none)."""
-
-    number: int | None
-    people: tuple[tuple[Array, int], ...]
-
-
-@dataclass(frozen=True)
-class ParsedDocument:
-    """What a document says."""
-
-    frames: list[FramePeople]
-    image_size: ImageSize | None = None
-    fps: float | None = None
-    every_frame: bool = False
-    """the document has an entry for every frame, also for those without people"""
+NORMALISED = 1.5
+"""Keypoints that all lie below this are no pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +102,7 @@ def read_people(
     """
     path = Path(path)
     if image_size is not None:
-        image_size = _image_size(image_size, "image size")
+        image_size = checked_size(image_size, "image size")
     if fps is not None:
         fps = number(fps, "fps", LOWEST_FPS, HIGHEST_FPS)
     if path.suffix.lower() == ".npz":
@@ -143,6 +123,8 @@ def _from_npz(path: Path, image_size: ImageSize | None, intrinsics: Array | None
         arrays.pop("intrinsics", None)
     if intrinsics is not None:
         arrays["intrinsics"] = intrinsics
+    if (points := arrays.get("keypoints")) is not None and points.dtype.kind == "f":  # NaN: not seen
+        arrays["keypoints"] = np.where(np.isnan(points).any(axis=-1, keepdims=True), 0.0, points)
     keypoints = parse_keypoints(arrays, str(path))
     frames = np.arange(keypoints.frames)
     frame_count(keypoints.frames, rate)
@@ -185,7 +167,9 @@ def gather(
         raise InputError(f"{source}: frame numbers span {frames} frames; wanted at most {MAX_SOURCE_FRAMES}")
     frame_count(frames, rate)
     detections = _detections(parsed.frames, counted)
-    _check_pixels(detections.points, source)
+    points, more = _in_pixels(detections.points, size, source)
+    detections = replace(detections, points=points)
+    notes += more
     found = tracks(detections, rate, source)
     return People(source, detections, found, frames, rate, intrinsics, first, tuple(notes))
 
@@ -210,29 +194,28 @@ def _detections(frames: list[FramePeople], counted: list[int]) -> Detections:
     return Detections(at, points, np.array([one for _, _, one in found], np.int64))
 
 
-def _check_pixels(points: Array, source: str) -> None:
-    """Refuse coordinates that were divided by the size of the image."""
+def _in_pixels(points: Array, size: ImageSize | None, source: str) -> tuple[Array, tuple[str, ...]]:
+    """Points [D, 17, 3] in pixels, and a note where they were parts of the image's width and height."""
     seen = points[points[..., 2] > 0]
-    if len(seen) > COCO_COUNT and np.abs(seen[:, :2]).max() <= 1.5:
-        raise InputError(f"{source}: all keypoints lie within [0, 1]; wanted pixels (OpenPose: --keypoint_scale 0)")
-
-
-def _image_size(value: object, source: str) -> ImageSize:
-    size = numbers(list(value) if isinstance(value, tuple) else value, source)
-    if size.shape != (2,) or not (size > 0).all() or size.max() > LARGEST_IMAGE:
-        raise InputError(f"{source} is {reprlib.repr(value)}; wanted width and height of 1 to {LARGEST_IMAGE} pixels")
-    return float(size[0]), float(size[1])
+    if len(seen) <= COCO_COUNT or np.abs(seen[:, :2]).max() > NORMALISED:
+        return points, ()
+    if size is None or seen[:, :2].min() < 1 - NORMALISED:  # OpenPose's other form reaches from -1 to 1
+        raise InputError(f"{source}: all keypoints lie within [-1, 1]; wanted pixels (OpenPose: --keypoint_scale 0)")
+    note = f"{source}: all keypoints lie within [0, 1]; taken for parts of an image of {size[0]:g} x {size[1]:g} pixels"
+    return points * [*size, 1.0], (note,)
 
 
 def _read_folder(path: Path) -> ParsedDocument:
     """A folder of JSON files, one a frame: numbered by their names, or in the order of the names."""
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".json")
+    # macOS puts a ._NAME beside each file on foreign disks
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".json" and file.name[0] != ".")
     if not files or len(files) > MAX_SOURCE_FRAMES:
         raise InputError(f"{path}: {len(files)} .json files; wanted 1 to {MAX_SOURCE_FRAMES}, one a frame")
-    named = [frame_number(file.name) for file in files]
+    named = frame_numbers([file.name for file in files])
     if None in named or len(set(named)) < len(named):
         named = list(range(len(files)))
     frames: list[FramePeople] = []
+    sizes: set[ImageSize] = set()
     left = 4 * MAX_BYTES
     for file, at in zip(files, named, strict=True):
         left -= file.stat().st_size
@@ -242,147 +225,12 @@ def _read_folder(path: Path) -> ParsedDocument:
         if len(parsed.frames) != 1:
             raise InputError(f"{file}: {len(parsed.frames)} frames in a file of a folder; wanted one file a frame")
         frames.append(replace(parsed.frames[0], number=at))
-    return ParsedDocument(frames, every_frame=True)
+        if parsed.image_size is not None:
+            sizes.add(parsed.image_size)
+    if len(sizes) > 1:
+        raise InputError(f"{path}: images of {len(sizes)} sizes; wanted the frames of one video")
+    return ParsedDocument(frames, next(iter(sizes), None), every_frame=True)
 
 
 def _parse_file(path: Path, image_size: ImageSize | None) -> ParsedDocument:
-    return parse_document(parse_json(read_bytes(path, WANTED), str(path), WANTED), str(path), image_size)
-
-
-def parse_document(document: Any, source: str, image_size: ImageSize | None = None) -> ParsedDocument:
-    """What a JSON document of any known kind says.  Raises InputError for one of no known kind."""
-    if isinstance(document, dict):
-        if "people" in document:
-            return ParsedDocument([_openpose_frame(document, source)])
-        if "instance_info" in document:
-            return _mmpose(document["instance_info"], _mmpose_names(document.get("meta_info"), source), source)
-        if "frames" in document:
-            return _mediapipe(document, source, image_size)
-    elif document == []:  # what MMPose writes for an image, and COCO results for a video, without people
-        return ParsedDocument([FramePeople(None, ())])
-    elif isinstance(document, list) and isinstance(document[0], dict):
-        if "people" in document[0]:
-            return ParsedDocument([_openpose_frame(entry, source) for entry in document])
-        if "instances" in document[0]:
-            return _mmpose(document, None, source)
-        if "keypoint_scores" in document[0]:
-            return ParsedDocument([FramePeople(None, tuple(_mmpose_people(document, None, source)))])
-        if "image_id" in document[0]:
-            return _coco_results(document, source)
-    raise InputError(f"{source}: JSON of no known kind; wanted {WANTED}")
-
-
-def _entries(value: object, source: str) -> list[dict[str, Any]]:
-    """A list of JSON objects."""
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise InputError(f"{source}: wanted a list of objects")
-    return value
-
-
-def _flat_points(value: object, source: str) -> Array:
-    """Points [K, 3] of a flat list x, y, confidence, x, y, confidence, ..."""
-    flat = numbers(value, f"{source}: keypoints")
-    if flat.ndim != 1 or flat.size % 3:
-        raise InputError(f"{source}: keypoints are {list(flat.shape)} numbers; wanted x, y, confidence of each point")
-    return flat.reshape(-1, 3)
-
-
-def _person_id(value: object) -> int:
-    """A person's id; AlphaPose and OpenPose put it in a list, and -1, nothing or something else is none."""
-    while isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
-    return int(value) if good and isinstance(value, (int, float)) else -1
-
-
-def _openpose_frame(entry: object, source: str) -> FramePeople:
-    """`{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, c, ...]}, ...]}`."""
-    if not isinstance(entry, dict):
-        raise InputError(f"{source}: wanted one object a frame with people in it")
-    people = []
-    for person in _entries(entry.get("people"), f"{source}: people"):
-        points = _flat_points(person.get("pose_keypoints_2d", person.get("pose_keypoints")), source)
-        if len(points):  # OpenPose keeps somebody whose hands or face alone were seen
-            people.append((coco_from(points, source), _person_id(person.get("person_id"))))
-    return FramePeople(None, tuple(people))
-
-
-def _mmpose_names(meta: object, source: str) -> list[str] | None:
-    """Names of the keypoints in the order of their ids; None where the file has none."""
-    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if names is None:
-        return None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise InputError(f"{source}: keypoint_id2name is no table of names")
-    wanted = [names.get(str(index)) for index in range(len(names))]
-    if None in wanted:
-        raise InputError(f"{source}: keypoint_id2name is not numbered from 0")
-    return [name for name in wanted if name is not None]
-
-
-def _mmpose(value: object, names: list[str] | None, source: str) -> ParsedDocument:
-    """`[{"frame_id": 0, "instances": [...]}, ...]`, an entry for every frame."""
-    frames = []
-    for index, entry in enumerate(_entries(value, f"{source}: frames")):
-        at = number(entry.get("frame_id", index), f"{source}: frame_id", 0, LARGEST_ID)
-        frames.append(FramePeople(int(at), tuple(_mmpose_people(entry.get("instances"), names, source))))
-    if not frames:
-        raise InputError(f"{source}: no frames; wanted at least 1")
-    return ParsedDocument(frames, every_frame=True)
-
-
-def _mmpose_people(value: object, names: list[str] | None, source: str) -> Iterator[tuple[Array, int]]:
-    """`[{"keypoints": [[x, y], ...], "keypoint_scores": [c, ...], "track_id": 3}, ...]`; the id may be missing."""
-    for person in _entries(value, f"{source}: instances"):
-        places = numbers(person.get("keypoints"), f"{source}: keypoints")
-        scores = numbers(person.get("keypoint_scores"), f"{source}: keypoint_scores")
-        if places.ndim != 2 or places.shape[1:] != (2,) or scores.shape != places.shape[:1]:
-            raise InputError(
-                f"{source}: keypoints {list(places.shape)} with keypoint_scores {list(scores.shape)}; wanted [K, 2] "
-                "and [K]: save 2D predictions"
-            )
-        points = np.concatenate([places, scores[:, None]], axis=1)
-        yield coco_from(points, source, names), _person_id(person.get("track_id"))
-
-
-def _coco_results(entries: list[Any], source: str) -> ParsedDocument:
-    """`[{"image_id": 7, "keypoints": [x, y, c, ...], "score": 0.9}, ...]`, one entry a person.
-
-    AlphaPose's image_id is the image's name, and its idx the person's id.  Frames without people have no entry.
-    """
-    frames: dict[int, list[tuple[Array, int]]] = {}
-    for entry in _entries(entries, source):
-        image = entry.get("image_id")
-        at = frame_number(image) if isinstance(image, str) else image
-        at = int(number(at, f"{source}: number of image_id {reprlib.repr(image)}", 0, LARGEST_ID))
-        points = coco_from(_flat_points(entry.get("keypoints"), source), source)
-        frames.setdefault(at, []).append((points, _person_id(entry.get("idx", entry.get("track_id")))))
-    return ParsedDocument([FramePeople(at, tuple(people)) for at, people in sorted(frames.items())])
-
-
-def _mediapipe(document: dict[str, Any], source: str, image_size: ImageSize | None) -> ParsedDocument:
-    """The form in `docs/inputs.md`: image_width, image_height, fps, and frames of pose_landmarks in [0, 1]."""
-    size = image_size
-    if size is None:
-        size = _image_size([document.get("image_width"), document.get("image_height")], f"{source}: image size")
-    rate = document.get("fps")
-    fps = None if rate is None else number(rate, f"{source}: fps", LOWEST_FPS, HIGHEST_FPS)
-    frames = []
-    for index, entry in enumerate(_entries(document["frames"], f"{source}: frames")):
-        people = entry.get("pose_landmarks")
-        if not isinstance(people, list):
-            raise InputError(f"{source}: frame {index} has no pose_landmarks; wanted a list of people, empty for none")
-        frames.append(FramePeople(None, tuple((_landmarks(person, size, source), -1) for person in people)))
-    if not frames:
-        raise InputError(f"{source}: no frames; wanted at least 1")
-    return ParsedDocument(frames, size, fps)
-
-
-def _landmarks(value: object, size: ImageSize, source: str) -> Array:
-    """COCO-17 points in pixels of 33 objects with x and y in [0, 1] and visibility."""
-    landmarks = _entries(value, f"{source}: pose_landmarks of a person")
-    rows = [[landmark.get(name) for name in ("x", "y", "visibility")] for landmark in landmarks]
-    points = numbers(rows, f"{source}: landmarks (x, y, visibility)")
-    if points.shape[1:] != (3,):
-        raise InputError(f"{source}: landmarks are {list(points.shape)}; wanted x, y and visibility of each")
-    return coco_from(points * [*size, 1.0], source)
+    return parse_document(parse_json(read_bytes(path, WANTED), str(path), WANTED, gaps=True), str(path), image_size)

@@ -11,7 +11,8 @@ import numpy as np
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.readers.cameras import CameraFile, read_camera
-from genmo.runtime.readers.keypoints import ImageSize, People, read_people
+from genmo.runtime.readers.keypoint_formats import ImageSize
+from genmo.runtime.readers.keypoints import People, read_people
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
 

@@ -18,7 +18,7 @@ from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE, Span, Timeline, 
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.cameras import read_camera
 from genmo.runtime.readers.constraints import joint_number, read_joint_targets, read_keyframes
-from genmo.runtime.readers.keypoints import ImageSize
+from genmo.runtime.readers.keypoint_formats import ImageSize
 from genmo.runtime.readers.music import read_features, read_music
 from genmo.runtime.readers.subjects import LARGEST as LARGEST_PERSON
 from genmo.runtime.readers.subjects import read_subjects

@@ -13,6 +13,7 @@ import stat
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -27,6 +28,7 @@ LARGEST = 1e9
 """No pixel or metre is further away."""
 _NUMBER = re.compile(r"[0-9]+")
 _DIGITS = 12
+_TIMESTAMP = re.compile(r"[0-9]{9,12}\.[0-9]{1,9}")
 
 
 def check_file(path: Path, wanted: str) -> None:
@@ -57,10 +59,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"holds {name}, which JSON does not have")
 
 
-def parse_json(data: bytes, source: str, wanted: str) -> Any:
-    """The JSON document in `data`; raises InputError when it is none, or holds NaN or infinity."""
+def _allow_nan(name: str) -> float:
+    return math.nan if name == "NaN" else _refuse_constant(name)
+
+
+def parse_json(data: bytes, source: str, wanted: str, *, gaps: bool = False) -> Any:
+    """The JSON document in `data`; raises InputError when it is none, or holds infinity, or NaN without `gaps`."""
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_allow_nan if gaps else _refuse_constant)
     except RecursionError:
         raise InputError(f"{source}: nested too deeply; wanted {wanted}") from None
     except ValueError as error:  # of the decoder, of the text encoding, of integers with thousands of digits
@@ -113,37 +119,74 @@ def read_npy(file: IO[bytes], size: int) -> npt.NDArray[Any]:
     return data.reshape(shape[::-1]).transpose() if fortran else data.reshape(shape)
 
 
-def numbers(value: object, source: str) -> npt.NDArray[np.float64]:
-    """A float array of nested lists of numbers; raises InputError for anything else, and for huge numbers."""
+def numbers(value: object, source: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
+    """A float array of nested lists of numbers; raises InputError for anything else, and for huge numbers.
+
+    `gaps`: NaN, and null in a list, are allowed and come back as NaN.
+    """
+    good = _plain(value, gaps)
     try:
-        array = np.asarray(value if _plain(value) else None)
+        array = np.asarray(value if good else None, np.float64 if good and gaps else None)
     except (ValueError, OverflowError):  # ragged, or an integer that no float holds
         raise InputError(f"{source}: ragged lists; wanted numbers") from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"{source}: holds {array.dtype.name} values; wanted numbers")
-    if not (np.abs(array.astype(np.float64)) < LARGEST).all():
+    values = array.astype(np.float64)
+    far = np.abs(values) >= LARGEST if gaps else ~(np.abs(values) < LARGEST)
+    if far.any():
         raise InputError(f"{source}: holds numbers beyond {LARGEST:g}; wanted pixels, metres or seconds")
-    return array.astype(np.float64)
+    return values
 
 
-def _plain(value: object, depth: int = 3) -> bool:
+def _plain(value: object, gaps: bool, depth: int = 3) -> bool:
     """Whether a value is numbers in at most `depth` levels of lists: one string among them would widen every cell."""
-    if isinstance(value, list) and (kinds := set(map(type, value))) - {int, float}:
-        return depth > 1 and kinds == {list} and all(_plain(item, depth - 1) for item in value)
-    return isinstance(value, (list, int, float, np.ndarray)) and not isinstance(value, bool)
+    if isinstance(value, list) and (kinds := {kind for kind in map(type, value) if not _is_number(kind, gaps)}):
+        return depth > 1 and kinds == {list} and all(_plain(item, gaps, depth - 1) for item in value)
+    return isinstance(value, (list, np.ndarray)) or _is_number(type(value), False)
+
+
+def _is_number(kind: type, gaps: bool) -> bool:
+    """Whether a type is a number's, of Python or of numpy; `gaps`: None too."""
+    return issubclass(kind, (int, float, np.integer, np.floating)) and kind is not bool or (gaps and kind is type(None))
 
 
 def number(value: object, source: str, low: float, high: float) -> float:
     """One number in [low, high]; raises InputError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+    if (
+        not isinstance(value, (int, float, np.integer, np.floating))
+        or isinstance(value, bool)
+        or not low <= value <= high
+    ):
         raise InputError(f"{source} is {reprlib.repr(value)}; wanted a number of {low:g} to {high:g}")
     return float(value)
 
 
-def frame_number(name: str) -> int | None:
-    """The last number in a file's name without folders and suffix: `walk_000012_keypoints.json` -> 12; or None."""
-    found = _NUMBER.findall(Path(name).stem)
-    return int(found[-1]) if found and len(found[-1]) <= _DIGITS else None
+def frame_numbers(names: Sequence[str]) -> list[int | None]:
+    """The number of each frame in the names of a video's images, without folders and suffix; None where there is none.
+
+    Of several numbers it is the one that differs from name to name: `frame_0012_1080p.jpg` -> 12.  Where several do,
+    the one that is another in every name and spans least; where that tells nothing, the last in each name.
+    """
+    stems = [Path(name).stem for name in names]
+    if all(_TIMESTAMP.fullmatch(stem) for stem in stems):  # seconds and their fraction: no number of a frame
+        return [None] * len(names)
+    found = [[int(word) if len(word) <= _DIGITS else None for word in _NUMBER.findall(stem)] for stem in stems]
+    told: list[list[int]] = []
+    if len(names) > 1 and len({len(row) for row in found}) == 1:
+        for column in zip(*found, strict=True):
+            whole = [value for value in column if value is not None]
+            if len(set(whole)) == len(names):
+                told.append(whole)
+    if told:
+        narrowest = min(told, key=lambda column: max(column) - min(column))
+        return [*narrowest]
+    return [row[-1] if row else None for row in found]
+
+
+def timestamps(names: Sequence[str]) -> list[float] | None:
+    """Seconds that a video's images are named after, as `1305031102.175304.png` is; None for other names."""
+    stems = [Path(name).stem for name in names]
+    return [float(stem) for stem in stems] if all(_TIMESTAMP.fullmatch(stem) for stem in stems) else None
 
 
 def first_number(lowest: int) -> int:

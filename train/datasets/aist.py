@@ -48,7 +48,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     Raises InputError that names the file or says what was not there.
     """
     folder = Path(folder)
-    files = sorted((folder / "motions").glob("*.pkl"))
+    files = sorted((folder / "motions").glob("[!.]*.pkl"))
     if not files:
         raise InputError(f"{folder}: no motions/*.pkl; wanted the folder of AIST++ (motions/, ignore_list.txt)")
     listed = folder / "ignore_list.txt"

@@ -70,7 +70,7 @@ def read_motion(path: str | Path) -> Motion | None:
 def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     """Every motion below a folder of AMASS.  Raises InputError that names the file or says what was not there."""
     folder = Path(folder)
-    files = sorted(folder.rglob("*.npz"))
+    files = sorted(path for path in folder.rglob("*.npz") if path.name[0] != ".")
     count = 0
     for path in files:
         motion = read_motion(path)

@@ -107,7 +107,7 @@ class Bodies:
         if self.source.is_file():
             return self.source
         word = re.compile(rf"(^|[^a-z])({gender}|{gender[0]})([^a-z]|$)")
-        files = [p for p in sorted(self.source.rglob("*")) if p.suffix in (".npz", ".pkl")]
+        files = [p for p in sorted(self.source.rglob("*")) if p.suffix in (".npz", ".pkl") and p.name[0] != "."]
         found = [p for p in files if word.search(p.relative_to(self.source).as_posix().lower())]
         if len(found) != 1:
             names = ", ".join(p.name for p in found) or "none"

@@ -31,7 +31,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     """Every sequence of EMDB.  Raises InputError that names the file or says what was not there."""
     bodies.demand("EMDB")
     folder = Path(folder)
-    files = sorted(folder.glob("P*/*/*_data.pkl"))
+    files = sorted(folder.glob("P*/*/[!.]*_data.pkl"))
     if not files:
         raise InputError(f"{folder}: no P*/*/*_data.pkl; wanted the folder of EMDB (P0/ to P9/)")
     for path in files:

@@ -135,7 +135,7 @@ def read_recording(angles: Array, positions: Array, name: str) -> dict[str, Any]
 def read_folder(folder: str | Path) -> Iterator[Recording]:
     """Every recording of every subject.  Raises InputError that names the file or says what was not there."""
     folder = Path(folder)
-    files = sorted(folder.glob("S*/MyPoseFeatures/D3_Angles/*.cdf"))
+    files = sorted(folder.glob("S*/MyPoseFeatures/D3_Angles/[!.]*.cdf"))
     if not files:
         raise InputError(
             f"{folder}: no S*/MyPoseFeatures/D3_Angles/*.cdf; wanted the folder of Human3.6M (S1/, S5/ ...)"

@@ -46,7 +46,7 @@ def read_keypoints(path: Path) -> Array:
 def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     """Every clip with 2D keypoints.  Raises InputError that names the file or says what was not there."""
     folder = Path(folder)
-    files = sorted((folder / KEYPOINTS).rglob("*.json"))
+    files = sorted(path for path in (folder / KEYPOINTS).rglob("*.json") if path.name[0] != ".")
     if not files:
         raise InputError(f"{folder}: no {KEYPOINTS}/*/*.json; wanted the folder of Motion-X (motion/, texts/)")
     for path in files:

@@ -83,7 +83,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     genders = _genders(folder / "gender.json")
     for sequence in sequences:
         people: dict[str, dict[int, Path]] = {}
-        for path in sorted(sequence.glob("*/*.pkl")):
+        for path in sorted(sequence.glob("*/[!.]*.pkl")):
             if not path.parent.name.isdigit():
                 raise InputError(f"{path}: its folder is no frame number; wanted bodies/SPLIT/SEQUENCE/00001/001.pkl")
             people.setdefault(path.stem, {})[int(path.parent.name)] = path
@@ -149,7 +149,7 @@ def _recording(
 
 def _camera(folder: Path, turn: Array, shift: Array, frames: int) -> tuple[dict[str, Any], str]:
     """`camera` and `intrinsics` of the first calibration file, in the clip's world, and its name; empty without one."""
-    files = sorted(folder.glob("*.xml"))
+    files = sorted(folder.glob("[!.]*.xml"))
     if not files:
         return {}, ""
     matrix, intrinsics = read_calibration(files[0])

@@ -38,7 +38,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     """Every person of every sequence.  Raises InputError that names the file or says what was not there."""
     bodies.demand("3DPW")
     folder = Path(folder)
-    files = sorted((folder / "sequenceFiles").glob("*/*.pkl"))
+    files = sorted((folder / "sequenceFiles").glob("*/[!.]*.pkl"))
     if not files:
         raise InputError(f"{folder}: no sequenceFiles/*/*.pkl; wanted the folder of 3DPW (sequenceFiles/, imageFiles/)")
     for path in files:

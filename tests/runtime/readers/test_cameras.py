@@ -395,3 +395,106 @@ def test_bad_files_of_our_own(tmp_path, arrays, says):
     np.savez(tmp_path / "camera.npz", **arrays)
     with pytest.raises(InputError, match=says):
         read_camera(tmp_path / "camera.npz")
+
+
+def test_one_line_an_image(tmp_path):
+    """Poses written by hand have no lines of points, or no empty ones: every pose counts."""
+    to_camera, centres = handheld(8)
+    lines = list(colmap_lines(to_camera, centres, range(8)))
+    wanted, _ = read_camera(write_text(tmp_path / "two", lines), scale=1.0).at_frames(8)
+    text = (tmp_path / "two" / "images.txt").read_text().splitlines()
+    for name, kept in (("none", lambda line: ".png" in line or line[:1] == "#"), ("some", lambda line: line.strip())):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "cameras.txt").write_bytes(CAMERAS)
+        (folder / "images.txt").write_text("\n".join(line for line in text if kept(line)))
+        file = read_camera(folder, scale=1.0)
+        assert file.numbers.tolist() == list(range(8))
+        np.testing.assert_allclose(file.at_frames(8)[0].rotation, wanted.rotation)
+
+
+def test_frames_are_the_numbers_that_differ(tmp_path):
+    to_camera, centres = handheld(4)
+    write_text(tmp_path, colmap_lines(to_camera, centres, range(1, 5), "frame_{:05d}_1080.jpg"))
+    assert read_camera(tmp_path).numbers.tolist() == [1, 2, 3, 4]
+
+
+def tum(to_camera, centres, stamps, comma=" "):
+    rows = [comma.join(map(repr, map(float, (*centre, *turn.inv().as_quat())))) for turn, centre in
+            zip(to_camera, centres, strict=True)]  # fmt: skip
+    return "# timestamp tx ty tz qx qy qz qw\n" + "\n".join(
+        f"{s}{comma}{row}" for s, row in zip(stamps, rows, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stamps", "comma"),
+    [
+        ([f"{1305031102.175304 + at / 30:.6f}" for at in range(6)], " "),
+        ([str(1403636579763555584 + at * 33333333) for at in range(6)], ","),
+        (list(range(6)), " "),
+        ([f"{at}.000000" for at in range(1, 7)], " "),
+    ],
+)
+def test_tum_trajectories(tmp_path, stamps, comma):
+    """The same poses as COLMAP's: camera to world, timed in seconds or nanoseconds, or numbered."""
+    to_camera, centres = handheld(6)
+    wanted, _ = read_camera(write_text(tmp_path, colmap_lines(to_camera, centres, range(6))), scale=0.5).at_frames(6)
+    path = tmp_path / "trajectory.txt"
+    path.write_text(tum(to_camera, centres, stamps, comma))
+    camera, notes = read_camera(path, scale=0.5).at_frames(6)
+    np.testing.assert_allclose(camera.rotation, wanted.rotation, atol=1e-5)
+    np.testing.assert_allclose(camera.position, wanted.position, atol=1e-5)
+    assert any("poses are timed" in note for note in notes) == (float(stamps[0]) > 10)
+    with pytest.raises(InputError, match="line 8: .*wanted timestamp tx"):
+        path.write_text(path.read_text() + "\n1 2 3")
+        read_camera(path)
+
+
+def test_images_named_by_their_times(tmp_path):
+    to_camera, centres = handheld(6)
+    lines = [(*line[:4], f"{1305031102.175304 + at / 30:.6f}.png") for at, line in
+             enumerate(colmap_lines(to_camera, centres, range(6)))]  # fmt: skip
+    file = read_camera(write_text(tmp_path, lines), scale=1.0)
+    np.testing.assert_allclose(file.numbers, np.arange(6) / 30, atol=1e-5)
+    numbered = read_camera(write_text(tmp_path / "n", colmap_lines(to_camera, centres, range(6))), scale=1.0)
+    np.testing.assert_allclose(file.at_frames(6)[0].rotation, numbered.at_frames(6)[0].rotation, atol=1e-4)
+
+
+def transforms(to_camera, centres, **more):
+    frames = []
+    for at, (turn, centre) in enumerate(zip(to_camera, centres, strict=True)):
+        matrix = np.eye(4)
+        matrix[:3, :3] = turn.inv().as_matrix() @ np.diag([1, -1, -1])
+        matrix[:3, 3] = centre
+        frames.append({"file_path": f"./images/frame_{at + 1:05d}.png", "transform_matrix": matrix.tolist()})
+    return {"w": 640, "h": 480, "fl_x": 500.5, "fl_y": 501.5, "cx": 320.25, "cy": 240.75, "frames": frames[::-1]} | more
+
+
+def test_nerfstudio(tmp_path):
+    to_camera, centres = handheld(5)
+    model = read_camera(write_text(tmp_path, colmap_lines(to_camera, centres, range(1, 6))), scale=0.5)
+    path = tmp_path / "transforms.json"
+    path.write_text(json.dumps(transforms(to_camera, centres, k1=0.0, camera_model="OPENCV")))
+    file = read_camera(path, scale=0.5)
+    assert file.numbers.tolist() == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(file.intrinsics, model.intrinsics)
+    for part in ("rotation", "position"):
+        wanted, got = (getattr(one.at_frames(5)[0], part) for one in (model, file))
+        np.testing.assert_allclose(got, wanted, atol=1e-9)
+    path.write_text(json.dumps(transforms(to_camera, centres, fl_x=500, k1=0.3)))
+    assert any("lens distortion is left out" in note for note in read_camera(path).notes)
+    path.write_text(
+        json.dumps({"camera_angle_x": 0.8, "w": 640, "h": 480, "frames": transforms(to_camera, centres)["frames"]})
+    )
+    assert read_camera(path).intrinsics[0, 0] == pytest.approx(320 / np.tan(0.4))
+    for change, says in (
+        ({"camera_model": "OPENCV_FISHEYE"}, "no pinhole stands for"),
+        ({"frames": []}, "no list of objects"),
+        ({"frames": [{"file_path": "1.png", "transform_matrix": [[1, 2], [3, 4]]}]}, "wanted \\[frames, 4, 4\\]"),
+        ({"fl_x": "wide"}, "fl_x is 'wide'"),
+    ):
+        path.write_text(json.dumps(transforms(to_camera, centres, **change)))
+        with pytest.raises(InputError, match=says) as caught:
+            read_camera(path)
+        assert "\n" not in str(caught.value)

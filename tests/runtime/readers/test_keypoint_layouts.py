@@ -52,7 +52,7 @@ def test_confidence_is_cut_and_unseen_points_lie_at_zero():
     assert (got[1:3] == 0).all()
 
 
-@pytest.mark.parametrize("points", [np.zeros((16, 3)), np.full((17, 3), np.nan), np.full((17, 3), 1e9)])
+@pytest.mark.parametrize("points", [np.zeros((16, 3)), np.full((17, 3), np.inf), np.full((17, 3), 1e9)])
 def test_other_numbers_are_refused(points):
     with pytest.raises(InputError, match="^x: .*wanted"):
         coco_from(points, "x")

@@ -230,7 +230,22 @@ def test_intrinsics_stand_in_for_the_image_size(tmp_path):
         ({"instance_info": [], "meta_info": {"keypoint_id2name": {"0": 1}}}, "no table of names"),
         ([{"image_id": "walk.jpg", "keypoints": flat(body())}], "number of image_id 'walk.jpg' is None"),
         ([{"image_id": at, "keypoints": flat(body())} for at in (0, 10**9)], "frame numbers span 1000000001 frames"),
-        ([{"image_id": at, "keypoints": flat(body(0) / [640, 480, 1])} for at in range(2)], "wanted pixels"),
+        (
+            [{"image_id": at, "keypoints": flat((body(0) - [400, 400, 0]) / [320, 480, 1])} for at in range(2)],
+            "wanted pixels",
+        ),
+        ([{"image_id": [1], "keypoints": flat(body())}], "wanted a number or a name"),
+        ([{"image_id": name, "keypoints": flat(body())} for name in ("a/1.jpg", "b/1.jpg")], "two images of one frame"),
+        (
+            [{"people": [], "canvas_width": 512, "canvas_height": at} for at in (512, 768)],
+            "images of 512 x 512 and 512 x 768 pixels",
+        ),
+        ({"images": [], "annotations": []}, "no images"),
+        ({"images": [{"id": 1}], "annotations": [{"image_id": 2, "keypoints": flat(body())}]}, "in image 2"),
+        ({"keypoints": [], "skeleton": {"0": "nose"}}, "no frames"),
+        ({"keypoints": [{"0": flat(body())}], "skeleton": {"1": "nose"}}, "not numbered from 0"),
+        ([{"keypoints": {"x": [1, 2], "y": [1]}}], "save 2D"),
+        ([[{"x": 0.5, "y": 0.5}] * 5], "5 keypoints a person"),
         ({"frames": [], "image_width": 640}, "image size.*wanted"),
         ({"frames": [{}], "image_width": 640, "image_height": 480}, "frame 0 has no pose_landmarks"),
         ({"frames": [], "image_width": 640, "image_height": 480}, "no frames"),
@@ -266,3 +281,163 @@ def test_a_person_can_be_asked_for_where_there_is_nobody(tmp_path):
     path = write(tmp_path / "x.json", [{"people": []}] * 3)
     with pytest.raises(InputError, match="nobody in 3 frames"):
         read_people(path, image_size=SIZE).keypoints()
+
+
+def of(path, document, **options):
+    """The largest person's points of a document."""
+    return read_people(write(path, document), fps=30, **options).keypoints().points
+
+
+def test_the_frame_is_the_number_that_differs(tmp_path):
+    """The resolution in each image's name is no frame number."""
+    entries = [{"image_id": f"frame_{at:04d}_1080p.jpg", "keypoints": flat(body(at))} for at in range(4)]
+    people = read_people(write(tmp_path / "x.json", entries), image_size=SIZE, fps=30)
+    assert people.frames == 4 and people.notes == ()
+    np.testing.assert_allclose(people.keypoints().points, expected(range(4)))
+
+
+def test_numpys_image_size(tmp_path):
+    path = write(tmp_path / "x.json", [{"image_id": 0, "keypoints": flat(body())}])
+    people = read_people(path, image_size=(np.float64(640), np.int32(480)), fps=30)
+    np.testing.assert_array_equal(people.intrinsics, default_intrinsics(640, 480))
+
+
+def test_files_of_the_finder_are_passed_over(tmp_path):
+    for at in range(2):
+        write(
+            tmp_path / f"v_{at:012d}_keypoints.json", {"people": [{"pose_keypoints_2d": flat(in_layout(body(at), 25))}]}
+        )
+    (tmp_path / "._v_000000000000_keypoints.json").write_bytes(b"\0\5\x16\7")
+    (tmp_path / ".DS_Store.json").write_bytes(b"")
+    np.testing.assert_allclose(read_people(tmp_path, image_size=SIZE, fps=30).keypoints().points, expected(range(2)))
+
+
+@pytest.mark.parametrize("names", [("canvas_width", "canvas_height"), ("width", "height")])
+@pytest.mark.parametrize("normalised", [False, True])
+def test_controlnets_canvas_is_the_image(tmp_path, names, normalised):
+    """ControlNet, DWPose and ComfyUI write it; their other form is in parts of it.  A person may have no body."""
+    divided = [*SIZE, 1] if normalised else 1
+    frames = [
+        {
+            "people": [
+                {"pose_keypoints_2d": flat(in_layout(body(at), 18) / divided), "face_keypoints_2d": None},
+                {"pose_keypoints_2d": None, "hand_left_keypoints_2d": [1.0, 2.0, 1.0]},
+            ],
+            **dict(zip(names, SIZE, strict=True)),
+        }
+        for at in range(3)
+    ]
+    people = read_people(write(tmp_path / "poses.json", frames), fps=30)
+    np.testing.assert_allclose(people.keypoints().points, expected(range(3)))
+    np.testing.assert_array_equal(people.intrinsics, default_intrinsics(*SIZE))
+    assert len(people.notes) == normalised and all(
+        "taken for parts of an image of 640 x 480" in n for n in people.notes
+    )
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for at, frame in enumerate(frames):
+        write(folder / f"{at}.json", frame)
+    np.testing.assert_allclose(read_people(folder, fps=30).keypoints().points, expected(range(3)))
+
+
+def test_what_is_not_a_number_was_not_seen(tmp_path):
+    points = body()
+    points[3], points[5, 0], points[7, 2] = np.nan, np.nan, np.nan
+    wanted = body()
+    wanted[[3, 5, 7]] = 0
+    entry = [{"image_id": 0, "keypoints": flat(points)}]
+    np.testing.assert_allclose(of(tmp_path / "nan.json", entry, image_size=SIZE)[0], wanted)
+    entry[0]["keypoints"] = [None if np.isnan(value) else value for value in entry[0]["keypoints"]]
+    np.testing.assert_allclose(of(tmp_path / "null.json", entry, image_size=SIZE)[0], wanted)
+    np.savez(tmp_path / "x.npz", keypoints=points[None], image_size=np.array(SIZE))
+    np.testing.assert_allclose(read_people(tmp_path / "x.npz").keypoints().points[0], wanted)
+    (tmp_path / "inf.json").write_text(json.dumps(entry).replace("null", "Infinity", 1))
+    with pytest.raises(InputError, match="Infinity"):
+        read_people(tmp_path / "inf.json", image_size=SIZE)
+
+
+@pytest.mark.parametrize("form", ["cmu", "open"])
+def test_alphapose_by_image(tmp_path, form):
+    """`--format cmu` and `--format open`: an object a picture, 18 points."""
+    document = {}
+    for at in (2, 0, 1):
+        points = flat(in_layout(body(at), 18))
+        people = {"bodies": [{"joints": points}]} if form == "cmu" else {"people": [{"pose_keypoints_2d": points}]}
+        document[f"walk_{at:02d}_720p.jpg"] = {"version": "AlphaPose v0.3", **people}
+    np.testing.assert_allclose(of(tmp_path / "x.json", document, image_size=SIZE), expected(range(3)))
+
+
+def test_coco_ground_truth(tmp_path):
+    """Frames by file name, sizes of the images, hidden points count, names of the category; images without people."""
+    names = ["neck", *COCO_NAMES]
+    images = [{"id": 70 + at, "file_name": f"take2/f_{3 - at}.jpg", "width": 640, "height": 480} for at in range(3)]
+    annotations = []
+    for at in (0, 2):
+        points = np.concatenate([[[1, 1, 2]], body(3 - at)])
+        points[:, 2] = 1 + np.arange(18) % 2
+        annotations.append({"image_id": 70 + at, "keypoints": flat(points), "num_keypoints": 17, "id": at})
+    annotations.append({"image_id": 71, "keypoints": [0] * 54, "num_keypoints": 0, "id": 9})
+    document = {"images": images, "annotations": annotations, "categories": [{"keypoints": names}]}
+    people = read_people(write(tmp_path / "x.json", document), fps=30)
+    points = people.keypoints().points
+    np.testing.assert_allclose(points[[0, 2], :, :2], expected([1, 3])[..., :2])
+    assert (points[[0, 2], :, 2] == 1).all() and (points[1] == 0).all() and people.first_frame == 1
+    np.testing.assert_array_equal(people.intrinsics, default_intrinsics(640, 480))
+
+
+def test_ultralytics(tmp_path):
+    """A list of detections an image, with things that are no people among them; a list of lists, or a folder."""
+    images = []
+    for at in range(3):
+        x, y, visible = body(at).T.tolist()
+        person = {"name": "person", "class": 0, "track_id": 4, "keypoints": {"x": x, "y": y, "visible": visible}}
+        images.append([{"name": "dog", "class": 16, "box": {"x1": 1}}, person] if at != 1 else [])
+    wanted = expected(range(3))
+    wanted[1] = 0
+    np.testing.assert_allclose(of(tmp_path / "x.json", images, image_size=SIZE), wanted)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for at, image in enumerate(images):
+        write(folder / f"clip_{at}.json", image)
+    people = read_people(folder, image_size=SIZE, fps=30)
+    assert people.ids == [4]
+    np.testing.assert_allclose(people.keypoints().points, wanted)
+
+
+def test_vitpose(tmp_path):
+    """As Transformers' post-processing gives it, and as easy_ViTPose saves it: rows before columns, people by id."""
+    images = [
+        [{"keypoints": body(at)[:, :2].tolist(), "scores": body(at)[:, 2].tolist(), "labels": list(range(17))}]
+        for at in range(3)
+    ]
+    np.testing.assert_allclose(of(tmp_path / "x.json", images, image_size=SIZE), expected(range(3)))
+    names = [*COCO_NAMES[:5], "neck", *COCO_NAMES[5:]]
+    points = [np.insert(body(at), 5, [9, 9, 1], axis=0)[:, [1, 0, 2]].tolist() for at in range(3)]
+    document = {
+        "keypoints": [{"1": points[0], "2": points[0]}, {}, {"1": points[2]}],
+        "skeleton": {str(number): name for number, name in enumerate(names)},
+    }
+    people = read_people(write(tmp_path / "easy.json", document), image_size=SIZE, fps=30)
+    assert sorted(people.ids) == [1, 2]
+    np.testing.assert_allclose(people.keypoints(1).points[[0, 2]], expected([0, 2]))
+    assert (people.keypoints(1).points[1] == 0).all()
+
+
+def test_mediapipes_landmarks_as_they_come(tmp_path):
+    """One person's `poseLandmarks`, the Tasks' `landmarks`, bare lists, a protocol buffer; the size must be told."""
+    frames = mediapipe([body(0), None, body(2)])["frames"]
+    people = [entry["pose_landmarks"] for entry in frames]
+    one = [person[0] if person else None for person in people]
+    wanted = expected([0, 1, 2])
+    wanted[1] = 0
+    for name, document in {
+        "js": [{"poseLandmarks": person, "image": None} for person in one],
+        "tasks": [{"landmarks": person, "worldLandmarks": []} for person in people],
+        "bare": [person or [] for person in one],
+        "proto": [{"pose_landmarks": {"landmark": person} if person else None} for person in one],
+    }.items():
+        np.testing.assert_allclose(of(tmp_path / f"{name}.json", document, image_size=SIZE), wanted)
+        with pytest.raises(InputError, match="does not say the image size; wanted"):
+            read_people(tmp_path / f"{name}.json")
+    sized = {"poseLandmarks": one[0], "image_width": 640, "image_height": 480}
+    np.testing.assert_allclose(of(tmp_path / "one.json", sized), expected([0]))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import struct
 import zipfile
@@ -13,13 +14,14 @@ from genmo.runtime.support import safe_read
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import (
     first_number,
-    frame_number,
+    frame_numbers,
     number,
     numbers,
     parse_json,
     read_bytes,
     read_npy,
     read_npz,
+    timestamps,
 )
 
 
@@ -84,7 +86,50 @@ def test_one_number_lies_in_its_range(value):
     ],
 )  # fmt: skip
 def test_frame_numbers_in_names(name, at):
-    assert frame_number(name) == at
+    assert frame_numbers([name]) == [at]
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["frame_0001_1080p.jpg", "frame_0002_1080p.jpg", "frame_0005_1080p.jpg"], [1, 2, 5]),
+        (["cam2_0001_4k60.png", "cam2_0002_4k60.png"], [1, 2]),
+        (["f_7_t0233.png", "f_8_t0266.png", "f_9_t0300.png"], [7, 8, 9]),  # its time too: the frame spans less
+        (["a3_001.png", "b_002.png"], [1, 2]),
+        (["one.png", "one_2.png"], [None, 2]),
+        (["1305031102.175304.png", "1305031102.208637.png"], [None, None]),
+        ([], []),
+    ],
+)
+def test_the_frame_is_the_number_that_differs(names, numbers):
+    assert frame_numbers(names) == numbers
+
+
+def test_names_that_are_times():
+    assert timestamps(["rgb/1305031102.175304.png", "rgb/1305031103.0.png"]) == [1305031102.175304, 1305031103.0]
+    assert timestamps(["0001.png"]) is None
+
+
+def test_gaps_are_numbers_where_they_may_be():
+    found = numbers([[1, None], [math.nan, np.float32(2)]], "here", gaps=True)
+    assert np.array_equal(found, [[1, np.nan], [np.nan, 2]], equal_nan=True)
+    for value in ([1, None], [math.nan], np.array([math.nan])):
+        with pytest.raises(InputError):
+            numbers(value, "here")
+    for value in (["1"], [math.inf], [-1e9], [True], None):
+        with pytest.raises(InputError):
+            numbers(value, "here", gaps=True)
+    assert np.isnan(parse_json(b"[NaN]", "here", "a list", gaps=True)[0])
+    for text in (b"[NaN]", b"[Infinity]"):
+        with pytest.raises(InputError, match="which JSON does not have"):
+            parse_json(text, "here", "a list", gaps=text != b"[NaN]")
+
+
+def test_numpys_numbers_are_numbers():
+    assert numbers([np.float64(1530), np.int32(1000)], "here").tolist() == [1530, 1000]
+    assert number(np.float32(2.5), "fps", 0, 10) == 2.5
+    with pytest.raises(InputError):
+        number(np.bool_(True), "fps", 0, 10)
 
 
 def test_counting_starts_at_zero_or_one():
