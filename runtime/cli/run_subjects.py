@@ -151,7 +151,8 @@ def _of_video(args: argparse.Namespace, model: MotionModel) -> Subjects:
     file = args.camera if args.camera not in (None, STATIC, VO) else None
     if args.keypoints is not None:
         people, notes = _of_file(args, file)
-        odometry = None if file else _odometry(args, info, people)
+        odometry, more = (None, ()) if file else _odometry(args, info, people)
+        notes = notes + more
     else:
         lens, told = _lens(args, info, file)
         estimator = PoseEstimator(args.pose, args.detector, device=device, threads=threads)
@@ -184,18 +185,21 @@ def _lens(args: argparse.Namespace, info: VideoInfo, file: str | None) -> tuple[
     return info.intrinsics, (f"{info.path}: focal length {info.intrinsics[0, 0]:.0f} pixels, {info.intrinsics_source}",)
 
 
-def _odometry(args: argparse.Namespace, info: VideoInfo, people: dict[int, Keypoints]) -> Odometry:
-    """The camera of a video whose people are known from a file."""
+def _odometry(
+    args: argparse.Namespace, info: VideoInfo, people: dict[int, Keypoints]
+) -> tuple[Odometry, tuple[str, ...]]:
+    """The camera of a video whose people are known from a file, and notes on the video."""
     first = next(iter(people.values()))
     boxes = np.stack([bounding_boxes(seen.points)[0] for seen in people.values()], axis=1)  # [frames, people, 3]
     odometer = Odometer(first.intrinsics, info.width, info.height)
     show = progress_bar()
-    for frame in clip_frames(args.video):
+    notes: list[str] = []
+    for frame in clip_frames(args.video, notes=notes):
         middle = boxes[min(frame.clip.start, len(boxes) - 1)]
         half = middle[:, 2:] / 2
         odometer.add(frame.time, frame.image, np.concatenate([middle[:, :2] - half, middle[:, :2] + half], axis=-1))
         show(min(1.0, frame.clip.stop / first.frames))
-    return odometer.finish()
+    return odometer.finish(), tuple(notes)
 
 
 def _filmed(

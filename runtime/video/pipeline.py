@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,8 @@ def extract_people(
     times: list[float] = []
     seen: dict[int, list[tuple[int, Array]]] = {}
     count, total = 0, round((info.seconds or 0) * FPS)
-    for frame in clip_frames(path):
+    notes: list[str] = []
+    for frame in clip_frames(path, notes=notes):
         poses = inside(estimator.people(frame.image), info.width, info.height)
         odometer.add(frame.time, frame.image, poses.boxes)
         for one, points in zip(tracker.update(frame.time, poses), poses.points, strict=True):
@@ -67,7 +68,8 @@ def extract_people(
         if total > count:
             progress(count / total)
     progress(1.0)
-    return VideoPeople(info, gather(seen, np.array(times), count, str(path), lens), odometer.finish())
+    people = gather(seen, np.array(times), count, str(path), lens)
+    return VideoPeople(info, replace(people, notes=(*notes, *people.notes)), odometer.finish())
 
 
 def inside(poses: Poses, width: int, height: int) -> Poses:

@@ -20,21 +20,29 @@ def spot(width=320, height=240, x=100.0, y=80.0, radius=6):
     return image
 
 
-def write_video(path, images, times=None, fps=30, **options):
-    """An .mp4 of RGB images; `times` in seconds for a variable rate."""
-    with av.open(str(path), "w", options=options.pop("container", {})) as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "8"})
+def write_video(path, images, times=None, fps=30, *, aspect=None, last=None, container=None):
+    """A video of RGB images, H.264 by the suffix's container; `times` in seconds for a variable rate.
+
+    `aspect`: width of a pixel over its height; `last`: seconds for which the last frame is shown.
+    """
+    with av.open(str(path), "w", options=container or {}) as file:
+        stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "8"})
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 12000)
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        packets = []
         for number, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = round((number / fps if times is None else times[number]) * 12000)
             frame.time_base = Fraction(1, 12000)
-            for packet in stream.encode(frame):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        if last is not None:
+            packets[-1].duration = round(last * 12000)
+        for packet in packets:
+            file.mux(packet)
     return path
 
 

@@ -1,8 +1,10 @@
 """Frames come upright and at 30 a second, whatever the file; a file that was cut short says so."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from conftest_video import spot, write_video
+from conftest_video import av, spot, write_video
 
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.frames import clip_frames, frames, intrinsics_of_35mm, read_info, source_frames
@@ -78,6 +80,83 @@ def test_the_rotation_of_the_header_is_obeyed(tmp_path, matrix, turned):
         assert np.abs(found.astype(int) - wanted).mean() < 6
     info = read_info(path)
     assert (info.height, info.width) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((-1, 0, 0, 0, 1, 0, 64, 0, 1), lambda image: image[:, ::-1]),  # as a front camera writes it
+        ((1, 0, 0, 0, -1, 0, 0, 48, 1), lambda image: image[::-1]),
+        ((0, 1, 0, 1, 0, 0, 0, 0, 1), lambda image: image.transpose(1, 0, 2)),
+        ((0, -1, 0, -1, 0, 0, 48, 64, 1), lambda image: image.transpose(1, 0, 2)[::-1, ::-1]),
+        ((-0.99, 0.05, 0, 0.05, 0.99, 0, 64, 0, 1), lambda image: image[:, ::-1]),
+    ],
+)
+def test_the_mirrors_of_the_header_are_obeyed(tmp_path, matrix, shown):
+    image = spot(64, 48, 12, 9)
+    path = write_video(tmp_path / "v.mp4", [image] * 2)
+    turn_header(path, matrix)
+    wanted = shown(image)
+    for _, found in frames(path):
+        assert found.shape == wanted.shape
+        assert np.abs(found.astype(int) - wanted).mean() < 6
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_pixels_that_are_not_square(tmp_path, turned):
+    """Anamorphic files, DV and HDV: the person is as wide as players show it, and so is the lens."""
+    path = write_video(tmp_path / "v.mp4", [spot(64, 48, 20, 12)] * 3, aspect=Fraction(2, 1))
+    if turned:
+        turn_header(path, (0, 1, 0, -1, 0, 0, 48, 0, 1))
+    info = read_info(path)
+    image = next(frames(path))[1]
+    assert (info.width, info.height) == ((48, 128) if turned else (128, 48))
+    assert image.shape == (info.height, info.width, 3)
+    assert info.intrinsics[0, 0] == pytest.approx(np.hypot(128, 48), rel=1e-6)
+    y, x = np.argwhere(image[..., 0] > 128).mean(axis=0) + 0.5
+    assert np.allclose((x, y), (48 - 12, 40) if turned else (40, 12), atol=1.5)
+
+
+def test_pixels_of_no_picture_are_refused(tmp_path):
+    path = write_video(tmp_path / "v.mp4", numbered(2), aspect=Fraction(40, 1))
+    with pytest.raises(InputError, match="pixels 40 times as wide as high"):
+        read_info(path)
+
+
+def test_a_last_frame_may_be_shown_for_long(tmp_path):
+    """Screen recorders hold it: the header's length is no sign of a file that was cut short."""
+    path = write_video(tmp_path / "v.mp4", numbered(20), [*np.arange(20) / 30], last=3.0)
+    assert read_info(path).seconds > 3
+    assert [round(30 * time) for time, _ in source_frames(path)] == list(range(20))
+    assert len(list(frames(path))) == 20
+
+
+def test_a_video_that_begins_after_its_sound(tmp_path):
+    """Matroska's DURATION counts from 0, where the sound began."""
+    path = write_video(tmp_path / "v.mkv", numbered(20), [*(4 + np.arange(20) / 30)])
+    assert read_info(path).seconds == pytest.approx(20 / 30, abs=0.1)
+    times = [time for time, _ in source_frames(path)]
+    np.testing.assert_allclose(times, np.arange(20) / 30, atol=2e-3)
+
+
+def test_a_damaged_packet_is_skipped_with_a_note(tmp_path):
+    noise = list(np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8))
+    path = write_video(tmp_path / "v.mp4", noise)
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    place, size = packets[14]
+    data[place : place + size] = b"\xff" * size
+    path.write_bytes(bytes(data))
+    notes = []
+    found = list(frames(path, notes=notes))
+    assert len(found) == 30
+    assert len(notes) == 1 and "1 damaged packets were skipped" in notes[0]
+    for place, size in packets:
+        data[place : place + size] = b"\xff" * size
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="not one frame in it .*Invalid data"):
+        list(frames(path))
 
 
 def test_the_lens_comes_from_the_header_or_is_stated(tmp_path):
