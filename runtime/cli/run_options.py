@@ -40,7 +40,9 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         metavar='"..."[@start-end]',
         help="a text; in seconds, the span it reaches",
     )
-    add("--keypoints", metavar="FILE|DIR", help="genmo .npz, OpenPose, MMPose, COCO, AlphaPose or MediaPipe JSON")
+    add(
+        "--keypoints", metavar="FILE|DIR", help="genmo .npz, or JSON of OpenPose, MMPose, COCO, AlphaPose, ViTPose, ..."
+    )
     add("--video", metavar="FILE", help="people in a video, with --pose and --detector, or what --keypoints are about")
     add("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
     add(
@@ -109,12 +111,21 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
     add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them."""
-    return tuple(int(part) for part in text.split(","))
+MOST_CPUS = 4096
+"""in a range; no machine has more"""
 
 
-_numbers.__name__ = "numbers"  # as argparse calls what it wanted
+def _cpu_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers and ranges of them with commas between: `0,2` or `0-3`, as taskset takes them."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        numbers = (first, last) if dash else (first, first)
+        good = all(number.isascii() and number.isdigit() and len(number) <= 5 for number in numbers)
+        if not good or int(numbers[1]) - int(numbers[0]) > MOST_CPUS:
+            raise argparse.ArgumentTypeError(f"{text!r} is no list of CPUs; wanted numbers from 0, such as 0,2 or 0-3")
+        found += range(int(numbers[0]), int(numbers[1]) + 1)
+    return tuple(found)
 
 
 def _machine(group: argparse._ArgumentGroup) -> None:
@@ -124,7 +135,7 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
-    add("--cpus", type=_numbers, default=(), metavar="c,c", help="a thread on each of these CPUs, from 0 (onnxruntime)")
+    add("--cpus", type=_cpu_numbers, default=(), metavar="c,c-c", help="a thread on each of these CPUs (onnxruntime)")
     add("--bench", action="store_true", help="measure the engine here: streams and whole motions; a table, or --json")
     add("--precision", choices=PRECISIONS, help="what openvino computes in (default: fp32)")
 
@@ -135,7 +146,11 @@ def _output(group: argparse._ArgumentGroup) -> None:
     add("--json", action="store_true", help="print one JSON object about the run")
     add("--verbose", action="store_true", help="tell on stderr what is loaded and done")
     add("--out-fps", type=float, metavar="F", help="frames a second of what is written, as 24, 25, 60 (default: 30)")
-    add("--character", metavar="FILE", help="who plays in .glb, .bvh and .usd: a .glb, .vrm or .bvh with a skeleton")
+    add(
+        "--character",
+        metavar="FILE",
+        help="who plays in .glb, .bvh and .usd: a .glb, .gltf, .vrm or .bvh with a skeleton",
+    )
     add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
     add("--out", action="append", default=[], metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     add("--view", action="store_true", help="open the motion in the browser")

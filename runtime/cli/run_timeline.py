@@ -18,18 +18,37 @@ from genmo.runtime.readers.music import read_music
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
 
-_SPAN = re.compile(r"^(?P<prompt>.*)@(?P<start>\d+(\.\d+)?)-(?P<end>\d+(\.\d+)?)?$", re.DOTALL)
+_SECONDS = r"(?:\d+(?:\.\d*)?|\.\d+)"
+_SPAN = re.compile(rf"(?P<prompt>.*)@(?P<start>{_SECONDS})s?-(?:(?P<end>{_SECONDS})s?)?", re.DOTALL)
+_TIME_WORDS = frozenset(
+    "s sec secs second seconds m min mins minutes ms h f fps frame frames t to till until e".split()
+)
 
 
 def parse_text(argument: str) -> Text:
-    """A `--text` argument: the prompt, and `@start-end` in seconds where given ("@2-" reaches to the end)."""
-    match = _SPAN.match(argument)
+    """A `--text` argument: the prompt, and `@start-end` in seconds where given: "@0-3", "@0.5-2s", "@2-" to the end.
+
+    Raises InputError for what ends nearly so, which would become a part of the prompt.
+    """
+    match = _SPAN.fullmatch(argument)
     if match is None:
+        tail = argument.rpartition("@")[2]
+        if "@" in argument and _tells_time(tail):
+            raise InputError(
+                f"--text: its end {'@' + tail[:40]!r} is no span; wanted @start-end in seconds right behind the words, "
+                "such as @0-3 or @1.5-4s (@2- reaches to the end)"
+            )
         return Text(argument)
     start, end = (
         None if match[name] is None else round(min(float(match[name]), 1e9) * FPS) for name in ("start", "end")
     )
     return Text(match["prompt"], start or 0, end)
+
+
+def _tells_time(tail: str) -> bool:
+    """Whether what follows an @ is digits with signs and words of time between them, and nothing else."""
+    words = re.findall(r"[^\W\d_]+", tail.lower())
+    return re.match(r"[^\w]*\d", tail) is not None and "'" not in tail and set(words) <= _TIME_WORDS
 
 
 def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text]) -> int | None:

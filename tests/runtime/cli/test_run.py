@@ -57,13 +57,44 @@ def run(tiny_engine, capsys):
         ("walk@0.5-1.25", Text("walk", 15, 38)),
         ("walk@2-", Text("walk", 60, None)),
         ("mail me@home", Text("mail me@home")),
-        ("walk@2", Text("walk@2")),
+        ("walk@1s-2s", Text("walk", 30, 60)),
+        ("walk@0-3s", Text("walk", 0, 90)),
+        ("walk@2s-", Text("walk", 60, None)),
         ("a@1-2 b@3-4", Text("a@1-2 b", 90, 120)),
         ("walk@" + "9" * 400 + "-", Text("walk", 30 * 10**9, None)),
     ],
 )
 def test_texts_have_spans_in_seconds(argument, text):
     assert parse_text(argument) == text
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "0:00-0:03",
+        "0,5-2,5",
+        " 0-3",
+        "0\N{EN DASH}3",
+        "3",
+        "-3",
+        "0 - 3",
+        "0-3 seconds",
+        "0..3",
+        "0to3",
+        "0-3)",
+        "0-3f",
+        "0-3@4",
+    ],
+)
+def test_what_is_nearly_a_span_is_no_prompt(end):
+    with pytest.raises(InputError, match="is no span; wanted @start-end in seconds") as caught:
+        parse_text(f"a person walks@{end}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", ["mail me@home-2", "meet @ 3 o'clock", "a@b", "a person walks@", "@3pm"])
+def test_an_at_sign_may_stand_in_a_prompt(prompt):
+    assert parse_text(prompt).prompt == prompt
 
 
 def test_length():

@@ -13,6 +13,7 @@ import pytest
 from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.run import main
+from genmo.runtime.cli.run_options import parser as argument_parser
 from genmo.runtime.conditions.timeline import DEFAULT_STEPS
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.support.cpus import usable_cpus
@@ -208,6 +209,7 @@ from pathlib import Path
 waits = threading.Event()
 threading.Thread(target=waits.wait, daemon=True).start()  # there before, as a library's pool is
 from genmo.runtime.cli.run import main
+from genmo.runtime.cli.run_options import parser as argument_parser
 assert main(sys.argv[1:]) == 0
 for thread in os.listdir("/proc/self/task"):
     status = Path(f"/proc/self/task/{thread}/status").read_text()
@@ -234,6 +236,14 @@ def test_cpus_that_cannot_be(tiny_engine):
         with pytest.raises(InputError) as caught:
             MotionModel.load(tiny_engine, **{"backend": "onnxruntime"} | options)
         assert said in str(caught.value)
+
+
+def test_cpus_are_numbers_and_ranges():
+    parse = argument_parser().parse_args
+    assert parse(["--cpus", "0-3,6"]).cpus == (0, 1, 2, 3, 6)
+    for text in ("a", "0-", "-1", "1-x", "", "0..3", "0-99999"):
+        with pytest.raises(SystemExit):
+            parse([f"--cpus={text}"])
 
 
 def test_cpus_on_the_command_line(tiny_engine, tmp_path, capsys):
