@@ -64,7 +64,7 @@ def _keypoints(group: argparse._ArgumentGroup) -> None:
     add(
         "--camera",
         metavar="static|vo|FILE",
-        help="static; vo: from the video's background; genmo .npz, COLMAP model, Blender .json (default: static)",
+        help="static; vo: from the video's background; genmo .npz, COLMAP, nerfstudio, TUM, Blender (default: static)",
     )
     add(
         "--camera-scale",

@@ -54,8 +54,12 @@ def default_intrinsics(width: float, height: float) -> Array:
 def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
     """Checked `Keypoints` from the arrays of a keypoint file; `source` names it in errors.
 
-    Raises InputError for missing, wrongly shaped or non-finite arrays.
+    A point that holds NaN was not seen.  Raises InputError for missing, wrongly shaped or otherwise non-finite arrays.
     """
+    stored = arrays.get("keypoints")
+    if stored is not None and stored.dtype.kind == "f" and stored.ndim:
+        unseen = np.isnan(stored).any(axis=-1, keepdims=True)
+        arrays = arrays | {"keypoints": np.where(unseen, 0.0, stored)}
     points = _checked(arrays, "keypoints", (None, COCO_COUNT, 3), source)
     if len(points) == 0:
         raise InputError(f"{source}: keypoints has 0 frames; wanted at least 1")

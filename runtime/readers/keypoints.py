@@ -123,8 +123,6 @@ def _from_npz(path: Path, image_size: ImageSize | None, intrinsics: Array | None
         arrays.pop("intrinsics", None)
     if intrinsics is not None:
         arrays["intrinsics"] = intrinsics
-    if (points := arrays.get("keypoints")) is not None and points.dtype.kind == "f":  # NaN: not seen
-        arrays["keypoints"] = np.where(np.isnan(points).any(axis=-1, keepdims=True), 0.0, points)
     keypoints = parse_keypoints(arrays, str(path))
     frames = np.arange(keypoints.frames)
     frame_count(keypoints.frames, rate)

@@ -36,10 +36,11 @@ from genmo.runtime.motion.rotation import (
     transpose,
 )
 from genmo.runtime.motion.skeleton import JOINTS, sole_drops
-from genmo.runtime.refine.foot_locking import Flags, contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.render.mannequin import ground_height
 from genmo.runtime.retarget.character import Character
+from genmo.runtime.retarget.planting import blurred, held
 from genmo.runtime.support.arrays import Array
 
 # part of the limb -> joint of the motion that turns it; the direction of a limb is that of the joint's one child
@@ -305,7 +306,7 @@ class _Legs:
         need = np.maximum(need, np.stack([self._depth(k) for k in (0, 1)], axis=1))
         weight = self.near + 1e-4
         width = SMOOTH * self.fps / FPS
-        lift = _blurred((weight * need).sum(axis=1), width) / _blurred(weight.sum(axis=1), width)
+        lift = blurred((weight * need).sum(axis=1), width) / blurred(weight.sum(axis=1), width)
         self.stage.shift[:, 1] += lift
         self.stage.update()
         for k in (0, 1):
@@ -314,7 +315,7 @@ class _Legs:
             missing, loose = self.scale * self.heights[:, k] - height, self.scale * LOOSE
             move[:, 1] = self.near[:, k] * (missing - np.clip(missing, -loose, loose))
             fade = max(2, round(FADE * self.fps / FPS))
-            move[:, [0, 2]] = _held((self.balls[:, k] - ball)[:, [0, 2]], self.planted[:, k], fade)
+            move[:, [0, 2]] = held((self.balls[:, k] - ball)[:, [0, 2]], self.planted[:, k], fade)
             self._reach(k, move)
         self.stage.update()
         for k in (0, 1):
@@ -369,35 +370,3 @@ def _source_leg(offsets: Array) -> float:
     return float(np.linalg.norm(offsets[legs], axis=-1).sum()) / 2
 
 
-def _blurred(values: Array, width: float) -> Array:
-    """Values [frames] under a Gaussian of `width` frames; the ends are repeated."""
-    reach = int(np.ceil(3 * width))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), taps / taps.sum(), mode="valid")
-
-
-def _held(apart: Array, planted: Flags, fade: int) -> Array:
-    """Moves [frames, 2] that make `apart` [frames, 2] constant in each run of planted frames, and fade outside."""
-    moves = np.zeros_like(apart)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], planted.astype(int), [0]])))
-    runs = [slice(*pair) for pair in edges.reshape(-1, 2)]
-    for run in runs:
-        moves[run] = apart[run] - apart[run].mean(axis=0)
-    free_from = 0
-    for number, run in enumerate([*runs, slice(len(apart), len(apart))]):
-        gap = run.start - free_from
-        if gap > 0:
-            length = max(1, min(fade, gap))
-            place = np.arange(1, gap + 1)[:, None]
-            if number > 0:
-                moves[free_from : run.start] += moves[free_from - 1] * _ease(1 - place / (length + 1))
-            if run.start < len(apart):
-                moves[free_from : run.start] += moves[run.start] * _ease(1 - (gap + 1 - place) / (length + 1))
-        free_from = run.stop
-    return moves
-
-
-def _ease(share: Array) -> Array:
-    """Smooth step of a share, 0 below 0."""
-    x = np.clip(share, 0, 1)
-    return np.asarray(x * x * (3 - 2 * x))

@@ -138,7 +138,6 @@ BAD_KEYPOINTS = {
     "20 points": (GOOD | {"keypoints": np.ones((4, 20, 3))}, r"wanted numbers \[N, 17, 3\]"),
     "flat": (GOOD | {"keypoints": np.ones((4, 51))}, "wanted numbers"),
     "no frames": (GOOD | {"keypoints": np.ones((0, 17, 3))}, "0 frames; wanted at least 1"),
-    "NaN": (with_number(GOOD, "keypoints", np.nan), "NaN or infinity"),
     "infinite": (with_number(GOOD, "keypoints", np.inf), "NaN or infinity"),
     "words": (GOOD | {"keypoints": np.full((4, 17, 3), "a")}, "wanted numbers"),
     "complex": (GOOD | {"keypoints": np.ones((4, 17, 3), complex)}, "wanted numbers"),
@@ -246,3 +245,12 @@ def test_assembling_fills_what_is_absent_with_zeros():
 def test_assembling_refuses_what_does_not_fit(given, message):
     with pytest.raises(InputError, match=message):
         assemble(CONFIG, 5, given)
+
+
+def test_a_point_that_is_not_a_number_was_not_seen():
+    arrays = keypoint_arrays()
+    arrays["keypoints"] = np.array(arrays["keypoints"], np.float64)
+    arrays["keypoints"][1, 4, 0] = arrays["keypoints"][2, 5, 2] = np.nan
+    points = parse_keypoints(arrays).points
+    assert (points[1, 4] == 0).all() and (points[2, 5] == 0).all()
+    np.testing.assert_array_equal(points[0], arrays["keypoints"][0])
