@@ -368,5 +368,3 @@ def _source_leg(offsets: Array) -> float:
     """Thigh and shin in metres, the mean of both legs."""
     legs = [JOINTS.index(f"{side}_{part}") for side in SIDES for part in ("knee", "ankle")]
     return float(np.linalg.norm(offsets[legs], axis=-1).sum()) / 2
-
-
