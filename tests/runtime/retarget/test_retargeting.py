@@ -123,7 +123,7 @@ def test_captured_motion_keeps_its_limbs_and_its_feet(rig_file, real_clips):
         legs.append(angles(character, places, motion, LEGS).reshape(-1))
         check_feet(character, world, rest, motion)
     legs = np.concatenate(legs)
-    assert legs.mean() < 0.4
+    assert legs.mean() < 0.5  # degrees; what soles that stay over the floor cost, and nobody sees
     assert np.mean(legs < 1) > 0.9
     assert legs.max() < 5
 
