@@ -12,13 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
-from hypothesis import settings
+# Tiny models lose time to a pool of threads, and other workers or other work may have the cores.  BLAS and torch read
+# these once, when they are first imported, so they are set before numpy is; what the tests start inherits them.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, quaternion_from_matrix
-from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT, shape_space
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+from genmo.runtime.motion.motion import Camera, Motion  # noqa: E402
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, quaternion_from_matrix  # noqa: E402
+from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT, shape_space  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_MOTION = ROOT.parent / "shared" / "data" / "cmu30"
@@ -49,6 +54,9 @@ def pytest_runtest_setup(item):
         pytest.skip("no NVIDIA GPU or driver on this machine")
     if item.get_closest_marker("requires_tensorrt") and not has_tensorrt():
         pytest.skip("neither tensorrt nor tensorrt_rtx is installed")
+    for package in (name for marker in item.iter_markers("requires") for name in marker.args):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
 
 
 @functools.cache
@@ -66,15 +74,6 @@ def has_cuda() -> bool:
 
 def has_tensorrt() -> bool:
     return any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Tiny models lose time to a pool of threads, and other work may have the cores."""
-    if importlib.util.find_spec("torch"):
-        import torch
-
-        torch.set_num_threads(1)
 
 
 def waves(rng: np.random.Generator, frames: int, *shape: int) -> np.ndarray:

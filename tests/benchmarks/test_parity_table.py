@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.requires("torch", "onnxscript")
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 

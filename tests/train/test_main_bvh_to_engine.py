@@ -9,7 +9,7 @@ from genmo.runtime.cli.run import main as run
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.train.__main__ import main as train
 
-pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.requires("onnxscript")
 
 
 def test_bvh_to_motion_in_three_commands(tmp_path, random_motion, monkeypatch, capsys):

@@ -23,9 +23,7 @@ from genmo.runtime.engine.text_t5 import T5TextEncoder
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 
-transformers = pytest.importorskip("transformers")
-tokenizers = pytest.importorskip("tokenizers")
-ort = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.requires("transformers", "tokenizers", "onnxruntime")
 
 WORDS = "a person man walks runs forward slowly and turns left right sits down jumps dance .".split()
 WIDTH, TOKENS = 16, 8  # the tiny preset's
@@ -34,6 +32,8 @@ KINDS = {"relu": {"feed_forward_proj": "relu"}, "gated": {"feed_forward_proj": "
 
 def write_tokenizer(folder):
     """Words to numbers, an end mark after each text, as T5's tokenizers set it."""
+    import tokenizers
+
     names = ["<pad>", "</s>", "<unk>", *WORDS]
     tokenizer = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({name: place for place, name in enumerate(names)}, unk_token="<unk>")
@@ -46,6 +46,8 @@ def write_tokenizer(folder):
 
 def make_t5(folder, kind="gated", width=WIDTH, seed=0, scale=0.2, **changes):
     """A folder as `transformers` saves it, and the network in it, random weights."""
+    import transformers
+
     torch.manual_seed(seed)
     sizes = {"d_model": width, "d_kv": 6, "d_ff": 24, "num_layers": 3, "num_heads": 4, "vocab_size": 40}
     config = transformers.T5Config(**(sizes | KINDS[kind] | changes))
@@ -71,6 +73,8 @@ def answers(model, ids, mask):
 
 
 def run_graph(model, ids, mask):
+    import onnxruntime as ort
+
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"token_ids": ids.numpy(), "token_mask": mask.numpy()})[0]
 
@@ -138,6 +142,8 @@ def test_what_would_overflow_in_half_precision_does_not(tmp_path):
 
 def test_weights_of_every_form_are_read(tmp_path, folder):
     """A whole T5 with its decoder, in shards, and pickled: the same encoder."""
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.T5Config.from_pretrained(folder)
     whole = transformers.T5ForConditionalGeneration(config).eval()
@@ -275,6 +281,8 @@ def export(capsys, *arguments):
 @pytest.mark.parametrize("precision", t5_encoder.TEXT_PRECISIONS)
 def test_an_engine_with_an_encoder_speaks(quick, folder, silent_checkpoint, tmp_path, capsys, precision):
     """The text's vectors are those of `transformers`, cut after 8 tokens of which the last is the end mark."""
+    import transformers
+
     out = tmp_path / "engine"
     options = ("--text-encoder", folder, "--text-encoder-precision", precision)
     status, printed, errors = export(capsys, silent_checkpoint, "--out", out, *options)
@@ -298,6 +306,8 @@ def test_an_engine_with_an_encoder_speaks(quick, folder, silent_checkpoint, tmp_
 
 
 def test_cached_prompts_need_no_encoder(quick, folder, silent_checkpoint, tmp_path, capsys, monkeypatch):
+    import transformers
+
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("a person  walks\n\ndance\na person walks\na man sits down\njumps\n", encoding="utf-8")
     out = tmp_path / "engine"

@@ -5,20 +5,21 @@ import json
 import numpy as np
 import pytest
 
-transformers = pytest.importorskip("transformers")
-pytest.importorskip("cv2")
-pytest.importorskip("onnxruntime")
-torch = pytest.importorskip("torch")
+from genmo.export.targets.pose_networks import load, main
+from genmo.runtime.video.crops import centre_and_size, crops, normalized
+from genmo.runtime.video.detectors import Detector
+from genmo.runtime.video.poses import PoseNetwork, decode_heatmaps
 
-from genmo.export.targets.pose_networks import load, main  # noqa: E402
-from genmo.runtime.video.crops import centre_and_size, crops, normalized  # noqa: E402
-from genmo.runtime.video.detectors import Detector  # noqa: E402
-from genmo.runtime.video.poses import PoseNetwork, decode_heatmaps  # noqa: E402
-
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    pytest.mark.requires("transformers", "cv2", "onnxruntime", "torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 def vitpose(folder, read=2):
+    import torch
+    import transformers
+
     torch.manual_seed(0)
     backbone = transformers.VitPoseBackboneConfig(
         image_size=[64, 48], patch_size=[16, 16], hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
@@ -32,6 +33,9 @@ def vitpose(folder, read=2):
 
 
 def yolos(folder, labels=("n/a", "person", "dog")):
+    import torch
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.YolosConfig(
         image_size=[64, 96], patch_size=16, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
@@ -42,6 +46,8 @@ def yolos(folder, labels=("n/a", "person", "dog")):
 
 
 def test_vitpose_answers_as_in_pytorch(tmp_path, capsys):
+    import torch
+
     folder = vitpose(tmp_path / "vitpose")
     out = tmp_path / "v.onnx"
     assert main([str(folder), "--out", str(out)]) == 0

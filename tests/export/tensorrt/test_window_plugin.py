@@ -12,8 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
-pytest.importorskip("onnxscript")
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 

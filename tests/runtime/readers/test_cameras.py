@@ -12,12 +12,13 @@ from genmo.runtime.readers.cameras import level, read_camera
 from genmo.runtime.readers.colmap import Lens, parse_images_bin, parse_images_txt
 from genmo.runtime.support.errors import InputError
 
-transform = pytest.importorskip("scipy.spatial.transform")
-Rotation = transform.Rotation
+pytestmark = pytest.mark.requires("scipy")
 
 
 def handheld(frames, seed=0):
     """World-to-camera rotations and centres of a camera that looks about, in a z-up world of unknown size."""
+    from scipy.spatial.transform import Rotation
+
     rng = np.random.default_rng(seed)
     time = np.arange(frames)
     looks = Rotation.from_euler("ZXY", np.stack([0.02 * time, -0.1 + 0.003 * time, 0.01 * np.sin(time)], axis=1))
@@ -104,6 +105,9 @@ def test_text_and_binary_say_the_same(tmp_path):
 
 def test_gaps_are_filled_on_the_great_circle(tmp_path):
     """Every third frame registered, out of order; a name may hold spaces and folders."""
+    from scipy.spatial import transform
+    from scipy.spatial.transform import Rotation
+
     to_camera, centres = handheld(31)
     kept = np.arange(0, 31, 3)[::-1]
     lines = colmap_lines(to_camera[kept], centres[kept], kept, "my frames/walk {:03d}.jpg")
@@ -213,6 +217,8 @@ def test_bad_lenses_are_named(tmp_path, cameras, says):
 
 
 def test_bad_images_are_named(tmp_path):
+    from scipy.spatial.transform import Rotation
+
     turns, centres = handheld(2)
     cases = {
         "no frame number in the name 'walk.png'": colmap_lines(turns, centres, (0, 1), "walk.png"),
@@ -254,6 +260,8 @@ def test_no_camera_there(tmp_path, name):
 
 def test_levelling_undoes_any_world():
     """A camera in an upright world, put into another world and back: turned about y and shifted, nothing else."""
+    from scipy.spatial.transform import Rotation
+
     rng = np.random.default_rng(2)
     rotation = matrix_from_yaw(np.linspace(0, 3, 30)) @ np.diag([-1.0, -1, 1])  # level, so the mean of up is up
     position = rng.normal(0, 1, (30, 3))
@@ -268,6 +276,8 @@ def test_levelling_undoes_any_world():
 
 def blender(frames=3, **more):
     """A camera 2 m up at z = 0 that looks along +y (Blender's world) and pans left."""
+    from scipy.spatial.transform import Rotation
+
     entries = []
     for at in range(frames):
         world = np.eye(4)

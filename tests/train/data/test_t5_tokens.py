@@ -17,8 +17,7 @@ from genmo.train.datasets.clips import Clip
 from genmo.train.loop.trainer import Trainer
 from genmo.train.settings.config import read_config
 
-transformers = pytest.importorskip("transformers")
-tokenizers = pytest.importorskip("tokenizers")
+pytestmark = pytest.mark.requires("transformers", "tokenizers")
 
 WIDTH, TOKENS = 16, 6
 CONFIG = ModelConfig(width=32, depth=1, heads=2, text_width=WIDTH, text_tokens=TOKENS, video_width=0, music_width=0)
@@ -29,6 +28,9 @@ PROMPTS = ["a person walks left", "person", "a person walks left and a person tu
 @pytest.fixture(scope="module")
 def t5(tmp_path_factory):
     """A folder as transformers saves it, random weights."""
+    import tokenizers
+    import transformers
+
     folder = tmp_path_factory.mktemp("t5")
     torch.manual_seed(0)
     config = transformers.T5Config(d_model=WIDTH, d_kv=4, d_ff=24, num_layers=2, num_heads=2, vocab_size=40)
