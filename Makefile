@@ -3,6 +3,8 @@ PYTHON ?= python3
 TORCH  ?= torch==2.13.0
 DEMO   := .venv/bin/genmo-run
 TEST   := .venv-test/bin/python
+WORKERS ?= auto
+PYTEST := $(TEST) -m pytest -p xdist --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 RUNTIME := $(shell find runtime -type f ! -name '*.pyc' 2>/dev/null)
 
 # A test environment that was made elsewhere points at another checkout: forget it.
@@ -10,11 +12,14 @@ ifneq ($(shell cat .venv-test/.ready 2>/dev/null),$(CURDIR))
 $(shell rm -f .venv-test/.ready)
 endif
 
+# pytest keeps the assertions that it has rewritten, where Python may write: half of what starting takes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format kernels api bench clean types
+.PHONY: help demo test test-fast check format kernels api bench clean types
 
 help: ## list these names
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
 	@mkdir -p demo
@@ -22,8 +27,11 @@ demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
 	$(DEMO) --keypoints examples/keypoints.npz $(foreach kind,npz bvh glb html svg,--out demo/keypoints.$(kind))
 	@echo "Open demo/text.html and demo/keypoints.html in a browser; .bvh and .glb load in Blender, Unity, Unreal and Maya."
 
-test: check ## install everything in .venv-test; style, types and all tests
-	$(TEST) -m pytest
+test: check ## install everything in .venv-test; style, types and all tests (WORKERS=0: in one process)
+	$(PYTEST)
+
+test-fast: .venv-test/.ready ## a first answer in a minute: the runtime's tests, and BVH files to an engine to a motion
+	$(PYTEST) tests/runtime tests/train/test_bvh_to_engine.py tests/test_architecture.py tests/test_house.py
 
 check: .venv-test/.ready types ## style and types only
 	$(TEST) -m ruff check .
