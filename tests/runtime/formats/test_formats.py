@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from genmo.runtime.formats import SUFFIXES, check_suffix, load_motion, save_motion, write_aside
+from genmo.runtime.render import images
 from genmo.runtime.support import atomic_write
 from genmo.runtime.support.errors import InputError
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_saves_every_suffix_with_the_same_bytes_each_time(tmp_path, motion, suffix):
+def test_saves_every_suffix_with_the_same_bytes_each_time(tmp_path, motion, suffix, monkeypatch):
+    """Pictures are small here; one of each at full size is in cli/test_run.py."""
+    for size in ("STILL", "FILM", "SMALL"):
+        monkeypatch.setattr(images, size, (192, 108))
     for name in ("a", "b"):
         save_motion(tmp_path / f"{name}{suffix.upper()}", motion, title="t", prompt="p")
     first, second = (tmp_path / f"{name}{suffix.upper()}" for name in ("a", "b"))
