@@ -304,9 +304,10 @@ def test_the_feed_is_measured(config):
 
 
 def test_base_trains_on_a_cpu(motion_set, tmp_path):
-    """Twenty steps of the paper's width and depth (with our text encoder), two windows of two frames each."""
+    """Eight steps of the paper's width and depth (with our text encoder), two windows of two frames each; the rate is
+    whole after the first, so what overflows does so within a few."""
     overrides = [
-        "steps=20", "frames=[2]", "estimation=1", "generation=1", "bf16=false", "threads=1", "warmup=1",
+        "steps=8", "frames=[2]", "estimation=1", "generation=1", "bf16=false", "threads=1", "warmup=1",
         "model.text_encoder=ngram", "model.text_buckets=64", "model.text_width=16", "model.text_tokens=4",
         "model.video_width=0", "model.music_width=0", "learning_rate=2e-4",
     ]  # fmt: skip
@@ -314,7 +315,7 @@ def test_base_trains_on_a_cpu(motion_set, tmp_path):
     assert (config.model.width, config.model.depth, config.model.heads) == (512, 16, 8)
     trainer = Trainer(config, tmp_path / "run")
     losses = [trainer.train_step()["loss"] for _ in range(config.steps)]
-    assert np.isfinite(losses).all() and trainer.step == 20
+    assert np.isfinite(losses).all() and trainer.step == 8
 
 
 def test_a_run_goes_on_from_its_state_alone(config, tmp_path):
