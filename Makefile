@@ -31,7 +31,7 @@ test: check ## install everything in .venv-test; style, types and all tests (WOR
 	$(PYTEST)
 
 test-fast: .venv-test/.ready ## a first answer in a minute: the runtime's tests, and BVH files to an engine to a motion
-	$(PYTEST) tests/runtime tests/train/test_bvh_to_engine.py tests/test_architecture.py tests/test_house.py
+	$(PYTEST) tests/runtime tests/train/test_main_bvh_to_engine.py tests/test_architecture.py tests/test_house.py
 
 check: .venv-test/.ready types ## style and types only
 	$(TEST) -m ruff check .
