@@ -156,7 +156,7 @@ def librosa():
 
 @pytest.fixture(scope="module")
 def answers():
-    """librosa's answers to `tune` and `notes`, kept in a file: it compiles itself for 10 seconds when it is imported."""
+    """librosa's answers to `tune` and `notes`, kept in a file: importing librosa compiles it, for 10 seconds."""
     with np.load(ANSWERS) as file:
         return dict(file)
 
