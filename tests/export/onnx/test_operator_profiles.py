@@ -24,6 +24,7 @@ from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.support.errors import InputError
+from tests.tolerances import FEATURES
 
 DOCUMENTED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "unity-inference-engine-2.4-onnx-ops.txt"
 
@@ -63,7 +64,7 @@ def test_it_answers_as_the_plain_engine_does(unity, tiny_engine, tmp_path, frame
     plain = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1)
     arrays = example_inputs(engine.config, np.random.default_rng(1), batch=batch, frames=frames, texts=texts)
     arrays["text_spans"][batch // 2 :] = 0  # motions that no text reaches
-    np.testing.assert_allclose(ours(arrays)["x_0"], plain(arrays)["x_0"], atol=2e-5)
+    np.testing.assert_allclose(ours(arrays)["x_0"], plain(arrays)["x_0"], atol=FEATURES)
 
 
 def test_no_tensor_inside_is_ever_empty(unity, tiny_model):

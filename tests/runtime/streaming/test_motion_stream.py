@@ -25,6 +25,7 @@ from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_
 from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA, StreamPose, record
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import HOLD_PLACE, RootTracker
+from tests.tolerances import POSE
 
 # Feet have tests of their own below: what comes before them is compared without.
 MotionStream = functools.partial(genmo.runtime.MotionStream, clean_feet=False)
@@ -93,7 +94,7 @@ def offline(model, keypoints, fitted=True):
     return SimpleNamespace(motion=motion, world=world, rotations=pose.rotations, joints=joints)
 
 
-def assert_same(a: StreamPose, b: StreamPose, people=slice(None), others=slice(None), atol=1e-4):
+def assert_same(a: StreamPose, b: StreamPose, people=slice(None), others=slice(None), atol=POSE):
     for name in FIELDS:
         np.testing.assert_allclose(getattr(a, name)[people], getattr(b, name)[others], rtol=0, atol=atol, err_msg=name)
 
@@ -110,11 +111,11 @@ def test_a_clip_no_longer_than_the_look_ahead_is_the_offline_estimate(model, fil
 
 
 def assert_offline(made, whole):
-    np.testing.assert_allclose(made.joints_camera, whole.joints, atol=1e-5)
-    np.testing.assert_allclose(made.rotations[:, 1:], whole.rotations[:, 1:], atol=1e-5)
-    np.testing.assert_allclose(made.rotations[:, 0], whole.world, atol=1e-5)
-    np.testing.assert_allclose(made.contacts, whole.motion.contacts, atol=1e-5)
-    np.testing.assert_allclose(made.betas, whole.motion.betas, atol=1e-5)
+    np.testing.assert_allclose(made.joints_camera, whole.joints, atol=POSE)
+    np.testing.assert_allclose(made.rotations[:, 1:], whole.rotations[:, 1:], atol=POSE)
+    np.testing.assert_allclose(made.rotations[:, 0], whole.world, atol=POSE)
+    np.testing.assert_allclose(made.contacts, whole.motion.contacts, atol=POSE)
+    np.testing.assert_allclose(made.betas, whole.motion.betas, atol=POSE)
 
 
 @pytest.mark.parametrize("frames", [1, 13])
@@ -147,7 +148,7 @@ def test_the_first_frame_is_answered_at_once_and_again_with_what_is_known(model,
     assert [bool(pose.settled[0]) for pose in answers] == [False] * 5 + [True] * 4
     for pushed in range(1, 7):
         whole = offline(model, part(keypoints, 0, pushed), fitted=False)
-        np.testing.assert_allclose(answers[pushed - 1].joints_camera[0], whole.joints[0], atol=1e-5)
+        np.testing.assert_allclose(answers[pushed - 1].joints_camera[0], whole.joints[0], atol=POSE)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 7, 60])
@@ -159,9 +160,9 @@ def test_later_frames_are_those_of_the_offline_estimate_of_the_window(model, fil
         window, frame = offline(model, part(keypoints, start, pushed), fitted=False), pushed - 1 - look_ahead
         answer = answers[pushed - 1]
         assert answer.frame[0] == frame
-        np.testing.assert_allclose(answer.rotations[0, 1:], window.rotations[frame - start, 1:], atol=1e-5)
-        np.testing.assert_allclose(answer.rotations[0, 0], window.world[frame - start], atol=1e-5)
-        np.testing.assert_allclose(answer.contacts[0], window.motion.contacts[frame - start], atol=1e-5)
+        np.testing.assert_allclose(answer.rotations[0, 1:], window.rotations[frame - start, 1:], atol=POSE)
+        np.testing.assert_allclose(answer.rotations[0, 0], window.world[frame - start], atol=POSE)
+        np.testing.assert_allclose(answer.contacts[0], window.motion.contacts[frame - start], atol=POSE)
 
 
 @settings(max_examples=10)
@@ -242,7 +243,7 @@ def test_a_gap_in_the_keypoints_is_filled(model, filmed):
     whole = offline(model, keypoints, fitted=False)
     free = MotionStream(model, look_ahead=60, intrinsics=INTRINSICS, fit_reach=None)
     play(free, keypoints)
-    np.testing.assert_allclose(record(free.finish()).joints_camera, whole.joints, atol=1e-5)
+    np.testing.assert_allclose(record(free.finish()).joints_camera, whole.joints, atol=POSE)
 
 
 def oracle(model, motion, camera, change=lambda features: features, first=1):

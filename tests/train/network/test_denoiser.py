@@ -11,6 +11,7 @@ from genmo.runtime.denoiser import schedule
 from genmo.runtime.denoiser.signature import frame_conditions, outputs
 from genmo.train.network.denoiser import Denoiser
 from genmo.train.settings.config import read_config
+from tests.tolerances import FEATURES
 
 CONFIG = replace(read_config("tiny").model, video_width=5, music_width=3, innovation=False)
 FRAMES = 30
@@ -67,7 +68,7 @@ def test_samples_of_a_batch_do_not_meet(denoiser):
     together = run(denoiser, inputs)
     for index in range(3):
         alone = run(denoiser, {name: tensor[index : index + 1] for name, tensor in inputs.items()})
-        torch.testing.assert_close(alone[0], together[index], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(alone[0], together[index], atol=FEATURES, rtol=0)
 
 
 @pytest.mark.parametrize("name", frame_conditions(CONFIG))
@@ -153,7 +154,7 @@ def test_the_order_of_texts_does_not_matter(denoiser):
     """Their attentions are summed."""
     inputs = example() | {"text_spans": spans([0, 20], [10, 30])}
     swapped = {name: inputs[name].flip(1) for name in ("text_tokens", "text_token_mask", "text_spans")}
-    torch.testing.assert_close(run(denoiser, inputs, **swapped), run(denoiser, inputs), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(run(denoiser, inputs, **swapped), run(denoiser, inputs), atol=FEATURES, rtol=0)
 
 
 def test_an_unused_text_slot_does_not_matter(denoiser):
@@ -178,7 +179,7 @@ def test_blocked_attention_is_the_same_model(denoiser, frames):
     denoiser.use_blocked_attention(True)
     blocked = run(denoiser, inputs)
     denoiser.use_blocked_attention(False)
-    torch.testing.assert_close(blocked, dense, atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(blocked, dense, atol=FEATURES, rtol=0)
 
 
 def test_the_gem_layout_has_its_heads():
@@ -259,4 +260,4 @@ def test_estimation_has_no_innovation():
     model = with_innovation(2.0)
     inputs = example() | {"timestep": torch.tensor([999, 999])}
     inputs["x_t"] = torch.zeros_like(inputs["x_t"])
-    torch.testing.assert_close(run(model, inputs), run(without(model), inputs), atol=1e-5, rtol=0)
+    torch.testing.assert_close(run(model, inputs), run(without(model), inputs), atol=FEATURES, rtol=0)

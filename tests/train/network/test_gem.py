@@ -10,6 +10,7 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs, outputs
 from genmo.train.network.denoiser import Denoiser
 from genmo.train.network.gem import FAMILIES, SMALLEST_SCALE, GemDenoiser, GvhmrDenoiser
+from tests.tolerances import FEATURES
 
 CONFIG = ModelConfig(
     width=32,
@@ -96,7 +97,7 @@ def test_blocked_attention_is_the_same_network(gem, frames):
     gem.use_blocked_attention(True)
     blocked = run(gem, tensors)
     gem.use_blocked_attention(False)
-    torch.testing.assert_close(blocked, dense, atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(blocked, dense, atol=FEATURES, rtol=0)
 
 
 def test_every_block_has_the_released_eps(gem):
@@ -142,7 +143,7 @@ def test_no_text_is_said_in_three_ways(gem):
     assert torch.equal(run(gem, tensors, text_spans=torch.zeros_like(tensors["text_spans"])), wordless)
     zeros = run(gem, tensors, text_tokens=torch.zeros_like(tensors["text_tokens"])[:, :1],
                 text_token_mask=tensors["text_token_mask"][:, :1], text_spans=tensors["text_spans"][:, :1])  # fmt: skip
-    torch.testing.assert_close(zeros, wordless, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(zeros, wordless, atol=FEATURES, rtol=0)
 
 
 def test_padding_is_zero_vectors_and_counts(gem):
@@ -167,7 +168,7 @@ def test_texts_over_one_another_are_summed(gem):
     with torch.no_grad():
         both = block(x, memory, bias, reach)
         single = [block(x, memory[:, [k]], bias[:, [k]], reach[:, [k]]) for k in (1, 2)]
-    torch.testing.assert_close(both, sum(single), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(both, sum(single), atol=FEATURES, rtol=0)
 
 
 @pytest.mark.parametrize("name", frame_conditions(CONFIG))

@@ -10,6 +10,7 @@ from genmo.runtime.engine.backends.onnxruntime_cuda import NOTED, REMEMBERED, Re
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.support.errors import EngineError
 from tests.runtime.arrays import random_inputs
+from tests.tolerances import FEATURES
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -45,7 +46,7 @@ def test_a_recording_answers_as_the_open_graph_does(engine, texts_of, frames):
         got, expected = denoiser(arrays), reference(arrays)
         assert len(made) == min(number, 1)
         for name in expected:
-            np.testing.assert_allclose(got[name], expected[name], atol=2e-5)
+            np.testing.assert_allclose(got[name], expected[name], atol=FEATURES)
 
 
 def test_what_a_sequence_keeps_is_renewed_with_the_sequence(engine):
@@ -59,7 +60,7 @@ def test_what_a_sequence_keeps_is_renewed_with_the_sequence(engine):
         both.append((denoiser.prepare(shared), reference.prepare(shared), arrays["x_t"]))
     for timestep in (900, 500, 20):  # the two take turns on one recording
         for ours, theirs, x_t in both:
-            np.testing.assert_allclose(ours(x_t, timestep)["x_0"], theirs(x_t, timestep)["x_0"], atol=2e-5)
+            np.testing.assert_allclose(ours(x_t, timestep)["x_0"], theirs(x_t, timestep)["x_0"], atol=FEATURES)
     assert len(made) == 1
 
 

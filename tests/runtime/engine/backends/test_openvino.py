@@ -13,6 +13,7 @@ from genmo.runtime.engine.backends.openvino import OpenVinoDenoiser, products_in
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
 from tests.runtime.arrays import random_inputs
+from tests.tolerances import FEATURES
 
 KEYPOINTS = Path(__file__).parents[4] / "examples/keypoints.npz"
 
@@ -28,7 +29,7 @@ def test_both_libraries_agree(engine, texts_of):
     arrays = random_inputs(engine.config, texts_of)
     ours = OpenVinoDenoiser(engine.denoiser, engine.config, threads=1)
     theirs = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1)
-    np.testing.assert_allclose(ours(arrays)["x_0"], theirs(arrays)["x_0"], atol=2e-5)
+    np.testing.assert_allclose(ours(arrays)["x_0"], theirs(arrays)["x_0"], atol=FEATURES)
     step = ours.prepare({name: array for name, array in arrays.items() if name not in ("x_t", "timestep")})
     np.testing.assert_array_equal(step(arrays["x_t"], 700)["x_0"], ours(arrays)["x_0"])
 
