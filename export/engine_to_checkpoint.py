@@ -39,6 +39,8 @@ from genmo.train.network.ngram_table import GAIN
 PROGRAM = "python -m genmo.export.engine_to_checkpoint"
 TIME_ERROR = 5e-3
 """largest error of the fitted timestep MLP, as a share of the table's spread"""
+TIME_ITERATIONS = 1000
+"""of L-BFGS, at most, for that fit"""
 
 
 class JointTargets:
@@ -118,7 +120,11 @@ def fit_time(denoiser: Denoiser, rows: Tensor) -> float:
     bias = denoiser.condition_in.bias.detach()
     table = denoiser.timestep_table.double()
     optimizer = torch.optim.LBFGS(
-        denoiser.time.parameters(), max_iter=1000, history_size=50, tolerance_change=0, line_search_fn="strong_wolfe"
+        denoiser.time.parameters(),
+        max_iter=TIME_ITERATIONS,
+        history_size=50,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
     )
     spread = rows.std()
 

@@ -26,7 +26,13 @@ def trained(tiny_checkpoint, tmp_path):
     return checkpoint
 
 
-def test_a_checkpoint_survives_being_an_engine(trained, tmp_path, monkeypatch):
+@pytest.fixture
+def short_fit(monkeypatch):
+    """The timestep's MLP is not the subject: 200 iterations of the fit instead of 1000, which take 10 seconds."""
+    monkeypatch.setattr(unfolding, "TIME_ITERATIONS", 200)
+
+
+def test_a_checkpoint_survives_being_an_engine(trained, tmp_path, monkeypatch, short_fit):
     monkeypatch.setattr(command, "parity", functools.partial(command.parity, lengths=(1,)))
     command.export(tmp_path / "trained", tmp_path / "engine", None, "none: random weights")
     monkeypatch.setattr(unfolding, "TIME_ERROR", 0.1)  # 32 hidden channels are not found again
@@ -56,7 +62,7 @@ def test_the_fit_of_the_timestep_says_how_far_it_is_off(trained):
     assert left == pytest.approx(float(off), rel=1e-2, abs=1e-6) and left < 0.1
 
 
-def test_what_cannot_be_taken_apart_is_one_line(tiny_engine, tmp_path, capsys):
+def test_what_cannot_be_taken_apart_is_one_line(tiny_engine, tmp_path, capsys, short_fit):
     (tmp_path / "there").mkdir()
     for engine, out, words in (
         (tiny_engine, tmp_path / "there", "wanted a new folder"),

