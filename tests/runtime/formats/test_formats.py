@@ -18,6 +18,7 @@ def test_saves_every_suffix_with_the_same_bytes_each_time(tmp_path, motion, suff
     """Pictures are small here; one of each at full size is in cli/test_run.py."""
     for size in ("STILL", "FILM", "SMALL"):
         monkeypatch.setattr(images, size, (192, 108))
+    motion = replace(motion, rotations=motion.rotations[:8], translation=motion.translation[:8])
     for name in ("a", "b"):
         save_motion(tmp_path / f"{name}{suffix.upper()}", motion, title="t", prompt="p")
     first, second = (tmp_path / f"{name}{suffix.upper()}" for name in ("a", "b"))
