@@ -109,6 +109,7 @@ def test_length():
             length_in_frames(None, seconds, [])
 
 
+@pytest.mark.end_to_end
 def test_every_format_from_one_run(run, tmp_path):
     outs = [tmp_path / f"walk{suffix}" for suffix in SUFFIXES]
     given = [part for out in outs for part in ("--out", out)]

@@ -159,6 +159,7 @@ CHECKS = settings(
 )
 
 
+@pytest.mark.end_to_end
 @settings(CHECKS, max_examples=40)
 @given(asked=arguments())
 def test_random_timelines(tiny_engine, asked):

@@ -135,6 +135,7 @@ def test_many_threads_one_model_the_same_motions(tiny_engine):
             np.testing.assert_array_equal(getattr(motion, name), getattr(expected, name))
 
 
+@pytest.mark.end_to_end
 def test_bench_measures_streams_and_whole_motions(tiny_engine, capsys, monkeypatch):
     monkeypatch.setattr(bench, "LENGTHS", (5, 130))
     monkeypatch.setattr(bench, "CROWD", 2)

@@ -121,6 +121,7 @@ def turning(rotations, translation, rng):
     return Motion(rotations, translation, rng.normal(size=10))
 
 
+@pytest.mark.end_to_end
 def test_ten_seconds_come_back_to_a_millimetre(ten_seconds, random_camera):
     """200 clips, turning root, moving camera, features as stored (float32), by the model's own camera or the true
     one; the camera frame is checked against the camera itself."""

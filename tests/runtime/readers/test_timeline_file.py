@@ -314,6 +314,7 @@ def test_a_later_camera_is_turned_to_where_the_motion_goes(random_motion, film):
     np.testing.assert_allclose(found.position, true.position, atol=1e-9)
 
 
+@pytest.mark.end_to_end
 @settings(max_examples=40)
 @given(data=st.data())
 def test_random_timelines_give_motions_or_a_clear_error(model, film, data):
@@ -353,6 +354,7 @@ def test_random_timelines_give_motions_or_a_clear_error(model, film, data):
     np.testing.assert_array_equal(motion.translation[keyframes], timeline.keyframes.root)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("seed", [3, 11, 12])
 def test_nobody_jerks_at_the_borders_and_keyframes_of_the_example(seed):
     """The engine that ships, on seeds whose keyframes or feet jerked before they were calmed: 1.5 times and more."""

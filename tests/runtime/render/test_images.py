@@ -136,6 +136,7 @@ def test_gif_has_the_right_length(walker, monkeypatch, fps, frames, shown):
     assert total == pytest.approx(1000 * frames / fps, abs=5)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("fps", [30.0, 24.0, 60.0])
 def test_mp4_decodes_with_its_frames_and_rate(walker, tmp_path, monkeypatch, fps):
     av = pytest.importorskip("av")

@@ -197,6 +197,7 @@ def test_asking_for_what_cannot_be(model):
         MotionGenerator(mute, "walk")
 
 
+@pytest.mark.end_to_end
 def test_feet_of_endless_motion_are_cleaned():
     """The engine that ships: planted feet slide less, what is made next does not change, cuts do not show."""
     shipped = MotionModel.load(threads=1)

@@ -354,6 +354,7 @@ def test_reset_and_finish_make_the_stream_new(model, filmed):
         assert_same(a, c, atol=0)
 
 
+@pytest.mark.end_to_end
 def test_memory_stays_as_it_is(model, filmed):
     keypoints = filmed(121)
     stream = MotionStream(model, look_ahead=5, intrinsics=INTRINSICS, fit_reach=None)

@@ -10,6 +10,8 @@ from test_odometry import panorama_frames
 from genmo.runtime.cli.run import main
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def run(tiny_engine, capsys):

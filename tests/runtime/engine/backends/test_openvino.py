@@ -46,6 +46,7 @@ def test_products_take_bfloat16_but_for_the_input_and_the_heads(engine):
     assert types.count("bf16") == len(after) - 1 - heads
 
 
+@pytest.mark.end_to_end
 def test_bfloat16_stays_within_a_millimetre_of_the_engine_that_ships():
     pytest.importorskip("openvino")
     exact, rounded = (MotionModel.load(backend="openvino", precision=p, threads=1) for p in ("fp32", "bf16"))
