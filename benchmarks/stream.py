@@ -25,7 +25,8 @@ from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.streaming.motion_generator import BLOCK, OVERLAP, MotionGenerator
-from genmo.runtime.streaming.motion_stream import MotionStream, record
+from genmo.runtime.streaming.motion_stream import MotionStream
+from genmo.runtime.streaming.stream_pose import record
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.train.datasets.clips import Clip

@@ -17,7 +17,8 @@ from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.streaming.motion_generator import MotionGenerator
-from genmo.runtime.streaming.motion_stream import MotionStream, StreamPose
+from genmo.runtime.streaming.motion_stream import MotionStream
+from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.support.errors import BackendError, EngineError, GenmoError, InputError
 
 __all__ = [

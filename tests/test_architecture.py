@@ -1,6 +1,10 @@
-"""Arrows run one way: runtime <- train <- export. Imports inside functions count too."""
+"""Arrows run one way: runtime <- train <- export, and inside each package from floor to floor.
+
+Imports inside functions and for type checkers count too.
+"""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +116,164 @@ def test_importing_the_runtime_loads_nothing_heavy(module):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT / "tests")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+# --- floors -------------------------------------------------------------------------------------------------------
+
+# room (a folder or file of the package) -> floor; a room imports only rooms of lower floors
+FLOORS = {
+    "runtime": [
+        ("support",),
+        ("motion",),
+        ("denoiser",),
+        ("conditions",),
+        ("readers", "engine", "refine", "render"),
+        ("model", "formats", "video"),
+        ("streaming", "retarget", "live", "bulk"),
+        ("cli",),
+    ],
+    "train": [
+        ("settings", "metrics", "network"),
+        ("datasets",),
+        ("geometry",),
+        ("data",),
+        ("tools",),
+        ("evaluation",),
+        ("loop",),
+        ("__main__",),
+    ],
+    "export": [
+        ("onnx",),
+        ("tensorrt", "targets", "parity", "released_weights", "model_card"),
+        ("pipeline",),
+        ("__main__",),
+    ],
+}
+LONGEST_CHAIN = {"runtime": 12, "train": 11, "export": 8}
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+
+
+@functools.cache
+def modules(package: str):
+    """Dotted name -> path of every module of a package."""
+    paths = sorted(path for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts)
+    named = {".".join(("genmo", *path.relative_to(ROOT).with_suffix("").parts)): path for path in paths}
+    return {name.removesuffix(".__init__"): path for name, path in named.items()}
+
+
+@functools.cache
+def graph(package: str):
+    """Module -> the modules of the same package that it imports; the package itself is left out."""
+    known = modules(package)
+    top = f"genmo.{package}"
+    arrows = {}
+    for name, path in known.items():
+        found = set()
+        for _, imported in imported_names(path.read_text(encoding="utf-8")):
+            while imported and imported not in known:
+                imported = imported.rpartition(".")[0]
+            found.add(imported)
+        if name != top:
+            arrows[name] = {other for other in found if other and other not in (name, top)}
+    return arrows
+
+
+def room(module: str) -> str:
+    return module.split(".")[2]
+
+
+def floor_of(package: str):
+    return {name: number for number, rooms in enumerate(FLOORS[package]) for name in rooms}
+
+
+def arrows_up(arrows, floors):
+    """Arrows between rooms that do not go to a lower floor."""
+    for module, imported in sorted(arrows.items()):
+        for other in sorted(imported):
+            if room(module) != room(other) and floors[room(other)] >= floors[room(module)]:
+                yield f"{module} -> {other}"
+
+
+def circle(arrows):
+    """The nodes that are on or behind no circle are taken away; what is left."""
+    left = {node: set(others) for node, others in arrows.items()}
+    while ends := [node for node, others in left.items() if not others & left.keys()]:
+        for node in ends:
+            del left[node]
+    return sorted(left)
+
+
+def longest_chain(arrows) -> int:
+    @functools.cache
+    def depth(module):
+        return 1 + max((depth(other) for other in arrows[module]), default=0)
+
+    return max(map(depth, arrows))
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_has_a_floor(package):
+    rooms = {room(name) for name in graph(package)}
+    assert rooms == set(floor_of(package))
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_arrow_goes_up_and_none_in_a_circle(package):
+    arrows = graph(package)
+    assert not list(arrows_up(arrows, floor_of(package)))
+    assert not circle(arrows)
+    assert longest_chain(arrows) <= LONGEST_CHAIN[package]
+
+
+def test_an_arrow_up_and_a_circle_are_seen():
+    floors = {"low": 0, "high": 1}
+    assert list(arrows_up({"g.p.low.a": {"g.p.high.b"}, "g.p.high.b": set()}, floors))
+    assert not list(arrows_up({"g.p.high.b": {"g.p.low.a"}, "g.p.low.a": {"g.p.low.c"}, "g.p.low.c": set()}, floors))
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
+    assert circle({"a": {"b"}, "b": set()}) == []
+    assert longest_chain({"a": {"b"}, "b": {"c"}, "c": set(), "d": set()}) == 3
+
+
+def package_trees():
+    for package in FLOORS:
+        for path in modules(package).values():
+            source = path.read_text(encoding="utf-8")
+            yield path.relative_to(ROOT), source, ast.parse(source)
+
+
+def test_files_and_functions_fit_in_the_eye():
+    long = []
+    for path, source, tree in package_trees():
+        if (lines := source.count("\n")) > LONGEST_FILE:
+            long.append(f"{path}: {lines} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = node.end_lineno - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long.append(f"{path}:{node.lineno} {node.name}: {lines} lines")
+    assert not long, "\n".join(long)
+
+
+def test_only_command_lines_know_a_namespace():
+    """What a command line says is a frozen value as soon as it is parsed."""
+    found = [
+        f"{path}:{node.lineno}"
+        for path, _, tree in package_trees()
+        for node in ast.walk(tree)
+        if not path.is_relative_to("runtime/cli") and getattr(node, "attr", getattr(node, "id", "")) == "Namespace"
+    ]
+    assert not found
+
+
+def test_tests_are_where_their_modules_are():
+    """`test_<module>.py`, or `test_<module>_<aspect>.py`, at the path of the module; a folder counts as a module."""
+    lost = []
+    for package in FLOORS:
+        for path in sorted((ROOT / "tests" / package).rglob("test_*.py")):
+            folder = ROOT / path.relative_to(ROOT / "tests").parent
+            words = path.stem.removeprefix("test_").split("_")
+            names = {"_".join(words[:count]) for count in range(1, len(words) + 1)}
+            names |= {"__main__"} if words[0] == "main" else set()
+            if folder.name not in names and not any((folder / f"{name}.py").is_file() for name in names):
+                lost.append(str(path.relative_to(ROOT)))
+    assert not lost

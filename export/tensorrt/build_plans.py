@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.engine.backends.tensorrt import load_library
 from genmo.runtime.engine.backends.tensorrt_plans import (
     AMPERE,
     ANY_GPU,
@@ -38,6 +37,7 @@ from genmo.runtime.engine.backends.tensorrt_plans import (
     graph_hashes,
     plan_profiles,
 )
+from genmo.runtime.engine.backends.tensorrt_session import load_library
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.support.atomic_write import put_folder, write_aside

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
-from genmo.runtime.conditions.timeline import DEFAULT_STEPS
+from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import matrix_from_axis_angle

@@ -23,7 +23,8 @@ from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.readers.subjects import ALL, LARGEST, read_subjects
-from genmo.runtime.streaming.motion_stream import MotionStream, StreamPose
+from genmo.runtime.streaming.motion_stream import MotionStream
+from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.support.cli import OneLineParser
 from genmo.runtime.support.errors import GenmoError, InputError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from genmo.runtime.denoiser.chunking import CHUNK
+from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
 from genmo.runtime.formats import SUFFIXES
 from genmo.runtime.support.cli import OneLineParser

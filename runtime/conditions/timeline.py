@@ -14,14 +14,13 @@ from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
 DEFAULT_FRAMES = 120
-DEFAULT_STEPS = 10
-DEFAULT_GUIDANCE = 1.25
 Span = KeypointSpan | CameraSpan | FeatureSpan
 
 

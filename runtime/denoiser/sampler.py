@@ -17,6 +17,12 @@ from genmo.runtime.denoiser import schedule
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.support.arrays import Array, Arrays
 
+DEFAULT_STEPS = 10
+DEFAULT_GUIDANCE = 1.25
+LIVE_STEPS = 5
+"""of endless generation, which must keep up with the clock"""
+LIVE_GUIDANCE = 1.5
+"""of endless generation: few steps obey a prompt less"""
 FARTHEST = 0.75
 """how far ahead a prediction is extrapolated at most, over the way from the one before it"""
 LAST_AHEAD = 0.5

@@ -14,7 +14,8 @@ import yaml
 
 from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets, joined_keyframes
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
-from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE, Span, Timeline, check_frames
+from genmo.runtime.conditions.timeline import Span, Timeline, check_frames
+from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.cameras import read_camera
 from genmo.runtime.readers.constraints import joint_number, read_joint_targets, read_keyframes

@@ -52,7 +52,8 @@ class MotionGenerator:
     Set `prompt` at any time: the next frame that is asked for begins the change.  World: right-handed, y up, metres;
     the motion starts over the origin, facing +z, on the ground y = 0, and goes on from wherever it is.
     `overlap`, `block`: known and new frames of a block, together at most the model's window (120).
-    `steps`, `guidance`, `seed`: as in `MotionModel.generate`; the same calls give the same motion.
+    `steps`, `guidance`: of the sampler, fewer and stronger than offline to keep up with the clock; `seed`: the same
+    calls give the same motion.
     `clean_feet`: planted feet stand still (`genmo.runtime.refine.foot_locking`); a foot is pinned where it lands.
 
     Raises InputError for options that do not fit, and for engines without a text encoder.
@@ -63,8 +64,8 @@ class MotionGenerator:
         model: LoadedEngine,
         prompt: str,
         *,
-        steps: int = 5,
-        guidance: float = 1.5,
+        steps: int = sampler.LIVE_STEPS,
+        guidance: float = sampler.LIVE_GUIDANCE,
         seed: int = 0,
         overlap: int = OVERLAP,
         block: int = BLOCK,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions.timeline import DEFAULT_STEPS
+from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.skeleton import JOINTS

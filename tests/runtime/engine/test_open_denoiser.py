@@ -14,7 +14,7 @@ from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.run import main
 from genmo.runtime.cli.run_options import parser as argument_parser
-from genmo.runtime.conditions.timeline import DEFAULT_STEPS
+from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.support.cpus import usable_cpus
 from tests.runtime.runs import run

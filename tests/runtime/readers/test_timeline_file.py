@@ -25,8 +25,8 @@ from genmo.runtime import (
 )
 from genmo.runtime.conditions.condition_arrays import keypoint_conditions
 from genmo.runtime.conditions.keypoints import default_intrinsics
-from genmo.runtime.conditions.timeline import DEFAULT_GUIDANCE
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import coco_keypoints

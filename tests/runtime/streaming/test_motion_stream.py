@@ -22,9 +22,10 @@ from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
-from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA, StreamPose, record
+from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import HOLD_PLACE, RootTracker
+from genmo.runtime.streaming.stream_pose import StreamPose, record
 from tests.tolerances import POSE
 
 # Feet have tests of their own below: what comes before them is compared without.

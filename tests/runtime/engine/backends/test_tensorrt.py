@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.conditions.timeline import DEFAULT_STEPS
 from genmo.runtime.denoiser import sampler, schedule
+from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
 from genmo.runtime.denoiser.signature import (
     condition_inputs,
     condition_outputs,

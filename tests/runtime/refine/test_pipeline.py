@@ -1,0 +1,156 @@
+"""The ordered stages: as documented, and each with its causal twin on calm motions."""
+
+import functools
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genmo.runtime import MotionGenerator, MotionModel, MotionStream, read_keypoints
+from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.rotation import heading
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
+from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
+from genmo.runtime.refine.grounding import align_to_camera, put_on_ground
+from genmo.runtime.refine.pipeline import FEATURE_STAGES, MOTION_STAGES
+from genmo.runtime.refine.transitions import remove_steps
+from genmo.runtime.streaming.motion_generator import ease_from_known
+from genmo.runtime.streaming.root_tracker import RootTracker
+from genmo.runtime.streaming.stream_pose import record
+from tests.runtime.refine.walking import walker
+
+ROOT = Path(__file__).resolve().parents[3]
+STAGES = (*FEATURE_STAGES, *MOTION_STAGES)
+
+
+def table() -> str:
+    rows = ["| stage | takes | promises | leaves alone | causal twin |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        twin = f"`{stage.causal}`" if stage.causal else ""
+        rows.append(f"| `{stage.name}` | {stage.takes} | {stage.promises} | {stage.keeps} | {twin} |")
+    return "\n".join(rows)
+
+
+def test_the_documented_stages_are_those_of_the_code():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert table() in page, f"docs/architecture.md should hold:\n{table()}"
+
+
+def test_names_are_unique():
+    assert len({stage.name for stage in STAGES}) == len(STAGES)
+
+
+@pytest.mark.parametrize("twin", sorted({stage.causal for stage in STAGES if stage.causal}))
+def test_twins_are_there(twin):
+    module, name = twin.rsplit(".", 1)
+    assert hasattr(importlib.import_module(f"genmo.runtime.{module}"), name)
+
+
+# --- pairs on calm motions ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def model():
+    return MotionModel.load(threads=1)
+
+
+def tracked(motion: Motion, surveyed: bool, seen) -> np.ndarray:
+    """The path [frames, 3] of a tracker that is given the motion's own steps and where its root is `seen`."""
+    tracker = RootTracker(1, surveyed)
+    feet = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=1) - motion.translation[:, 1]
+    who = np.array([0])
+    path = [tracker.start(who, seen[:1], feet[:1])[0]]
+    for frame in range(1, motion.frames):
+        step = motion.translation[[frame]] - motion.translation[[frame - 1]]
+        path.append(tracker.advance(who, step, seen[[frame]], feet[[frame]])[0].copy())
+    return np.array(path)
+
+
+def remove_steps_pair():
+    """A step in the features is taken back on both sides offline, and eased out behind the known frames in a stream."""
+    ramp = np.linspace(0, 1, 60)[:, None] * np.ones(3)
+    stepped = ramp + 0.5 * (np.arange(60) >= 30)[:, None]
+    offline = remove_steps(stepped, [30])
+    mask = np.broadcast_to((np.arange(60) < 30)[:, None], ramp.shape)
+    causal = ease_from_known((ramp + 0.5)[None], np.where(mask, ramp, 0), mask)[0]
+    for answer in (offline, causal):
+        assert np.abs(np.diff(answer, axis=0)).max() < 0.12  # of a step of 0.5
+    np.testing.assert_allclose(causal[:30], ramp[:30], atol=1e-6)
+
+
+def height_pair():
+    """A walker whose velocity drifts downwards stays on the ground with both."""
+    motion, _ = walker(frames=120)
+    true = motion.translation.copy()
+    sinking = replace(motion, translation=true - np.linspace(0, 0.1, 120)[:, None] * [0, 1, 0])
+    path = tracked(sinking, False, true * [0, 1, 0])
+    assert np.abs(path[:, 1] - true[:, 1]).max() < 0.03
+
+
+def place_pair():
+    """Seen by a camera both stand where it sees them; without one both stand on the ground."""
+    motion, _ = walker(frames=90)
+    moved = replace(motion, translation=motion.translation + [2.0, 0.5, -1.0])
+    camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (90, 1, 1)), np.tile([0.0, 1.0, -4.0], (90, 1)))
+    seen = replace(motion, camera=camera, root_camera=moved.root_seen_by(camera))
+    offline = align_to_camera(seen).translation
+    causal = tracked(motion, True, moved.translation)
+    np.testing.assert_allclose(offline, moved.translation, atol=1e-9)
+    np.testing.assert_allclose(causal, moved.translation, atol=1e-9)
+    grounded = put_on_ground(moved)
+    causal = tracked(moved, False, moved.translation * [0, 1, 0])
+    lowest = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=1) - motion.translation[:, 1]
+    assert np.abs((causal[:, 1] + lowest) - BALL_HEIGHT).max() < 0.01
+    assert abs(grounded.joints_world()[:, FOOT_JOINTS, 1].min() - BALL_HEIGHT) < 1e-9
+
+
+def feet_pair():
+    motion, _ = walker(frames=120, slide=0.1)
+    offline = clean_feet(motion, FeetOptions()).joints_world()
+    locker = FootLocker(60, FeetOptions())
+    blocks = [locker.push(motion.cut(slice(start, start + 10))) for start in range(0, 120, 10)]
+    causal = np.concatenate([part.joints_world() for part in (*blocks, locker.flush()) if part.frames])
+    apart = np.linalg.norm(causal - offline, axis=-1)
+    assert apart.mean() < 0.01 and apart.max() < 0.05
+
+
+def fit_pair():
+    """Once it knows the person's shape, a stream with look-ahead has the pose of the whole clip, to a centimetre."""
+    keypoints = read_keypoints(ROOT / "examples" / "keypoints.npz")
+    points = keypoints.points[:60]
+    whole = model().estimate(replace(keypoints, points=points, camera=None))
+    stream = MotionStream(model(), intrinsics=keypoints.intrinsics)
+    poses = [stream.step(frame[None]) for frame in points]
+    streamed = record([*poses, *stream.finish()])
+    pose, expected = (joints[30:] - joints[30:, :1] for joints in (streamed.joints_camera, whole.joints_camera))
+    assert np.linalg.norm(pose - expected, axis=-1).mean() < 0.015
+
+
+def facing_pair():
+    for motion in (
+        model().generate("a person walks forward", 30)[0],
+        MotionGenerator(model(), "a person walks").next(30),
+    ):
+        assert abs(heading(motion.rotations[0, 0, :, 2])) < 0.35
+        assert np.abs(motion.translation[0, [0, 2]]).max() < 0.05
+
+
+PAIRS = {
+    "remove_steps": remove_steps_pair,
+    "correct_height_drift": height_pair,
+    "fit_to_keypoints": fit_pair,
+    "place_in_world": place_pair,
+    "lock_feet": feet_pair,
+    "face_forward": facing_pair,
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_stage_and_its_causal_twin_agree_on_calm_motion(name):
+    PAIRS[name]()
+
+
+def test_every_twin_has_such_a_test():
+    assert set(PAIRS) == {stage.name for stage in STAGES if stage.causal}
