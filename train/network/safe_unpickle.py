@@ -1,9 +1,9 @@
 """Tensors out of a torch checkpoint without running what is pickled in it.
 
 A checkpoint of torch >= 1.6 is a zip: `NAME/data.pkl`, a pickle that describes everything, and `NAME/data/KEY`, raw
-numbers.  A pickle is a program for a machine that may call any function of any module.  Here that machine knows three
-names (an ordered dict, a kind of storage, a tensor's place in one), each a stand-in of ours that computes nothing; any
-other name, known harmless or not, ends the reading before it is imported.
+numbers.  A pickle is a program for a machine that may call any function of any module.  Here that machine knows a few
+names (an ordered or counting dict, a kind of storage, a tensor's place in one), each a stand-in of ours that computes
+nothing; any other name, known harmless or not, ends the reading before it is imported.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class StoredTensor:
 
 
 class _Items(dict[Any, Any]):
-    """Stands for `collections.OrderedDict`; what torch notes on it (`_metadata`) is dropped."""
+    """Stands for `collections.OrderedDict` and `Counter`; what torch notes on it (`_metadata`) is dropped."""
 
     def __setstate__(self, state: object) -> None:
         pass
@@ -127,6 +127,7 @@ class _DataUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], type[_StandIn]] = {
             ("collections", "OrderedDict"): _MakeItems,
+            ("collections", "Counter"): _MakeItems,  # milestones of a learning-rate schedule
             ("torch._utils", "_rebuild_tensor_v2"): _MakeTensor,
             ("torch._utils", "_rebuild_parameter"): _MakeParameter,
         }

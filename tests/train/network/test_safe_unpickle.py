@@ -223,3 +223,18 @@ def test_no_other_error_comes_out(description, place, byte, cut):
             assert archive.content is not archive
     except InputError as error:
         assert "\n" not in str(error)
+
+
+def test_a_whole_training_run_is_read(tmp_path):
+    """What a training framework dumps beside the weights: optimiser and scheduler, whose milestones are a Counter."""
+    layer = torch.nn.Linear(2, 3)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [5, 7, 7])
+    dump = {"state_dict": layer.state_dict(), "optimizer_states": [optimizer.state_dict()]}
+    torch.save(dump | {"lr_schedulers": [schedule.state_dict()]}, tmp_path / "a.ckpt")
+    with Archive(tmp_path / "a.ckpt") as archive:
+        assert archive.content["lr_schedulers"][0]["milestones"] == {5: 1, 7: 2}
+        weight = archive.content["state_dict"]["weight"]
+        torch.testing.assert_close(archive.tensor(weight), layer.weight.detach())
