@@ -5,24 +5,22 @@ folded: gates into the matrices before them (exactly: g (W x + b) = (g W) x + g 
 place in the signature and is always absent, into a bias.
 
 Two things are not in those files.  The statistics that turn the network's numbers into rotations come from a file of
-the user's (`read_statistics`).  And whether y of the gravity-view frame points up, as here, or down, as in GVHMR, is
-measured: the network's answer to no condition at all is the mean motion, whose root stands upright.  Turning a frame
-with y down half round its z axis negates both stored rows of a rotation, so the change of convention is a change of
-sign in the last matrix, the first, and the means.
+the user's (`genmo.export.released_statistics`).  And whether y of the gravity-view frame points up, as here, or down,
+as in GVHMR, is measured: the network's answer to no condition at all is the mean motion, whose root stands upright.
+Turning a frame with y down half round its z axis negates both stored rows of a rotation, so the change of convention is
+a change of sign in the last matrix, the first, and the means.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
-import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from genmo.export.released_statistics import WANTED as WANTED_STATISTICS
+from genmo.export.released_statistics import read_statistics
 from genmo.runtime.denoiser import schedule
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import inputs
@@ -45,18 +43,9 @@ GEM, GVHMR = "pipeline.denoiser3d.denoiser.", "pipeline.denoiser3d."
 WANTED = "wanted the state dict of GEM-SMPL (gem_smpl.ckpt) or GVHMR"
 SPEECH = "encoded_audio"
 FLAG_NAMES = {"bounding_box": "f_cliffcam", "camera": "f_cam_angvel", "video": "f_imgseq", "music": "encoded_music"}
-STATISTICS = {
-    "body_rotations": ("body_pose_r6d", "amass"),
-    "betas": ("betas", "amass"),
-    "root_orientation_camera": ("global_orient_c_r6d", "bedlam"),
-    "gravity_view_orientation": ("global_orient_gv_r6d", "bedlam"),
-    "root_velocity": ("local_transl_vel", "amass"),
-}
-"""block of the layout -> table and data set in the public `stats_compose.py` that both families are trained with"""
 GRAVITIES = ("up", "down")
 UPRIGHT = 0.5
 """cosine between the mean root's y axis and gravity from which on the convention is certain"""
-LONGEST_STATISTICS = 1 << 22  # bytes
 
 Weights = dict[str, Tensor]
 
@@ -288,60 +277,6 @@ def _inputs(source: Source, network: str, config: ModelConfig) -> Weights:
     return weights | _named("text_in", source.pair(f"{network}embed_text", width, config.text_width))
 
 
-def read_statistics(path: str | Path, family: str = "gem") -> Normalisation:
-    """Mean and spread of the 151 features from a file of the user's, read as data.
-
-    `.json`: `mean` and `std`, 151 numbers each, taken as they are.  `.py`: the tables of the public repositories
-    (`stats_compose.py`), of which literals are parsed and nothing is run; for GEM, spreads below 1 become 1, as its
-    network was trained.  Raises InputError when the file is neither.
-    """
-    path = Path(path)
-    wanted = "wanted the public stats_compose.py, or .json with mean and std"
-    try:
-        if path.stat().st_size > LONGEST_STATISTICS:
-            raise InputError(f"{path}: has more than {LONGEST_STATISTICS} bytes; {wanted}")
-        text = path.read_text(encoding="utf-8")
-        tables = json.loads(text) if path.suffix == ".json" else _composed(_literals(text))
-        mean, std = (torch.tensor(np.asarray(tables[key], np.float32)) for key in ("mean", "std"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {wanted}") from None
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(f"{path}: not the statistics of a motion ({reason}); {wanted}") from None
-    if family == "gem" and path.suffix != ".json":
-        std = std.clamp(min=1.0)
-    if mean.shape != (LAYOUT.width,) or std.shape != (LAYOUT.width,) or not _usable(mean, std):
-        raise InputError(f"{path}: not {LAYOUT.width} finite means and positive spreads; {wanted}")
-    return Normalisation(mean, std)
-
-
-def _usable(mean: Tensor, std: Tensor) -> bool:
-    return bool(mean.isfinite().all() and std.isfinite().all() and (std > 0).all())
-
-
-def _literals(source: str) -> dict[str, Any]:
-    """`NAME = literal` at the top of a Python file; everything else in it is passed over, nothing is run."""
-    found = {}
-    for node in ast.parse(source).body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as value):
-                found[name] = ast.literal_eval(value)
-    return found
-
-
-def _composed(tables: dict[str, Any]) -> dict[str, list[float]]:
-    """The blocks of the layout in a row, each checked for its width."""
-    composed: dict[str, list[float]] = {"mean": [], "std": []}
-    for block, width in LAYOUT.blocks:
-        table, data = STATISTICS[block]
-        for key, row in composed.items():
-            numbers = tables[table][data][key]
-            if len(numbers) != width:
-                raise ValueError(f"{table} has {len(numbers)} numbers, not {width}")
-            row += numbers
-    return composed
-
-
 @torch.no_grad()
 def mean_upright(denoiser: Denoiser, normalisation: Normalisation) -> float:
     """Cosine between the y axes of root and gravity-view frame in the network's answer to no condition at all."""
@@ -393,8 +328,8 @@ def convert(path: str | Path, statistics: str | Path | None, gravity: str | None
         left = sorted({name.split(".")[0] for name in source.left if not name.endswith("pos_encoder.pe")})
     if statistics is None:
         raise InputError(
-            f"{path}: a state dict does not hold the statistics of its motion; wanted --statistics FILE, the public "
-            "repository's stats_compose.py (read as data, never run) or .json with mean and std"
+            f"{path}: a state dict does not hold the statistics of its motion; wanted --statistics FILE: "
+            f"{WANTED_STATISTICS.removeprefix('wanted ')}"
         )
     normalisation = read_statistics(statistics, family)
     model = _model(config, family, weights)

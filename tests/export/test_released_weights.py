@@ -14,7 +14,7 @@ from genmo.export import __main__ as command
 from genmo.export import released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
 from genmo.export.onnx.graphs import export_graphs, write_onnx
-from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config, read_statistics
+from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
 from genmo.runtime.denoiser.sampler import estimate, generate
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
@@ -519,80 +519,6 @@ def test_a_gvhmr_state_dict_that_lacks_something(tmp_path, statistics):
 def test_statistics_are_asked_for(tmp_path):
     with pytest.raises(InputError, match="wanted --statistics FILE"):
         convert(save(tmp_path, released("gem")), None)
-
-
-TABLES = {
-    "body_pose_r6d": ("amass", 126), "betas": ("amass", 10), "global_orient_c_r6d": ("bedlam", 6),
-    "global_orient_gv_r6d": ("bedlam", 6), "local_transl_vel": ("amass", 3),
-}  # fmt: skip
-
-
-def statistics_file(folder, **changes):
-    """Tables as the public repositories write them: number i of the layout has mean i, spread i / 100."""
-    lines, first = ["import os", f"os.mkdir({str(folder / 'ran')!r})", "def compose(): pass"], 0
-    for name, (data, width) in TABLES.items():
-        numbers = list(range(first, first + width))
-        table = {data: {"count": 3, "mean": numbers, "std": [(n + 1) / 100 for n in numbers]}, "other": {"mean": [1]}}
-        lines.append(f"{name} = {changes.get(name, table)!r}")
-        first += width
-    path = folder / "stats_compose.py"
-    path.write_text("\n".join([*lines, "ALL = compose([body_pose_r6d], ['amass'])"]))
-    return path
-
-
-def test_public_statistics_are_read_and_never_run(tmp_path):
-    read = read_statistics(statistics_file(tmp_path))
-    assert read.mean.tolist() == list(range(151)) and not (tmp_path / "ran").exists()
-    spread = torch.arange(1, 152) / 100
-    torch.testing.assert_close(read.std, spread.clamp(min=1))
-    torch.testing.assert_close(read_statistics(tmp_path / "stats_compose.py", "gvhmr").std, spread)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "no such file"),
-        ("x = (", "not the statistics"),
-        ("betas = {'amass': {'mean': [1]}}", "not the statistics"),
-        ("betas = {'amass': os.sys}", "not the statistics"),
-        ("(" * 5000, "not the statistics"),
-    ],
-)
-def test_bad_statistics_are_one_line(tmp_path, text, message):
-    path = tmp_path / "stats_compose.py"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(InputError, match=message) as caught:
-        read_statistics(path)
-    assert "\n" not in str(caught.value) and "wanted the public stats_compose.py" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"mean": [0.0] * 150},
-        {"std": [1.0] * 150 + [0.0]},
-        {"std": [1.0] * 150 + [float("nan")]},
-        {"mean": [float("inf")] * 151},
-        {"mean": "a"},
-        {"mean": None},
-    ],
-)
-def test_bad_numbers_are_one_line(tmp_path, changes):
-    path = tmp_path / "s.json"
-    path.write_text(json.dumps({"mean": [0.0] * 151, "std": [1.0] * 151} | changes))
-    with pytest.raises(InputError, match=r"wanted the public stats_compose\.py") as caught:
-        read_statistics(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_table_of_another_width_is_refused(tmp_path):
-    path = statistics_file(tmp_path, betas={"amass": {"mean": [1] * 16, "std": [1] * 16}})
-    with pytest.raises(InputError, match="betas has 16 numbers, not 10"):
-        read_statistics(path)
-    path.write_text("#" * (1 << 22) + "##")
-    with pytest.raises(InputError, match="more than 4194304 bytes"):
-        read_statistics(path)
 
 
 @pytest.mark.parametrize("family", ["gem", "gvhmr"])
