@@ -9,7 +9,7 @@ import numpy as np
 
 from genmo.export.onnx.graphs import example_inputs
 from genmo.runtime.denoiser import sampler, schedule
-from genmo.runtime.motion.representation import decode
+from genmo.runtime.motion.representation import decode, with_root_at_origin
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.read import read_clips
@@ -56,7 +56,7 @@ def joints_of(checkpoint: Checkpoint, normalised: Array) -> tuple[Array, Array]:
     features = (
         normalised.astype(np.float64) * checkpoint.normalisation.std.numpy() + checkpoint.normalisation.mean.numpy()
     )
-    layout = checkpoint.model.config.motion_layout
+    features, layout = with_root_at_origin(features, checkpoint.model.config.motion_layout)
     motions = [decode(one, layout) for one in features]
     in_camera = [m.joints_camera for m in motions]
     return np.stack([m.joints_world() for m in motions]), np.stack([j for j in in_camera if j is not None])
@@ -129,7 +129,11 @@ def whole_sampler(
     """Joint errors in mm after the k-step guided sampler from the same noise."""
     conditions = {name: array for name, array in arrays.items() if name not in ("x_t", "timestep")}
     noise = np.random.default_rng(0).standard_normal(arrays["x_t"].shape, np.float32)
-    ends = [sampler.generate(denoiser, conditions, noise, steps, GUIDANCE)["x_0"] for denoiser in (ours, reference)]
+    rules = checkpoint.model.config.conventions
+    ends = [
+        sampler.generate(denoiser, conditions, noise, steps, GUIDANCE, conventions=rules)["x_0"]
+        for denoiser in (ours, reference)
+    ]
     return error_mm(checkpoint, *ends)
 
 

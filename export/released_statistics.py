@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genmo.runtime.motion.representation import LAYOUTS
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.batches import Normalisation
 

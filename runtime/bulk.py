@@ -38,8 +38,8 @@ class BatchEstimator:
 
     `out`: folder of the outputs, which have the names of the rows with `suffix` behind (`genmo.runtime.formats`);
     `engine`, `backend`, `device`, `threads`, `precision`: as in `MotionModel.load`, but one thread, because workers
-    share the machine; `image_size` (width, height) and `fps`: of the video, where the files do not say; `again`: make
-    outputs that are there once more.
+    share the machine; `body`: as there, for released weights; `image_size` (width, height) and `fps`: of the video,
+    where the files do not say; `again`: make outputs that are there once more.
 
     Raises InputError for a suffix that nothing writes, and what `MotionModel.load` raises.
     """
@@ -54,6 +54,7 @@ class BatchEstimator:
         device: str | None = None,
         threads: int = 1,
         precision: str | None = None,
+        body: str | Path | None = None,
         image_size: tuple[float, float] | None = None,
         fps: float | None = None,
         again: bool = False,
@@ -61,7 +62,9 @@ class BatchEstimator:
         check_suffix(f"motion{suffix}")
         self._out, self._suffix, self._again = Path(out), suffix, again
         self._image_size, self._fps = image_size, fps
-        self._model = MotionModel.load(engine, backend=backend, device=device, threads=threads, precision=precision)
+        self._model = MotionModel.load(
+            engine, backend=backend, device=device, threads=threads, precision=precision, body=body
+        )
 
     def __call__(self, row: Row) -> Row:
         """The row with `out`, the path of its motion, or with `error`, what is wrong with its file; the other is ""."""

@@ -18,8 +18,10 @@ from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
 from genmo.runtime.engine.text_conditions import text_conditions
 from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.smpl_body import SmplBody
+from genmo.runtime.readers.body_file import read_smplx_body
 from genmo.runtime.refine.multi_shot import join_cameras
-from genmo.runtime.refine.pipeline import Context, finish
+from genmo.runtime.refine.pipeline import Context, Features, finish
 from genmo.runtime.refine.timeline_sampling import answers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
@@ -55,6 +57,8 @@ class MotionModel:
     device: str = "cpu"
     backend: str = ""
     load_ms: float = 0.0
+    body: SmplBody | None = None
+    """the user's SMPL-X body, for engines whose betas are SMPL-X's"""
 
     @classmethod
     def load(
@@ -66,6 +70,7 @@ class MotionModel:
         threads: int = 0,
         precision: str | None = None,
         cpus: Sequence[int] = (),
+        body: str | Path | None = None,
     ) -> MotionModel:
         """The model of an engine folder; None: the engine that ships with genmo.
 
@@ -73,10 +78,13 @@ class MotionModel:
         for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: a thread on each
         of these logical CPUs, for ONNX Runtime (pin the calling thread to the first yourself).  None leaves the choice
         to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and `device` say what it was.
-        Raises EngineError for a bad folder, BackendError for a missing library or device.
+        `body`: the user's SMPL-X body (`SMPLX_NEUTRAL.npz`), for engines of released weights, which know a person's
+        shape only as SMPL-X's; without it the person has genmo's mean skeleton.
+        Raises EngineError for a bad folder, BackendError for a missing library or device, InputError for a bad body.
         """
         start = time.perf_counter()
         engine = load_engine(folder)
+        person = None if body is None else _body_for(engine, body)
         running = open_denoiser(
             engine.denoiser,
             engine.config,
@@ -87,7 +95,7 @@ class MotionModel:
             cpus=cpus,
         )
         elapsed = 1000 * (time.perf_counter() - start)
-        return cls(engine, running.denoiser, running.device, running.backend, elapsed)
+        return cls(engine, running.denoiser, running.device, running.backend, elapsed, person)
 
     def estimate(self, keypoints: Keypoints, *, fit: bool = True, clean_feet: bool = True) -> Motion:
         """The motion that the keypoints show: one step, then fitted to them, feet cleaned; deterministic."""
@@ -99,8 +107,8 @@ class MotionModel:
         texts: str | Sequence[Text],
         frames: int = 120,
         *,
-        steps: int = DEFAULT_STEPS,
-        guidance: float = DEFAULT_GUIDANCE,
+        steps: int | None = None,
+        guidance: float | None = None,
         seed: int = 0,
         samples: int = 1,
         clean_feet: bool = True,
@@ -123,12 +131,12 @@ class MotionModel:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
         Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
-        in `steps` (default 10) steps, around what one step estimates where there are keypoints.  `fit` turns the joints
-        of motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted
-        feet stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets nearly
-        (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend on
-        around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
-        one pass up to four minutes.  `progress` hears the share of the work that is done, 0 to 1.
+        in `steps` steps (default: 10, released weights 50), around what one step estimates where there are keypoints.
+        `fit` turns the joints of motions with keypoints until they project onto them (`refine.reprojection_fit`);
+        `clean_feet` makes planted feet stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets
+        nearly (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend
+        on around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass,
+        None one pass up to four minutes.  `progress` hears the share of the work that is done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
         or one in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
@@ -138,20 +146,23 @@ class MotionModel:
             raise InputError(f"samples is {samples}; wanted at least 1 sample")
         if samples > 1 and not timeline.sampled:
             raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
-        conditions = timeline.conditions(self.engine.config)
+        config = self.engine.config
+        timeline = timeline.settled(config.conventions)
+        conditions = timeline.conditions(config)
         conditions |= text_conditions(self.engine, timeline.texts, timeline.frames)
         camera, normalisation = join_cameras(timeline), self.engine.normalisation
         conditioned = time.perf_counter()
         fits = fit and bool(timeline.keypoints)
         work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
-        denoiser = self._chunked(timeline.frames, chunk, work)
-        found = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done)
+        denoiser, rules = self._chunked(timeline.frames, chunk, work), config.conventions
+        found = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
         stepped = time.perf_counter()
         motions = []
-        for sample, answer in enumerate(found):
+        for sample, values in enumerate(normalisation.restored(found["x_0"])):
             part = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
-            features = normalisation.restored(answer)
-            motions.append(finish(Context(timeline, normalisation.layout, camera, features, fits, clean_feet, part)))
+            features = Features(values, normalisation.layout)
+            heads = {name: array[sample] for name, array in found.items() if name != "x_0"}
+            motions.append(finish(Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, part)))
         progress(1.0)
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
@@ -166,3 +177,10 @@ class MotionModel:
             return self.denoiser
         log.info("%d frames in chunks of at most %d, with %d around them", frames, length, receptive_field(config))
         return ChunkedDenoiser(self.denoiser, config, length, work.part(0, 1))
+
+
+def _body_for(engine: Engine, path: str | Path) -> SmplBody:
+    """The body file at `path`; raises InputError for an engine that has no use for it."""
+    if engine.config.motion_layout.shape_space != "smplx":
+        raise InputError(f"{path}: this engine's betas are genmo's own; leave --body out, or wanted released weights")
+    return read_smplx_body(path)

@@ -15,8 +15,7 @@ import onnx
 from genmo.export.onnx.constant_folding import FoldedStep, Head, Mlp, Module, Norm, SelfAttention, TextAttention
 from genmo.export.onnx.onnx_builder import FP32, Graph, Linear, Precision
 from genmo.runtime.denoiser import residual_gain
-from genmo.runtime.denoiser.sampler import Update, updates
-from genmo.runtime.denoiser.schedule import step_timesteps
+from genmo.runtime.denoiser.sampler import Update, timesteps_of, updates
 from genmo.runtime.denoiser.signature import outputs, sampler_inputs, sampler_outputs, step_inputs
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.support.arrays import Array
@@ -309,8 +308,8 @@ class SamplerGraph(StepGraph):
     def build_sampler(self, steps: int) -> onnx.ModelProto:
         """The model of `steps` steps.  Raises InputError for a number of steps that the schedule does not have."""
         g, x_t = self.graph, self.inputs["noise"]
-        timesteps, before = step_timesteps(steps), ""
-        for timestep, update in zip(timesteps, updates(timesteps), strict=True):
+        timesteps, before = timesteps_of(steps, self.config.conventions), ""
+        for timestep, update in zip(timesteps, updates(timesteps, self.config.conventions), strict=True):
             both = g("Concat", x_t, x_t, axis=0)
             x = self._body(both, g.constant(self.step.time[timestep][None, None]))
             x_0 = self._guided(self._answer("x_0", x, both, self._known(timestep)))

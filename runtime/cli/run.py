@@ -114,6 +114,7 @@ def load(args: argparse.Namespace) -> MotionModel:
         threads=args.threads,
         precision=args.precision,
         cpus=args.cpus,
+        body=args.body,
     )
 
 

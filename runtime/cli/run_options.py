@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from genmo.runtime.denoiser.chunking import CHUNK
-from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE, DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
 from genmo.runtime.formats import SUFFIXES
 from genmo.runtime.support.cli import OneLineParser
@@ -95,8 +95,19 @@ def _length(options: argparse.ArgumentParser) -> None:
 def _sampling(group: argparse._ArgumentGroup) -> None:
     """How the motion is made."""
     add = group.add_argument
-    add("--steps", type=int, metavar="K", help=f"denoising steps (default: keypoints alone 1, else {DEFAULT_STEPS})")
-    add("--guidance", type=float, metavar="G", help=f"how much texts weigh (default: {DEFAULT_GUIDANCE})")
+    released = CONVENTIONS["gem"]
+    add(
+        "--steps",
+        type=int,
+        metavar="K",
+        help=f"denoising steps (default: keypoints alone 1, else {GENMO.steps}; released weights {released.steps})",
+    )
+    add(
+        "--guidance",
+        type=float,
+        metavar="G",
+        help=f"how much texts weigh (default: {GENMO.guidance}; released weights {released.guidance})",
+    )
     add("--seed", type=int, metavar="S", help="same seed, same motion (default: 0)")
     add(
         "--samples", type=int, default=1, metavar="n", help="motions to make; files are numbered (default: %(default)s)"
@@ -132,6 +143,7 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     """The engine, and the library and processor that run it."""
     add = group.add_argument
     add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    add("--body", metavar="F.npz", help="your SMPLX_NEUTRAL.npz: the body of the person, with released weights")
     add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")

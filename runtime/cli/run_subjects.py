@@ -165,7 +165,8 @@ def _of_video(args: argparse.Namespace, model: MotionModel) -> Subjects:
     people, more = _filmed(args, people, odometry)
     features = None
     if encoder is not None:
-        features = {one: encoder.features(args.video, seen) for one, seen in people.items()}
+        boxes = model.engine.config.conventions
+        features = {one: encoder.features(args.video, seen, boxes) for one, seen in people.items()}
         for span in features.values():
             if span.values.shape[1] != model.engine.config.video_width:
                 raise InputError(

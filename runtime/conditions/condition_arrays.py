@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, bounding_boxes
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.rotation import rotate, sixd_from_matrix, transpose
 from genmo.runtime.support.arrays import Array
+
+
+def static_camera(frames: int) -> Camera:
+    """A level camera at the origin that looks along +z."""
+    return Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), np.zeros((frames, 3)))
 
 
 def camera_condition(camera: Camera) -> Array:
@@ -27,20 +33,24 @@ def camera_condition(camera: Camera) -> Array:
     return np.concatenate([sixd_from_matrix(turn), step, up], axis=-1)
 
 
-def keypoint_conditions(keypoints: Keypoints) -> dict[str, Array]:
+def keypoint_conditions(keypoints: Keypoints, conventions: Conventions = GENMO) -> dict[str, Array]:
     """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
-    boxes, known = bounding_boxes(keypoints.points)
+    boxes, known = bounding_boxes(keypoints.points, conventions)
     centre, side = boxes[:, None, :2], boxes[:, None, 2:]
     local = 2 * (keypoints.points[..., :2] - centre) / side
     seen = (keypoints.points[..., 2:] > VISIBLE) & known[:, None, None]
+    boxed = known & (seen.sum(axis=(1, 2)) >= conventions.box_keypoints)
     focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
     arrays = {
         "keypoints": np.concatenate([np.where(seen, local, 0), seen], axis=-1),
         "keypoints_mask": known.astype(np.float64),
-        "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * known[:, None],
-        "bounding_box_mask": known.astype(np.float64),
+        "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * boxed[:, None],
+        "bounding_box_mask": boxed.astype(np.float64),
     }
-    if keypoints.camera is not None:
-        arrays["camera"] = camera_condition(keypoints.camera)
+    camera = keypoints.camera
+    if camera is None and conventions.unknown_camera_stands:
+        camera = static_camera(len(known))
+    if camera is not None:
+        arrays["camera"] = camera_condition(camera)
         arrays["camera_mask"] = np.ones(len(known))
     return arrays

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.rotation import transpose
 from genmo.runtime.motion.skeleton import COCO_COUNT
@@ -100,10 +101,11 @@ def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...],
     return array.astype(np.float64)
 
 
-def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+def bounding_boxes(points: Array, conventions: Conventions = GENMO) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Square boxes [frames, 3] (centre x, y, side; pixels) around the visible keypoints, and which frames have one.
 
     Frames with fewer than two visible points take the box of the frames around them, linearly in between.
+    `conventions` say how wide a box the weights were trained with.
     """
     seen = points[..., 2] > VISIBLE
     low: Array = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
@@ -112,7 +114,8 @@ def bounding_boxes(points: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
     if not known.any():
         return np.tile([0.0, 0.0, 1.0], (len(points), 1)), known
     with np.errstate(invalid="ignore"):
-        boxes = np.concatenate([(low + high) / 2, BOX_MARGIN * (high - low).max(axis=-1, keepdims=True)], axis=-1)
+        extent = (high - low) / [conventions.box_aspect, 1.0]
+        boxes = np.concatenate([(low + high) / 2, BOX_MARGIN * extent.max(axis=-1, keepdims=True)], axis=-1)
     frames = np.arange(len(points))
     filled = [np.interp(frames, frames[known], boxes[known, column]) for column in range(3)]
     return np.stack(filled, axis=-1), known

@@ -6,7 +6,7 @@ Frames count from 0 at 30 a second; a span [start, end) excludes its end.  `docs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE, DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.arrays import Array
@@ -43,8 +43,9 @@ class Timeline:
     keyframes: Keyframes = NO_KEYFRAMES
     places: JointTargets = NO_JOINT_TARGETS
     steps: int | None = None
-    """denoising steps; None: one where only keypoints are given, else the default"""
-    guidance: float = DEFAULT_GUIDANCE
+    """denoising steps; None: one where only keypoints are given, else as the engine's conventions say"""
+    guidance: float | None = None
+    """weight of texts and music; None: as the engine's conventions say"""
     seed: int = 0
     notes: tuple[str, ...] = field(default=())
     """what was taken for granted when files were read, for the user to see"""
@@ -56,7 +57,7 @@ class Timeline:
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; wanted 0 or more")
-        if not np.isfinite(self.guidance):
+        if self.guidance is not None and not np.isfinite(self.guidance):
             raise InputError(
                 f"guidance is {self.guidance}; wanted a finite number, 1 for none, {DEFAULT_GUIDANCE} is usual"
             )
@@ -104,8 +105,13 @@ class Timeline:
 
     @property
     def step_count(self) -> int:
-        """Calls of the denoiser."""
+        """Calls of the denoiser, once `settled`."""
         return (DEFAULT_STEPS if self.steps is None else self.steps) if self.sampled else 1
+
+    def settled(self, conventions: Conventions) -> Timeline:
+        """The timeline with the steps and the guidance that are asked for, or those of the engine's conventions."""
+        steps = conventions.steps if self.steps is None and self.sampled else self.steps
+        return replace(self, steps=steps, guidance=conventions.guidance if self.guidance is None else self.guidance)
 
     @property
     def constrained(self) -> bool:
@@ -129,7 +135,7 @@ class Timeline:
             _put(given, span, {span.name: span.values, f"{span.name}_mask": np.ones(span.frames)}, self.frames)
         for shot in self.shots:
             if isinstance(shot, KeypointSpan):
-                arrays = keypoint_conditions(shot.keypoints)
+                arrays = keypoint_conditions(shot.keypoints, config.conventions)
             else:
                 arrays = {"camera": camera_condition(shot.camera), "camera_mask": np.ones(shot.frames)}
             _put(given, shot, arrays, self.frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from genmo.runtime.denoiser.conventions import CONVENTIONS, Conventions
 from genmo.runtime.motion.layout import LAYOUTS, Layout
 from genmo.runtime.support.errors import EngineError
 
@@ -63,6 +64,11 @@ class ModelConfig:
     @property
     def motion_layout(self) -> Layout:
         return LAYOUTS[self.layout]
+
+    @property
+    def conventions(self) -> Conventions:
+        """How these weights want their conditions and are sampled."""
+        return CONVENTIONS[self.layout]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.denoiser import schedule
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.support.arrays import Array, Arrays
 
-DEFAULT_STEPS = 10
-DEFAULT_GUIDANCE = 1.25
 LIVE_STEPS = 5
 """of endless generation, which must keep up with the clock"""
 LIVE_GUIDANCE = 1.5
@@ -95,12 +94,14 @@ def generate(
     guidance: float,
     progress: Callable[[int], object] = lambda step: None,
     known: Inpainting | None = None,
+    conventions: Conventions = GENMO,
 ) -> Arrays:
     """A sample of the motions under the conditions, from `noise` [batch, frames, features].  The denoiser's outputs at
     the last step, normalised.
 
     DDIM (Song et al. 2021) with eta 0, of second order: DPM-Solver++(2M) (Lu et al. 2022), which looks at the last two
-    predictions.  It costs nothing and ends nearer to where many steps end (`docs/log.md`).
+    predictions.  It costs nothing and ends nearer to where many steps end (`docs/log.md`).  `conventions` say when
+    these weights want plain DDIM, and what an absent text is to them.
     Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
     Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is extrapolated
     (`updates`) and `smoothed`.
@@ -108,18 +109,18 @@ def generate(
     prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
     """
-    timesteps = schedule.step_timesteps(steps)
+    timesteps = timesteps_of(steps, conventions)
     levels = schedule.alphas_cumprod()
     guided = guidance != 1 and _has_guided_condition(conditions)
     if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
-        sample = denoiser.sample(_with_and_without(conditions), noise.astype(np.float32), guidance)
+        sample = denoiser.sample(_with_and_without(conditions, conventions), noise.astype(np.float32), guidance)
         progress(steps)
         return sample | {"x_0": _finished(sample["x_0"], timesteps)}
-    step = stepper(denoiser, _with_and_without(conditions) if guided else conditions)
+    step = stepper(denoiser, _with_and_without(conditions, conventions) if guided else conditions)
     correct = _unchanged if known is None else known.project
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
     outputs: Arrays = {}
-    for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps), strict=True)):
+    for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps, conventions), strict=True)):
         if known is not None:
             x_t = inpainted(x_t, known, noise, float(levels[timestep]))
         if guided:
@@ -166,8 +167,14 @@ class Update(NamedTuple):
         return np.asarray(keep * x_t + now * x_0 + before * x_0_before)
 
 
-def updates(timesteps: Sequence[int]) -> list[Update]:
-    """The update after each of falling timesteps; the first is DDIM's, the last makes the sample.
+def timesteps_of(steps: int, conventions: Conventions = GENMO) -> list[int]:
+    """`steps` falling timesteps as these weights are sampled.  Raises InputError unless 1 <= steps <= 1000."""
+    return schedule.step_timesteps(steps) if conventions.second_order else schedule.even_timesteps(steps)
+
+
+def updates(timesteps: Sequence[int], conventions: Conventions = GENMO) -> list[Update]:
+    """The update after each of falling timesteps; the first is DDIM's, as are all unless the solver is of second order,
+    and the last makes the sample.
 
     DDIM with eta 0 keeps the noise that it finds: x_s = sqrt(a_s) x_0 + sqrt(1 - a_s) e, e from x_t.  The second order
     puts in the place of x_0 what will be predicted half way to s, in logarithms of the signal-to-noise ratio, on the
@@ -182,7 +189,8 @@ def updates(timesteps: Sequence[int]) -> list[Update]:
     keep = np.sqrt((1 - level[1:]) / (1 - level[:-1]))
     weight = np.sqrt(level[1:]) - keep * np.sqrt(level[:-1])
     beyond = np.zeros(len(keep))
-    beyond[1:] = np.minimum(np.diff(log_snr)[1:] / (2 * np.diff(log_snr)[:-1]), FARTHEST)
+    if conventions.second_order:
+        beyond[1:] = np.minimum(np.diff(log_snr)[1:] / (2 * np.diff(log_snr)[:-1]), FARTHEST)
     rows = np.stack([keep, weight * (1 + beyond), -weight * beyond], axis=1).tolist()
     ahead = LAST_AHEAD if _ends_in_noise(timesteps) else 0.0
     return [*(Update(*row) for row in rows), Update(0.0, 1 + ahead, -ahead)]
@@ -204,9 +212,16 @@ def without_guided(conditions: Arrays) -> Arrays:
     return {name: np.zeros_like(array) if name in guided else array for name, array in conditions.items()}
 
 
-def _with_and_without(conditions: Arrays) -> Arrays:
-    """A batch of two halves: the conditions, and the same without text and music."""
+def _with_and_without(conditions: Arrays, conventions: Conventions = GENMO) -> Arrays:
+    """A batch of two halves: the conditions, and the same without text and music.
+
+    Where frames outside every text get no text attention, they get none in the second half either: its texts keep
+    their spans and have the tokens of the null text, which are zero.
+    """
     without = without_guided(conditions)
+    if not conventions.null_text_in_gaps:
+        kept = {name: conditions[name] for name in ("text_token_mask", "text_spans")}
+        without |= kept | {"text_tokens": np.zeros_like(conditions["text_tokens"])}
     return {name: np.concatenate([array, without[name]]) for name, array in conditions.items()}
 
 

@@ -28,6 +28,15 @@ def alphas_cumprod() -> Array:
     return cumulative
 
 
+def even_timesteps(steps: int) -> list[int]:
+    """`steps` falling timesteps, evenly spaced from 999 to 0; one step is the last timestep alone.
+
+    Raises InputError unless 1 <= steps <= 1000.
+    """
+    _check(steps)
+    return [int(t) for t in np.round(np.linspace(STEPS - 1, 0, steps))]
+
+
 def step_timesteps(steps: int) -> list[int]:
     """`steps` falling timesteps from 999, denser where the noise is strong; one step is the last timestep alone.
 
@@ -38,8 +47,7 @@ def step_timesteps(steps: int) -> list[int]:
 
     Raises InputError unless 1 <= steps <= 1000.
     """
-    if not 1 <= steps <= STEPS:
-        raise InputError(f"--steps is {steps}; wanted 1 to {STEPS}")
+    _check(steps)
     if steps == 1:
         return [STEPS - 1]
     index = np.arange(steps)
@@ -48,3 +56,8 @@ def step_timesteps(steps: int) -> list[int]:
     # where steps are many they cannot be denser than one by one: each below the one before, room for those after
     apart = np.minimum.accumulate(wanted + index) - index
     return [int(t) for t in np.maximum(apart, steps - 1 - index)]
+
+
+def _check(steps: int) -> None:
+    if not 1 <= steps <= STEPS:
+        raise InputError(f"--steps is {steps}; wanted 1 to {STEPS}")

@@ -6,8 +6,9 @@ SMPL-X side (y up; choose "Y-up" on import):
     root_orient         [N, 3]    the first part of `poses`
     pose_body           [N, 63]   the second part of `poses`
     trans               [N, 3]    metres, in SMPL's sense: the pelvis is at `trans + pelvis_offset`
-    pelvis_offset       [3]       where SMPL-X's neutral template has its pelvis
-    betas               [16]      zero.  genmo's betas belong to its own shape space and mean nothing to SMPL
+    pelvis_offset       [3]       where SMPL-X has its pelvis: the neutral template, or the body file for these betas
+    betas               [16]      those of the person, where a motion was made on the user's SMPL-X body; else zero:
+                                  genmo's betas belong to its own shape space and mean nothing to SMPL
     num_betas           16
     gender              "neutral"
     surface_model_type  "smplx"
@@ -18,7 +19,10 @@ genmo's side:
 
     rotations           [N, 24, 3, 3]  local joint rotations (joint 0: root in the world), SMPL-24 order
     offsets             [24, 3]        rest offsets, metres
-    genmo_betas         [10]           coefficients of genmo's shape space
+    genmo_betas         [10]           coefficients of genmo's shape space; zero where the shape is SMPL-X's
+    smplx_betas         [10]           the person's shape as released weights told it, where they did: also without a
+                                       body file, when the motion is that of genmo's mean skeleton and `betas` are zero
+    smplx_rest          [24, 3]        metres, rest joints of the body file for these betas, where there was one
     joints_world        [N, 24, 3]     metres, y up
     joints_camera       [N, 24, 3]     metres, OpenCV axes
     camera_to_world     [N, 4, 4]      pose of that camera
@@ -61,6 +65,7 @@ from genmo.runtime.conditions.provenance import (
 from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, orthogonal, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
+from genmo.runtime.motion.smpl_body import SMPLX_PELVIS, SmplxShape
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError, first_line
 from genmo.runtime.support.safe_read import read_npz
@@ -68,7 +73,7 @@ from genmo.runtime.support.safe_read import read_npz
 SMPLX_POSE = 165  # 55 joints of SMPL-X, three numbers each
 SMPLX_BODY = 22  # root and 21 body joints, numbered as in SMPL-24
 SMPLX_BETAS = 16
-SMPLX_PELVIS = (0.0031, -0.3514, 0.0120)  # metres; rest pelvis of SMPL-X's neutral template, to 0.1 mm
+SMPLX_SHAPE = {"smplx_betas": (BETA_COUNT,), "smplx_rest": (JOINT_COUNT, 3)}
 CAMERA_DISTANCE = 4.0  # metres from the default camera to the first frame's pelvis
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
@@ -106,11 +111,13 @@ def _smplx_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
     poses = np.zeros((motion.frames, SMPLX_POSE))
     local = np.asarray(motion.rotations[:, :SMPLX_BODY], np.float64)
     poses[:, : 3 * SMPLX_BODY] = axis_angle_from_matrix(local).reshape(motion.frames, -1)
-    offset = np.asarray(SMPLX_PELVIS)
+    betas, offset = np.zeros(SMPLX_BETAS), np.asarray(SMPLX_PELVIS)
+    if motion.smplx is not None and motion.smplx.rest is not None:
+        betas[: len(motion.smplx.betas)], offset = motion.smplx.betas, motion.smplx.pelvis
     return {
         "poses": poses,
         "trans": motion.translation - offset,
-        "betas": np.zeros(SMPLX_BETAS),
+        "betas": betas,
         "gender": np.asarray("neutral"),
         "mocap_frame_rate": np.asarray(float(motion.fps)),
         "mocap_framerate": np.asarray(float(motion.fps)),
@@ -130,6 +137,7 @@ def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
     pose = np.tile(np.eye(4), (motion.frames, 1, 1))
     pose[:, :3, :3], pose[:, :3, 3] = camera.rotation, camera.position
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
+    shape = {} if motion.smplx is None else {"smplx_betas": motion.smplx.betas, "smplx_rest": motion.smplx.rest}
     return {
         "rotations": motion.rotations,
         "offsets": motion.rest_offsets,
@@ -141,6 +149,7 @@ def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
         "joints_camera_known": np.asarray(motion.joints_camera is not None),
         "contacts": contacts,
         "up_axis": np.asarray("y"),
+        **{name: array for name, array in shape.items() if array is not None},
     }
 
 
@@ -181,6 +190,7 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
         "genmo_betas": (BETA_COUNT,),
         "mocap_frame_rate": (),
     }
+    shapes |= {name: shape for name, shape in SMPLX_SHAPE.items() if name in stored}
     for name, shape in shapes.items():
         if stored[name].shape != shape:
             raise ValueError(f"{name} has shape {stored[name].shape}, not {shape}")
@@ -197,6 +207,7 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
         camera=Camera(pose[:, :3, :3], pose[:, :3, 3]) if stored["camera_known"] else None,
         root_camera=_root_camera(stored) if stored["joints_camera_known"] else None,
         fps=float(stored["mocap_frame_rate"]),
+        smplx=SmplxShape(stored["smplx_betas"], stored.get("smplx_rest")) if "smplx_betas" in stored else None,
     )
 
 

@@ -26,6 +26,8 @@ class Layout:
     name: str
     blocks: tuple[tuple[str, int], ...]
     heads: tuple[tuple[str, int], ...] = ()
+    shape_space: str = "genmo"
+    """whose betas they are: "genmo" (`motion.skeleton`) or "smplx" (`motion.smpl_body`)"""
 
     @cached_property
     def slices(self) -> dict[str, slice]:
@@ -69,6 +71,7 @@ LAYOUTS = {
                 ("root_velocity", 3),
             ),
             heads=(("weak_perspective", 3), ("contact_logits", len(CONTACT_JOINTS))),
+            shape_space="smplx",
         ),
     )
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from genmo.runtime.motion.rotation import rotate, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
+from genmo.runtime.motion.smpl_body import SmplxShape
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -62,6 +63,8 @@ class Motion:
     root_camera: RootPose | None = None
     """the root in the camera frame as estimated, where estimation gave it"""
     fps: float = FPS
+    smplx: SmplxShape | None = None
+    """the shape in SMPL-X's space, where the weights tell it; `offsets` then are of its body, if there is one"""
 
     def __post_init__(self) -> None:
         frames = len(self.translation)

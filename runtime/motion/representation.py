@@ -12,12 +12,15 @@ Twin: `genmo.train.geometry.representation` (same names, torch).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from genmo.runtime.motion.layout import BODY_JOINTS, LAYOUTS, Layout
 from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
 from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT
+from genmo.runtime.motion.smpl_body import SmplBody, SmplxShape, rest_offsets
 from genmo.runtime.support.arrays import Array
 
 
@@ -65,7 +68,7 @@ def encode(motion: Motion, camera: Camera, layout: Layout = LAYOUTS["genmo"]) ->
         "root_velocity": root_velocity(root, motion.translation),
         "joint_rotations": sixd_from_matrix(rotations).reshape(motion.frames, -1),
         "body_rotations": sixd_from_matrix(rotations[:, BODY_JOINTS]).reshape(motion.frames, -1),
-        "betas": np.broadcast_to(motion.betas, (motion.frames, BETA_COUNT)),
+        "betas": np.broadcast_to(_betas(motion, layout), (motion.frames, BETA_COUNT)),
         "root_orientation_camera": sixd_from_matrix(root_camera.rotation),
         "root_translation_camera": root_camera.translation,
         "camera_orientation": sixd_from_matrix(start @ camera.rotation),
@@ -73,6 +76,13 @@ def encode(motion: Motion, camera: Camera, layout: Layout = LAYOUTS["genmo"]) ->
         "contacts": contacts,
     }
     return np.concatenate([blocks[name] for name, _ in layout.blocks], axis=-1)
+
+
+def _betas(motion: Motion, layout: Layout) -> Array:
+    """The motion's betas in the layout's shape space; zero where they are not known in it."""
+    if layout.shape_space == "genmo":
+        return motion.betas
+    return np.zeros(BETA_COUNT) if motion.smplx is None else motion.smplx.betas
 
 
 def roll_out(gravity_view: Array, velocity: Array, yaw: Array) -> tuple[Array, Array]:
@@ -85,31 +95,65 @@ def roll_out(gravity_view: Array, velocity: Array, yaw: Array) -> tuple[Array, A
     return root, integrate_velocity(root, velocity)
 
 
-def decode(features: Array, layout: Layout = LAYOUTS["genmo"], camera: Camera | None = None) -> Motion:
+def smplx_shape(features: Array, layout: Layout, body: SmplBody | None) -> SmplxShape | None:
+    """The shape in SMPL-X's space of features [frames, layout.width] (not normalised), the mean over the frames.
+
+    `body`: the user's SMPL-X body, which gives its rest joints.  None for layouts whose betas are genmo's own.
+    """
+    if layout.shape_space != "smplx":
+        return None
+    betas = layout.split(np.asarray(features, np.float64))["betas"].mean(axis=0)
+    return SmplxShape(betas, None if body is None else body.rest(betas))
+
+
+def decode(
+    features: Array,
+    layout: Layout = LAYOUTS["genmo"],
+    camera: Camera | None = None,
+    body: SmplBody | None = None,
+) -> Motion:
     """The motion of features [frames, layout.width] (not normalised).
 
     `camera`: the true camera where it is known; its headings then drive the roll-out.  Otherwise the `genmo`
     layout uses its own camera block, in the world of the first gravity-view frame, and the `gem` layout, which
     has none, takes the camera for static.  Starts over the origin; shape is averaged over the frames.
+    Betas of SMPL-X are kept as `Motion.smplx`: the skeleton is that of `body` for them, or genmo's mean where there is
+    no body.  `root_camera` is None where the layout does not place the root in the camera.
     """
     blocks = layout.split(np.asarray(features, np.float64))
     gravity_view = matrix_from_6d(blocks["gravity_view_orientation"])
-    betas = blocks["betas"].mean(axis=0)
+    smplx = smplx_shape(features, layout, body)
+    betas = blocks["betas"].mean(axis=0) if smplx is None else np.zeros(BETA_COUNT)
+    offsets = None if smplx is None or smplx.rest is None else rest_offsets(smplx.rest)
     if camera is None and "camera_orientation" in blocks:
         camera = Camera(matrix_from_6d(blocks["camera_orientation"]), blocks["camera_translation"])
     yaw = np.zeros(len(features)) if camera is None else gravity_view_yaw(camera.rotation)
     root, path = roll_out(gravity_view, blocks["root_velocity"], yaw)
     rotations = _local_rotations(blocks)
-    root_camera = RootPose(rotations[:, 0].copy(), blocks.get("root_translation_camera", np.zeros_like(path)))
+    root_camera = None
+    if "root_translation_camera" in blocks:
+        root_camera = RootPose(rotations[:, 0].copy(), blocks["root_translation_camera"])
     rotations[:, 0] = root
     return Motion(
         rotations=rotations,
         translation=path,
         betas=betas,
+        offsets=offsets,
+        smplx=smplx,
         contacts=np.clip(blocks["contacts"], 0, 1) if "contacts" in blocks else None,
         camera=camera,
         root_camera=root_camera,
     )
+
+
+def with_root_at_origin(features: Array, layout: Layout) -> tuple[Array, Layout]:
+    """Features [..., layout.width] and layout with the root at the camera, where they do not place it: what decodes to
+    a motion that is turned as the camera sees it, for whoever looks at it relative to the root."""
+    if "root_translation_camera" in layout.slices:
+        return features, layout
+    nowhere = np.zeros((*features.shape[:-1], 3), features.dtype)
+    wider = replace(layout, blocks=(*layout.blocks, ("root_translation_camera", 3)))
+    return np.concatenate([features, nowhere], axis=-1), wider
 
 
 def _local_rotations(blocks: dict[str, Array]) -> Array:

@@ -7,9 +7,10 @@ import numpy as np
 from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.motion.layout import BODY_JOINTS, SIXD, Layout
 from genmo.runtime.motion.motion import Camera
-from genmo.runtime.motion.representation import decode, gravity_view_yaw, root_velocity
+from genmo.runtime.motion.representation import decode, gravity_view_yaw, root_velocity, with_root_at_origin
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT
+from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.constraint_solver import solve_constraints
 from genmo.runtime.refine.grounding import align_to_camera, put_on_ground
 from genmo.runtime.support.arrays import Array, Flags
@@ -46,13 +47,20 @@ def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, se
 
 
 def project_onto_constraints(
-    features: Array, layout: Layout, camera: Camera, keyframes: Keyframes, places: JointTargets, held: Flags
+    features: Array,
+    layout: Layout,
+    camera: Camera,
+    keyframes: Keyframes,
+    places: JointTargets,
+    held: Flags,
+    body: SmplBody | None = None,
 ) -> Array:
     """Features [frames, layout.width] (not normalised) of the motion that meets keyframes and places.
 
     `camera` has the frames of the motion; where it is `held`, the path starts where the camera sees the root.
+    `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     """
-    before = decode(features, layout, camera)
+    before = decode(*with_root_at_origin(features, layout), camera, body)
     filmed = held.any() and "root_translation_camera" in layout.slices
     before = align_to_camera(before, held) if filmed else put_on_ground(before)
     after = solve_constraints(before, keyframes, places, held)

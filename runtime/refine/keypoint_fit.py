@@ -52,8 +52,11 @@ def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: Pr
 def _fitted_shape(motion: Motion, local: Array, root: Array, spans: Sequence[KeypointSpan]) -> Array:
     """Betas [10] of the body that all its keypoints fit best.
 
+    A skeleton that did not come from genmo's betas, such as that of a body file, stays as it is.
     `local` [frames, 24, 3, 3] and `root` [frames, 3]: the pose with its root in the camera frame.
     """
+    if motion.offsets is not None:
+        return motion.betas
     frames = np.concatenate([np.arange(span.start, span.end) for span in spans])
     each = [normalised_rays(span.keypoints, span.frames) for span in spans]
     rays, visible = (np.concatenate(parts) for parts in zip(*each, strict=True))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.conditions.condition_arrays import static_camera
 from genmo.runtime.conditions.spans import CameraSpan, KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.layout import Layout
@@ -48,9 +49,9 @@ def join_cameras(timeline: Timeline) -> Camera:
     is what the network continues.
     """
     frames, shots = timeline.frames, timeline.shots
-    joined = _static_camera(frames)
+    joined = static_camera(frames)
     for index, (shot, stop) in enumerate(zip(shots, _stops(shots, frames), strict=True)):
-        camera = _static_camera(shot.frames) if shot.camera is None else shot.camera
+        camera = static_camera(shot.frames) if shot.camera is None else shot.camera
         begin = shot.start if index else 0
         if index:
             yaw = gravity_view_yaw(joined.rotation[begin - 1]) - gravity_view_yaw(camera.rotation[0])
@@ -106,8 +107,3 @@ def shot_heights(features: Array, layout: Layout, timeline: Timeline, motion: Mo
             return None
         heights[part] = found - np.percentile(found + feet[part], GROUND_SHARE)
     return heights
-
-
-def _static_camera(frames: int) -> Camera:
-    """A level camera at the origin that looks along +z."""
-    return Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), np.zeros((frames, 3)))

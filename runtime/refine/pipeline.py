@@ -1,6 +1,6 @@
 """From a network's answer to a finished motion: the one ordered list of stages.
 
-`FEATURE_STAGES` change the features [frames, width] that the network answered, `MOTION_STAGES` the motion that is
+`FEATURE_STAGES` change the features that the network answered, `MOTION_STAGES` the motion that is
 decoded from them, each list in its order.  A stage says what it takes, what it promises and what it leaves alone;
 whatever is done to a whole motion is one of them.  Streams and endless generation know no future: where they do the
 same, the stage names its causal twin.  `docs/architecture.md` shows this list.
@@ -9,13 +9,16 @@ same, the stage names its causal twin.  `docs/architecture.md` shows this list.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from genmo.runtime.conditions.camera_heads import with_heads
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode
+from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.constraint_solver import solve_constraints
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
 from genmo.runtime.refine.grounding import (
@@ -27,7 +30,7 @@ from genmo.runtime.refine.grounding import (
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, shot_heights, span_frames
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.progress import ProgressCallback, no_progress
 
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
@@ -37,7 +40,17 @@ FILMED_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
 ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
 GENERATED_FEET = FeetOptions()
 
-T = TypeVar("T", Array, Motion)
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Motion vectors, not normalised, and what they hold."""
+
+    values: Array
+    """[frames, layout.width]"""
+    layout: Layout
+
+
+T = TypeVar("T", Features, Motion)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +58,25 @@ class Context:
     """What stages know besides the motion."""
 
     timeline: Timeline
-    layout: Layout
     camera: Camera
     """of every frame: `multi_shot.join_cameras`"""
-    features: Array
-    """[frames, width] of the answer, not normalised, as the feature stages left them"""
+    features: Features
+    """of the answer, as the feature stages left them"""
+    heads: Arrays = field(default_factory=dict)
+    """[frames, ...] what the layout's heads answered beside the features"""
+    conventions: Conventions = GENMO
+    """of the weights that answered"""
+    body: SmplBody | None = None
+    """whose skeleton it is, for layouts whose betas are SMPL-X's"""
     fit: bool = True
     clean_feet: bool = True
     progress: ProgressCallback = no_progress
     """hears the share of the fit that is done"""
 
-    @property
-    def surveyed(self) -> bool:
-        """Whether the world is that of a known camera."""
+    def surveyed(self, motion: Motion) -> bool:
+        """Whether the world is that of a known camera, which sees where the motion's root is."""
         shots = self.timeline.shots
-        return bool(shots) and shots[0].camera is not None
+        return bool(shots) and shots[0].camera is not None and motion.root_camera is not None
 
 
 @dataclass(frozen=True)
@@ -77,31 +94,36 @@ class Stage(Generic[T]):
 
 
 def finish(context: Context) -> Motion:
-    """The finished motion of an answer: `context.features` as the network gave them, not normalised."""
+    """The finished motion of an answer: `context.features` and `context.heads` as the network gave them."""
     features = context.features
     for stage in FEATURE_STAGES:
         features = stage.apply(features, context)
     context = replace(context, features=features)
-    motion = decode(features, context.layout, context.camera)
+    motion = decode(features.values, features.layout, context.camera, context.body)
     for motion_stage in MOTION_STAGES:
         motion = motion_stage.apply(motion, context)
     return motion
 
 
-def _remove_steps(features: Array, context: Context) -> Array:
-    return remove_steps(features, context.timeline.borders)
+def _read_heads(features: Features, context: Context) -> Features:
+    spans, rules = context.timeline.keypoints, context.conventions
+    return Features(*with_heads(features.values, context.heads, features.layout, spans, rules, context.body))
 
 
-def _smooth_transitions(features: Array, context: Context) -> Array:
+def _remove_steps(features: Features, context: Context) -> Features:
+    return replace(features, values=remove_steps(features.values, context.timeline.borders))
+
+
+def _smooth_transitions(features: Features, context: Context) -> Features:
     def joints(changed: Array, part: slice) -> Array:
         camera = Camera(context.camera.rotation[part], context.camera.position[part])
-        return decode(changed, context.layout, camera).joints_world()
+        return decode(changed, features.layout, camera, context.body).joints_world()
 
-    return smooth_transitions(features, context.timeline.edges, joints)
+    return replace(features, values=smooth_transitions(features.values, context.timeline.edges, joints))
 
 
 def _correct_height_drift(motion: Motion, context: Context) -> Motion:
-    heights = shot_heights(context.features, context.layout, context.timeline, motion)
+    heights = shot_heights(context.features.values, context.features.layout, context.timeline, motion)
     return correct_height_drift(motion, heights)
 
 
@@ -110,7 +132,7 @@ def _fit_to_keypoints(motion: Motion, context: Context) -> Motion:
 
 
 def _place_in_world(motion: Motion, context: Context) -> Motion:
-    if context.surveyed:
+    if context.surveyed(motion):
         return align_to_camera(motion, span_frames(context.timeline.shots[0], motion.frames))
     return put_on_ground(motion)
 
@@ -118,7 +140,7 @@ def _place_in_world(motion: Motion, context: Context) -> Motion:
 def _lock_feet(motion: Motion, context: Context) -> Motion:
     if not context.clean_feet:
         return motion
-    if context.surveyed:
+    if context.surveyed(motion):
         return clean_feet(motion, FILMED_FEET)
     return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
 
@@ -139,14 +161,21 @@ def _solve_constraints(motion: Motion, context: Context) -> Motion:
 
 def _keep_known_cameras(motion: Motion, context: Context) -> Motion:
     shots = context.timeline.shots
-    if not shots:
+    if not shots or motion.root_camera is None:
         return replace(motion, camera=None, root_camera=None)
     if any(shot.camera is None for shot in shots):
         return replace(motion, camera=None)
     return realign_cameras(motion, context.timeline)
 
 
-FEATURE_STAGES: tuple[Stage[Array], ...] = (
+FEATURE_STAGES: tuple[Stage[Features], ...] = (
+    Stage(
+        "read_heads",
+        _read_heads,
+        takes="what released weights answer beside the features, and the bounding boxes of the keypoints",
+        promises="contacts and, where there is a box, the root in the camera are blocks of the features",
+        keeps="every block that was there, and layouts without heads",
+    ),
     Stage(
         "remove_steps",
         _remove_steps,

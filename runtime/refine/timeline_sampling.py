@@ -9,8 +9,10 @@ import numpy as np
 
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 from genmo.runtime.refine.multi_shot import root_anchored
 from genmo.runtime.support.arrays import Array, Arrays
@@ -24,6 +26,8 @@ class Observed:
 
     features: Array
     """[frames, features] normalised"""
+    heads: Arrays
+    """[frames, ...] what the layout's heads answer"""
     share: Array
     """[frames, 1] how much of the answer is the estimate: 0 where nothing is seen, 1 well within what is"""
 
@@ -36,15 +40,18 @@ def answers(
     normalisation: Normalisation,
     samples: int,
     done: Callable[[int], object],
-) -> Array:
-    """The network's answers under a timeline [samples, frames, features], normalised.
+    conventions: Conventions = GENMO,
+    body: SmplBody | None = None,
+) -> Arrays:
+    """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
-    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` hears how many steps are done.
+    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` hears how many steps are done;
+    `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     Noise depends on the seed and the number of the sample alone: row i not on how many rows follow.
     """
     width = normalisation.layout.width
     if not timeline.sampled:
-        found = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))["x_0"]
+        found = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
         done(1)
         return found
     observed, before = None, 0
@@ -57,15 +64,21 @@ def answers(
             for sample in range(samples)
         ]
     )
-    return sampler.generate(
+    assert timeline.guidance is not None
+    sampled = sampler.generate(
         denoiser,
         {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()},
         noise,
         timeline.step_count,
         timeline.guidance,
         lambda step: done(before + step),
-        _inpainting(timeline, camera, normalisation, observed),
-    )["x_0"]
+        _inpainting(timeline, camera, normalisation, observed, body),
+        conventions,
+    )
+    if observed is None:
+        return sampled
+    heads = {name: head for name, head in sampled.items() if name != "x_0"}  # x_0 has what was observed already
+    return sampled | {name: head + observed.share * (observed.heads[name] - head) for name, head in heads.items()}
 
 
 def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Observed:
@@ -74,9 +87,9 @@ def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, 
     A sample of what keypoints leave open is further from the truth than its mean, which one step gives (`docs/log.md`).
     """
     given = sampler.without_guided(conditions)
-    features = sampler.estimate(denoiser, given, shape)["x_0"][0]
+    answer = {name: array[0] for name, array in sampler.estimate(denoiser, given, shape).items()}
     visible = np.maximum(given["keypoints_mask"][0], given.get("video_mask", given["keypoints_mask"])[0])
-    return Observed(features, share_observed(visible))
+    return Observed(answer.pop("x_0"), answer, share_observed(visible))
 
 
 def share_observed(visible: Array) -> Array:
@@ -90,7 +103,11 @@ def share_observed(visible: Array) -> Array:
 
 
 def _inpainting(
-    timeline: Timeline, camera: Camera, normalisation: Normalisation, observed: Observed | None
+    timeline: Timeline,
+    camera: Camera,
+    normalisation: Normalisation,
+    observed: Observed | None,
+    body: SmplBody | None,
 ) -> sampler.Inpainting | None:
     """What was seen, keyframes and joint targets as the sampler wants them: in normalised features."""
     if observed is None and not timeline.constrained:
@@ -106,8 +123,9 @@ def _inpainting(
             x_0 = np.asarray(x_0 + observed.share * (observed.features - x_0))
         if not timeline.constrained:
             return x_0
+        keyframes, places, layout = timeline.keyframes, timeline.places, normalisation.layout
         projected = [
-            project_onto_constraints(one, normalisation.layout, camera, timeline.keyframes, timeline.places, anchored)
+            project_onto_constraints(one, layout, camera, keyframes, places, anchored, body)
             for one in normalisation.restored(x_0)
         ]
         return np.asarray(normalisation.normalised(np.stack(projected)), np.float32)

@@ -73,16 +73,17 @@ def parse_json(data: bytes, source: str, wanted: str, *, gaps: bool = False) -> 
         raise InputError(f"{source}: not JSON ({first_line(error)}); wanted {wanted}") from None
 
 
-def read_npz(path: str | Path, wanted: str) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz without Python objects.
+def read_npz(path: str | Path, wanted: str, names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz without Python objects; with `names` only these, and whatever else there is is not read.
 
-    Raises InputError when it is not one, or is larger than `MAX_BYTES` when unpacked.
+    Raises InputError when it is not one, or what is read is larger than `MAX_BYTES` when unpacked.
     """
     path = Path(path)
     check_file(path, wanted)
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            members = [m for m in members if names is None or m.filename.removesuffix(".npy") in names]
             if sum(member.file_size for member in members) > MAX_BYTES:
                 raise InputError(f"{path}: over {MAX_BYTES} bytes when unpacked; wanted {wanted}")
             return {member.filename[: -len(".npy")]: _read_member(archive, member) for member in members}

@@ -12,6 +12,7 @@ import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes
 from genmo.runtime.conditions.spans import FeatureSpan
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import crops, normalized
@@ -42,9 +43,12 @@ class VideoEncoder:
         if self.channels not in (None, wanted):
             raise InputError(f"{self.network.path}: gives {self.channels} channels; this engine takes {wanted}")
 
-    def features(self, video: str | Path, keypoints: Keypoints) -> FeatureSpan:
-        """The features [frames, d] of the person, 30 a second; a frame without a sight takes the box between others."""
-        boxes = bounding_boxes(keypoints.points)[0]
+    def features(self, video: str | Path, keypoints: Keypoints, conventions: Conventions = GENMO) -> FeatureSpan:
+        """The features [frames, d] of the person, 30 a second; a frame without a sight takes the box between others.
+
+        `conventions`: of the engine that takes them, which say how wide a box it was trained with.
+        """
+        boxes = bounding_boxes(keypoints.points, conventions)[0]
         waiting: list[Image] = []
         found: list[Array] = []
         for number, (_, image) in enumerate(frames(video)):

@@ -15,7 +15,8 @@ from genmo.export import released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
 from genmo.export.onnx.graphs import export_graphs, write_onnx
 from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
-from genmo.runtime.denoiser.sampler import estimate, generate
+from genmo.runtime.cli.run import main as run_command
+from genmo.runtime.denoiser.sampler import _with_and_without, estimate, generate
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
@@ -369,6 +370,21 @@ def test_the_sampler_runs_on_both(imported):
     assert motion.frames == 40 and np.isfinite(motion.joints_world()).all()
 
 
+def test_without_guidances_texts_a_gap_stays_a_gap(imported):
+    """The half without texts: null texts in the same spans, as the released sampler asks; in torch and engine."""
+    if imported.family == "gvhmr":
+        pytest.skip("GVHMR knows no texts")
+    c, arrays = asked(imported, 60, [(0, 20), (40, 60)])
+    conventions = imported.checkpoint.model.config.conventions
+    halves = _with_and_without({**arrays, "x_t": arrays["x_t"]}, conventions)
+    without = {name: array[1:] for name, array in halves.items()} | {"timestep": arrays["timestep"]}
+    c["texts"] = [(torch.zeros_like(text), *span) for text, *span in c["texts"]]
+    c["music_exists"] = torch.zeros_like(c["music_exists"])
+    wanted = {name: tensor.numpy() for name, tensor in reference(imported.state, "gem", c).items()}
+    assert_same(ask(imported.checkpoint.model.denoiser, without), wanted, "torch")
+    assert_same(imported.engine(without), wanted, "engine")
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     if not (SHARED / "gem_tiny.ckpt").is_file():
@@ -565,6 +581,29 @@ def test_the_command_exports_released_weights(tmp_path, statistics, monkeypatch,
     assert engine.config.layout == "gem" and engine.text_encoder is None
     assert engine.description["provenance"]["source"]["family"] == "gem"
     assert engine.mean[LAYOUT.slices["gravity_view_orientation"]][4] == 30, "y up"
+    estimates_are_in_front_of_the_camera(engine.folder, tmp_path)
+
+
+def estimates_are_in_front_of_the_camera(engine, folder):
+    """`genmo-run` with the engine, without and with a body file: the root has a depth, and betas stay SMPL-X's."""
+    random = np.random.default_rng(0)
+    points = np.concatenate([random.uniform(200, 400, (30, 17, 2)), np.ones((30, 17, 1))], axis=-1)
+    np.savez(folder / "keypoints.npz", keypoints=points, image_size=[640, 480])
+    vertices = random.normal(size=(60, 3))
+    regressor = np.eye(55, 60)
+    body = {"v_template": vertices, "shapedirs": random.normal(0, 0.01, (60, 3, 20)), "J_regressor": regressor}
+    np.savez(folder / "SMPLX_NEUTRAL.npz", joint2num=np.array([{"pelvis": 0}], object), **body)
+    for name, options in (("plain", []), ("bodied", ["--body", str(folder / "SMPLX_NEUTRAL.npz")])):
+        given = ["--engine", str(engine), "--keypoints", str(folder / "keypoints.npz"), "--threads", "1", *options]
+        assert run_command([*given, "--out", str(folder / f"{name}.npz")]) == 0
+    plain, bodied = (np.load(folder / f"{name}.npz") for name in ("plain", "bodied"))
+    for stored in (plain, bodied):
+        assert stored["joints_camera"][:, 0, 2].min() > 0.1 and not stored["camera_known"]
+    assert not plain["betas"].any() and bodied["betas"][:10].any() and not bodied["genmo_betas"].any()
+    np.testing.assert_allclose(plain["smplx_betas"], bodied["betas"][:10], atol=1e-5)
+    rest = vertices[0] + body["shapedirs"][0, :, :10] @ bodied["betas"][:10]
+    np.testing.assert_allclose(bodied["pelvis_offset"], rest, atol=1e-5)
+    np.testing.assert_allclose(bodied["joints_world"][:, 0], bodied["trans"] + rest, atol=1e-5)
 
 
 def test_folders_are_still_checkpoints(tiny_checkpoint):

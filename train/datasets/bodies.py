@@ -9,59 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINT_COUNT, JOINTS, PARENTS, forward_kinematics, shape_space
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, forward_kinematics, shape_space
+from genmo.runtime.motion.smpl_body import SmplBody, rest_offsets
+from genmo.runtime.readers.body_file import ARRAYS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_npz
 
 DEFAULT = "default"
-_NEEDED = ("v_template", "shapedirs", "J_regressor")
 WANTED = "an SMPL, SMPL-H or SMPL-X body (.npz or .pkl with v_template, shapedirs and J_regressor)"
-# joints of a body model -> its joints that are SMPL's hands (22, 23): SMPL itself, or the roots of the middle fingers
-HANDS = {24: (22, 23), 52: (25, 40), 55: (28, 43)}
 _FEET = tuple(JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
 
 
-@dataclass(frozen=True, eq=False)
-class Body:
-    """Joints of a body in its rest pose, linear in the betas."""
-
-    template: Array
-    """[24, 3] metres, in the model's own rest frame (y up, facing +z)"""
-    shapes: Array
-    """[24, 3, betas] metres a unit of beta"""
-
-    def rest(self, betas: Array) -> Array:
-        """Rest joints [24, 3] for betas [n]; betas beyond those of the model are left out."""
-        count = min(len(betas), self.shapes.shape[-1])
-        return np.asarray(self.template + self.shapes[..., :count] @ np.asarray(betas[:count], np.float64))
-
-
-def rest_offsets(rest: Array) -> Array:
-    """Offsets [24, 3] from the parent of rest joints [24, 3]; the pelvis's is zero."""
-    offsets = rest - rest[list(PARENTS)]
-    offsets[0] = 0
-    return np.asarray(offsets)
-
-
-def read_body(path: str | Path) -> Body:
+def read_body(path: str | Path) -> SmplBody:
     """A body file of SMPL (24 joints), SMPL-H (52) or SMPL-X (55).  Raises InputError when it is none."""
     path = Path(path)
-    vertices, shapes, regressor = entries(path, _NEEDED, WANTED)
-    joints = len(regressor)
-    if joints not in HANDS or regressor.shape[1:] != (len(vertices),) or shapes.shape[:2] != (len(vertices), 3):
-        found = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
-        raise InputError(f"{path}: has {found}; wanted {WANTED}, of 24, 52 or 55 joints")
-    if joints == 55:
-        # SMPL-X keeps expressions behind the shape: 10 of 20 in its first release, 300 of 400 since
-        shapes = shapes[..., : 10 if shapes.shape[-1] == 20 else 300]
-    kept = [*range(JOINT_COUNT - 2), *HANDS[joints]]
-    return Body((regressor @ vertices)[kept], np.einsum("jv,vcb->jcb", regressor, shapes)[kept])
+    try:
+        return SmplBody.of(*entries(path, ARRAYS, WANTED))
+    except ValueError as error:
+        raise InputError(f"{path}: has {error}; wanted {WANTED}, of 24, 52 or 55 joints") from None
 
 
 def entries(path: Path, names: Sequence[str], wanted: str) -> list[Array]:
@@ -71,15 +42,11 @@ def entries(path: Path, names: Sequence[str], wanted: str) -> list[Array]:
 
         values: dict[str, Any] = read_pickle(path, wanted)
     else:
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                values = {name: stored[name] for name in names if name in stored.files}
-        except (OSError, ValueError, EOFError, AttributeError) as error:
-            raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {wanted}") from None
+        values = dict(read_npz(path, wanted, names))
     missing = [name for name in names if name not in values]
     if missing:
         raise InputError(f"{path}: has no {missing[0]}; wanted {wanted}")
-    return [np.asarray(values[name], np.float64) for name in names]
+    return [np.array(values[name], np.float64) for name in names]
 
 
 class Bodies:
@@ -88,7 +55,7 @@ class Bodies:
     def __init__(self, source: str | Path) -> None:
         self.source = Path(source)
         self.is_default = str(source) == DEFAULT
-        self._read: dict[str, Body] = {}
+        self._read: dict[str, SmplBody] = {}
         if not self.is_default and not self.source.exists():
             raise InputError(f"--body {source}: no such file or folder; wanted {WANTED}, a folder of them, or default")
 
@@ -97,7 +64,7 @@ class Bodies:
         if self.is_default:
             raise InputError(f"--body default: {dataset} comes with cameras; wanted {WANTED} or a folder of them")
 
-    def body(self, gender: str) -> Body:
+    def body(self, gender: str) -> SmplBody:
         """The body of "male", "female" or "neutral".  Raises InputError when the folder has none or several."""
         if gender not in self._read:
             self._read[gender] = read_body(self._path(gender))

@@ -20,7 +20,7 @@ import numpy as np
 from genmo.runtime import MotionModel
 from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
 from genmo.runtime.motion.motion import FPS, Motion
-from genmo.runtime.motion.representation import decode
+from genmo.runtime.motion.representation import decode, with_root_at_origin
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.support.arrays import Array
@@ -118,7 +118,7 @@ def world_report(model: MotionModel, clips: list[Clip]) -> dict[str, Any]:
 
 def mean_pose_errors(model: MotionModel, clips: list[Clip]) -> Errors:
     """The same for always answering the mean of the training set (the normalisation's mean features)."""
-    joints = decode(model.engine.mean[None], model.engine.config.motion_layout).joints_camera
+    joints = decode(*with_root_at_origin(model.engine.mean[None], model.engine.config.motion_layout)).joints_camera
     assert joints is not None
     truths = [camera_truth(clip, seed) for seed, clip in enumerate(clips)]
     answers = [np.broadcast_to(joints, truth.shape) for truth in truths]

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
+from genmo.runtime.motion.smpl_body import HANDS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.datasets.bodies import HANDS, WANTED, entries
+from genmo.train.datasets.bodies import WANTED, entries
 
 _NEEDED = ("v_template", "J_regressor", "weights")
 _WANTED = f"{WANTED} and weights"

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from genmo.runtime.denoiser import sampler, schedule
+from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
 from genmo.runtime.engine.backends.tensorrt_cuda import ALIGNMENT, Cuda, Memory, Recording
@@ -108,7 +108,10 @@ class _Call:
 class _Sample:
     """All steps of a guided sample, recorded: x_t goes to and fro between two buffers and never leaves the device."""
 
-    def __init__(self, step: Plan, update: Plan, shapes: dict[str, Shape], steps: int) -> None:
+    def __init__(
+        self, step: Plan, update: Plan, shapes: dict[str, Shape], steps: int, conventions: Conventions
+    ) -> None:
+        self._conventions = conventions
         cuda, batch = step.cuda, shapes["x_t"][0]
         self._step, self._update, self._steps = step, update, steps
         self._buffers = _Buffers(step, shapes, ["x_t"])
@@ -118,7 +121,7 @@ class _Sample:
         # a row a step, every row where an address may be
         self._timesteps = cuda.host((steps, _padded(batch, 8)), np.int64)
         self._factors = cuda.host((steps, 3, _padded(2, 4)), np.float32)
-        self._timesteps[:, :batch] = np.array(schedule.step_timesteps(steps))[:, None]
+        self._timesteps[:, :batch] = np.array(sampler.timesteps_of(steps, conventions))[:, None]
         self._tables = Memory(cuda, self._timesteps.nbytes), Memory(cuda, self._factors.nbytes)
         self._recording = cuda.record(self._work)
 
@@ -154,7 +157,7 @@ class _Sample:
         """The outputs at the last step, of both halves."""
         self._buffers.take(kept)
         self._buffers.host["x_t"][...] = np.concatenate([noise, noise])
-        self._factors[..., :2] = update_factors(self._steps, guidance)
+        self._factors[..., :2] = update_factors(self._steps, guidance, self._conventions)
         return self._buffers.run(self._recording)
 
 
@@ -163,13 +166,13 @@ def _padded(count: int, size: int) -> int:
     return -(-count * size // ALIGNMENT) * ALIGNMENT // size
 
 
-def update_factors(steps: int, guidance: float) -> Array:
+def update_factors(steps: int, guidance: float, conventions: Conventions = GENMO) -> Array:
     """What carries x_t to the next step [steps, 3, 2]: `keep` (once), `now` and `before` of UPDATE_INPUTS.
 
     x_next = keep x_t + now . (x_0 with conditions, x_0 without) + before . (the same of the step before): the sampler's
     updates of the guided x_0, with the terms collected.
     """
-    updates = np.array(sampler.updates(schedule.step_timesteps(steps)))  # [steps, 3]
+    updates = np.array(sampler.updates(sampler.timesteps_of(steps, conventions), conventions))  # [steps, 3]
     factors: Array = updates[:, :, None] * np.array([guidance, 1 - guidance])
     factors[:, 0] = updates[:, :1] * [1, 0]
     return factors
@@ -214,14 +217,17 @@ class TensorRtDenoiser(StepwiseDenoiser):
     """The plans of an engine on an NVIDIA GPU; calls are thread-safe.
 
     `library`: "tensorrt" or "tensorrt_rtx" (None: the one that is installed); `fused_steps`: steps of the guided sample
-    that runs as one CUDA graph (any other number runs step by step).  Raises BackendError when the library or the GPU
-    is missing, EngineError when there is no plan for this GPU and version, with the command that builds one.
+    that runs as one CUDA graph, None: the engine's default (any other number runs step by step).  Raises BackendError
+    when the library or the GPU is missing, EngineError when there is no plan for this GPU and version, with the command
+    that builds one.
     """
 
     def __init__(
-        self, graphs: Graphs, config: ModelConfig, library: str | None = None, fused_steps: int = DEFAULT_STEPS
+        self, graphs: Graphs, config: ModelConfig, library: str | None = None, fused_steps: int | None = None
     ) -> None:
-        schedule.step_timesteps(fused_steps)  # raises for a number that it does not have
+        conventions = config.conventions
+        fused_steps = conventions.steps if fused_steps is None else fused_steps
+        sampler.timesteps_of(fused_steps, conventions)  # raises for a number that it does not have
         module = load_library(library)
         cuda = Cuda()
         folder, plans = find_plans(graphs, module.__name__, module.__version__, cuda.gpu)
@@ -256,7 +262,7 @@ class TensorRtDenoiser(StepwiseDenoiser):
             sample = _remembered(
                 self._samples,
                 tuple(shapes.items()),
-                lambda: _Sample(plan, self._update, shapes, self.fused_steps),
+                lambda: _Sample(plan, self._update, shapes, self.fused_steps, self._config.conventions),
             )
             both = sample(kept, noise, guidance)
         halves = {name: np.split(array, 2) for name, array in both.items()}

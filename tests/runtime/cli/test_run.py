@@ -49,6 +49,12 @@ def run(tiny_engine, capsys):
     return command
 
 
+def test_a_body_file_is_for_released_weights(run, tmp_path):
+    status, _, said = run("--text", "walk", "--body", tmp_path / "SMPLX_NEUTRAL.npz", "--out", tmp_path / "a.npz")
+    assert status == 2 and "this engine's betas are genmo's own; leave --body out" in said
+    assert not (tmp_path / "a.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("argument", "text"),
     [

@@ -7,6 +7,7 @@ from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint
 from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes, default_intrinsics, parse_keypoints
 from genmo.runtime.conditions.timeline import assemble
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.conventions import CONVENTIONS
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.support.errors import InputError
@@ -37,6 +38,30 @@ def test_boxes_are_square_around_what_is_seen():
     boxes, known = bounding_boxes(points)
     np.testing.assert_allclose(boxes, [[20, 70, 1.2 * 100]])
     assert known.tolist() == [True]
+
+
+def test_released_weights_see_people_of_three_to_four():
+    """Boxes are first widened or made higher to 192:256; a standing person's is as before."""
+    standing, lying = np.zeros((2, 17, 3))
+    standing[:2], lying[:2] = [[0, 0, 1], [50, 100, 1]], [[0, 0, 1], [100, 50, 1]]
+    boxes, _ = bounding_boxes(np.stack([standing, lying]), CONVENTIONS["gem"])
+    np.testing.assert_allclose(boxes, [[25, 50, 1.2 * 100], [50, 25, 1.2 * 100 / 0.75]])
+
+
+@pytest.mark.parametrize(("count", "boxed"), [(1, False), (2, False), (3, False), (4, True)])
+def test_released_weights_want_four_keypoints_for_a_box(count, boxed):
+    points = np.zeros((1, 17, 3))
+    points[0, :count] = [[10 * n, 7 * n, 1] for n in range(count)]
+    arrays = keypoint_conditions(Keypoints(points, np.eye(3)), CONVENTIONS["gem"])
+    assert arrays["bounding_box_mask"][0] == boxed and arrays["bounding_box"].any() == boxed
+    assert arrays["keypoints_mask"][0] == (count > 1), "the keypoints themselves are shown, as they were in training"
+
+
+def test_to_released_weights_an_unknown_camera_stands_still():
+    keypoints = Keypoints(keypoint_arrays(5)["keypoints"], np.eye(3))
+    arrays = keypoint_conditions(keypoints, CONVENTIONS["gem"])
+    assert arrays["camera_mask"].all() and "camera" not in keypoint_conditions(keypoints)
+    np.testing.assert_array_equal(arrays["camera"][:, :9], np.tile([1, 0, 0, 0, 1, 0, 0, 0, 0], (5, 1)))
 
 
 def test_boxes_bridge_gaps_and_hold_at_the_ends():

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.denoiser.sampler import SMOOTHING, Inpainting, estimate, generate, updates
+from genmo.runtime.denoiser.conventions import CONVENTIONS
+from genmo.runtime.denoiser.sampler import SMOOTHING, Inpainting, estimate, generate, timesteps_of, updates
 from genmo.runtime.denoiser.schedule import alphas_cumprod, step_timesteps
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.support.errors import InputError
@@ -220,6 +221,36 @@ def test_music_is_guided_and_other_conditions_are_kept():
         assert not call["music"][2:].any() and not call["music_mask"][2:].any()
         for name, array in video.items():
             np.testing.assert_array_equal(call[name], np.concatenate([array, array]))
+
+
+def test_released_weights_keep_the_spans_of_texts_that_guidance_leaves_out():
+    """Their frames outside every text get no text attention, in both halves; inside, the tokens are the null text's."""
+    denoiser = Recorder(says_whether_text)
+    generate(denoiser, conditions(), noise(), 5, 2.5, conventions=CONVENTIONS["gem"])
+    for call in denoiser.calls:
+        for name in ("text_spans", "text_token_mask"):
+            np.testing.assert_array_equal(call[name][:2], call[name][2:])
+        assert not call["text_tokens"][2:].any()
+
+
+def test_released_weights_are_sampled_by_plain_ddim():
+    """Evenly spaced steps from 999 to 0; each keeps the noise that it finds, and looks at one prediction only."""
+    conventions = CONVENTIONS["gem"]
+    timesteps = timesteps_of(conventions.steps, conventions)
+    assert timesteps[0] == 999 and timesteps[-1] == 0 and len(timesteps) == 50
+    assert set(-np.diff(timesteps)) == {20, 21}, "as evenly as whole numbers are"
+    *inner, last = updates(timesteps, conventions)
+    assert last == (0, 1, 0) and all(update.before == 0 for update in inner)
+    denoiser = Recorder(gaussian(1.0, 0.5))
+    made = generate(denoiser, conditions(), noise(), 50, 1.0, conventions=conventions)["x_0"]
+    assert [call["timestep"][0] for call in denoiser.calls] == timesteps
+    x_t, level = noise().astype(np.float64), alphas_cumprod()[timesteps]
+    for step, now in enumerate(level[:-1]):
+        x_0 = gaussian(1.0, 0.5)({"x_t": x_t, "timestep": np.full(len(x_t), timesteps[step])})
+        epsilon = (x_t - np.sqrt(now) * x_0) / np.sqrt(1 - now)
+        x_t = np.sqrt(level[step + 1]) * x_0 + np.sqrt(1 - level[step + 1]) * epsilon
+    wanted = gaussian(1.0, 0.5)({"x_t": x_t, "timestep": np.zeros(len(x_t), int)})
+    np.testing.assert_allclose(made, wanted, atol=1e-4)
 
 
 def test_every_output_is_guided():

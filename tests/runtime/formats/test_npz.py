@@ -18,6 +18,8 @@ from genmo.runtime.formats import load_motion, save_motion, to_npz
 from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_given
 from genmo.runtime.motion.motion import RootPose, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
+from genmo.runtime.motion.skeleton import rest_joints, shape_space
+from genmo.runtime.motion.smpl_body import SmplxShape, rest_offsets
 from genmo.runtime.support.errors import InputError
 
 SHAPES = {
@@ -270,3 +272,28 @@ def test_wrong_given_is_an_input_error(tmp_path, motion, name, value):
     np.savez(tmp_path / "m.npz", **{**arrays, PREFIX + name: value})
     with pytest.raises(InputError, match="wanted a motion .npz"):
         load_motion(tmp_path / "m.npz")
+
+
+def test_the_shape_of_an_smplx_body_is_kept(random_motion, tmp_path):
+    """On a body of SMPL-X its betas are the file's, and SMPL-X with them stands where the motion stands."""
+    rest = rest_joints(shape_space().mean) + [0.01, -0.37, 0.02]
+    shape = SmplxShape(np.linspace(-1, 1, 10), rest)
+    motion = replace(random_motion(5, 1), betas=np.zeros(10), offsets=rest_offsets(rest), smplx=shape)
+    arrays = stored(motion)
+    np.testing.assert_allclose(arrays["betas"], [*shape.betas, *[0] * 6], atol=1e-6)
+    np.testing.assert_allclose(arrays["trans"] + rest[0], motion.translation, atol=1e-6)
+    assert not arrays["genmo_betas"].any()
+    save_motion(tmp_path / "a.npz", motion)
+    back = load_motion(tmp_path / "a.npz")
+    for name, array in stored(back).items():
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(array, arrays[name], atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(back.smplx.rest, rest, atol=1e-6)
+
+
+def test_without_a_body_betas_are_told_and_not_used(random_motion):
+    motion = replace(random_motion(5, 1), betas=np.zeros(10), smplx=SmplxShape(np.linspace(-1, 1, 10)))
+    arrays = stored(motion)
+    assert not arrays["betas"].any() and "smplx_rest" not in arrays
+    np.testing.assert_allclose(arrays["pelvis_offset"], SMPLX_PELVIS)
+    np.testing.assert_allclose(arrays["smplx_betas"], motion.smplx.betas, atol=1e-6)

@@ -18,9 +18,11 @@ from genmo.runtime.motion.representation import (
     roll_out,
     root_velocity,
     weak_perspective,
+    with_root_at_origin,
 )
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw
-from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT
+from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, rest_joints, shape_space
+from genmo.runtime.motion.smpl_body import SmplBody, SmplxShape, rest_offsets
 
 GENMO, GEM = LAYOUTS["genmo"], LAYOUTS["gem"]
 LENGTHS = [1, 2, 119, 120, 121]
@@ -196,25 +198,49 @@ def test_the_vector_does_not_know_where_the_world_is(random_motion, random_camer
     np.testing.assert_allclose(encode(moved, moved.camera), encode(motion, camera), atol=1e-9)
 
 
+def smplx_person(motion, seed=0):
+    """A made SMPL-X-like body, and the motion without hands on it for some betas."""
+    rng = np.random.default_rng(seed)
+    template = rest_joints(shape_space().mean) * 1.05 + [0.003, -0.35, 0.012]
+    body = SmplBody(template, rng.normal(0, 0.01, (JOINT_COUNT, 3, 10)))
+    betas = rng.normal(size=BETA_COUNT)
+    rest = body.rest(betas)
+    rotations = motion.rotations.copy()
+    rotations[:, 22:] = np.eye(3)
+    person = replace(motion, rotations=rotations, betas=np.zeros(BETA_COUNT), offsets=rest_offsets(rest))
+    return replace(person, smplx=SmplxShape(betas, rest)), body
+
+
 @pytest.mark.parametrize("frames", LENGTHS)
 def test_gem_comes_back_with_its_camera(random_motion, random_camera, frames):
-    motion, camera = random_motion(frames, 7), random_camera(frames, 7)
-    motion.rotations[:, 22:] = np.eye(3)  # the layout has no hands
+    motion, body = smplx_person(random_motion(frames, 7))
+    camera = random_camera(frames, 7)
     features = encode(motion, camera, GEM).astype(np.float32)
     assert features.shape == (frames, 151)
-    back = decode(features, GEM, camera)
+    assert decode(features, GEM, camera).joints_camera is None, "the vector does not place the root"
+    back = decode(*with_root_at_origin(features, GEM), camera, body)
+    np.testing.assert_allclose(back.smplx.betas, motion.smplx.betas, atol=1e-6)
     np.testing.assert_allclose(back.joints_world(), motion.joints_world() - motion.translation[0], atol=1e-4)
     seen = camera.to_camera(motion.joints_world())
     np.testing.assert_allclose(back.joints_camera, seen - seen[:, :1], atol=1e-5)
     assert back.contacts is None
 
 
+def test_betas_of_smplx_never_reach_genmos_shape_space(random_motion, random_camera):
+    """Without a body file the skeleton is genmo's mean one, whatever the betas; they are kept, but not as genmo's."""
+    motion, camera = smplx_person(random_motion(9, 7))[0], random_camera(9, 7)
+    back = decode(encode(motion, camera, GEM), GEM, camera)
+    assert not back.betas.any() and back.offsets is None
+    np.testing.assert_array_equal(back.rest_offsets, shape_space().mean)
+    np.testing.assert_allclose(back.smplx.betas, motion.smplx.betas)
+    assert back.smplx.rest is None and not encode(random_motion(9, 7), camera, GEM)[:, GEM.slices["betas"]].any()
+
+
 def test_gem_without_its_camera_takes_it_for_static(random_motion, random_camera):
-    motion = random_motion(50, 7)
-    motion.rotations[:, 22:] = np.eye(3)
+    motion, body = smplx_person(random_motion(50, 7))
     still = random_camera(1, 7)
     camera = Camera(np.repeat(still.rotation, 50, axis=0), np.repeat(still.position, 50, axis=0))
-    back = decode(encode(motion, camera, GEM), GEM)
+    back = decode(encode(motion, camera, GEM), GEM, body=body)
     turned = seen_from_the_first_frame(motion, camera)
     np.testing.assert_allclose(back.joints_world(), turned.joints_world() - turned.translation[0], atol=1e-9)
 
