@@ -131,7 +131,8 @@ def next_commands(out: Path) -> str:
         text = shlex.quote(encoder["prompts"][0] if "prompts" in encoder else "a person walks")
         steps = f" --steps {engine.denoiser.fused_steps}" if engine.denoiser.fused_steps else ""
         lines.append(f"genmo-run --engine {place} --text {text} --seconds 4{steps} --out walk.html")
-    lines.append(f"genmo-run --engine {place} --keypoints KEYPOINTS.npz --out motion.glb")
+    body = " --body SMPLX_NEUTRAL.npz" if engine.config.motion_layout.shape_space == "smplx" else ""
+    lines.append(f"genmo-run --engine {place} --keypoints KEYPOINTS.npz{body} --out motion.glb")
     if engine.description["conditions"][0] == "text" and encoder is None:
         lines.append(f"genmo-export CHECKPOINT --out {place} --text-encoder T5_FOLDER   # texts need an encoder")
     lines.append(f"genmo-eval --engine {place} --data MOTION_SET")
