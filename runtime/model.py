@@ -13,7 +13,6 @@ from genmo.runtime.conditions.spans import KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
-from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE, DEFAULT_STEPS
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
 from genmo.runtime.engine.text_conditions import text_conditions

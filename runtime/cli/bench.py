@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
-from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
@@ -115,7 +115,7 @@ def bench(model: MotionModel, progress: ProgressCallback, seconds: float = SECON
         estimate = partial(model.estimate, keypoints.first(frames))
         works.append((f"estimate {frames} frames", frames, partial(_itself, estimate)))
     if model.engine.text_encoder is not None:
-        name = f"generate {LENGTHS[0]} frames in {DEFAULT_STEPS} steps"
+        name = f"generate {LENGTHS[0]} frames in {GENMO.steps} steps"
         generate = partial(model.generate, "a person walks", LENGTHS[0])
         works.append((name, LENGTHS[0], partial(_itself, generate)))
     rows = []

@@ -59,7 +59,7 @@ class Timeline:
             raise InputError(f"seed is {self.seed}; wanted 0 or more")
         if self.guidance is not None and not np.isfinite(self.guidance):
             raise InputError(
-                f"guidance is {self.guidance}; wanted a finite number, 1 for none, {DEFAULT_GUIDANCE} is usual"
+                f"guidance is {self.guidance}; wanted a finite number, 1 for none, {GENMO.guidance} is usual"
             )
         for text in self.texts:
             end = self.frames if text.end is None else min(text.end, self.frames)
@@ -106,7 +106,7 @@ class Timeline:
     @property
     def step_count(self) -> int:
         """Calls of the denoiser, once `settled`."""
-        return (DEFAULT_STEPS if self.steps is None else self.steps) if self.sampled else 1
+        return (GENMO.steps if self.steps is None else self.steps) if self.sampled else 1
 
     def settled(self, conventions: Conventions) -> Timeline:
         """The timeline with the steps and the guidance that are asked for, or those of the engine's conventions."""

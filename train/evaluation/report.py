@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.representation import decode, with_root_at_origin
 from genmo.runtime.motion.skeleton import JOINTS
@@ -360,7 +360,7 @@ def _options() -> OneLineParser:
     options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
     options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
     options.add_argument(
-        "--steps", type=int, help=f"steps of generation (default: {DEFAULT_STEPS}), between keyframes (50)"
+        "--steps", type=int, help=f"steps of generation (default: {GENMO.steps}), between keyframes (50)"
     )
     options.add_argument("--rounds", type=int, default=3, help="motions a caption (default: %(default)s)")
     options.add_argument(
@@ -424,7 +424,7 @@ def _measured(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         result = subject.about | between
         return result, inbetweening.markdown(result)
     must_judge = args.evaluator is not None
-    result = evaluate(subject, args.samples or 8, args.steps or DEFAULT_STEPS, judge, args.rounds, must_judge)
+    result = evaluate(subject, args.samples or 8, args.steps or GENMO.steps, judge, args.rounds, must_judge)
     return result, markdown(result)
 
 

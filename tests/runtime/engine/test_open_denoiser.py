@@ -14,7 +14,7 @@ from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.run import main
 from genmo.runtime.cli.run_options import parser as argument_parser
-from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.support.cpus import usable_cpus
 from tests.runtime.runs import run
@@ -149,7 +149,7 @@ def test_bench_measures_streams_and_whole_motions(tiny_engine, capsys, monkeypat
         "stream, 2 people in one",
         "estimate 5 frames",
         "estimate 130 frames",
-        f"generate 5 frames in {DEFAULT_STEPS} steps",
+        f"generate 5 frames in {GENMO.steps} steps",
     ]
     assert told["backend"] == "onnxruntime CPUExecutionProvider" and told["threads"] == 1
     for row in rows.values():

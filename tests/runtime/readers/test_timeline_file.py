@@ -26,7 +26,7 @@ from genmo.runtime import (
 from genmo.runtime.conditions.condition_arrays import keypoint_conditions
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.sampler import DEFAULT_GUIDANCE
+from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import coco_keypoints
@@ -371,7 +371,7 @@ def test_nobody_jerks_at_the_borders_and_keyframes_of_the_example(seed):
 def test_the_example_is_the_scenario_of_the_paper(model, tmp_path):
     timeline = read_timeline(EXAMPLES / "timeline.yaml")
     assert len(timeline.keypoints) == 2 and len(timeline.texts) == 3 and len(timeline.keyframes.frames) == 2
-    assert timeline.guidance == DEFAULT_GUIDANCE and timeline.frames == 630
+    assert timeline.guidance == GENMO.guidance and timeline.frames == 630
     result = model.follow(dataclasses.replace(timeline, steps=2))
     assert result.errors[0].keyframes < 1e-6 and np.isfinite(result.motions[0].joints_world()).all()
     shutil.copy(EXAMPLES / "timeline.yaml", tmp_path)

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime.denoiser import sampler, schedule
-from genmo.runtime.denoiser.sampler import DEFAULT_STEPS
+from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.denoiser.signature import (
     condition_inputs,
     condition_outputs,
@@ -425,7 +425,7 @@ def test_the_sampler_finds_the_fused_way(engine, cuda, monkeypatch):
     noise = np.random.default_rng(3).standard_normal(arrays["x_t"].shape).astype(np.float32)
     whole = sampler.generate(ours, conditions_of(arrays), noise, ours.fused_steps, 2.5)
     monkeypatch.setattr(ours, "fused_steps", 0)
-    step_by_step = sampler.generate(ours, conditions_of(arrays), noise, DEFAULT_STEPS, 2.5)
+    step_by_step = sampler.generate(ours, conditions_of(arrays), noise, GENMO.steps, 2.5)
     np.testing.assert_allclose(whole["x_0"], step_by_step["x_0"], atol=SAMPLED_FEATURES)
 
 
