@@ -1,6 +1,6 @@
 """Motions of a whole folder of keypoint files on all machines of a Ray cluster, or on the cores of this one.
 
-    pip install "genmo[cpu,scaling]"
+    pip install "genmo-motion[cpu,scaling]"
     python examples/ray_map.py keypoints/ motions/ --workers 2
 
 `docs/scaling.md` tells what happens to files that cannot be read and to workers that die.
@@ -23,7 +23,7 @@ def estimate(folder: Path, out: Path, workers: int, suffix: str, engine: str | N
     try:
         import ray
     except ImportError:
-        raise InputError('Ray is not installed; wanted it for this example: pip install "genmo[scaling]"') from None
+        raise InputError('Ray is not installed; this example wants: pip install "genmo-motion[scaling]"') from None
     BatchEstimator(out, suffix=suffix, engine=engine)  # what is wrong with the options is told here, once
     ray.data.DataContext.get_current().enable_progress_bars = sys.stderr.isatty()
     # a block a few files long: what a dead worker had in hand is made again by another

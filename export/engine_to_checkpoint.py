@@ -29,8 +29,8 @@ from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import GRAPHS
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import EngineError, GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import EngineError, InputError
 from genmo.train.data.batches import Normalisation
 from genmo.train.network.checkpoint import Checkpoint, Model, save_checkpoint
 from genmo.train.network.denoiser import Denoiser
@@ -170,21 +170,22 @@ def unfold(engine: Engine) -> Checkpoint:
     return Checkpoint(model.eval(), statistics, dict(engine.description["provenance"]))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; exit status 0, or 2 for bad input with one line on stderr."""
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options and write the checkpoint.  Raises GenmoError with the line for the user."""
     parser = OneLineParser(prog=PROGRAM, description="Make the checkpoint that a float32 engine was made of.")
     parser.add_argument("engine", nargs="?", help="engine folder; the one that ships with genmo if left out")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder to write")
-    options = parser.parse_args(arguments)
-    try:
-        if options.out.exists():
-            raise InputError(f"{options.out} exists; wanted a new folder")
-        save_checkpoint(options.out, unfold(load_engine(options.engine)))
-    except (GenmoError, OSError) as error:
-        print(f"{PROGRAM}: error: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.out}: train on with genmo-train CONFIG init={options.out} --out DIR")
-    return 0
+    args = parser.parse_args(arguments)
+    out: Path = args.out
+    if out.exists():
+        raise InputError(f"{out} exists; wanted a new folder")
+    save_checkpoint(out, unfold(load_engine(args.engine)))
+    print(f"{out}: train on with genmo-train CONFIG init={out} --out DIR")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments), extra="export")
 
 
 if __name__ == "__main__":

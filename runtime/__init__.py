@@ -20,6 +20,7 @@ from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.support.errors import BackendError, EngineError, GenmoError, InputError
+from genmo.runtime.support.version import __version__ as __version__
 
 __all__ = [
     "BackendError",

@@ -229,12 +229,12 @@ def tiny_checkpoint(tmp_path_factory, tiny_model):
 def tiny_engine(tmp_path_factory, tiny_checkpoint, metadata_path):
     """Folder of the engine of `tiny_checkpoint`, exported with a short parity report."""
     pytest.importorskip("onnxscript")
-    from genmo.export import __main__ as command
+    from genmo.export import pipeline
 
     out = tmp_path_factory.mktemp("engine") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "parity", functools.partial(command.parity, lengths=(1, 121)))
-        command.export(tiny_checkpoint, out, None, "none: random weights")
+        patch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
+        pipeline.export(tiny_checkpoint, out, None, "none: random weights")
     return out
 
 

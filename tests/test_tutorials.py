@@ -18,7 +18,7 @@ COMMANDS = {
     "genmo-prepare": "genmo.train.datasets.prepare",
     "genmo-train": "genmo.train.__main__",
     "genmo-export": "genmo.export.__main__",
-    "genmo-eval": "genmo.train.evaluation.report",
+    "genmo-eval": "genmo.train.evaluation.__main__",
 }
 
 
@@ -73,7 +73,7 @@ def test_embedder(folder, capsys, monkeypatch):
 
 def test_researcher(folder, random_motion, monkeypatch, capsys):
     pytest.importorskip("onnxscript")
-    export = importlib.import_module("genmo.export.__main__")
+    export = importlib.import_module("genmo.export.pipeline")
     monkeypatch.setattr("genmo.train.loop.trainer.STATISTICS_BATCHES", 2)
     monkeypatch.setattr(export, "parity", functools.partial(export.parity, lengths=(1, 121)))
     for actor in ("ann", "bob"):

@@ -45,6 +45,8 @@ Tensors = Mapping[str, Tensor]
 class TextParityError(GenmoError):
     """The text encoder's graph differs from the network by more than its gate."""
 
+    exit_status = 1
+
 
 @dataclass(frozen=True)
 class T5Config:
@@ -320,7 +322,7 @@ def local_folder(place: str) -> Path:
         import huggingface_hub
     except ImportError:
         raise InputError(
-            f'--text-encoder {place}: no such folder; to fetch it from the hub: pip install "genmo[t5]"'
+            f'--text-encoder {place}: no such folder; to fetch it from the hub: pip install "genmo-motion[t5]"'
         ) from None
     try:
         return Path(huggingface_hub.snapshot_download(place, allow_patterns=_FILES))

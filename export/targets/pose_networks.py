@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.support.atomic_write import write_aside
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError, first_line
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError, first_line
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD
 from genmo.runtime.video.onnx_network import PROPERTY, Network
 
@@ -52,7 +53,9 @@ def load(source: str, size: tuple[int, int] | None = None) -> Exportable:
 
     Raises InputError for what cannot be loaded, or is neither a detector of people nor a pose network.
     """
-    transformers = _transformers()
+    import torch  # noqa: F401  (without it transformers imports, and its models do not)
+    import transformers
+
     try:
         config = transformers.AutoConfig.from_pretrained(source)
     except Exception as error:  # the library's own types are many
@@ -84,16 +87,6 @@ def load(source: str, size: tuple[int, int] | None = None) -> Exportable:
     told = {"kind": kind, "person": person, "activation": "softmax" if softmax else "sigmoid"}
     told["fit"] = "pad" if softmax else "stretch"
     return Exportable(model, size or SIZES.get(kind, (640, 640)), outputs, told | picture)
-
-
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise InputError(
-            'exporting needs transformers, which is not installed; wanted: pip install "genmo[pose]"'
-        ) from None
-    return transformers
 
 
 def _check_depth(model: Any, source: str) -> None:
@@ -183,27 +176,6 @@ def _graph(network: Any, example: Any, found: Exportable, dynamic: bool) -> byte
     return bytes(model.SerializeToString())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    options = OneLineParser(
-        prog=PROGRAM, description="Detectors and pose networks of transformers as ONNX for genmo-run."
-    )
-    options.add_argument("source", metavar="FOLDER|HUB_ID", help="ViTPose, RT-DETR, D-FINE, DETR or YOLOS")
-    options.add_argument("--out", required=True, metavar="FILE.onnx")
-    options.add_argument("--size", metavar="WxH", help="of a detector's input (default: 640x640; DETR and YOLOS more)")
-    args = options.parse_args(arguments)
-    try:
-        out = Path(args.out)
-        if out.suffix.lower() != ".onnx" or not out.parent.is_dir():
-            raise InputError(f"--out {out}: wanted a .onnx in a folder that is there")
-        error = export(args.source, out, _size(args.size))
-    except GenmoError as problem:
-        print(f"{PROGRAM}: error: {' '.join(str(problem).split())}", file=sys.stderr)
-        return 2
-    print(f"{out}: {out.stat().st_size / 2**20:.1f} MB, differs from PyTorch by {error:.1g} of the largest value")
-    return 0
-
-
 def _size(argument: str | None) -> tuple[int, int] | None:
     if argument is None:
         return None
@@ -211,6 +183,27 @@ def _size(argument: str | None) -> tuple[int, int] | None:
     if not (width.isdigit() and height.isdigit() and 32 <= int(width) <= 4096 and 32 <= int(height) <= 4096):
         raise InputError(f"--size is {argument!r}; wanted width and height in pixels as 640x640")
     return int(height), int(width)
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options and export.  Raises GenmoError with the line for the user."""
+    parser = OneLineParser(
+        prog=PROGRAM, description="Detectors and pose networks of transformers as ONNX for genmo-run."
+    )
+    parser.add_argument("source", metavar="FOLDER|HUB_ID", help="ViTPose, RT-DETR, D-FINE, DETR or YOLOS")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("--size", metavar="WxH", help="of a detector's input (default: 640x640; DETR and YOLOS more)")
+    args = parser.parse_args(arguments)
+    out: Path = args.out
+    if out.suffix.lower() != ".onnx" or not out.parent.is_dir():
+        raise InputError(f"--out {out}: wanted a .onnx in a folder that is there")
+    error = export(args.source, out, _size(args.size))
+    print(f"{out}: {out.stat().st_size / 2**20:.1f} MB, differs from PyTorch by {error:.1g} of the largest value")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments), extra="pose")
 
 
 if __name__ == "__main__":

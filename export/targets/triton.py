@@ -10,14 +10,12 @@ with `_tensorrt` behind.
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import (
@@ -36,10 +34,10 @@ from genmo.runtime.engine.backends.tensorrt_plans import PlanSet, plan_folders, 
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import GRAPHS
 from genmo.runtime.support.atomic_write import put_folder
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError
 
-PROGRAM = "triton"
+PROGRAM = "python -m genmo.export.targets.triton"
 SAMPLER = "sampler"
 MARK = ".genmo-triton"
 """file in a repository that this module wrote, and may replace"""
@@ -219,24 +217,24 @@ def next_commands(out: Path, names: Sequence[str]) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    options = OneLineParser(prog=PROGRAM, description="Write the Triton model repository of an engine.")
-    add: Any = options.add_argument
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options and write the repository.  Raises GenmoError with the line for the user."""
+    parser = OneLineParser(prog=PROGRAM, description="Write the Triton model repository of an engine.")
+    add = parser.add_argument
     add("engine", type=Path, help="engine folder of genmo-export")
     add("--out", type=Path, required=True, metavar="DIR", help="repository to write")
     add("--prefix", default="genmo", help="of the models' names (default: %(default)s)")
     add("--instances", type=int, default=1, metavar="N", help="of every model (default: %(default)s)")
     add("--device", default="auto", choices=DEVICES, help="where ONNX graphs run (default: %(default)s)")
     add("--plans", default="", metavar="KEY|none", help="TensorRT plans to serve too (default: those there are)")
-    args: argparse.Namespace = options.parse_args(arguments)
-    try:
-        names = write_repository(args.engine, args.out, args.prefix, args.instances, args.device, args.plans)
-    except GenmoError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    args = parser.parse_args(arguments)
+    names = write_repository(args.engine, args.out, args.prefix, args.instances, args.device, args.plans)
     print(f"wrote {args.out}: {', '.join(names)}\n{next_commands(args.out, names)}")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments))
 
 
 if __name__ == "__main__":

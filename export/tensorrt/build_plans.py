@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -41,13 +41,13 @@ from genmo.runtime.engine.backends.tensorrt_session import load_library
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.support.atomic_write import put_folder, write_aside
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import BackendError, GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import BackendError, InputError
 
 if TYPE_CHECKING:
     import onnx
 
-PROGRAM = "tensorrt_build"
+PROGRAM = "python -m genmo.export.tensorrt.build_plans"
 RTX = "tensorrt_rtx"
 TIMING_CACHE = "timing.cache"
 UNPARSED = {
@@ -394,21 +394,21 @@ def add_options(group: Any) -> None:
     add("--workspace-mb", type=int, default=0, metavar="MB", help="most scratch memory of a kernel (default: all)")
 
 
-def options_of(args: argparse.Namespace, library: str | None) -> BuildOptions:
-    """What was asked for on a command line with `add_options`.  Raises InputError for bad numbers."""
-    frames = [read_frames(text) for text in args.frames or ["dynamic"]]
-    if args.workspace_mb < 0:
-        raise InputError(f"--workspace-mb is {args.workspace_mb}; wanted 0 (all) or more")
+def options_of(values: Mapping[str, Any], library: str | None) -> BuildOptions:
+    """What a command line with `add_options` was given, by the options' names.  Raises InputError for bad numbers."""
+    frames = [read_frames(text) for text in values["frames"] or ["dynamic"]]
+    if values["workspace_mb"] < 0:
+        raise InputError(f"--workspace-mb is {values['workspace_mb']}; wanted 0 (all) or more")
     return BuildOptions(
         library=library,
-        profiles=tuple(Profile(each, args.batch, args.texts) for each in frames),
-        gpus=tuple(args.gpu),
-        compatible=args.compatible,
-        version_compatible=args.version_compatible,
-        tf32=args.tf32,
-        timing_cache=args.timing_cache,
-        workspace_mb=args.workspace_mb,
-        window_kernel=args.window_kernel,
+        profiles=tuple(Profile(each, values["batch"], values["texts"]) for each in frames),
+        gpus=tuple(values["gpu"]),
+        compatible=values["compatible"],
+        version_compatible=values["version_compatible"],
+        tf32=values["tf32"],
+        timing_cache=values["timing_cache"],
+        workspace_mb=values["workspace_mb"],
+        window_kernel=values["window_kernel"],
     )
 
 
@@ -421,34 +421,32 @@ def add_export_options(options: argparse.ArgumentParser) -> None:
     add_options(group)
 
 
-def export_options(args: argparse.Namespace, precision: str) -> BuildOptions | None:
-    """What `genmo-export` was asked to build, checked before anything is exported; None: no plans.
+def export_options(values: Mapping[str, Any]) -> BuildOptions | None:
+    """What `genmo-export` was asked to build; None: no plans.
 
-    Raises InputError and BackendError as `check_buildable`, and InputError for options of plans without plans.
+    Raises InputError for bad numbers, and for options of plans without plans.
     """
-    if not (args.tensorrt or args.tensorrt_rtx):
-        if options_of(args, None) != BuildOptions():
+    if not (values["tensorrt"] or values["tensorrt_rtx"]):
+        if options_of(values, None) != BuildOptions():
             raise InputError("options of TensorRT plans without plans; wanted --tensorrt or --tensorrt-rtx with them")
         return None
-    options = options_of(args, "tensorrt" if args.tensorrt else RTX)
-    check_buildable(options, precision)
-    return options
+    return options_of(values, "tensorrt" if values["tensorrt"] else RTX)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input or nothing to build with (one line on stderr)."""
-    options = OneLineParser(prog=PROGRAM, description="Build the TensorRT plans of an engine.")
-    options.add_argument("engine", type=Path, help="engine folder of genmo-export; plans go to its tensorrt/")
-    options.add_argument("--library", choices=LIBRARIES, help="default: the one that is installed")
-    add_options(options)
-    args = options.parse_args(arguments)
-    try:
-        out = build_plans(args.engine, options_of(args, args.library))
-    except GenmoError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options and build.  Raises GenmoError with the line for the user."""
+    parser = OneLineParser(prog=PROGRAM, description="Build the TensorRT plans of an engine.")
+    parser.add_argument("engine", type=Path, help="engine folder of genmo-export; plans go to its tensorrt/")
+    parser.add_argument("--library", choices=LIBRARIES, help="default: the one that is installed")
+    add_options(parser)
+    args = parser.parse_args(arguments)
+    out = build_plans(args.engine, options_of(vars(args), args.library))
     print(f"wrote {out}\nnext:\n  python -m genmo.export.targets.triton {args.engine} --out models")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input or nothing to build with (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments), extra="export")
 
 
 if __name__ == "__main__":

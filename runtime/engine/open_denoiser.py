@@ -22,7 +22,7 @@ DEVICES = {"onnxruntime": ("cpu", "cuda"), "openvino": ("cpu",), "tensorrt": ("c
 BACKENDS = tuple(DEVICES)
 PRECISIONS = ("fp32", "bf16")
 """what OpenVINO may be told to compute in; elsewhere the engine's files say it"""
-_UNNAMED = {"onnxruntime": 'pip install "genmo[cpu]"', "openvino": 'pip install "genmo[openvino]"'}
+_UNNAMED = {"onnxruntime": 'pip install "genmo-motion[cpu]"', "openvino": 'pip install "genmo-motion[openvino]"'}
 
 log = logging.getLogger("genmo.runtime")
 

@@ -19,7 +19,7 @@ from genmo.runtime.support.cpus import usable_cpus
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 T5_SCHEME = "t5-1"
-INSTALL = 'pip install "genmo[t5]"'
+INSTALL = 'pip install "genmo-motion[t5]"'
 _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
 
 
@@ -88,7 +88,7 @@ class T5TextEncoder:
         try:
             import onnxruntime
         except ImportError:
-            raise BackendError('texts of this engine need ONNX Runtime: pip install "genmo[cpu]"') from None
+            raise BackendError('texts of this engine need ONNX Runtime: pip install "genmo-motion[cpu]"') from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(usable_cpus())
         options.log_severity_level = 4

@@ -59,7 +59,7 @@ def need_usd() -> None:
         import pxr  # noqa: F401
     except ImportError:
         raise BackendError(
-            "writing .usd, .usda and .usdz needs usd-core, which is not installed; run: pip install 'genmo[usd]'"
+            "writing .usd, .usda and .usdz needs usd-core, which is not installed; run: pip install 'genmo-motion[usd]'"
         ) from None
 
 

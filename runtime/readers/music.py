@@ -1,6 +1,6 @@
 """Sound files as music features: wav, flac, ogg and mp3 through soundfile, the sound of videos through PyAV.
 
-pip install "genmo[music]"     soundfile and scipy; PyAV (`av`) besides, for mp4, mov, m4a, mkv and webm
+pip install "genmo-motion[music]"     soundfile and scipy; PyAV (`av`) besides, for mp4, mov, m4a, mkv and webm
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genmo.runtime.support.errors import InputError, first_line
 from genmo.runtime.support.safe_read import check_file, numbers, read_npy
 
 WANTED = "music as wav, flac, ogg, mp3 or mp4, or features as .npy"
-INSTALL = 'pip install "genmo[music]"'
+INSTALL = 'pip install "genmo-motion[music]"'
 INSTALL_VIDEO = "pip install av"
 LOWEST_RATE, HIGHEST_RATE = 4000, 192_000
 MAX_CHANNELS = 32

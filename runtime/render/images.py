@@ -33,7 +33,7 @@ def _library(name: str) -> Any:
     except ImportError:
         told = {"PIL": "Pillow", "av": "PyAV"}[name]
         raise BackendError(
-            f'pictures need {told}, which is not installed; wanted: pip install "genmo[pictures]"'
+            f'pictures need {told}, which is not installed; wanted: pip install "genmo-motion[pictures]"'
         ) from None
 
 

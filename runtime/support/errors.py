@@ -10,6 +10,9 @@ GenmoError                 anything below; the command line prints its one line 
 class GenmoError(Exception):
     """Base of all errors that carry a message meant for the user: what it got, what it wanted, what to do."""
 
+    exit_status = 2
+    """of a command that ends with this error"""
+
 
 class InputError(GenmoError):
     """A file, an array or an option given by the user cannot be used as it is."""

@@ -1,6 +1,6 @@
 """Video in: frames, people, 2D poses, the camera's turns, and pictures of what was found.
 
-pip install "genmo[cpu,video]"     PyAV, OpenCV and ONNX Runtime; no weights ship, the user names the models
+pip install "genmo-motion[cpu,video]"     PyAV, OpenCV and ONNX Runtime; no weights ship, the user names the models
 
 decode      frames of a video file or a camera at 30 a second
 networks    one user-named ONNX file: its inputs and outputs, and running it

@@ -40,7 +40,7 @@ class Network:
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
         if PROVIDERS[device] not in onnxruntime.get_available_providers():
-            raise BackendError(f'ONNX Runtime here cannot use {device}; wanted: pip install "genmo[gpu]"')
+            raise BackendError(f'ONNX Runtime here cannot use {device}; wanted: pip install "genmo-motion[gpu]"')
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # errors reach the user as exceptions, once
         options.intra_op_num_threads = threads

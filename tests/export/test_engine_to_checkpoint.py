@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from genmo.export import __main__ as command
 from genmo.export import engine_to_checkpoint as unfolding
+from genmo.export import pipeline
 from genmo.export.onnx.graphs import example_inputs
 from genmo.runtime.engine.bundle import load_engine
+from genmo.runtime.support.errors import GenmoError
 from genmo.train.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
@@ -33,8 +34,8 @@ def short_fit(monkeypatch):
 
 
 def test_a_checkpoint_survives_being_an_engine(trained, tmp_path, monkeypatch, short_fit):
-    monkeypatch.setattr(command, "parity", functools.partial(command.parity, lengths=(1,)))
-    command.export(tmp_path / "trained", tmp_path / "engine", None, "none: random weights")
+    monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1,)))
+    pipeline.export(tmp_path / "trained", tmp_path / "engine", None, "none: random weights")
     monkeypatch.setattr(unfolding, "TIME_ERROR", 0.1)  # 32 hidden channels are not found again
     assert unfolding.main([str(tmp_path / "engine"), "--out", str(tmp_path / "after")]) == 0
     after = load_checkpoint(tmp_path / "after")
@@ -78,5 +79,5 @@ def test_what_cannot_be_taken_apart_is_one_line(tiny_engine, tmp_path, capsys, s
 def test_engines_of_other_precisions_are_refused(tiny_engine):
     engine = load_engine(tiny_engine)
     engine.description["precision"] = "int8"
-    with pytest.raises(command.GenmoError, match="int8"):
+    with pytest.raises(GenmoError, match="int8"):
         unfolding.unfold(engine)

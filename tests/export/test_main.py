@@ -12,7 +12,8 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from genmo.export import __main__ as command
+from genmo.export import pipeline
+from genmo.export.__main__ import main
 from genmo.export.model_card import CARD, card
 from genmo.export.onnx import graphs as onnx_export
 from genmo.export.onnx.constant_folding import fold
@@ -262,13 +263,13 @@ def quick(monkeypatch, graphs, metadata_path):
         return {name: fitted(model, profile) for name, model in made.items()}
 
     monkeypatch.setattr(onnx_export, "export_graphs", export_quickly)
-    monkeypatch.setattr(command, "parity", lambda *args: parity(*args, lengths=(1, 121)))
+    monkeypatch.setattr(pipeline, "parity", lambda *args: parity(*args, lengths=(1, 121)))
     return replaced
 
 
 def run(capsys, *arguments):
     try:
-        status = command.main([str(argument) for argument in arguments])
+        status = main([str(argument) for argument in arguments])
     except SystemExit as stop:
         status = stop.code
     return status, *capsys.readouterr()
@@ -378,7 +379,7 @@ def test_every_precision_through_the_command(
     out = tmp_path / "engine"
     allowed = [] if precision == "fp16" else ["--allow-error", "30"]  # random weights are no measure of these
     # nor is the error of a single frame, which swings with the seed
-    monkeypatch.setattr(command, "parity", functools.partial(parity, lengths=(121,)))
+    monkeypatch.setattr(pipeline, "parity", functools.partial(parity, lengths=(121,)))
     status, _, errors = run(capsys, tiny_checkpoint, "--out", out, "--precision", precision, *allowed)
     assert (status, errors) == (0, "")
     described = json.loads((out / "engine.json").read_text())
@@ -515,13 +516,13 @@ FUSED = "2 steps, one graph"
 
 def test_a_fused_sampler_goes_through_the_gate(quick, tiny_checkpoint, graphs, tmp_path, capsys, monkeypatch):
     """It is written, measured beside the step, and an engine with another sampler in it is none."""
-    monkeypatch.setattr(command, "parity", lambda *args: parity(*args, lengths=(120,)))
+    monkeypatch.setattr(pipeline, "parity", lambda *args: parity(*args, lengths=(120,)))
     assert run(capsys, tiny_checkpoint, "--out", tmp_path / "engine", "--fuse-steps", 2)[0] == 0
     described = json.loads((tmp_path / "engine" / "engine.json").read_text())
     assert described["denoiser"]["sampler"] == "sampler.onnx" and described["denoiser"]["fused_steps"] == 2
     assert {row["run"] for row in described["parity"]["rows"]} == {"one step", "5 steps, guided", FUSED}
     other = sampler_model(fold(load_checkpoint(tiny_checkpoint).model.denoiser), 3)
-    monkeypatch.setattr("genmo.export.__main__.write_graphs", spoilt_sampler(other))
+    monkeypatch.setattr("genmo.export.pipeline.write_graphs", spoilt_sampler(other))
     status, printed, errors = run(capsys, tiny_checkpoint, "--out", tmp_path / "other", "--fuse-steps", 2)
     assert status == 1 and "over its gate" in errors and FUSED in printed and not (tmp_path / "other").exists()
 

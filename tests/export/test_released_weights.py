@@ -10,8 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genmo.export import __main__ as command
-from genmo.export import released_weights
+from genmo.export import pipeline, released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
 from genmo.export.onnx.graphs import export_graphs, write_onnx
 from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
@@ -574,10 +573,10 @@ def test_the_command_exports_released_weights(tmp_path, statistics, monkeypatch,
     path = save(tmp_path, released("gem"))
     for name in ("load_checkpoint", "open_checkpoint"):
         monkeypatch.setattr(
-            command, name, lambda file, *_: released_weights.open_checkpoint(file, statistics), raising=False
+            pipeline, name, lambda file, *_: released_weights.open_checkpoint(file, statistics), raising=False
         )
-    monkeypatch.setattr(command, "parity", functools.partial(command.parity, lengths=(1, 121)))
-    engine = load_engine(command.export(path, tmp_path / "engine", None, "as the weights"))
+    monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
+    engine = load_engine(pipeline.export(path, tmp_path / "engine", None, "as the weights"))
     assert engine.config.layout == "gem" and engine.text_encoder is None
     assert engine.description["provenance"]["source"]["family"] == "gem"
     assert engine.mean[LAYOUT.slices["gravity_view_orientation"]][4] == 30, "y up"

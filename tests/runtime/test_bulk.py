@@ -135,7 +135,9 @@ def test_ray_with_two_workers_of_which_one_is_killed(tmp_path):
     """In the environment of GENMO_RAY_PYTHON, or this one; Ray starts processes of its own and stops them."""
     python = os.environ.get("GENMO_RAY_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import ray.data, genmo.runtime"], capture_output=True).returncode:
-        pytest.skip('no Ray here: pip install "genmo[scaling]", or name a Python that has it in GENMO_RAY_PYTHON')
+        pytest.skip(
+            'no Ray here: pip install "genmo-motion[scaling]", or name a Python that has it in GENMO_RAY_PYTHON'
+        )
     folder = keypoint_folder(tmp_path / "in", 12)
     command = [python, "-c", RAY, str(folder), str(tmp_path / "out"), "--workers", "2"]
     environment = os.environ | {"EXAMPLES": str(ROOT / "examples"), "RAY_DEDUP_LOGS": "0", "OMP_NUM_THREADS": "1"}

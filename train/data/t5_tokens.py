@@ -31,7 +31,7 @@ FOLDER = "texts"
 CPU = torch.device("cpu")
 AT_ONCE = 64
 """prompts that are embedded at once"""
-INSTALL = 'pip install "genmo[train,t5]" "transformers>=5,<6"'
+INSTALL = 'pip install "genmo-motion[train,t5]" "transformers>=5,<6"'
 
 
 def prompts_of(clips: Iterable[Clip]) -> list[str]:

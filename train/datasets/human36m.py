@@ -56,7 +56,7 @@ def read_pose(path: Path, width: int) -> Array:
     try:
         import cdflib
     except ImportError:
-        raise InputError('Human3.6M wants cdflib to read CDF files: pip install "genmo[datasets]"') from None
+        raise InputError('Human3.6M wants cdflib to read CDF files: pip install "genmo-motion[datasets]"') from None
     wanted = f"wanted a CDF file of Human3.6M with Pose [1, n, {width}]"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {wanted}")

@@ -6,15 +6,14 @@ genmo-prepare check DIR
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets import aist, amass, bedlam, bvh, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import DEFAULT, Bodies, floor_height
 from genmo.train.datasets.clips import Clip
@@ -22,38 +21,60 @@ from genmo.train.datasets.features import with_features
 from genmo.train.datasets.read import read_clips
 from genmo.train.datasets.store import FEATURES, read_store, write_store
 
+PROGRAM = "genmo-prepare"
+CHECK = "check"
 THIRTY_LICENCE = "the set's own: LICENSE.txt beside its index.json"
 HIGH_FLOOR = 0.15
 """metres; a floor farther from y = 0 is worth a word, for simulated cameras stand on that floor"""
 
 
-def _thirty(args: argparse.Namespace) -> Iterable[Clip]:
-    for clip in read_clips(args.source):
+@dataclass(frozen=True)
+class PrepareOptions:
+    """What `genmo-prepare` was asked to do; what a kind does not take has its default."""
+
+    kind: str
+    """a key of KINDS, or CHECK"""
+    source: Path
+    out: Path = Path()
+    video_features: Path | None = None
+    music: Path | None = None
+    body: str = ""
+    amass: Path = Path()
+    skip_missing: bool = False
+    names: Path | None = None
+    scale: float | None = None
+    up: str | None = None
+    rest_frame: int | None = None
+    floor: bool = False
+
+
+def _thirty(options: PrepareOptions) -> Iterable[Clip]:
+    for clip in read_clips(options.source):
         # the format puts the set's name before clip and subject when it is read
         yield replace(clip, name=clip.name.split("/", 1)[1], subject=clip.subject.split("/", 1)[1])
 
 
-def _bvh(args: argparse.Namespace) -> Iterable[Clip]:
+def _bvh(options: PrepareOptions) -> Iterable[Clip]:
     return bvh.read_folder(
-        args.source,
-        names=bvh.read_names(args.names),
-        scale=args.scale,
-        up=args.up,
-        rest_frame=args.rest_frame,
-        floor=args.floor,
+        options.source,
+        names=bvh.read_names(options.names),
+        scale=options.scale,
+        up=options.up,
+        rest_frame=options.rest_frame,
+        floor=options.floor,
     )
 
 
-def _humanml3d(args: argparse.Namespace) -> Iterable[Clip]:
-    return humanml3d.read_folder(args.source, args.amass, Bodies(args.body), skip_missing=args.skip_missing)
+def _humanml3d(options: PrepareOptions) -> Iterable[Clip]:
+    return humanml3d.read_folder(options.source, options.amass, Bodies(options.body), skip_missing=options.skip_missing)
 
 
-def _with_body(read: Callable[[Path, Bodies], Iterable[Clip]]) -> Callable[[argparse.Namespace], Iterable[Clip]]:
-    return lambda args: read(args.source, Bodies(args.body))
+def _with_body(read: Callable[[Path, Bodies], Iterable[Clip]]) -> Callable[[PrepareOptions], Iterable[Clip]]:
+    return lambda options: read(options.source, Bodies(options.body))
 
 
 # kind -> reader, licence, what SOURCE is, whether SMPL bodies are needed
-KINDS: dict[str, tuple[Callable[[argparse.Namespace], Iterable[Clip]], str, str, bool]] = {
+KINDS: dict[str, tuple[Callable[[PrepareOptions], Iterable[Clip]], str, str, bool]] = {
     "thirty": (_thirty, THIRTY_LICENCE, "a *30 motion set (index.json and .npz)", False),
     "bvh": (_bvh, bvh.LICENCE, "a folder of .bvh files, with captions in .txt files of the same name", False),
     "amass": (_with_body(amass.read_folder), amass.LICENCE, "AMASS: DATASET/SUBJECT/NAME_poses.npz", True),
@@ -63,7 +84,7 @@ KINDS: dict[str, tuple[Callable[[argparse.Namespace], Iterable[Clip]], str, str,
     "emdb": (_with_body(emdb.read_folder), emdb.LICENCE, "EMDB: P*/*/*_data.pkl", True),
     "bedlam": (_with_body(bedlam.read_folder), bedlam.LICENCE, "BEDLAM: images/SCENE/be_seq.csv, smplx_gt/", True),
     "human36m": (
-        lambda args: human36m.read_folder(args.source),
+        lambda options: human36m.read_folder(options.source),
         human36m.LICENCE,
         "Human3.6M: S*/MyPoseFeatures/D3_Angles/*.cdf and D3_Positions/",
         False,
@@ -106,8 +127,8 @@ class _Counted:
         return "\n".join(lines)
 
 
-def _options() -> OneLineParser:
-    parser = OneLineParser(prog="genmo-prepare", description=__doc__.splitlines()[0])
+def _parser() -> OneLineParser:
+    parser = OneLineParser(prog=PROGRAM, description=__doc__.splitlines()[0])
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, (_, _, source, smpl) in KINDS.items():
         options = kinds.add_parser(kind, help=source)
@@ -129,28 +150,32 @@ def _options() -> OneLineParser:
             options.add_argument("--up", choices=("y", "z"), help="vertical axis (default: found)")
             options.add_argument("--rest-frame", type=int, metavar="N", help="a frame in T-pose (default: all zero)")
             options.add_argument("--floor", action="store_true", help="set every clip on y = 0")
-    check = kinds.add_parser("check", help="compare a prepared folder with its checksums")
+    check = kinds.add_parser(CHECK, help="compare a prepared folder with its checksums")
     check.add_argument("source", type=Path, metavar="DIR", help="a folder that this command wrote")
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
+def read_options(arguments: Sequence[str] | None) -> PrepareOptions:
+    """The options of the command line."""
+    return PrepareOptions(**vars(_parser().parse_args(arguments)))
+
+
+def run(options: PrepareOptions) -> None:
+    """Prepare or check a folder.  Raises GenmoError with the line for the user."""
+    if options.kind == CHECK:
+        print(f"{options.source}: {len(read_store(options.source, verify=True))} clips, all checksums right")
+        return
+    read, licence, source, _ = KINDS[options.kind]
+    if not options.source.is_dir():
+        raise InputError(f"{options.source}: no such folder; wanted {source}")
+    clips = _Counted(with_features(read(options), options.video_features, options.music), options.kind)
+    count = write_store(clips, options.out, kind=options.kind, licence=licence)
+    print(clips.summary(count, options.out))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    args = _options().parse_args(arguments)
-    try:
-        if args.kind == "check":
-            print(f"{args.source}: {len(read_store(args.source, verify=True))} clips, all checksums right")
-            return 0
-        if not args.source.is_dir():
-            raise InputError(f"{args.source}: no such folder; wanted {KINDS[args.kind][2]}")
-        read, licence, _, _ = KINDS[args.kind]
-        clips = _Counted(with_features(read(args), args.video_features, args.music), args.kind)
-        count = write_store(clips, args.out, kind=args.kind, licence=licence)
-    except (GenmoError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
-        print(f"prepare: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    print(clips.summary(count, args.out))
-    return 0
+    return run_main(PROGRAM, lambda: run(read_options(arguments)), extra="train")
 
 
 if __name__ == "__main__":

@@ -7,34 +7,25 @@ a keypoint file, the runtime makes a motion of them in one step.  `--recorded`, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genmo.runtime import MotionModel
-from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.representation import decode, with_root_at_origin
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.atomic_write import write_aside
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
-from genmo.train.evaluation import dance, few_steps, inbetweening, recorded
-from genmo.train.evaluation.guo_evaluator import read_evaluator
+from genmo.train.evaluation import few_steps
 from genmo.train.evaluation.simulated import camera_truth, estimates, middle, real_row, spread_out
-from genmo.train.evaluation.text_motion_evaluator import SHIPPED, Evaluator, action_yardstick, text_motion_report
-from genmo.train.geometry.mesh import read_mesh
-from genmo.train.metrics.paper_tables import estimation_row, markdown_table, plain
+from genmo.train.evaluation.text_motion_evaluator import Evaluator, action_yardstick, text_motion_report
+from genmo.train.metrics.paper_tables import estimation_row, markdown_table
 from genmo.train.metrics.pose import jitter, mpjpe, pa_mpjpe
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -332,116 +323,3 @@ def text_markdown(report: dict[str, Any] | str | None) -> list[str]:
         "",
         few_steps.yardstick_line(report["yardstick"]),
     ]
-
-
-def _options() -> OneLineParser:
-    options = OneLineParser(prog="genmo-eval", description="Measure an engine on held-out people and on prompts.")
-    what = options.add_mutually_exclusive_group()
-    what.add_argument("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
-    what.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder instead, run in PyTorch")
-    options.add_argument("--data", action="append", required=True, metavar="SET", help="a *30 motion set; repeatable")
-    options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
-    options.add_argument("--clips", type=int, default=0, metavar="N", help="only N of their clips, evenly taken")
-    table = options.add_mutually_exclusive_group()
-    table.add_argument(
-        "--steps-table",
-        type=int,
-        nargs="*",
-        metavar="K",
-        help="Table 8 instead: estimation and generation in 1, 2, 5, 10 and 50 steps, or in those named",
-    )
-    table.add_argument(
-        "--recorded", action="store_true", help="Tables 1 to 3 instead: from what recordings' own cameras saw"
-    )
-    table.add_argument(
-        "--dance", action="store_true", help="motions from the music of held-out dances instead: FID_k, FID_g, PFC, BAS"
-    )
-    table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
-    options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
-    options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
-    options.add_argument(
-        "--steps", type=int, help=f"steps of generation (default: {GENMO.steps}), between keyframes (50)"
-    )
-    options.add_argument("--rounds", type=int, default=3, help="motions a caption (default: %(default)s)")
-    options.add_argument(
-        "--evaluator",
-        metavar="DIR",
-        help="of R-precision and FID: what text_motion trained, or the folder of a published one; none: leave them out "
-        "(default: the one that ships with genmo)",
-    )
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options.add_argument(
-        "--out", type=Path, action="append", default=[], metavar="FILE", help="write .md or .json as well; repeatable"
-    )
-    return options
-
-
-def _check(args: argparse.Namespace) -> None:
-    wrong = [path for path in args.out if path.suffix not in (".md", ".json")]
-    if wrong:
-        raise InputError(f"--out {wrong[0]}: wanted a file that ends in .md or .json")
-    for path in args.out:
-        if not path.resolve().parent.is_dir():
-            raise InputError(f"--out {path}: no such folder; make it first")
-    for name, value, least in (("clips", args.clips, 0), ("rounds", args.rounds, 1), ("samples", args.samples, 1)):
-        if value is not None and value < least:
-            raise InputError(f"--{name} is {value}; wanted at least {least}")
-    if args.body is not None and not args.recorded:
-        raise InputError("--body without --recorded; wanted both, for the error of vertices")
-    if args.steps is not None and not 1 <= args.steps <= 1000:
-        raise InputError(f"--steps is {args.steps}; wanted 1 to 1000")
-
-
-def _measured(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """The report and its tables."""
-    _check(args)
-    if args.checkpoint:
-        from genmo.train.evaluation.torch_model import load_motion_model
-
-        model = load_motion_model(args.checkpoint)
-    else:
-        model = MotionModel.load(args.engine)
-    subject = read_subject(model, args.data, args.subjects, args.clips)
-    if args.recorded:
-        mesh = None if args.body is None else read_mesh(args.body)
-        result = subject.about | recorded.report(model, subject.held_out, mesh, sys.stderr.isatty())
-        return result, recorded.markdown(result)
-    if args.dance:
-        result = subject.about | dance.report(model, subject.held_out, args.rounds, args.steps, sys.stderr.isatty())
-        return result, dance.markdown(result)
-    unjudged = args.evaluator == "none" or args.in_betweening
-    judge = None if unjudged else read_evaluator(args.evaluator or SHIPPED, subject.held_out)
-    if args.steps_table is not None:
-        counts = args.steps_table or list(few_steps.STEPS)
-        table = few_steps.report(model, subject.held_out, judge, counts, args.rounds, sys.stderr.isatty())
-        table["yardstick"] = judge and action_yardstick(judge, clips_of_actions(subject.every))
-        result = subject.about | table
-        return result, few_steps.markdown(result)
-    if args.in_betweening:
-        between = inbetweening.report(
-            model, subject.held_out, args.samples or 10, args.steps or 50, progress=sys.stderr.isatty()
-        )
-        result = subject.about | between
-        return result, inbetweening.markdown(result)
-    must_judge = args.evaluator is not None
-    result = evaluate(subject, args.samples or 8, args.steps or GENMO.steps, judge, args.rounds, must_judge)
-    return result, markdown(result)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    args = _options().parse_args(arguments)
-    try:
-        result, tables = _measured(args)
-        as_json = json.dumps(plain(result), indent=1)
-        for path in args.out:
-            write_aside(path, (as_json if path.suffix == ".json" else tables) + "\n")
-    except GenmoError as error:
-        print(f"genmo-eval: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    print(as_json if args.json else tables)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,6 @@ is no wrong answer to it, and such pairs are left out of the loss; R-precision l
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import itertools
 import json
@@ -38,8 +37,8 @@ from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINT_COUNT, forward_kinematics, shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError
 from genmo.train.data.augmentation import mirror, mirrored_caption
 from genmo.train.data.batches import clip_weights, leg_length
 from genmo.train.datasets.clips import Clip, split_clips
@@ -49,6 +48,7 @@ from genmo.train.network.checkpoint import load_weights
 from genmo.train.network.ngram_table import NgramTable
 
 FORMAT = 1
+PROGRAM = "python -m genmo.train.evaluation.text_motion_evaluator"
 SHIPPED = Path(__file__).parents[1] / "evaluators" / "text_motion"
 """trained on the people that the shipped engine was trained on; `log.jsonl` beside it"""
 LOG_EVERY = 50
@@ -405,11 +405,19 @@ def action_yardstick(
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    parser = OneLineParser(
-        prog="python -m genmo.train.evaluation.text_motion_evaluator", description=__doc__.splitlines()[0]
-    )
+@dataclass(frozen=True)
+class EvaluatorOptions:
+    """What the command of this module was asked to do."""
+
+    data: tuple[str, ...]
+    out: Path
+    leave_out: tuple[str, ...]
+    plan: Plan
+
+
+def read_options(arguments: Sequence[str] | None) -> EvaluatorOptions:
+    """The options of the command line.  Raises InputError for a bad number."""
+    parser = OneLineParser(prog=PROGRAM, description=__doc__.splitlines()[0])
     parser.add_argument("--data", action="append", required=True, metavar="SET", help="a motion set; repeatable")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the evaluator")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="SET/SUBJECT", help="subjects to validate on")
@@ -417,35 +425,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=Plan.batch, help="motions a step (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)
-    try:
-        description = _train_and_save(args)
-    except GenmoError as error:
-        print(f"text_motion: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    print(json.dumps(description, indent=1))
-    return 0
-
-
-def _train_and_save(args: argparse.Namespace) -> dict[str, Any]:
     if args.steps < 1 or args.batch < 2:
         raise InputError(f"--steps {args.steps} --batch {args.batch}; wanted at least 1 step and 2 motions a step")
-    clips = [clip for folder in args.data for clip in read_clips(folder)]
-    kept, held_out = split_clips(clips, args.leave_out)
     plan = Plan(steps=args.steps, batch=args.batch, seed=args.seed)
+    return EvaluatorOptions(tuple(args.data), args.out, tuple(args.leave_out), plan)
+
+
+def run(options: EvaluatorOptions) -> None:
+    """Train an evaluator, save it and print its description.  Raises GenmoError with the line for the user."""
+    plan = options.plan
+    clips = [clip for folder in options.data for clip in read_clips(folder)]
+    kept, held_out = split_clips(clips, list(options.leave_out))
     log: list[str] = []
     model = train(kept, plan, sys.stderr.isatty(), lambda record: log.append(json.dumps(record)))
     description = {
-        "data": sorted(Path(folder).name for folder in args.data),
-        "left_out": sorted(args.leave_out),
+        "data": sorted(Path(folder).name for folder in options.data),
+        "left_out": sorted(options.leave_out),
         "clips": len(usable(kept)),
         "steps": plan.steps,
         "batch": plan.batch,
         "seed": plan.seed,
         "validation": _validation(model, usable(held_out)),
     }
-    digest = save_evaluator(args.out, model, description)
-    write_aside(args.out / "log.jsonl", "\n".join(log) + "\n")
-    return description | {"sha256": digest}
+    digest = save_evaluator(options.out, model, description)
+    write_aside(options.out / "log.jsonl", "\n".join(log) + "\n")
+    print(json.dumps(description | {"sha256": digest}, indent=1))
 
 
 def _validation(model: TextMotion, clips: list[Clip]) -> dict[str, Any] | None:
@@ -456,6 +460,11 @@ def _validation(model: TextMotion, clips: list[Clip]) -> dict[str, Any] | None:
         return None
     row = _row(evaluator.embed_texts(captions), truth := evaluator.embed_motions(clips), truth, same, 32, 0)
     return {"clips": len(clips)} | {name: round(row[name], 4) for name in ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(read_options(arguments)), extra="train")
 
 
 if __name__ == "__main__":

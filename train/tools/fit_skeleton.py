@@ -8,8 +8,9 @@ is closed under mirroring: the mirror image of a body it can describe is a body 
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ import numpy as np
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT, MIRROR_JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.train.datasets.read import read_clips
+
+PROGRAM = "python -m genmo.train.tools.fit_skeleton"
 
 
 def mirrored_offsets(offsets: Array) -> Array:
@@ -41,14 +45,13 @@ def fit_shape_space(actors: Array, counts: int = BETA_COUNT) -> tuple[Array, Arr
     return mean.reshape(JOINT_COUNT, 3), components.reshape(counts, JOINT_COUNT, 3), explained
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m genmo.train.tools.fit_skeleton", description=__doc__.split("\n")[0]
-    )
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options, fit and write.  Raises GenmoError with the line for the user."""
+    parser = OneLineParser(prog=PROGRAM, description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="a *30 motion set with several actors")
     parser.add_argument("--leave-out", nargs="*", default=[], help="subjects that the fit must not see")
     parser.add_argument("--out", required=True, type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     seen: dict[bytes, Array] = {}
     held_out: dict[bytes, Array] = {}
     for clip in read_clips(args.data):
@@ -76,5 +79,10 @@ def main() -> None:
     print(json.dumps({"explained_variance": stored["explained_variance"], **report}, indent=1))
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments), extra="train")
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

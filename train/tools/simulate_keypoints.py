@@ -5,7 +5,8 @@ python -m genmo.train.tools.simulate_keypoints --data SET --clip ID --start S --
 
 from __future__ import annotations
 
-import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT, coco_keypoints, forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.simulated_cameras import simulate_cameras
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.geometry.cameras import Cameras
 
+PROGRAM = "python -m genmo.train.tools.simulate_keypoints"
 IMAGE_HEIGHT = 1000
 SEEDS = 64
 """half of the simulated cameras move; so many of one kind in a row do not happen"""
@@ -77,20 +80,19 @@ def cut(clip: Clip, start: int, frames: int) -> Clip:
     return Clip(clip.name, clip.subject, clip.captions, clip.rotations[span], clip.translation[span], clip.offsets)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m genmo.train.tools.simulate_keypoints", description=__doc__.splitlines()[0]
-    )
+def run(arguments: Sequence[str] | None) -> None:
+    """Read the options, film a clip and write its keypoints.  Raises GenmoError with the line for the user."""
+    parser = OneLineParser(prog=PROGRAM, description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="a *30 motion set")
     parser.add_argument("--clip", required=True, help="id of the clip in index.json")
     parser.add_argument("--start", type=float, default=0.0, help="seconds")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0, help="which camera")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     clips = [clip for clip in read_clips(args.data) if clip.name.endswith(f"/{args.clip}")]
     if not clips:
-        raise SystemExit(f"no clip {args.clip} in {args.data}")
+        raise InputError(f"{args.data}: has no clip {args.clip}; wanted an id of its index.json")
     clip = cut(clips[0], round(args.start * FPS), round(args.seconds * FPS))
     cameras, camera = film(clip, args.seed)
     arrays = keypoint_arrays(clip, cameras, camera, noise=1.0, hidden=0.0, seed=args.seed)
@@ -98,5 +100,10 @@ def main() -> None:
     write_aside(args.out, lambda file: np.savez_compressed(file, **stored))
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(arguments), extra="train")
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

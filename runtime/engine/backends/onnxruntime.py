@@ -22,7 +22,7 @@ from genmo.runtime.support.errors import BackendError, EngineError, InputError, 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 EXACT = {"use_tf32": "0"}
 """products in float32 as the engine was exported and proven, not in the GPU's 19-bit form"""
-INSTALL = {"cpu": 'pip install "genmo[cpu]"', "cuda": 'pip install "genmo[gpu]"'}
+INSTALL = {"cpu": 'pip install "genmo-motion[cpu]"', "cuda": 'pip install "genmo-motion[gpu]"'}
 
 
 def _library(device: str) -> Any:

@@ -15,7 +15,7 @@ from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
-INSTALL = 'pip install "genmo[openvino]"'
+INSTALL = 'pip install "genmo-motion[openvino]"'
 PRECISIONS = ("fp32", "bf16")
 """What products may be computed in"""
 _DTYPES = {"float32": "f32", "int64": "i64"}

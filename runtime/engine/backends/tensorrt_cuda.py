@@ -14,7 +14,7 @@ from genmo.runtime.engine.backends.tensorrt_plans import Gpu
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import BackendError, EngineError
 
-INSTALL = 'pip install "genmo[tensorrt]"'
+INSTALL = 'pip install "genmo-motion[tensorrt]"'
 ALIGNMENT = 256
 """bytes: TensorRT wants the address of every tensor to be a multiple"""
 
@@ -72,7 +72,7 @@ class Cuda:
             reason = self._explained(error) if int(error) else f"{count} devices"
             raise BackendError(
                 f"no NVIDIA GPU {device} here (CUDA says: {reason}); TensorRT plans need one and its driver: "
-                f'run this engine on the CPU with pip install "genmo[cpu]"'
+                f'run this engine on the CPU with pip install "genmo-motion[cpu]"'
             )
         self.activate()
         self.stream = self.call("cudaStreamCreateWithFlags", runtime.cudaStreamNonBlocking)

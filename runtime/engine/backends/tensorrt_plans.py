@@ -23,7 +23,10 @@ from genmo.runtime.support.errors import EngineError, InputError
 FORMAT = 1
 FOLDER = "tensorrt"
 DESCRIPTION = "plans.json"
-LIBRARIES = {"tensorrt": 'pip install "genmo[tensorrt]"', "tensorrt_rtx": 'pip install "genmo[tensorrt-rtx]"'}
+LIBRARIES = {
+    "tensorrt": 'pip install "genmo-motion[tensorrt]"',
+    "tensorrt_rtx": 'pip install "genmo-motion[tensorrt-rtx]"',
+}
 """modules that build and run plans, and how to get them"""
 UPDATE = "update"
 PLANS = (*GRAPHS, UPDATE)

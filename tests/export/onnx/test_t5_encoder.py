@@ -9,7 +9,8 @@ import onnx
 import pytest
 import torch
 
-from genmo.export import __main__ as command
+from genmo.export import pipeline
+from genmo.export.__main__ import main
 from genmo.export.onnx import t5_encoder
 from genmo.export.onnx.constant_folding import fold
 from genmo.export.onnx.graphs import write_onnx
@@ -270,11 +271,11 @@ def quick(monkeypatch, tiny_engine):
         return graphs | {"step": step_model(fold(denoiser), precision)}
 
     monkeypatch.setattr("genmo.export.onnx.graphs.export_graphs", export_quickly)
-    monkeypatch.setattr(command, "parity", lambda *args: parity(*args, lengths=(1,)))
+    monkeypatch.setattr(pipeline, "parity", lambda *args: parity(*args, lengths=(1,)))
 
 
 def export(capsys, *arguments):
-    status = command.main([str(argument) for argument in arguments])
+    status = main([str(argument) for argument in arguments])
     return status, *capsys.readouterr()
 
 
@@ -386,8 +387,8 @@ WRONG_CACHE = {
 def test_a_cache_that_does_not_fit_is_an_engine_error(quick, folder, silent_checkpoint, tmp_path, name):
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("a person walks\ndance\na man sits down\njumps\n")
-    encoder = command.Encoder(str(folder), prompts=prompts)
-    out = command.export(silent_checkpoint, tmp_path / "engine", None, "x", encoder=encoder)
+    encoder = pipeline.Encoder(str(folder), prompts=prompts)
+    out = pipeline.export(silent_checkpoint, tmp_path / "engine", None, "x", encoder=encoder)
     described = json.loads((out / "engine.json").read_text())
     described["text_encoder"] |= WRONG_CACHE[name]
     (out / "engine.json").write_text(json.dumps(described))

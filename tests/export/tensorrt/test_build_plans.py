@@ -28,7 +28,7 @@ SHORT = BuildOptions(library="tensorrt_rtx", profiles=(Profile((40, 40, 40), bat
 
 @pytest.fixture
 def library():
-    return pytest.importorskip("tensorrt_rtx", reason='pip install "genmo[tensorrt-rtx]"')
+    return pytest.importorskip("tensorrt_rtx", reason='pip install "genmo-motion[tensorrt-rtx]"')
 
 
 def test_what_is_built_and_how_it_is_described(engine_copy, tmp_path, library):
@@ -210,16 +210,17 @@ def test_profiles_hold_what_the_runtime_sends(folded):
 def test_genmo_export_builds_plans_and_a_repository(tiny_checkpoint, tmp_path, library, monkeypatch, capsys):
     import functools
 
-    from genmo.export import __main__ as command
+    from genmo.export import pipeline
+    from genmo.export.__main__ import main
 
-    monkeypatch.setattr(command, "parity", functools.partial(command.parity, lengths=(1,)))
+    monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1,)))
     out, models = tmp_path / "engine", tmp_path / "models"
     arguments = [str(tiny_checkpoint), "--out", str(out), "--frames", "30", "--batch", "2"]
-    assert command.main(arguments) == 2
+    assert main(arguments) == 2
     assert "wanted --tensorrt or --tensorrt-rtx" in capsys.readouterr().err
-    assert command.main([*arguments, "--tensorrt-rtx", "--precision", "int8"]) == 2
+    assert main([*arguments, "--tensorrt-rtx", "--precision", "int8"]) == 2
     assert not out.exists()
-    assert command.main([*arguments, "--tensorrt-rtx", "--gpu", "sm_89", "--triton", str(models)]) == 0
+    assert main([*arguments, "--tensorrt-rtx", "--gpu", "sm_89", "--triton", str(models)]) == 0
     assert len(list((out / "tensorrt").glob("sm_89_*_n30_b2_k4/*.plan"))) == len(PLANS)
     assert (models / "genmo_step" / "1" / "model.onnx").read_bytes() == (out / "step.onnx").read_bytes()
     assert f"tritonserver --model-repository={models}" in capsys.readouterr().out

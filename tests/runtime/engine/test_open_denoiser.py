@@ -71,11 +71,11 @@ def test_without_a_name_what_is_installed_runs(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "missing", "command"),
     [
-        (["--backend", "onnxruntime"], ["onnxruntime"], 'pip install "genmo[cpu]"'),
-        (["--backend", "onnxruntime", "--device", "cuda"], ["onnxruntime"], 'pip install "genmo[gpu]"'),
-        (["--device", "cuda"], [], 'pip install "genmo[gpu]"'),
-        (["--backend", "openvino"], ["openvino"], 'pip install "genmo[openvino]"'),
-        (["--backend", "tensorrt"], ["tensorrt", "tensorrt_rtx"], 'pip install "genmo[tensorrt]"'),
+        (["--backend", "onnxruntime"], ["onnxruntime"], 'pip install "genmo-motion[cpu]"'),
+        (["--backend", "onnxruntime", "--device", "cuda"], ["onnxruntime"], 'pip install "genmo-motion[gpu]"'),
+        (["--device", "cuda"], [], 'pip install "genmo-motion[gpu]"'),
+        (["--backend", "openvino"], ["openvino"], 'pip install "genmo-motion[openvino]"'),
+        (["--backend", "tensorrt"], ["tensorrt", "tensorrt_rtx"], 'pip install "genmo-motion[tensorrt]"'),
     ],
 )
 def test_a_named_library_that_is_missing_is_one_line(tmp_path, capsys, monkeypatch, options, missing, command):

@@ -9,8 +9,8 @@ from genmo.runtime.readers import music
 from genmo.runtime.readers.music import read_music, read_sound, resample
 from genmo.runtime.support.errors import InputError
 
-soundfile = pytest.importorskip("soundfile", reason='pip install "genmo[music]"')
-pytest.importorskip("scipy", reason='pip install "genmo[music]"')
+soundfile = pytest.importorskip("soundfile", reason='pip install "genmo-motion[music]"')
+pytest.importorskip("scipy", reason='pip install "genmo-motion[music]"')
 
 
 def tone(rate=44100, seconds=1.0, hertz=440.0):

@@ -23,7 +23,7 @@ def test_every_reader_is_here(readers):
 
 def run(fuzz, readers, name, folder, examples):
     if name not in readers:
-        pytest.skip('pip install "genmo[music]" av')
+        pytest.skip('pip install "genmo-motion[music]" av')
     reader, path = readers[name], folder / f"x{readers[name].suffix}"
     assert fuzz.attempt(reader, reader.valid, path)
     taken = sum(fuzz.attempt(reader, data, path) for data in fuzz.spoilt_files(reader, examples))

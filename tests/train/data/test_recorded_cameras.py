@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from genmo.export.__main__ import export
 from genmo.export.parity import parity
+from genmo.export.pipeline import export
 from genmo.runtime import MotionModel
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.keypoints import Keypoints
@@ -286,7 +286,7 @@ def test_it_trains_exports_and_runs_with_video_and_music(prepared, tmp_path, mon
     for name, embed in trainer.model.denoiser.conditions.embed.items():
         assert (embed.fuse[-1].weight != before[name]).any(), f"nothing was learned of {name}"
     trainer.save()
-    monkeypatch.setattr("genmo.export.__main__.parity", lambda *args: parity(*args, lengths=(1, 40)))
+    monkeypatch.setattr("genmo.export.pipeline.parity", lambda *args: parity(*args, lengths=(1, 40)))
     engine = export(tmp_path / "run", tmp_path / "engine", None, "none")
     model = MotionModel.load(engine, threads=1)
     rng = np.random.default_rng(0)

@@ -13,8 +13,8 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.datasets.store import Recording, write_store
+from genmo.train.evaluation.__main__ import main
 from genmo.train.evaluation.recorded import recorded_estimate, recordings, report, seen_keypoints
-from genmo.train.evaluation.report import main
 from genmo.train.evaluation.simulated import estimates
 from genmo.train.geometry.mesh import Mesh
 from genmo.train.metrics.paper_tables import estimation_row

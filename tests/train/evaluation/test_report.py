@@ -11,7 +11,8 @@ from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation import few_steps, inbetweening, text_motion_evaluator
-from genmo.train.evaluation.report import evaluate, main, markdown, read_subject, world_report
+from genmo.train.evaluation.__main__ import main
+from genmo.train.evaluation.report import evaluate, markdown, read_subject, world_report
 from genmo.train.evaluation.simulated import estimates, middle, real_row, spread_out, true_joints
 from genmo.train.evaluation.text_motion_evaluator import Evaluator, Plan, action_yardstick, save_evaluator, train
 from genmo.train.evaluation.torch_model import load_motion_model

@@ -56,7 +56,7 @@ def test_its_checkpoint_comes_back_and_is_not_exported(tmp_path, capsys):
     back = load_checkpoint(tmp_path / "c").model
     assert isinstance(back.denoiser, CrossAttentionDenoiser)
     pytest.importorskip("onnxscript")
-    from genmo.export.__main__ import export
+    from genmo.export.pipeline import export
 
     with pytest.raises(InputError, match="fusion is cross_attention, for experiments only; train with fusion=mlp"):
         export(tmp_path / "c", tmp_path / "e", None, "none")

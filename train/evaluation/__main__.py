@@ -1,0 +1,207 @@
+"""genmo-eval: the command of `genmo.train.evaluation.report` and of the other tables of the paper.
+
+PyTorch is imported when the options are read, so that `--help` works without it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genmo.runtime.denoiser.conventions import GENMO
+from genmo.runtime.model import MotionModel
+from genmo.runtime.support.atomic_write import write_aside
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError
+
+if TYPE_CHECKING:
+    from genmo.train.evaluation.report import Subject
+
+PROGRAM = "genmo-eval"
+MAX_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What `genmo-eval` was asked to do."""
+
+    engine: str | None
+    checkpoint: str | None
+    """run in PyTorch instead of an engine"""
+    data: tuple[str, ...]
+    subjects: tuple[str, ...]
+    clips: int
+    steps_table: tuple[int, ...] | None
+    """numbers of steps of Table 8, () for the usual ones; None: not that table"""
+    recorded: bool
+    dance: bool
+    in_betweening: bool
+    body: str | None
+    samples: int | None
+    steps: int | None
+    rounds: int
+    evaluator: str | None
+    json: bool
+    out: tuple[Path, ...]
+
+
+def parser() -> OneLineParser:
+    """The command line."""
+    options = OneLineParser(prog=PROGRAM, description="Measure an engine on held-out people and on prompts.")
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    what.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder instead, run in PyTorch")
+    options.add_argument("--data", action="append", required=True, metavar="SET", help="a *30 motion set; repeatable")
+    options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
+    options.add_argument("--clips", type=int, default=0, metavar="N", help="only N of their clips, evenly taken")
+    table = options.add_mutually_exclusive_group()
+    table.add_argument(
+        "--steps-table",
+        type=int,
+        nargs="*",
+        metavar="K",
+        help="Table 8 instead: estimation and generation in 1, 2, 5, 10 and 50 steps, or in those named",
+    )
+    table.add_argument(
+        "--recorded", action="store_true", help="Tables 1 to 3 instead: from what recordings' own cameras saw"
+    )
+    table.add_argument(
+        "--dance", action="store_true", help="motions from the music of held-out dances instead: FID_k, FID_g, PFC, BAS"
+    )
+    table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
+    options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
+    options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
+    options.add_argument(
+        "--steps", type=int, help=f"steps of generation (default: {GENMO.steps}), between keyframes (50)"
+    )
+    options.add_argument("--rounds", type=int, default=3, help="motions a caption (default: %(default)s)")
+    options.add_argument(
+        "--evaluator",
+        metavar="DIR",
+        help="of R-precision and FID: what text_motion trained, or the folder of a published one; none: leave them out "
+        "(default: the one that ships with genmo)",
+    )
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.add_argument(
+        "--out", type=Path, action="append", default=[], metavar="FILE", help="write .md or .json as well; repeatable"
+    )
+    return options
+
+
+def read_options(arguments: Sequence[str] | None) -> EvalOptions:
+    """The options of the command line.  Raises InputError for what cannot be used or does not go together."""
+    values = vars(parser().parse_args(arguments))
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    options = EvalOptions(**{**values, **lists})
+    _check_outputs(options.out)
+    for name, least in (("clips", 0), ("rounds", 1), ("samples", 1)):
+        value = values[name]
+        if value is not None and value < least:
+            raise InputError(f"--{name} is {value}; wanted at least {least}")
+    if options.body is not None and not options.recorded:
+        raise InputError("--body without --recorded; wanted both, for the error of vertices")
+    if options.steps is not None and not 1 <= options.steps <= MAX_STEPS:
+        raise InputError(f"--steps is {options.steps}; wanted 1 to {MAX_STEPS}")
+    return options
+
+
+def _check_outputs(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if path.suffix not in (".md", ".json"):
+            raise InputError(f"--out {path}: wanted a file that ends in .md or .json")
+        if not path.resolve().parent.is_dir():
+            raise InputError(f"--out {path}: no such folder; make it first")
+
+
+def measure(options: EvalOptions) -> tuple[dict[str, Any], str]:
+    """The report and its tables in Markdown.  Raises GenmoError for what cannot be used."""
+    from genmo.train.evaluation import report
+    from genmo.train.evaluation.guo_evaluator import read_evaluator
+    from genmo.train.evaluation.text_motion_evaluator import SHIPPED
+
+    model = _load_model(options)
+    subject = report.read_subject(model, list(options.data), list(options.subjects), options.clips)
+    if options.recorded:
+        return _recorded(options, subject)
+    if options.dance:
+        return _dance(options, subject)
+    if options.in_betweening:
+        return _in_betweening(options, subject)
+    judge = None if options.evaluator == "none" else read_evaluator(options.evaluator or SHIPPED, subject.held_out)
+    if options.steps_table is not None:
+        return _few_steps(options, subject, judge)
+    required = options.evaluator is not None
+    result = report.evaluate(
+        subject, options.samples or 8, options.steps or GENMO.steps, judge, options.rounds, required
+    )
+    return result, report.markdown(result)
+
+
+def _load_model(options: EvalOptions) -> MotionModel:
+    if options.checkpoint is None:
+        return MotionModel.load(options.engine)
+    from genmo.train.evaluation.torch_model import load_motion_model
+
+    return load_motion_model(options.checkpoint)
+
+
+def _recorded(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]:
+    from genmo.train.evaluation import recorded
+    from genmo.train.geometry.mesh import read_mesh
+
+    mesh = None if options.body is None else read_mesh(options.body)
+    result = subject.about | recorded.report(subject.model, subject.held_out, mesh, sys.stderr.isatty())
+    return result, recorded.markdown(result)
+
+
+def _dance(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]:
+    from genmo.train.evaluation import dance
+
+    progress = sys.stderr.isatty()
+    result = subject.about | dance.report(subject.model, subject.held_out, options.rounds, options.steps, progress)
+    return result, dance.markdown(result)
+
+
+def _in_betweening(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]:
+    from genmo.train.evaluation import inbetweening
+
+    samples, steps = options.samples or 10, options.steps or 50
+    table = inbetweening.report(subject.model, subject.held_out, samples, steps, progress=sys.stderr.isatty())
+    result = subject.about | table
+    return result, inbetweening.markdown(result)
+
+
+def _few_steps(options: EvalOptions, subject: Subject, judge: Any) -> tuple[dict[str, Any], str]:
+    from genmo.train.evaluation import few_steps
+    from genmo.train.evaluation.report import clips_of_actions
+    from genmo.train.evaluation.text_motion_evaluator import action_yardstick
+
+    counts = list(options.steps_table or few_steps.STEPS)
+    table = few_steps.report(subject.model, subject.held_out, judge, counts, options.rounds, sys.stderr.isatty())
+    table["yardstick"] = judge and action_yardstick(judge, clips_of_actions(subject.every))
+    result = subject.about | table
+    return result, few_steps.markdown(result)
+
+
+def run(options: EvalOptions) -> None:
+    """Measure, write and print.  Raises GenmoError with the line for the user."""
+    result, tables = measure(options)
+    from genmo.train.metrics.paper_tables import plain
+
+    as_json = json.dumps(plain(result), indent=1)
+    for path in options.out:
+        write_aside(path, (as_json if path.suffix == ".json" else tables) + "\n")
+    print(as_json if options.json else tables)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(read_options(arguments)), extra="train")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
