@@ -3,7 +3,6 @@
 import ctypes
 import ctypes.util
 import functools
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -168,28 +167,11 @@ def motion_set(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def metadata_path(tmp_path_factory):
-    """Search path for a genmo that was not installed, so that it still has a version; "" where it was."""
-    try:
-        importlib.metadata.version("genmo")
-        return ""
-    except importlib.metadata.PackageNotFoundError:
-        folder = tmp_path_factory.mktemp("metadata")
-        (folder / "genmo-0.0.0.dist-info").mkdir()
-        (folder / "genmo-0.0.0.dist-info" / "METADATA").write_text(
-            "Metadata-Version: 2.1\nName: genmo\nVersion: 0.0.0\n"
-        )
-        sys.path.append(str(folder))
-        return str(folder)
-
-
-@pytest.fixture(scope="session")
-def python(metadata_path):
+def python():
     """Run `python ARGUMENTS` in another process on one core: `python(arguments, cwd=folder, **environment)`."""
 
     def run(arguments, cwd, **environment):
-        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), metadata_path]))
-        variables = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment
+        variables = os.environ | {"OMP_NUM_THREADS": "1"} | environment
         return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=variables)
 
     return run
@@ -226,7 +208,7 @@ def tiny_checkpoint(tmp_path_factory, tiny_model):
 
 
 @pytest.fixture(scope="session")
-def tiny_engine(tmp_path_factory, tiny_checkpoint, metadata_path):
+def tiny_engine(tmp_path_factory, tiny_checkpoint):
     """Folder of the engine of `tiny_checkpoint`, exported with a short parity report."""
     pytest.importorskip("onnxscript")
     from genmo.export import pipeline

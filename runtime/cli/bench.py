@@ -41,7 +41,7 @@ SWING = {"left_hip": 0.5, "right_hip": -0.5, "left_shoulder": -0.4, "right_shoul
 class Row:
     """The times of one thing that genmo does."""
 
-    what: str
+    name: str
     calls: int
     p50_ms: float
     p99_ms: float
@@ -70,7 +70,7 @@ def swinging_person(frames: int) -> Keypoints:
     return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], axis=-1), intrinsics)
 
 
-def timed(what: str, frames: int, call: Callable[[], object], seconds: float = SECONDS) -> Row:
+def timed(name: str, frames: int, call: Callable[[], object], seconds: float = SECONDS) -> Row:
     """Call for a while; the first call, which makes what later ones keep, does not count."""
     call()
     wall: list[float] = []
@@ -80,7 +80,7 @@ def timed(what: str, frames: int, call: Callable[[], object], seconds: float = S
         call()
         wall.append(1000 * (time.perf_counter() - start))
     p50, p99 = np.percentile(wall, [50, 99])
-    return Row(what, len(wall), float(p50), float(p99), 1000 * (time.process_time() - spent) / len(wall), frames)
+    return Row(name, len(wall), float(p50), float(p99), 1000 * (time.process_time() - spent) / len(wall), frames)
 
 
 def stream_tick(model: MotionModel, people: int, keypoints: Keypoints) -> Callable[[], object]:
@@ -119,8 +119,8 @@ def bench(model: MotionModel, progress: ProgressCallback, seconds: float = SECON
         generate = partial(model.generate, "a person walks", LENGTHS[0])
         works.append((name, LENGTHS[0], partial(_itself, generate)))
     rows = []
-    for number, (what, frames, make) in enumerate(works, start=1):
-        rows.append(timed(what, frames, make(), seconds))
+    for number, (name, frames, make) in enumerate(works, start=1):
+        rows.append(timed(name, frames, make(), seconds))
         progress(number / len(works))
     return rows
 
@@ -144,11 +144,11 @@ def facts(model: MotionModel, threads: int) -> dict[str, object]:
     }
 
 
-def told(rows: list[Row], run: dict[str, object]) -> dict[str, object]:
+def as_json(rows: list[Row], run: dict[str, object]) -> dict[str, object]:
     """What `--json` prints."""
     measured = [
         {
-            "what": row.what,
+            "what": row.name,
             "calls": row.calls,
             "p50_ms": round(row.p50_ms, 3),
             "p99_ms": round(row.p99_ms, 3),
@@ -166,7 +166,7 @@ def table(rows: list[Row], run: dict[str, object]) -> str:
     lines += ["", f"{'':36} {'p50 ms':>9} {'p99 ms':>9} {'CPU ms':>9} {'frames/s':>9} {'calls':>6}"]
     for row in rows:
         times = f"{row.p50_ms:9.2f} {row.p99_ms:9.2f} {row.cpu_ms:9.2f}"
-        lines.append(f"{row.what:36} {times} {row.frames_per_second:9.0f} {row.calls:6}")
+        lines.append(f"{row.name:36} {times} {row.frames_per_second:9.0f} {row.calls:6}")
     tick = rows[0]
     if tick.frames == 1:
         keeps = "keeps" if tick.p99_ms < FRAME_MS else "does not keep"

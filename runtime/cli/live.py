@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from genmo.runtime.cli.run_subjects import image_size
+from genmo.runtime.cli.run_options import flag, parse_image_size
 from genmo.runtime.live.browser_view import LiveView, event
 from genmo.runtime.live.frame_clock import FrameClock, LatestQueue, TimedKeypoints
 from genmo.runtime.live.sources import Source, image_source, keypoint_source, opened_video
@@ -25,18 +24,20 @@ from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.readers.subjects import ALL, LARGEST, read_subjects
 from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.streaming.stream_pose import StreamPose
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main, say
+from genmo.runtime.support.errors import InputError
 
 PROGRAM = "genmo-live"
 LOOK_AHEAD = 5
 REMEMBERED = 9000
 """latencies that the percentiles are of: five minutes"""
-TOLD_EVERY = 1.0
+OF_SOURCE = {"keypoints": ("person", "image_size", "fps", "camera"), "video": ("pose", "detector")}
+"""options that belong to one of the sources"""
+REPORT_EVERY = 1.0
 """seconds between two lines on a terminal"""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> OneLineParser:
     """The command line."""
     options = OneLineParser(
         prog=PROGRAM,
@@ -66,6 +67,62 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
     add("--json", action="store_true", help="print one JSON object at the end")
     return options
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """What `genmo-live` was asked to do."""
+
+    keypoints: str | None
+    video: str | None
+    """a file, or the number of a camera"""
+    pose: str | None
+    detector: str | None
+    person: str | None
+    image_size: tuple[float, float] | None
+    """width and height in pixels"""
+    fps: float | None
+    camera: str | None
+    vmc: tuple[str, int] | None
+    """host and port"""
+    view_port: int | None
+    look_ahead: int
+    """frames"""
+    stride: int
+    """frames"""
+    seconds: float | None
+    engine: str | None
+    device: str | None
+    threads: int
+    json: bool
+
+
+def read_options(arguments: Sequence[str] | None) -> LiveOptions:
+    """The options of the command line.  Raises InputError for those that cannot be used or do not go together."""
+    values: dict[str, Any] = vars(parser().parse_args(arguments))
+    if values["vmc"] is None and values["view_port"] is None:
+        raise InputError("nowhere to send the motion; wanted --vmc HOST:PORT or --view-port P")
+    if values["seconds"] is not None and not values["seconds"] > 0:
+        raise InputError(f"--seconds is {values['seconds']:g}; wanted more than 0")
+    if values["vmc"] is not None:
+        values["vmc"] = parse_address(values["vmc"])
+    _check_source(values)
+    values["image_size"] = parse_image_size(values["image_size"])
+    return LiveOptions(**values)
+
+
+def _check_source(values: dict[str, Any]) -> None:
+    """Raise InputError for options that do not belong to the source, or none or two of these."""
+    if (values["keypoints"] is None) == (values["video"] is None):
+        raise InputError("wanted either --keypoints FILE or --video FILE|N")
+    source, other = ("video", "keypoints") if values["keypoints"] is None else ("keypoints", "video")
+    for name in OF_SOURCE[other]:
+        if values[name] is not None:
+            raise InputError(f"{flag(name)} with --{source}; wanted it with --{other}")
+    if values["person"] == ALL:
+        raise InputError("--person is all; wanted largest or an id: one person is sent")
+    if source == "video" and values["pose"] is None:
+        raise InputError(f"--video {values['video']}: a video needs a pose network; wanted --pose FILE.onnx")
 
 
 @dataclass
@@ -116,38 +173,34 @@ class Sinks:
             self.view.close()
 
 
-def source_of(args: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
-    """The source that the arguments name and the lens that it has, as `MotionStream` wants it."""
-    if (args.keypoints is None) == (args.video is None):
-        raise InputError("wanted either --keypoints FILE or --video FILE|N")
-    if args.keypoints is not None:
-        for name in ("pose", "detector"):
-            if getattr(args, name) is not None:
-                raise InputError(f"--{name} with --keypoints; wanted it with --video")
-        if args.person == ALL:
-            raise InputError("--person is all; wanted largest or an id: one person is sent")
-        people, _ = read_subjects(
-            args.keypoints,
-            args.camera,
-            person=args.person or LARGEST,
-            image_size=image_size(args.image_size),
-            fps=args.fps,
-        )
-        keypoints = next(iter(people.values()))
-        return keypoint_source(keypoints), {"intrinsics": keypoints.intrinsics}
-    for name in ("person", "image_size", "fps", "camera"):
-        if getattr(args, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')} with --video; wanted it with --keypoints")
-    if args.pose is None:
-        raise InputError(f"--video {args.video}: a video needs a pose network; wanted --pose FILE.onnx")
+def open_source(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
+    """The source that the options name and the lens that it has, as `MotionStream` takes it."""
+    return _keypoint_file(options) if options.keypoints is not None else _video(options)
+
+
+def _keypoint_file(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
+    assert options.keypoints is not None
+    people, _ = read_subjects(
+        options.keypoints,
+        options.camera,
+        person=options.person or LARGEST,
+        image_size=options.image_size,
+        fps=options.fps,
+    )
+    keypoints = next(iter(people.values()))
+    return keypoint_source(keypoints), {"intrinsics": keypoints.intrinsics}
+
+
+def _video(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
     from genmo.runtime.video import PoseEstimator
 
-    estimator = PoseEstimator(args.pose, args.detector, device=args.device or "cpu", threads=args.threads)
-    images, live = opened_video(args.video)
+    assert options.video is not None and options.pose is not None
+    estimator = PoseEstimator(options.pose, options.detector, device=options.device or "cpu", threads=options.threads)
+    images, live = opened_video(options.video)
     try:
         first = next(images)
     except StopIteration:
-        raise InputError(f"--video {args.video}: no frame in it; wanted a video or a camera") from None
+        raise InputError(f"--video {options.video}: no frame in it; wanted a video or a camera") from None
     height, width = first[1].shape[:2]
     source = image_source(chain([first], images), estimator.keypoints, live=live)
     return source, {"image_size": (width, height)}
@@ -163,7 +216,7 @@ def stream_poses(
 ) -> None:
     """Send the pose of every frame until the sights or the seconds end, and then those that waited."""
     end = None if seconds is None else time.monotonic() + seconds
-    told = time.monotonic()
+    reported = time.monotonic()
     for sight in sights:
         for frame in steady.frames(sight):
             started = time.perf_counter()
@@ -174,8 +227,8 @@ def stream_poses(
             sinks.send(pose, log.line(stream.look_ahead))
             log.poses += 1
             log.latencies.append(1000 * (time.monotonic() - frame.time))
-        if sys.stderr.isatty() and time.monotonic() > told + TOLD_EVERY:
-            told = time.monotonic()
+        if sys.stderr.isatty() and time.monotonic() > reported + REPORT_EVERY:
+            reported = time.monotonic()
             print(f"\r{log.line(stream.look_ahead)}\x1b[K", end="", file=sys.stderr, flush=True)
         if end is not None and time.monotonic() >= end:
             return
@@ -186,73 +239,59 @@ def stream_poses(
             log.poses += 1
 
 
-def run(args: argparse.Namespace) -> None:
+def run(options: LiveOptions) -> None:
     """Everything after parsing.  Raises GenmoError with the line for the user."""
-    if args.vmc is None and args.view_port is None:
-        raise InputError("nowhere to send the motion; wanted --vmc HOST:PORT or --view-port P")
-    if args.seconds is not None and not args.seconds > 0:
-        raise InputError(f"--seconds is {args.seconds:g}; wanted more than 0")
-    address = None if args.vmc is None else parse_address(args.vmc)
-    source, lens = source_of(args)
-    model = MotionModel.load(args.engine, device=args.device, threads=args.threads)
-    stream = MotionStream(model, look_ahead=args.look_ahead, stride=args.stride, **lens)
+    source, lens = open_source(options)
+    model = MotionModel.load(options.engine, device=options.device, threads=options.threads)
+    stream = MotionStream(model, look_ahead=options.look_ahead, stride=options.stride, **lens)
     sinks = Sinks(
-        None if address is None else VmcSender(*address),
-        None if args.view_port is None else LiveView(shape_space().mean, args.view_port),
+        None if options.vmc is None else VmcSender(*options.vmc),
+        None if options.view_port is None else LiveView(shape_space().mean, options.view_port),
     )
-    if not args.json:
-        places = [f"VMC to {address[0]}:{address[1]}"] if address else []
-        places += [f"view at {sinks.view.address}"] if sinks.view else []
-        print(f"{', '.join(places)}  (Ctrl-C ends it)", flush=True)
     steady, log, feed = FrameClock(), Log(), LatestQueue(source)
     try:
-        stream_poses(stream, iter(feed), steady, log, sinks, args.seconds)
+        if not options.json:
+            places = [f"VMC to {options.vmc[0]}:{options.vmc[1]}"] if options.vmc else []
+            places += [f"view at {sinks.view.address}"] if sinks.view else []
+            print(f"{', '.join(places)}  (Ctrl-C ends it)", flush=True)
+        stream_poses(stream, iter(feed), steady, log, sinks, options.seconds)
     except KeyboardInterrupt:
         pass
     finally:
         feed.stop()
         sinks.close()
-    tell(args, log, steady, feed, sinks)
+    print_summary(options, log, steady, feed, sinks)
 
 
-def tell(args: argparse.Namespace, log: Log, steady: FrameClock, feed: LatestQueue, sinks: Sinks) -> None:
+def print_summary(options: LiveOptions, log: Log, steady: FrameClock, feed: LatestQueue, sinks: Sinks) -> None:
     """What happened, at the end."""
     if sys.stderr.isatty():
         print(file=sys.stderr)
     step = float(np.median(log.steps)) if log.steps else 0.0
-    if args.json:
-        told = {
+    if options.json:
+        summary = {
             "poses": log.poses,
             "latency_p50_ms": round(log.percentile(50), 2),
             "latency_p99_ms": round(log.percentile(99), 2),
-            "look_ahead_ms": round(1000 * args.look_ahead / FPS, 2),
+            "look_ahead_ms": round(1000 * options.look_ahead / FPS, 2),
             "step_ms": round(step, 2),
             "skipped_frames": steady.skipped,
             "dropped_sights": feed.dropped,
             "dropped_packets": 0 if sinks.vmc is None else sinks.vmc.dropped,
         }
-        print(json.dumps(told))
+        print(json.dumps(summary))
         return
-    print(log.line(args.look_ahead))
+    print(log.line(options.look_ahead))
     if steady.skipped or feed.dropped:
-        print(
+        say(
             f"{PROGRAM}: note: too slow for the source: {steady.skipped} frames skipped, {feed.dropped} sights unused; "
-            f"a step takes {step:.0f} ms: a larger --stride (at most --look-ahead + 1) needs fewer of them",
-            file=sys.stderr,
+            f"a step takes {step:.0f} ms: a larger --stride (at most --look-ahead + 1) needs fewer of them"
         )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    args = parser().parse_args(arguments)
-    try:
-        run(args)
-    except GenmoError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # while the engine was loaded
-        return 0
-    return 0
+    return run_main(PROGRAM, lambda: run(read_options(arguments)))
 
 
 if __name__ == "__main__":

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from genmo.runtime.cli.outputs import check_output, save_one, wanted_of
+from genmo.runtime.cli.outputs import Outputs, check_output, output_format, save_all
 from genmo.runtime.conditions.provenance import NO_SOURCES
 from genmo.runtime.formats import load_motion
 from genmo.runtime.formats.bvh_motion import read_bvh_motion, read_names
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import frames_at
 from genmo.runtime.retarget.write import SUFFIXES
-from genmo.runtime.support.atomic_write import all_or_none
-from genmo.runtime.support.cli import OneLineParser
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.cli import OneLineParser, run_main
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import number
 
 PROGRAM = "genmo-retarget"
@@ -56,39 +57,53 @@ def read_motion(path: str, names: str | None = None, scale: float | None = None)
     return load_motion(path) if suffix == ".npz" else read_bvh_motion(path, names=read_names(names), scale=scale)
 
 
-def run(arguments: list[str] | None) -> None:
-    """Everything.  Raises GenmoError with the line for the user."""
-    args = parser().parse_args(arguments)
-    for out in args.out:
+@dataclass(frozen=True)
+class RetargetOptions:
+    """What `genmo-retarget` was asked to do."""
+
+    motion: str
+    character: str
+    character_map: str | None
+    names: str | None
+    """of a .bvh motion: SMPL joint -> joint of the file"""
+    scale: float | None
+    """of a .bvh motion: metres in its unit"""
+    out_fps: float | None
+    json: bool
+    out: tuple[str, ...]
+
+
+def read_options(arguments: Sequence[str] | None) -> RetargetOptions:
+    """The options of the command line.  Raises InputError for files that could not be written."""
+    values = vars(parser().parse_args(arguments))
+    options = RetargetOptions(**{**values, "out": tuple(values["out"])})
+    for out in options.out:
         if Path(out).suffix.lower() not in SUFFIXES:
             raise InputError(f"--out {out}: wanted one of {' '.join(SUFFIXES)} for a character")
         check_output(out)
-    wanted = wanted_of(args.out, args.out_fps, args.character, args.character_map)
-    motion = read_motion(args.motion, args.names, args.scale)
-    with all_or_none():
-        for out in args.out:
-            save_one(Path(out), motion, Path(args.motion).stem, NO_SOURCES, wanted)
-    assert wanted.character is not None
-    if args.json:
-        fps = args.out_fps or motion.fps
+    return options
+
+
+def run(options: RetargetOptions) -> None:
+    """Everything after parsing.  Raises GenmoError with the line for the user."""
+    form = output_format(options.out, options.out_fps, options.character, options.character_map)
+    assert form.character is not None
+    motion = read_motion(options.motion, options.names, options.scale)
+    outputs = Outputs()
+    save_all([motion], [Path(out) for out in options.out], Path(options.motion).stem, NO_SOURCES, form, outputs)
+    if options.json:
+        fps = options.out_fps or motion.fps
         frames = frames_at(motion.frames, motion.fps, fps)
-        convention = wanted.character.bones.convention
-        print(json.dumps({"frames": frames, "fps": fps, "names": convention, "outputs": args.out}))
-    else:
-        print("\n".join(args.out))
+        convention = form.character.bones.convention
+        print(json.dumps({"frames": frames, "fps": fps, "names": convention, "outputs": outputs.written}))
+    elif outputs.written:
+        print("\n".join(outputs.written))
+    outputs.check()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    try:
-        run(arguments)
-    except GenmoError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print(f"{PROGRAM}: error: not enough memory for this motion; cut it", file=sys.stderr)
-        return 2
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input or a file that could not be written (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(read_options(arguments)))
 
 
 if __name__ == "__main__":

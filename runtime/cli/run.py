@@ -2,31 +2,111 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from genmo.runtime.cli import bench
-from genmo.runtime.cli.outputs import check_output, save_all, view_all, wanted_of
+from genmo.runtime.cli.outputs import OutputFormat, Outputs, check_output, output_format, save_all, view_all
 from genmo.runtime.cli.progress_bar import progress_bar
-from genmo.runtime.cli.run_options import PROGRAM, parser
-from genmo.runtime.cli.run_subjects import check_seen, save_seen, seen_of, with_ending
+from genmo.runtime.cli.run_options import PROGRAM, RunOptions, read_options
+from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw_overlay, find_subjects, with_ending
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.resampling import frames_at
-from genmo.runtime.support.atomic_write import all_or_none
+from genmo.runtime.support.cli import run_main, say
 from genmo.runtime.support.cpus import stay_on
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.errors import InputError
 
 
-def report(model: MotionModel, result: Result, written: list[str]) -> dict[str, object]:
+@dataclass(frozen=True, eq=False)
+class Take:
+    """The motions of one person, or of a timeline without people."""
+
+    person: int | None
+    timeline: Timeline
+    title: str
+    result: Result
+
+
+def run(options: RunOptions) -> None:
+    """Everything after parsing.  Raises GenmoError with the line for the user."""
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO, format=f"{PROGRAM}: %(message)s")
+    if options.bench:
+        measure(options)
+        return
+    form = check_outputs(options)
+    check_subject_options(options)
+    model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
+    subjects = find_subjects(options, model)
+    people: list[int | None] = [*subjects.people] or [None]
+    timelines = {person: timeline_of(options, subjects, person) for person in people}
+    model = model or load(options)
+    takes = [
+        Take(person, timeline, title_of(timeline, options), follow(model, timeline, options))
+        for person, timeline in timelines.items()
+    ]
+    taken_for_granted = list(dict.fromkeys(note for take in takes for note in notes(take.timeline, options)))
+    if not options.json:
+        for note in [*taken_for_granted, *engine_notes(model, options)]:
+            say(f"{PROGRAM}: note: {note}")
+    outputs = write(takes, subjects, options, form)
+    if options.view:
+        view(takes, outputs)
+    if options.json:
+        first = takes[0].result
+        facts = report(model, first, outputs.written) | length_of(first, options)
+        facts |= {"people": list(subjects.people)} if subjects.people else {}
+        print(json.dumps(facts | {"notes": taken_for_granted}))
+    elif outputs.written:
+        print("\n".join(outputs.written))
+    outputs.check()
+
+
+def check_outputs(options: RunOptions) -> OutputFormat:
+    """How the files are written.  Raises InputError, before any work, where they cannot be."""
+    if not options.out and not options.view:
+        raise InputError("nothing to do with the motion; wanted --out FILE to write it, or --view to look at it")
+    for out in options.out:
+        check_output(out)
+    return output_format(options.out, options.out_fps, options.character, options.character_map)
+
+
+def write(takes: Sequence[Take], subjects: Subjects, options: RunOptions, form: OutputFormat) -> Outputs:
+    """Write every `--out` of every person, and the overlay."""
+    outputs = Outputs()
+    for take in takes:
+        ending = "" if take.person is None else subjects.ending(take.person)
+        paths = [with_ending(out, ending) for out in options.out]
+        save_all(take.result.motions, paths, take.title, sources_of(take.timeline), form, outputs)
+    if options.overlay is not None:
+        motions = {take.person: take.result.motions[0] for take in takes if take.person is not None}
+        outputs.write(Path(options.overlay), partial(draw_overlay, options, subjects, motions))
+    return outputs
+
+
+def view(takes: Sequence[Take], outputs: Outputs) -> None:
+    """Open all motions in the browser; the page counts as an output."""
+    shown = [(take.title, motion, sources_of(take.timeline)) for take in takes for motion in take.result.motions]
+    page, missing = view_all(shown, outputs.written)
+    if page not in outputs.written:
+        outputs.written.append(page)
+    if missing is not None:
+        say(f"{PROGRAM}: note: {missing}")
+
+
+def report(model: MotionModel, result: Result, written: Sequence[str]) -> dict[str, object]:
     """What `--json` prints; the errors, in millimetres, only where something was to be met, a list of all samples."""
     timings = result.timings
-    told = {
+    facts: dict[str, object] = {
         "frames": result.motions[0].frames,
         "fps": FPS,
         "samples": len(result.motions),
@@ -37,122 +117,64 @@ def report(model: MotionModel, result: Result, written: list[str]) -> dict[str, 
         "condition_ms": round(timings.condition_ms, 2),
         "step_ms": round(timings.step_ms, 2),
         "decode_ms": round(timings.decode_ms, 2),
-        "outputs": written,
+        "outputs": list(written),
     }
     if result.errors[0].keyframes is not None:
-        told["keyframe_error_mm"] = [miss.keyframes for miss in result.errors]
+        facts["keyframe_error_mm"] = [error.keyframes for error in result.errors]
     if result.errors[0].places is not None:
-        told["constraint_error_mm"] = [{"mean": miss.places, "max": miss.worst_place} for miss in result.errors]
-    return told
+        facts["constraint_error_mm"] = [{"mean": error.places, "max": error.worst_place} for error in result.errors]
+    return facts
 
 
-def run(args: argparse.Namespace) -> None:
-    """Everything after parsing.  Raises GenmoError with the line for the user."""
-    if args.bench:
-        measure(args)
-        return
-    if not args.out and not args.view:
-        raise InputError("nothing to do with the motion; wanted --out FILE to write it, or --view to look at it")
-    for out in args.out:
-        check_output(out)
-    wanted = wanted_of(args.out, args.out_fps, args.character, args.character_map)
-    check_seen(args)
-    model = None if args.video is None else load(args)  # a bad engine should not cost the time that a video takes
-    seen = seen_of(args, model)
-    people: list[int | None] = [*seen.people] or [None]
-    clips = {person: timeline_of(args, seen, person) for person in people}
-    model = model or load(args)
-    results = {person: follow(model, timeline, args) for person, timeline in clips.items()}
-    told = list(dict.fromkeys(note for timeline in clips.values() for note in notes(timeline, args)))
-    if not args.json:
-        for note in [*told, *ran_on(model, args)]:
-            print(f"{PROGRAM}: note: {note}", file=sys.stderr)
-    written = []
-    with all_or_none():
-        for person, result in results.items():
-            outs = [str(with_ending(out, "" if person is None else seen.ending(person))) for out in args.out]
-            title, given = title_of(clips[person], args), sources_of(clips[person])
-            written += save_all(result.motions, outs, title, given, wanted)
-        written += save_seen(
-            args, seen, {person: result.motions[0] for person, result in results.items() if person is not None}
-        )
-    if args.view:
-        shown = [
-            (title_of(clips[person], args), motion, sources_of(clips[person]))
-            for person, result in results.items()
-            for motion in result.motions
-        ]
-        page, missing = view_all(shown, written)
-        written += [] if page in written else [page]
-        if missing is not None:
-            print(f"{PROGRAM}: note: {missing}", file=sys.stderr)
-    if args.json:
-        first = next(iter(results.values()))
-        told_of = {"people": list(seen.people)} if seen.people else {}
-        rate = args.out_fps or FPS
-        length = {"frames": frames_at(first.motions[0].frames, FPS, rate), "fps": rate}
-        print(json.dumps({**report(model, first, written), **length, **told_of, "notes": told}))
-    else:
-        print("\n".join(written))
+def length_of(result: Result, options: RunOptions) -> dict[str, object]:
+    """Length and rate of what was written."""
+    rate = options.out_fps or FPS
+    return {"frames": frames_at(result.motions[0].frames, FPS, rate), "fps": rate}
 
 
-def measure(args: argparse.Namespace) -> None:
+def measure(options: RunOptions) -> None:
     """`--bench`: print how fast the engine is here."""
-    model = load(args)
-    rows, run = bench.bench(model, progress_bar()), bench.facts(model, args.threads)
-    print(json.dumps(bench.told(rows, run)) if args.json else bench.table(rows, run))
+    model = load(options)
+    rows, facts = bench.bench(model, progress_bar()), bench.facts(model, options.threads)
+    print(json.dumps(bench.as_json(rows, facts)) if options.json else bench.table(rows, facts))
 
 
-def load(args: argparse.Namespace) -> MotionModel:
-    """The engine that the arguments name; with `--cpus`, the whole process stays on them."""
-    if args.cpus:
-        stay_on(args.cpus)
+def load(options: RunOptions) -> MotionModel:
+    """The engine that the options name; with `--cpus`, the whole process stays on them."""
+    if options.cpus:
+        stay_on(options.cpus)
     return MotionModel.load(
-        args.engine,
-        backend=args.backend,
-        device=args.device,
-        threads=args.threads,
-        precision=args.precision,
-        cpus=args.cpus,
-        body=args.body,
+        options.engine,
+        backend=options.backend,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+        cpus=options.cpus,
+        body=options.body,
     )
 
 
-def follow(model: MotionModel, timeline: Timeline, args: argparse.Namespace) -> Result:
+def follow(model: MotionModel, timeline: Timeline, options: RunOptions) -> Result:
     """The motions of one timeline."""
     return model.follow(
         timeline,
-        samples=args.samples,
-        fit=not args.no_fit,
-        clean_feet=not args.no_clean_feet,
-        chunk=args.chunk,
+        samples=options.samples,
+        fit=options.fit,
+        clean_feet=options.clean_feet,
+        chunk=options.chunk,
         progress=progress_bar(),
     )
 
 
-def ran_on(model: MotionModel, args: argparse.Namespace) -> list[str]:
+def engine_notes(model: MotionModel, options: RunOptions) -> list[str]:
     """What ran the engine, for those who asked for something."""
-    asked = args.backend or args.device or args.precision
-    return [f"the engine ran in {model.backend} on {model.device}"] if asked else []
+    chosen = options.backend or options.device or options.precision
+    return [f"the engine ran in {model.backend} on {model.device}"] if chosen else []
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 bad input (one line on stderr)."""
-    args = parser().parse_args(arguments)
-    if args.verbose:
-        logging.basicConfig(level=logging.INFO, format=f"{PROGRAM}: %(message)s")
-    try:
-        run(args)
-    except GenmoError as error:
-        line = " ".join(str(error).split())
-        print(f"{PROGRAM}: error: {line}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print(
-            f"{PROGRAM}: error: not enough memory for this length and number of samples; ask for less", file=sys.stderr
-        )
-        return 2
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 bad input or a file that could not be written (one line on stderr)."""
+    return run_main(PROGRAM, lambda: run(read_options(arguments)))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,118 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
 from genmo.runtime.formats import SUFFIXES
-from genmo.runtime.support.cli import OneLineParser
+from genmo.runtime.support.cli import OneLineParser, utf8_text
+from genmo.runtime.support.errors import InputError
 
 PROGRAM = "genmo-run"
+MAX_SAMPLES = 1000
+MAX_DIGITS = 6
+"""of a width or height in pixels"""
 
 
-def parser() -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class RunOptions:
+    """What `genmo-run` was asked to do; the fields have the options' names, and None or () where none was given."""
+
+    # what to make the motion from
+    text: tuple[str, ...]
+    """prompts, each perhaps with `@start-end` behind it"""
+    keypoints: str | None
+    video: str | None
+    music: str | None
+    keyframes: str | None
+    constraints: str | None
+    timeline: str | None
+    # about the keypoints
+    person: str | None
+    image_size: tuple[float, float] | None
+    """width and height in pixels"""
+    fps: float | None
+    first_frame: int | None
+    camera: str | None
+    camera_scale: float | None
+    """metres"""
+    # about the video
+    pose: str | None
+    detector: str | None
+    video_features: str | None
+    focal_length: float | None
+    """millimetres, 35 mm equivalent"""
+    save_keypoints: str | None
+    overlay: str | None
+    # how long it is
+    frames: int | None
+    seconds: float | None
+    # how it is made
+    steps: int | None
+    guidance: float | None
+    seed: int | None
+    samples: int
+    chunk: int | None
+    """frames given to the network at a time; 0: all; None: as the length asks for"""
+    fit: bool
+    clean_feet: bool
+    # what runs it
+    engine: str | None
+    body: str | None
+    """SMPL-X body file of the person, for released weights"""
+    backend: str | None
+    device: str | None
+    threads: int
+    """0: all cores"""
+    cpus: tuple[int, ...]
+    bench: bool
+    precision: str | None
+    # what is written
+    json: bool
+    verbose: bool
+    out_fps: float | None
+    character: str | None
+    character_map: str | None
+    out: tuple[str, ...]
+    view: bool
+
+    def first_given(self, *names: str) -> str | None:
+        """The name of the first of these fields that an option was given for, or None."""
+        return next((name for name in names if getattr(self, name) not in (None, ())), None)
+
+
+def flag(name: str) -> str:
+    """The option of a field, as it is typed."""
+    return "--" + name.replace("_", "-")
+
+
+def read_options(arguments: Sequence[str] | None) -> RunOptions:
+    """The options of the command line.  Raises InputError for values that no input makes right."""
+    values: dict[str, Any] = vars(parser().parse_args(arguments))
+    if values["samples"] > MAX_SAMPLES:
+        raise InputError(f"--samples is {values['samples']}; wanted at most {MAX_SAMPLES}; use other --seed")
+    values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
+    values["out"] = tuple(values["out"])
+    values["image_size"] = parse_image_size(values["image_size"])
+    values["fit"], values["clean_feet"] = not values.pop("no_fit"), not values.pop("no_clean_feet")
+    return RunOptions(**values)
+
+
+def parse_image_size(argument: str | None) -> tuple[float, float] | None:
+    """An `--image-size` argument, as 1920x1080: width and height.  Raises InputError for anything else."""
+    if argument is None:
+        return None
+    parts = argument.split("x")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
+        raise InputError(f"--image-size is {argument!r}; wanted width and height in pixels as 1920x1080")
+    return float(parts[0]), float(parts[1])
+
+
+def parser() -> OneLineParser:
     """The command line."""
     options = OneLineParser(
         prog=PROGRAM,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.cli.run_subjects import OF_SEEN, STATIC, Subjects
+from genmo.runtime.cli.run_options import RunOptions, flag
+from genmo.runtime.cli.run_subjects import STATIC, SUBJECT_OPTIONS, Subjects
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
-from genmo.runtime.conditions.spans import FeatureSpan, Text
+from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
@@ -18,6 +18,9 @@ from genmo.runtime.readers.music import read_music
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
 
+SAMPLING = ("seed", "steps", "guidance")
+OF_TIMELINE = ("text", "keypoints", "keyframes", "constraints", "frames", "seconds", "music", "video")
+"""options whose place is in the file of `--timeline`"""
 _SECONDS = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _SPAN = re.compile(rf"(?P<prompt>.*)@(?P<start>{_SECONDS})s?-(?:(?P<end>{_SECONDS})s?)?", re.DOTALL)
 _TIME_WORDS = frozenset(
@@ -61,47 +64,59 @@ def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text
     return frames if frames is not None or not ends else max(ends)
 
 
-def timeline_of(args: argparse.Namespace, seen: Subjects, person: int | None = None) -> Timeline:
-    """What the arguments ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or
-    the timeline that the other options describe, of one `person` of those seen.  Raises InputError for what cannot be.
+def timeline_of(options: RunOptions, subjects: Subjects, person: int | None = None) -> Timeline:
+    """What the options ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or the
+    timeline that the other options describe, of one `person` of the subjects.  Raises InputError for what cannot be.
     """
-    told = {name: value for name in ("seed", "steps", "guidance") if (value := getattr(args, name)) is not None}
-    if args.timeline is not None:
-        for name in ("text", "keypoints", "keyframes", "constraints", "frames", "seconds", "music", "video", *OF_SEEN):
-            if getattr(args, name) not in (None, []):
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} together with --timeline; wanted it in {args.timeline}, which says when")
-        return replace(read_timeline(args.timeline), **told)
-    texts = tuple(parse_text(argument) for argument in args.text)
-    frames = length_in_frames(args.frames, args.seconds, list(texts))
-    keypoints, watched = seen.spans(person)
-    music = None if args.music is None else read_music(args.music)
-    keyframes = NO_KEYFRAMES if args.keyframes is None else read_keyframes(args.keyframes)
-    places = NO_JOINT_TARGETS if args.constraints is None else read_joint_targets(args.constraints)
-    if not (texts or keypoints or args.music or args.keyframes or args.constraints):
+    sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
+    if options.timeline is not None:
+        name = options.first_given(*OF_TIMELINE, *SUBJECT_OPTIONS)
+        if name is not None:
+            raise InputError(f"{flag(name)} together with --timeline; wanted it in {options.timeline}, which says when")
+        return replace(read_timeline(options.timeline), **sampling)
+    texts = tuple(parse_text(argument) for argument in options.text)
+    keypoints, video = subjects.spans(person)
+    music = None if options.music is None else read_music(options.music)
+    keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
+    places = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
+    if not (texts or keypoints or options.first_given("music", "keyframes", "constraints")):
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
+    frames = length_in_frames(options.frames, options.seconds, list(texts))
     if frames is None:
-        frames = keypoints[0].frames if keypoints else DEFAULT_FRAMES if music is None else len(music)
-        if args.seconds is None and args.frames is None:
-            last = [int(part.frames.max()) + 1 for part in (keyframes, places) if len(part.frames)]
-            frames = max([frames, *last])
-    heard = () if music is None else (FeatureSpan("music", music[:frames], source=str(args.music)),)
-    features = (*heard, *watched)
+        last_frames = [int(part.frames.max()) for part in (keyframes, places) if len(part.frames)]
+        frames = _default_length(keypoints, None if music is None else len(music), last_frames)
+    music_spans = () if music is None else (FeatureSpan("music", music[:frames], source=str(options.music)),)
     return Timeline(
-        frames, texts, keypoints, features=features, keyframes=keyframes, places=places, notes=seen.notes, **told
+        frames,
+        texts,
+        keypoints,
+        features=(*music_spans, *video),
+        keyframes=keyframes,
+        places=places,
+        notes=subjects.notes,
+        **sampling,
     )
 
 
-def notes(timeline: Timeline, args: argparse.Namespace) -> list[str]:
+def _default_length(keypoints: tuple[KeypointSpan, ...], music: int | None, last_frames: list[int]) -> int:
+    """Frames where no option says it: of the keypoints, else of the music, else the usual; at least to the last frame
+    that a keyframe or a constraint names."""
+    frames = keypoints[0].frames if keypoints else DEFAULT_FRAMES if music is None else music
+    return max([frames, *(last + 1 for last in last_frames)])
+
+
+def notes(timeline: Timeline, options: RunOptions) -> list[str]:
     """What was taken for granted."""
-    guessed = [span for span in timeline.keypoints if span.camera is None and args.camera != STATIC]
-    unknown = [span.source or args.keypoints for span in guessed if args.video is None]
-    static = [f"no camera_to_world in {source}; the camera is taken for static" for source in unknown]
+    without_camera = [span for span in timeline.keypoints if span.camera is None and options.camera != STATIC]
+    sources = [span.source or options.keypoints for span in without_camera if options.video is None]
+    static = [f"no camera_to_world in {source}; the camera is taken for static" for source in sources]
     return [*timeline.notes, *static]
 
 
-def title_of(timeline: Timeline, args: argparse.Namespace) -> str:
-    """What stands over a picture of the motion."""
-    said = " / ".join(text.prompt for text in timeline.texts)
-    files = args.timeline, args.keypoints, args.video, args.music, args.keyframes, args.constraints
-    return said or Path(next(file for file in files if file)).stem
+def title_of(timeline: Timeline, options: RunOptions) -> str:
+    """What stands over a picture of the motion: its texts, else the name of a file that it came from."""
+    prompts = " / ".join(text.prompt for text in timeline.texts)
+    name = options.first_given("timeline", "keypoints", "video", "music", "keyframes", "constraints")
+    if prompts or name is None:
+        return prompts
+    return Path(getattr(options, name)).stem.encode("utf-8", "replace").decode()  # a name need not be text

@@ -21,6 +21,8 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
 DEFAULT_FRAMES = 120
+MAX_GUIDANCE = 10.0
+"""beyond it texts pull motions off the ground, and the network was never near such values"""
 Span = KeypointSpan | CameraSpan | FeatureSpan
 
 
@@ -57,9 +59,10 @@ class Timeline:
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; wanted 0 or more")
-        if self.guidance is not None and not np.isfinite(self.guidance):
+        if self.guidance is not None and not abs(self.guidance) <= MAX_GUIDANCE:
             raise InputError(
-                f"guidance is {self.guidance}; wanted a finite number, 1 for none, {GENMO.guidance} is usual"
+                f"guidance is {self.guidance:g}; wanted {-MAX_GUIDANCE:g} to {MAX_GUIDANCE:g}, 1 for none, "
+                f"{GENMO.guidance} is usual"
             )
         for text in self.texts:
             end = self.frames if text.end is None else min(text.end, self.frames)

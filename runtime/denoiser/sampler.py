@@ -17,6 +17,7 @@ from genmo.runtime.denoiser import schedule
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.filters import smoothed
 from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.errors import EngineError
 
 LIVE_STEPS = 5
 """of endless generation, which must keep up with the clock"""
@@ -82,8 +83,9 @@ def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]
     """The most likely motion under the conditions: one step from zeros at the last timestep (equation 5).
 
     `shape` [batch, frames, features] of x_t.  The denoiser's outputs, normalised.
+    Raises EngineError for a network that answers NaN or infinity.
     """
-    return denoiser(_step_inputs(conditions, np.zeros(shape, np.float32), schedule.STEPS - 1))
+    return _finite(denoiser(_step_inputs(conditions, np.zeros(shape, np.float32), schedule.STEPS - 1)))
 
 
 def generate(
@@ -107,13 +109,15 @@ def generate(
     (`updates`) and `smoothed`.
     `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
     prediction is corrected before it is used, the last one too.
-    `progress` is called with the number of steps done.  Raises InputError for a bad number of steps.
+    `progress` is called with the number of steps done.  Raises InputError for a bad number of steps, EngineError for a
+    network that answers NaN or infinity.
     """
     timesteps = timesteps_of(steps, conventions)
     levels = schedule.alphas_cumprod()
     guided = guidance != 1 and _has_guided_condition(conditions)
     if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
-        sample = denoiser.sample(_with_and_without(conditions, conventions), noise.astype(np.float32), guidance)
+        both = _with_and_without(conditions, conventions)
+        sample = _finite(denoiser.sample(both, noise.astype(np.float32), guidance))
         progress(steps)
         return sample | {"x_0": _finished(sample["x_0"], timesteps)}
     step = stepper(denoiser, _with_and_without(conditions, conventions) if guided else conditions)
@@ -127,10 +131,21 @@ def generate(
             outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
             outputs = dict(step(x_t, timestep))
-        x_0 = correct(outputs["x_0"])
+        x_0 = correct(_finite(outputs)["x_0"])
         x_t, before = update(x_t, x_0, before), x_0
         progress(done + 1)
     return outputs | {"x_0": _finished(x_t, timesteps, correct)}
+
+
+def _finite(outputs: Arrays) -> Arrays:
+    """The outputs as they are.  Raises EngineError where one of them holds NaN or infinity."""
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():
+            raise EngineError(
+                f"the network answered numbers that are not finite ({name}); wanted an engine whose weights are whole "
+                "and whose precision holds its values: try another --precision, --backend or --engine"
+            )
+    return outputs
 
 
 def _ends_in_noise(timesteps: Sequence[int]) -> bool:

@@ -63,18 +63,21 @@ from genmo.runtime.conditions.provenance import (
     sources_to_arrays,
 )
 from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
+from genmo.runtime.motion.resampling import HIGHEST, LOWEST
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, orthogonal, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
 from genmo.runtime.motion.smpl_body import SMPLX_PELVIS, SmplxShape
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError, first_line
-from genmo.runtime.support.safe_read import read_npz
+from genmo.runtime.support.safe_read import LARGEST, read_npz
 
 SMPLX_POSE = 165  # 55 joints of SMPL-X, three numbers each
 SMPLX_BODY = 22  # root and 21 body joints, numbered as in SMPL-24
 SMPLX_BETAS = 16
 SMPLX_SHAPE = {"smplx_betas": (BETA_COUNT,), "smplx_rest": (JOINT_COUNT, 3)}
 CAMERA_DISTANCE = 4.0  # metres from the default camera to the first frame's pelvis
+ROTATION_ERROR = 0.01  # of an entry of a rotation matrix, over 1
+SHORTEST_BONE, LONGEST_BONE = 1e-4, 10.0  # metres
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
@@ -194,9 +197,12 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
     for name, shape in shapes.items():
         if stored[name].shape != shape:
             raise ValueError(f"{name} has shape {stored[name].shape}, not {shape}")
+        if stored[name].dtype.kind not in "fiu":
+            raise ValueError(f"{name} holds {stored[name].dtype}, not numbers")
     kept = [array for name, array in stored.items() if not name.startswith(PREFIX)]
     if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in kept):
         raise ValueError("holds numbers that are not finite")
+    _check_body(stored)
     pose: Array = stored["camera_to_world"]
     return Motion(
         rotations=rotations,
@@ -217,3 +223,17 @@ def _root_camera(stored: dict[str, npt.NDArray[Any]]) -> RootPose:
     world, camera = (np.asarray(stored[name], np.float64) for name in ("joints_world", "joints_camera"))
     to_camera = orthogonal(transpose(camera - camera[:, :1]) @ (world - world[:, :1]))
     return RootPose(to_camera @ stored["rotations"][:, 0], camera[:, 0])
+
+
+def _check_body(stored: dict[str, npt.NDArray[Any]]) -> None:
+    """Raise ValueError for numbers that no motion of a person has, and that a player could not show."""
+    if not (np.abs(stored["rotations"]) <= 1 + ROTATION_ERROR).all():
+        raise ValueError("rotations has entries beyond 1, so it holds no rotations")
+    for name in ("joints_world", "joints_camera", "camera_to_world"):
+        if not (np.abs(stored[name]) < LARGEST).all():
+            raise ValueError(f"{name} reaches beyond {LARGEST:g} m")
+    bones = np.linalg.norm(stored["offsets"].astype(np.float64), axis=-1)[1:]
+    if not (SHORTEST_BONE <= bones.min() and bones.max() <= LONGEST_BONE):
+        raise ValueError(f"offsets has bones of {bones.min():.3g} to {bones.max():.3g} m, not those of a body")
+    if not LOWEST <= stored["mocap_frame_rate"] <= HIGHEST:
+        raise ValueError(f"mocap_frame_rate is {stored['mocap_frame_rate']:g}, not {LOWEST:g} to {HIGHEST:g}")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from genmo.runtime.cli.view import HOST, ours
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import quaternion_from_matrix
 from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.render.html import FULL_SCALE, to_html
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.local_server import LocalServer, Query, Response, text_response
 
 PATIENCE = 5.0
 """seconds after which a reader hears that the line still stands"""
@@ -69,31 +67,19 @@ def event(rotations: Array, translation: Array, contacts: Array, note: str) -> b
     return f"data: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
 
 
-class LiveView(ThreadingHTTPServer):
+class LiveView(LocalServer):
     """Serves the page, and to every reader the newest pose: who reads slowly sees fewer of them.
 
     Raises InputError for a port that cannot be had; port 0: any free one.
     """
 
-    daemon_threads = True
-    block_on_close = False  # a reader that hangs does not keep the program
-    allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
-
     def __init__(self, offsets: Array, port: int = 0) -> None:
         self.offsets = offsets
         self.changed = threading.Condition()
         self.newest, self.count, self.ended = b"", 0, False
-        try:
-            super().__init__((HOST, port), _Handler)
-        except (OSError, OverflowError) as error:
-            raise InputError(f"--view-port {port} cannot be had ({error}); wanted a free port, or 0 for any") from None
+        super().__init__(port, "--view-port")
         self._thread = threading.Thread(target=self.serve_forever, args=(0.2,), name="genmo-live-view", daemon=True)
         self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """What the browser is given."""
-        return f"http://{HOST}:{self.server_port}/"
 
     def publish(self, made: bytes) -> None:
         """Show an `event`; never waits for a reader."""
@@ -110,45 +96,24 @@ class LiveView(ThreadingHTTPServer):
         self.server_close()
         self._thread.join(timeout=2)
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: LiveView
-    timeout = 30
-
-    def do_GET(self) -> None:  # the name that http.server calls
+    def respond(self, path: str, query: Query) -> Response:
         """The page at /, the poses at /events."""
-        if not ours(self.headers.get("Host", "")):
-            return self._send(HTTPStatus.FORBIDDEN, b"wanted the host " + HOST.encode(), "text/plain")
-        if self.path == "/":
-            return self._send(HTTPStatus.OK, live_page(self.server.offsets), "text/html; charset=utf-8")
-        if self.path != "/events":
-            return self._send(HTTPStatus.NOT_FOUND, b"no such page", "text/plain")
-        try:
-            self._events()
-        except (OSError, ValueError):  # the reader has gone
-            pass
+        if path == "/":
+            return Response(live_page(self.offsets), "text/html; charset=utf-8")
+        if path == "/events":
+            return Response(self._events(), "text/event-stream")
+        return text_response(HTTPStatus.NOT_FOUND, "no such page")
 
-    def _events(self) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        server, seen = self.server, 0
+    def _events(self) -> Iterator[bytes]:
+        """The newest pose whenever there is one, for one reader."""
+        sent = 0
         while True:
-            with server.changed:
-                server.changed.wait_for(lambda: server.ended or server.count > seen, PATIENCE)  # noqa: B023
-                if server.ended:
+            with self.changed:
+                self.changed.wait_for(lambda: self.ended or self.count > sent, PATIENCE)  # noqa: B023
+                if self.ended:
                     return
-                made, seen = (server.newest, server.count) if server.count > seen else (b": still here\n\n", seen)
-            self.wfile.write(made)
-
-    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the terminal belongs to the user."""
+                if self.count > sent:
+                    made, sent = self.newest, self.count
+                else:
+                    made = b": still here\n\n"
+            yield made

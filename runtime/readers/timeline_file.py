@@ -14,7 +14,7 @@ import yaml
 
 from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets, joined_keyframes
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
-from genmo.runtime.conditions.timeline import Span, Timeline, check_frames
+from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Span, Timeline, check_frames
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.cameras import read_camera
 from genmo.runtime.readers.constraints import joint_number, read_joint_targets, read_keyframes
@@ -192,7 +192,7 @@ class _Reader:
             lambda: Timeline(
                 seed=given["seed"].whole(0, 2**63) if "seed" in given else 0,
                 steps=given["steps"].whole(1, 1000) if "steps" in given else None,
-                guidance=given["guidance"].number(-1e6, 1e6) if "guidance" in given else None,
+                guidance=given["guidance"].number(-MAX_GUIDANCE, MAX_GUIDANCE) if "guidance" in given else None,
                 frames=frames,
                 texts=tuple(texts),
                 keypoints=tuple(keypoints),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.conditions.timeline import MAX_GUIDANCE
 from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.engine.bundle import LoadedEngine
 from genmo.runtime.motion.motion import MAX_FRAMES, Camera, Motion
@@ -77,8 +78,10 @@ class MotionGenerator:
             raise InputError(
                 f"overlap and block are {overlap} and {block}; wanted 1 or more, together at most {config.window}"
             )
-        if seed < 0 or not np.isfinite(guidance):
-            raise InputError(f"seed and guidance are {seed} and {guidance}; wanted 0 or more, and a finite number")
+        if seed < 0 or not abs(guidance) <= MAX_GUIDANCE:
+            raise InputError(
+                f"seed and guidance are {seed} and {guidance:g}; wanted 0 or more, and at most {MAX_GUIDANCE:g}"
+            )
         schedule.step_timesteps(steps)  # raises for a number that cannot be
         self._engine, self._denoiser = model.engine, model.denoiser
         self._config, self._layout = config, config.motion_layout

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any, NoReturn
 
-from genmo.runtime.support.errors import GenmoError
+from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.runtime.support.version import __version__
 
 DISTRIBUTION = "genmo-motion"
@@ -32,8 +32,8 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with status 2."""
-        line = _one_line(f"{message}{self._suggestion(message)}")
-        _say(f"{self.prog}: error: {line}; see {self.prog} --help")
+        line = one_line(f"{message}{self._suggestion(message)}")
+        say(f"{self.prog}: error: {line}; see {self.prog} --help")
         raise SystemExit(BAD_INPUT)
 
     def _suggestion(self, message: str) -> str:
@@ -81,15 +81,15 @@ def run_main(program: str, command: Callable[[], int | None], *, extra: str = ""
     except BrokenPipeError:
         return CLOSED_PIPE
     except GenmoError as error:
-        _say(f"{program}: error: {_one_line(str(error))}")
+        say(f"{program}: error: {one_line(str(error))}")
         return error.exit_status
     except (MemoryError, OSError) as error:
-        _say(f"{program}: error: {_one_line(_reason(error))}")
+        say(f"{program}: error: {one_line(_reason(error))}")
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if not extra or (error.name or "genmo").split(".")[0] == "genmo":
             raise
-        _say(f"{program}: error: {error.name} is not installed; wanted: {install_hint(extra)}")
+        say(f"{program}: error: {error.name} is not installed; wanted: {install_hint(extra)}")
         return BAD_INPUT
     finally:
         _drop_unwritten(sys.stdout)
@@ -107,13 +107,14 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
-def _say(line: str) -> None:
-    """Print a line on stderr, if anybody can still read it."""
+def say(line: str) -> None:
+    """Print a line on stderr, where that can still be written to."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with single spaces for its line breaks."""
     return " ".join(text.split())
 
 
@@ -126,9 +127,25 @@ def _reason(error: MemoryError | OSError) -> str:
 
 
 def _drop_unwritten(stream: IO[str]) -> None:
-    """Point a stream that cannot be written to nowhere: Python flushes it once more when it ends, and would complain."""
+    """Point a stream that cannot be written to nowhere: Python flushes it again when it ends, and would complain."""
     try:
         stream.flush()
     except (OSError, ValueError):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def utf8_text(argument: str, option: str) -> str:
+    """An argument that is text, whatever the locale took its bytes for.  Raises InputError for bytes that are no UTF-8.
+
+    Bytes that Python cannot read in the terminal's encoding arrive as lone surrogates.
+    """
+    try:
+        argument.encode()
+        return argument
+    except UnicodeEncodeError:
+        pass
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        raise InputError(f"{option}: its bytes are no UTF-8 text; wanted a terminal or a script in UTF-8") from None

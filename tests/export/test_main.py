@@ -249,7 +249,7 @@ def test_cases_and_gates():
 
 
 @pytest.fixture
-def quick(monkeypatch, graphs, metadata_path):
+def quick(monkeypatch, graphs):
     """Export without tracing: conditions and texts that there are already, a step of its own; and two lengths.
     What is put into the dictionary is written in place of the step."""
     replaced = {}

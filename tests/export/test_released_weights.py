@@ -568,7 +568,7 @@ def test_what_does_not_stand_is_asked_about(tmp_path):
         convert(path, lying, "left")
 
 
-def test_the_command_exports_released_weights(tmp_path, statistics, monkeypatch, metadata_path):
+def test_the_command_exports_released_weights(tmp_path, statistics, monkeypatch):
     """From the file to an engine that loads, with a parity report inside the gate."""
     path = save(tmp_path, released("gem"))
     for name in ("load_checkpoint", "open_checkpoint"):

@@ -1,0 +1,60 @@
+"""Pages with the player for motions, and the user's browser to show them in."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from genmo.runtime.conditions.provenance import MotionSources
+from genmo.runtime.formats.npz import load_npz_given
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.render.html import compare_html, to_html
+from genmo.runtime.support.errors import InputError
+
+AT_ONCE = 4
+"""motions that one page shows"""
+
+
+def motions_page(paths: Sequence[str | Path]) -> bytes:
+    """The player with the motions of one to four `.npz` files.  Raises InputError for files that are not that."""
+    if not 1 <= len(paths) <= AT_ONCE:
+        raise InputError(f"{len(paths)} motions at once; wanted 1 to {AT_ONCE}")
+    return shown_page([(Path(path).name, *load_npz_given(path)) for path in paths])
+
+
+def shown_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:
+    """The player with motions under their names; one alone has its texts under its name."""
+    if len(named) == 1:
+        name, motion, given = named[0]
+        return to_html(motion, name, " / ".join(text.prompt for text in given.texts) or None, given)
+    return compare_html(named, " and ".join(name for name, _, _ in named))
+
+
+def show(address: str) -> str | None:
+    """Open an address in the user's browser; None when that was done, else a line that says what to do instead."""
+    on_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    try:
+        if on_screen and webbrowser.open(address):
+            return None
+    except webbrowser.Error:
+        pass
+    return f"no browser was found here; open {address} in one"
+
+
+def show_motions(named: Sequence[tuple[str, Motion, MotionSources]]) -> tuple[Path, str | None]:
+    """Write the page of some motions to a temporary file and open it: where it is, and what `show` says."""
+    return show_page(shown_page(named[:AT_ONCE]), Path(named[0][0]).stem)
+
+
+def show_page(page: bytes, name: str) -> tuple[Path, str | None]:
+    """Write a page to a temporary file with a name like this and open it: where it is, and what `show` says."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
+    path = Path(tempfile.mkdtemp(prefix="genmo-")) / f"{safe or 'motion'}.html"
+    path.write_bytes(page)
+    return path, show(path.as_uri())
