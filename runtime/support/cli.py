@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import difflib
 import os
 import sys
@@ -96,15 +97,16 @@ def run_main(program: str, command: Callable[[], int | None], *, extra: str = ""
 
 
 def _prepare_streams() -> None:
-    """Make the standard streams able to take any text: one that is closed swallows it, and bytes of file names that
-    are no UTF-8 are printed as they are."""
+    """Make the standard streams able to take any text: one that is closed swallows it, stdout prints file names byte by
+    byte as they are on the disk, and stderr escapes what the terminal does not have."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started us: print() would then write errors to stdout
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif hasattr(stream, "reconfigure"):
-            is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+            keeps_bytes = codecs.lookup(stream.encoding).name in ("utf-8", "ascii")
+            errors = "surrogateescape" if keeps_bytes and name == "stdout" else "backslashreplace"
+            stream.reconfigure(errors=errors)
 
 
 def say(line: str) -> None:

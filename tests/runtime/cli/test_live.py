@@ -254,7 +254,7 @@ def test_the_command_to_the_end_of_the_file(tmp_path, tiny_engine, capsys):
         (["--view-port", "0", "--keypoints", "{keys}", "--seconds", "-1"], "wanted more than 0"),
         (["--view-port", "0", "--keypoints", "none.npz"], "none.npz"),
         (["--view-port", "0", "--keypoints", "{keys}", "--look-ahead", "99"], "look_ahead"),
-        (["--view-port", "70000", "--keypoints", "{keys}"], "wanted a free port"),
+        (["--view-port", "70000", "--keypoints", "{keys}"], "wanted 0 to 65535"),
         (["--vmc", "no-such-host.invalid", "--keypoints", "{keys}"], "wanted a host that can be found"),
     ],
 )
