@@ -93,7 +93,8 @@ def run_main(program: str, command: Callable[[], int | None], *, extra: str = ""
         say(f"{program}: error: {error.name} is not installed; wanted: {install_hint(extra)}")
         return BAD_INPUT
     finally:
-        _drop_unwritten(sys.stdout)
+        for stream in (sys.stdout, sys.stderr):
+            _drop_unwritten(stream)
 
 
 def _prepare_streams() -> None:
@@ -102,7 +103,7 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started us: print() would then write errors to stdout
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="replace"))
         elif hasattr(stream, "reconfigure"):
             keeps_bytes = codecs.lookup(stream.encoding).name in ("utf-8", "ascii")
             errors = "surrogateescape" if keeps_bytes and name == "stdout" else "backslashreplace"

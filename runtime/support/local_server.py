@@ -26,7 +26,7 @@ MAX_CONNECTIONS = 128
 """answered at a time, each by a thread; more are told to come back"""
 MAX_FIELDS = 64
 """of a query"""
-_OUR_NAME = re.compile(rf"({re.escape(HOST)}|localhost)(:[0-9]{{1,5}})?", re.ASCII)
+_OUR_NAME = re.compile(rf"({re.escape(HOST)}|localhost)(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
 _BUSY = (
     b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
 )

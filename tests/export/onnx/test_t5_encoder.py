@@ -243,7 +243,7 @@ def test_hub_names(folder, monkeypatch, tmp_path):
         t5_encoder.local_folder(str(tmp_path / "nowhere"))
     assert len(asked) == 2
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(InputError, match=r'pip install "genmo\[t5\]"'):
+    with pytest.raises(InputError, match=r'pip install "genmo-motion\[t5\]"'):
         t5_encoder.local_folder("google/some-t5")
 
 
@@ -347,7 +347,7 @@ def test_without_tokenizers_the_user_hears_what_to_install(folder, tmp_path, mon
     t5_encoder.add_text_encoder(str(folder), tmp_path, TOKENS, WIDTH)
     encoder = T5TextEncoder(tmp_path / "text_encoder.onnx", tmp_path / "tokenizer.json", TOKENS, WIDTH)
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(BackendError, match=r'pip install "genmo\[t5\]"'):
+    with pytest.raises(BackendError, match=r'pip install "genmo-motion\[t5\]"'):
         encoder.encode("dance")
     with pytest.raises(InputError, match="wanted at least one word"):
         encoder.encode("  ")

@@ -266,12 +266,12 @@ def test_bad_devices_and_threads(tiny_engine):
 def test_without_a_library_the_user_hears_what_to_install(tiny_engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     engine = load_engine(tiny_engine)
-    with pytest.raises(BackendError, match=r'pip install "genmo\[cpu\]"'):
+    with pytest.raises(BackendError, match=r'pip install "genmo-motion\[cpu\]"'):
         OnnxRuntimeDenoiser(engine.denoiser, engine.config)
 
 
 def test_without_a_gpu_the_user_hears_what_to_install(tiny_engine, monkeypatch):
     library = pytest.importorskip("onnxruntime")
     monkeypatch.setattr(library, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(BackendError, match=r'pip install "genmo\[gpu\]"'):
+    with pytest.raises(BackendError, match=r'pip install "genmo-motion\[gpu\]"'):
         MotionModel.load(tiny_engine, device="cuda")

@@ -64,7 +64,9 @@ def test_without_a_name_what_is_installed_runs(monkeypatch):
     if importlib.util.find_spec("openvino"):
         assert choose_backend(None, None, None) == ("openvino", "cpu")
     without(monkeypatch, "openvino")
-    with pytest.raises(BackendError, match=r'pip install "genmo\[cpu\]", or pip install "genmo\[openvino\]"'):
+    with pytest.raises(
+        BackendError, match=r'pip install "genmo-motion\[cpu\]", or pip install "genmo-motion\[openvino\]"'
+    ):
         choose_backend(None, None, None)
 
 

@@ -43,5 +43,5 @@ def test_joints_and_skin(tmp_path, any_motion, suffix):
 
 def test_without_usd_core_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pxr", None)
-    with pytest.raises(BackendError, match=r"pip install 'genmo\[usd\]'"):
+    with pytest.raises(BackendError, match=r"pip install 'genmo-motion\[usd\]'"):
         check_suffix("walk.usd")

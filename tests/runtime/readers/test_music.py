@@ -103,8 +103,8 @@ def test_what_is_no_music_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("library", "name", "says"),
     [
-        ("soundfile", "x.wav", r'needs soundfile; pip install "genmo\[music\]"'),
-        ("scipy.signal", "x.wav", r'needs scipy.*pip install "genmo\[music\]"'),
+        ("soundfile", "x.wav", r'needs soundfile; pip install "genmo-motion\[music\]"'),
+        ("scipy.signal", "x.wav", r'needs scipy.*pip install "genmo-motion\[music\]"'),
         ("av", "x.mp4", "needs PyAV; pip install av"),
     ],
 )

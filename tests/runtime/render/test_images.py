@@ -160,5 +160,5 @@ def test_a_missing_library_is_told_before_any_work(monkeypatch):
 
     monkeypatch.setattr(files.importlib, "import_module", gone)
     for suffix in (".png", ".gif", ".mp4"):
-        with pytest.raises(BackendError, match=r'pip install "genmo\[pictures\]"'):
+        with pytest.raises(BackendError, match=r'pip install "genmo-motion\[pictures\]"'):
             check_suffix("walk" + suffix)

@@ -74,5 +74,5 @@ def test_what_it_refuses(engine, tmp_path):
 
 def test_without_the_library_the_user_hears_what_to_install(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(BackendError, match=r'pip install "genmo\[openvino\]"'):
+    with pytest.raises(BackendError, match=r'pip install "genmo-motion\[openvino\]"'):
         OpenVinoDenoiser(engine.denoiser, engine.config)

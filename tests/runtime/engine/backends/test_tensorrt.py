@@ -538,13 +538,15 @@ def test_what_is_missing_is_named_with_its_command(engine, cuda, monkeypatch):
         TensorRtDenoiser(engine.denoiser, engine.config, "trt")
     with pytest.raises(InputError, match="--steps is 0"):
         TensorRtDenoiser(engine.denoiser, engine.config, fused_steps=0)
-    with pytest.raises(BackendError, match=r'tensorrt_rtx is not installed.*pip install "genmo\[tensorrt-rtx\]"'):
+    with pytest.raises(
+        BackendError, match=r'tensorrt_rtx is not installed.*pip install "genmo-motion\[tensorrt-rtx\]"'
+    ):
         TensorRtDenoiser(engine.denoiser, engine.config, "tensorrt_rtx")
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    with pytest.raises(BackendError, match=r'cuda-bindings is not installed.*pip install "genmo\[tensorrt\]"'):
+    with pytest.raises(BackendError, match=r'cuda-bindings is not installed.*pip install "genmo-motion\[tensorrt\]"'):
         TensorRtDenoiser(engine.denoiser, engine.config)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(BackendError, match=r'tensorrt is not installed.*pip install "genmo\[tensorrt\]"'):
+    with pytest.raises(BackendError, match=r'tensorrt is not installed.*pip install "genmo-motion\[tensorrt\]"'):
         TensorRtDenoiser(engine.denoiser, engine.config)
 
 
