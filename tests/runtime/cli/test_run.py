@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from genmo.runtime import formats
 from genmo.runtime.cli.run import main
 from genmo.runtime.cli.run_timeline import length_in_frames, parse_text
 from genmo.runtime.conditions.spans import Text
@@ -360,6 +361,7 @@ BAD_INPUT = {
         "joint 'tail'",
     ),
     "unknown option": (text("--style", "happy"), "unrecognized arguments"),
+    "an option nearly right": (text("--sampels", "3"), "did you mean --samples?"),
     "unknown device": (text("--device", "tpu"), "invalid choice"),
     "zero steps": (text("--steps", "0"), "--steps is 0"),
     "negative steps": (text("--steps", "-2"), "--steps is -2"),
@@ -367,6 +369,10 @@ BAD_INPUT = {
     "steps in words": (text("--steps", "five"), "--steps"),
     "NaN guidance": (text("--guidance", "nan"), "guidance is nan"),
     "endless guidance": (text("--guidance", "inf"), "guidance is inf"),
+    "guidance far beyond": (text("--guidance", "20"), "guidance is 20; wanted -10 to 10"),
+    "guidance beyond all": (text("--guidance", "1e300"), "guidance is 1e+300"),
+    "samples without end": (text("--samples", "1000000000"), "--samples is 1000000000; wanted at most 1000"),
+    "text that is none": (text(prompt="walk \udcff"), "no UTF-8"),
     "negative seed": (text("--seed", "-1"), "seed is -1"),
     "zero samples": (text("--samples", "0"), "samples is 0"),
     "negative threads": (text("--threads", "-1"), "threads is -1"),
@@ -435,6 +441,39 @@ def test_a_disk_that_fills_up_is_one_line(run, tmp_path, monkeypatch):
     status, _, errors = run("--text", "walk", "--frames", 3, "--out", tmp_path / "w.npz")
     assert status == 2 and errors.startswith(PREFIX) and errors.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_what_can_be_written_is_written_and_the_rest_is_named(run, tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise InputError("walk.html: cannot be written (No space left on device); make room")
+
+    monkeypatch.setitem(formats._WRITERS, ".html", full)
+    (tmp_path / "walk.html").write_text("old")
+    outs = [part for name in ("walk.html", "walk.npz", "walk.bvh") for part in ("--out", tmp_path / name)]
+    status, printed, errors = run("--text", "walk", "--frames", 3, *outs)
+    written = [str(tmp_path / name) for name in ("walk.npz", "walk.bvh")]
+    assert status == 2 and printed.split() == written and errors.count("\n") == 1
+    assert errors.startswith(PREFIX) and "walk.html: cannot be written" in errors
+    assert errors.rstrip().endswith(f"; written: {', '.join(written)}")
+    assert (tmp_path / "walk.html").read_text() == "old"
+    status, printed, _ = run("--text", "walk", "--frames", 3, "--json", *outs)
+    assert status == 2 and json.loads(printed)["outputs"] == written
+
+
+def test_names_that_are_no_text(run, tmp_path):
+    """Files keep the bytes of their names; what stands in a page is readable."""
+    given = save_keypoints(tmp_path / "k\udcff.npz")
+    status, printed, _ = run("--keypoints", given, "--out", tmp_path / "m\udcff.html", "--out", tmp_path / "m.svg")
+    assert status == 0 and len(printed.split()) == 2
+    assert b"k?" in (tmp_path / "m\udcff.html").read_bytes()
+
+
+def test_a_network_that_answers_nan_is_one_line(run, tmp_path, monkeypatch):
+    nan = {"x_0": np.full((1, 5, 3), np.nan, np.float32)}
+    monkeypatch.setattr("genmo.runtime.denoiser.sampler.stepper", lambda *given: lambda x_t, timestep: nan)
+    status, printed, errors = run("--text", "walk", "--frames", 5, "--guidance", 1, "--out", tmp_path / "w.npz")
+    assert (status, printed) == (2, "") and errors.count("\n") == 1
+    assert "the network answered numbers that are not finite (x_0)" in errors and not list(tmp_path.iterdir())
 
 
 def test_a_machine_that_is_too_small_is_one_line(run, tmp_path, monkeypatch):

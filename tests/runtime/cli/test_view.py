@@ -1,6 +1,7 @@
 """genmo-view: pages of files, and a folder served to this machine and nobody else."""
 
 import http.client
+import io
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from genmo.runtime.cli.view import main
 from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.formats import save_motion
+from genmo.runtime.formats.npz import to_npz
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,70 @@ def test_a_file_that_broke_is_one_line(server, takes, tmp_path):
     assert answer.status == 422
     assert "wanted a motion .npz" in body
     assert "\n" not in body
+
+
+def stored_motion(motion):
+    return dict(np.load(io.BytesIO(to_npz(motion))))
+
+
+# what a file that says it is a motion may hold, and what genmo-view says to it
+ODD = {
+    "offsets of zero": ({"offsets": np.zeros((24, 3))}, "offsets has bones of 0"),
+    "huge offsets": ({"offsets": np.full((24, 3), 1e30)}, "offsets has bones of"),
+    "text for numbers": ({"rotations": np.full((20, 24, 3, 3), "x", "U8")}, "rotations holds <U8, not numbers"),
+    "rotations that are none": ({"rotations": np.full((20, 24, 3, 3), 3e38, np.float32)}, "entries beyond 1"),
+    "joints beyond the sun": ({"joints_world": np.full((20, 24, 3), 1e12)}, "reaches beyond"),
+    "no frames a second": ({"mocap_frame_rate": np.asarray(0.0)}, "mocap_frame_rate is 0"),
+    "negative rate": ({"mocap_frame_rate": np.asarray(-30.0)}, "mocap_frame_rate is -30"),
+    "endless rate": ({"mocap_frame_rate": np.asarray(1e300)}, "mocap_frame_rate is 1e+300"),
+    "vanishing rate": ({"mocap_frame_rate": np.asarray(1e-300)}, "mocap_frame_rate is 1e-300"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_motion_is_one_line_and_harms_no_other(server, takes, random_motion, capsys, name):
+    changes, line = ODD[name]
+    odd = takes / "odd.npz"
+    np.savez(odd, **(stored_motion(random_motion(20)) | changes))
+    try:
+        answer, body = ask(server, "/play?m=odd.npz")
+        assert (answer.status, ask(server, "/")[0].status, ask(server, "/play?m=a.npz")[0].status) == (422, 200, 200)
+        assert line in body and "\n" not in body
+        assert main([str(odd), "--out", str(takes.parent / "odd.html")]) == 2
+    finally:
+        odd.unlink()
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there, and there are no such pipes")
+def test_entries_that_cannot_be_shown_are_passed_over(takes, server):
+    """A name that is no text, a pipe that would wait for ever, a broken archive: the list has the others."""
+    odd = [os.fsencode(takes) + b"/\xff.npz", os.fsencode(takes) + b"/pipe.npz", os.fsencode(takes) + b"/a.svg"]
+    try:
+        with open(odd[0], "wb") as file:
+            file.write((takes / "a.npz").read_bytes())
+        os.mkfifo(odd[1])
+        os.mkfifo(odd[2])
+        assert list(motions_in(takes)) == ["a.npz", "day two/b & c.npz"]
+        answer, page = ask(server, "/")
+        assert answer.status == 200 and "2 motions" in page and "as=svg" not in page
+    finally:
+        for path in odd:
+            if os.path.lexists(path):
+                os.unlink(path)
+
+
+def test_a_page_that_lies_beside_a_motion_is_not_trusted(server, takes):
+    """It is shown, in an origin of its own: it cannot read the motions of the list."""
+    page = takes / "a.html"
+    page.write_text("<script>fetch('/')</script>")
+    try:
+        answer, body = ask(server, "/file?m=a.npz&as=html")
+    finally:
+        page.unlink()
+    assert answer.status == 200 and "fetch" in body
+    assert answer.getheader("Content-Security-Policy").startswith("sandbox")
 
 
 def test_a_page_of_files_is_written_and_opened(takes, tmp_path, monkeypatch, capsys):
