@@ -63,9 +63,9 @@ def swinging_person(frames: int) -> Keypoints:
     rotations = matrix_from_axis_angle(angles)
     rotations[:, 0] = np.diag([1.0, -1.0, -1.0])  # upright before a camera whose y is down
     offsets = shape_space().offsets(np.zeros(10))
-    seen = coco_keypoints(*forward_kinematics(rotations, np.tile([0.0, 0.0, 4.0], (frames, 1)), offsets))
+    points = coco_keypoints(*forward_kinematics(rotations, np.tile([0.0, 0.0, 4.0], (frames, 1)), offsets))
     intrinsics = default_intrinsics(*SIZE)
-    pixels = intrinsics[0, 0] * seen[..., :2] / seen[..., 2:] + intrinsics[:2, 2]
+    pixels = intrinsics[0, 0] * points[..., :2] / points[..., 2:] + intrinsics[:2, 2]
     pixels += np.random.default_rng(0).standard_normal(pixels.shape)
     return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], axis=-1), intrinsics)
 

@@ -44,6 +44,25 @@ def run(options: RunOptions) -> None:
         measure(options)
         return
     form = check_outputs(options)
+    model, subjects, takes = make(options)
+    taken_for_granted = list(dict.fromkeys(note for take in takes for note in notes(take.timeline, options)))
+    if not options.json:
+        for note in [*taken_for_granted, *engine_notes(model, options)]:
+            say(f"{PROGRAM}: note: {note}")
+    outputs = write(takes, subjects, options, form)
+    if options.view:
+        view(takes, outputs)
+    if options.json:
+        facts = report(model, takes[0].result, outputs.written) | length_of(takes[0].result, options)
+        facts |= {"people": list(subjects.people)} if subjects.people else {}
+        print(json.dumps(facts | {"notes": taken_for_granted}))
+    elif outputs.written:
+        print("\n".join(outputs.written))
+    outputs.check()
+
+
+def make(options: RunOptions) -> tuple[MotionModel, Subjects, list[Take]]:
+    """Read what the motions are made from, and make them.  Raises GenmoError."""
     check_subject_options(options)
     model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
     subjects = find_subjects(options, model)
@@ -54,21 +73,7 @@ def run(options: RunOptions) -> None:
         Take(person, timeline, title_of(timeline, options), follow(model, timeline, options))
         for person, timeline in timelines.items()
     ]
-    taken_for_granted = list(dict.fromkeys(note for take in takes for note in notes(take.timeline, options)))
-    if not options.json:
-        for note in [*taken_for_granted, *engine_notes(model, options)]:
-            say(f"{PROGRAM}: note: {note}")
-    outputs = write(takes, subjects, options, form)
-    if options.view:
-        view(takes, outputs)
-    if options.json:
-        first = takes[0].result
-        facts = report(model, first, outputs.written) | length_of(first, options)
-        facts |= {"people": list(subjects.people)} if subjects.people else {}
-        print(json.dumps(facts | {"notes": taken_for_granted}))
-    elif outputs.written:
-        print("\n".join(outputs.written))
-    outputs.check()
+    return model, subjects, takes
 
 
 def check_outputs(options: RunOptions) -> OutputFormat:

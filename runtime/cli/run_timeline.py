@@ -70,17 +70,14 @@ def timeline_of(options: RunOptions, subjects: Subjects, person: int | None = No
     """
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
     if options.timeline is not None:
-        name = options.first_given(*OF_TIMELINE, *SUBJECT_OPTIONS)
-        if name is not None:
-            raise InputError(f"{flag(name)} together with --timeline; wanted it in {options.timeline}, which says when")
-        return replace(read_timeline(options.timeline), **sampling)
+        return replace(_read_timeline(options, options.timeline), **sampling)
+    if not subjects.people and options.first_given("text", "music", "keyframes", "constraints") is None:
+        raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     texts = tuple(parse_text(argument) for argument in options.text)
     keypoints, video = subjects.spans(person)
     music = None if options.music is None else read_music(options.music)
     keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
     places = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
-    if not (texts or keypoints or options.first_given("music", "keyframes", "constraints")):
-        raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     frames = length_in_frames(options.frames, options.seconds, list(texts))
     if frames is None:
         last_frames = [int(part.frames.max()) for part in (keyframes, places) if len(part.frames)]
@@ -96,6 +93,13 @@ def timeline_of(options: RunOptions, subjects: Subjects, person: int | None = No
         notes=subjects.notes,
         **sampling,
     )
+
+
+def _read_timeline(options: RunOptions, path: str) -> Timeline:
+    name = options.first_given(*OF_TIMELINE, *SUBJECT_OPTIONS)
+    if name is not None:
+        raise InputError(f"{flag(name)} together with --timeline; wanted it in {path}, which says when")
+    return read_timeline(path)
 
 
 def _default_length(keypoints: tuple[KeypointSpan, ...], music: int | None, last_frames: list[int]) -> int:

@@ -49,18 +49,25 @@ def read_options(arguments: Sequence[str] | None) -> ViewOptions:
     args = parser().parse_args(arguments)
     paths = tuple(Path(path) for path in args.paths or ["."])
     out = None if args.out is None else Path(args.out)
-    folders = [path for path in paths if path.is_dir()]
-    if folders and len(paths) > 1:
-        raise InputError(f"{folders[0]} is a folder among other paths; wanted one folder, or files")
-    if folders and out is not None:
-        raise InputError(f"--out with the folder {folders[0]}; wanted motion files with it")
-    if not folders and args.port is not None:
+    options = ViewOptions(paths, args.port, out, not args.no_open)
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is None:
+        _check_files(options)
+    elif len(paths) > 1:
+        raise InputError(f"{folder} is a folder among other paths; wanted one folder, or files")
+    elif out is not None:
+        raise InputError(f"--out with the folder {folder}; wanted motion files with it")
+    return options
+
+
+def _check_files(options: ViewOptions) -> None:
+    """Raise InputError for options that do not go with files."""
+    if options.port is not None:
         raise InputError("--port with files; wanted a folder to serve")
-    if not folders and out is None and args.no_open:
+    if options.out is None and not options.open_browser:
         raise InputError("--no-open with files and no --out; wanted --out F.html to write the page to")
-    if out is not None and out.suffix.lower() != ".html":
-        raise InputError(f"--out {out}: wanted a name that ends in .html")
-    return ViewOptions(paths, args.port, out, not args.no_open)
+    if options.out is not None and options.out.suffix.lower() != ".html":
+        raise InputError(f"--out {options.out}: wanted a name that ends in .html")
 
 
 def view(options: ViewOptions) -> None:
