@@ -21,6 +21,8 @@ NGRAM_SCHEME = "hashed-ngrams-1"
 def open_text_encoder(
     folder: Path, config: ModelConfig, stored: dict[str, Any] | None, files: dict[str, str]
 ) -> TextEncoder | None:
+    """The text encoder that an engine folder describes (`stored`, of engine.json) among its `files` with their hashes;
+    None where it has none.  Raises EngineError for one that cannot be used."""
     if stored is None:
         return None
     kinds = {NGRAM_SCHEME: _ngram_encoder, T5_SCHEME: _t5_encoder, CACHE_SCHEME: _cached_encoder}

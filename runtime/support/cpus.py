@@ -31,5 +31,6 @@ def stay_on(cpus: Sequence[int]) -> None:
 
 
 def check_cpus_usable(cpus: Sequence[int]) -> None:
+    """Raise InputError unless `cpus` are different logical CPUs that this process may use."""
     if len(set(cpus)) < len(cpus) or not set(cpus) <= usable_cpus():
         raise InputError(f"cpus is {list(cpus)}; wanted different ones of {sorted(usable_cpus())}")
