@@ -207,9 +207,7 @@ def _lens(options: RunOptions, info: VideoInfo, file: str | None) -> tuple[Array
     return info.intrinsics, (f"{info.path}: focal length {info.intrinsics[0, 0]:.0f} pixels, {info.intrinsics_source}",)
 
 
-def _odometry(
-    options: RunOptions, info: VideoInfo, people: dict[int, Keypoints]
-) -> tuple[Odometry, tuple[str, ...]]:
+def _odometry(options: RunOptions, info: VideoInfo, people: dict[int, Keypoints]) -> tuple[Odometry, tuple[str, ...]]:
     """The camera of a video whose people are known from a file, and notes on the video."""
     first = next(iter(people.values()))
     boxes = np.stack([bounding_boxes(each.points)[0] for each in people.values()], axis=1)  # [frames, people, 3]
