@@ -290,9 +290,9 @@ def out_in_a_file(folder):
     return ["--text", "walk", "--out", folder / "file" / "out.npz"]
 
 
-def with_nan():
+def with_infinity():
     points = keypoint_arrays()["keypoints"]
-    points[3, 2, 0] = np.nan
+    points[3, 2, 0] = np.inf
     return points
 
 
@@ -301,7 +301,7 @@ BAD_INPUT = {
     "missing engine": (text("--engine", "no-such-engine"), "no engine.json"),
     "wrong shape": (keypoints(keypoints=np.ones((12, 17))), "wanted numbers [N, 17, 3]"),
     "20 keypoint columns": (keypoints(keypoints=np.ones((12, 17, 20))), "wanted numbers [N, 17, 3]"),
-    "NaN": (keypoints(keypoints=with_nan()), "NaN"),
+    "infinite": (keypoints(keypoints=with_infinity()), "finite"),
     "huge": (keypoints(keypoints=np.full((2, 17, 3), 1e300)), "finite numbers"),
     "no image size": (keypoints(without=["image_size"]), "no array 'image_size'"),
     "cameras of another length": (keypoints(camera_to_world=np.tile(np.eye(4), (3, 1, 1))), "camera_to_world"),

@@ -92,7 +92,7 @@ def test_a_named_library_that_is_missing_is_one_line(tmp_path, capsys, monkeypat
 
 def test_every_backend_has_a_module():
     for name in BACKENDS:
-        assert importlib.util.find_spec(f"genmo.runtime.engine.open_denoiser.{name}") is not None
+        assert importlib.util.find_spec(f"genmo.runtime.engine.backends.{name}") is not None
         assert DEVICES[name]
 
 
