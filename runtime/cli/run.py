@@ -13,7 +13,8 @@ from pathlib import Path
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.outputs import OutputFormat, Outputs, check_output, output_format, save_all, view_all
 from genmo.runtime.cli.progress_bar import progress_bar
-from genmo.runtime.cli.run_options import PROGRAM, RunOptions, read_options
+from genmo.runtime.cli.run_options import PROGRAM, RunOptions
+from genmo.runtime.cli.run_parser import read_options
 from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw_overlay, find_subjects, with_ending
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
@@ -67,7 +68,7 @@ def make(options: RunOptions) -> tuple[MotionModel, Subjects, list[Take]]:
     model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
     subjects = find_subjects(options, model)
     people: list[int | None] = [*subjects.people] or [None]
-    timelines = {person: timeline_of(options, subjects, person) for person in people}
+    timelines = {person: timeline_of(options, *subjects.spans(person), subjects.notes) for person in people}
     model = model or load(options)
     takes = [
         Take(person, timeline, title_of(timeline, options), follow(model, timeline, options))

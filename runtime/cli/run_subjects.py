@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.cli.progress_bar import progress_bar
-from genmo.runtime.cli.run_options import RunOptions, flag
+from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, VO, RunOptions, flag
 from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan
 from genmo.runtime.model import MotionModel
@@ -23,11 +23,6 @@ from genmo.runtime.video.frames import VideoInfo, clip_frames, intrinsics_of_35m
 from genmo.runtime.video.odometry import Odometer, Odometry
 from genmo.runtime.video.overlay import Drawn, check_overlay, save_overlay
 from genmo.runtime.video.pipeline import extract_people
-
-STATIC, VO = "static", "vo"
-KEYPOINT_OPTIONS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
-VIDEO_OPTIONS = ("detector", "pose", "overlay", "video_features", "focal_length", "save_keypoints")
-SUBJECT_OPTIONS = (*KEYPOINT_OPTIONS, *VIDEO_OPTIONS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.cli.run_options import RunOptions, flag
-from genmo.runtime.cli.run_subjects import STATIC, SUBJECT_OPTIONS, Subjects
+from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
@@ -64,17 +63,22 @@ def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text
     return frames if frames is not None or not ends else max(ends)
 
 
-def timeline_of(options: RunOptions, subjects: Subjects, person: int | None = None) -> Timeline:
+def timeline_of(
+    options: RunOptions,
+    keypoints: tuple[KeypointSpan, ...] = (),
+    video: tuple[FeatureSpan, ...] = (),
+    subject_notes: tuple[str, ...] = (),
+) -> Timeline:
     """What the options ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or the
-    timeline that the other options describe, of one `person` of the subjects.  Raises InputError for what cannot be.
+    timeline that the other options describe, with the `keypoints` and `video` features of one person.
+    Raises InputError for what cannot be.
     """
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
     if options.timeline is not None:
         return replace(_read_timeline(options, options.timeline), **sampling)
-    if not subjects.people and options.first_given("text", "music", "keyframes", "constraints") is None:
+    if not keypoints and options.first_given("text", "music", "keyframes", "constraints") is None:
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     texts = tuple(parse_text(argument) for argument in options.text)
-    keypoints, video = subjects.spans(person)
     music = None if options.music is None else read_music(options.music)
     keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
     places = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
@@ -90,13 +94,13 @@ def timeline_of(options: RunOptions, subjects: Subjects, person: int | None = No
         features=(*music_spans, *video),
         keyframes=keyframes,
         places=places,
-        notes=subjects.notes,
+        notes=subject_notes,
         **sampling,
     )
 
 
 def _read_timeline(options: RunOptions, path: str) -> Timeline:
-    name = options.first_given(*OF_TIMELINE, *SUBJECT_OPTIONS)
+    name = options.first_given(*OF_TIMELINE, *KEYPOINT_OPTIONS, *VIDEO_OPTIONS)
     if name is not None:
         raise InputError(f"{flag(name)} together with --timeline; wanted it in {path}, which says when")
     return read_timeline(path)

@@ -1,0 +1,184 @@
+"""The options of `genmo-run`, by group; a new option is a line in the group that it belongs to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from genmo.runtime.cli.run_options import PROGRAM, RunOptions, parse_image_size
+from genmo.runtime.denoiser.chunking import CHUNK
+from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
+from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
+from genmo.runtime.formats import SUFFIXES
+from genmo.runtime.support.cli import OneLineParser, utf8_text
+from genmo.runtime.support.errors import InputError
+
+MAX_SAMPLES = 1000
+
+
+def read_options(arguments: Sequence[str] | None) -> RunOptions:
+    """The options of the command line.  Raises InputError for values that no input makes right."""
+    values: dict[str, Any] = vars(parser().parse_args(arguments))
+    if values["samples"] > MAX_SAMPLES:
+        raise InputError(f"--samples is {values['samples']}; wanted at most {MAX_SAMPLES}; use other --seed")
+    values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
+    values["out"] = tuple(values["out"])
+    values["image_size"] = parse_image_size(values["image_size"])
+    values["fit"], values["clean_feet"] = not values.pop("no_fit"), not values.pop("no_clean_feet")
+    return RunOptions(**values)
+
+
+def parser() -> OneLineParser:
+    """The command line."""
+    options = OneLineParser(
+        prog=PROGRAM,
+        description="Make human motion from text, 2D keypoints, keyframes, or any mix of them.",
+        epilog='Example: genmo-run --text "a person walks forward" --seconds 5 --out walk.glb --out walk.html',
+    )
+    _conditions(options.add_argument_group("what to make the motion from"))
+    _keypoints(options.add_argument_group("about the keypoints"))
+    _video(options.add_argument_group("about the video"))
+    _length(options)
+    _sampling(options.add_argument_group("how it is made"))
+    _machine(options.add_argument_group("what runs it"))
+    _output(options.add_argument_group("what is written"))
+    return options
+
+
+def _conditions(group: argparse._ArgumentGroup) -> None:
+    """What the motion obeys."""
+    add = group.add_argument
+    add(
+        "--text",
+        action="append",
+        default=[],
+        metavar='"..."[@start-end]',
+        help="a text; in seconds, the span it reaches",
+    )
+    add(
+        "--keypoints", metavar="FILE|DIR", help="genmo .npz, or JSON of OpenPose, MMPose, COCO, AlphaPose, ViTPose, ..."
+    )
+    add("--video", metavar="FILE", help="people in a video, with --pose and --detector, or what --keypoints are about")
+    add("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
+    add(
+        "--keyframes",
+        metavar="F.npz",
+        help="poses to meet exactly: frames [K], rotations [K,24,3,3]; or a motion's .npz",
+    )
+    add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
+    add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
+
+
+def _keypoints(group: argparse._ArgumentGroup) -> None:
+    """What the keypoint file does not say itself."""
+    add = group.add_argument
+    add("--person", metavar="largest|all|ID", help="who of several people; all: a file each (default: largest)")
+    add("--image-size", metavar="WxH", help="of the video in pixels, where the keypoint file does not say")
+    add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
+    add("--first-frame", type=int, metavar="N", help="number of the video's first frame in the files' names")
+    add(
+        "--camera",
+        metavar="static|vo|FILE",
+        help="static; vo: from the video's background; genmo .npz, COLMAP, nerfstudio, TUM, Blender (default: static)",
+    )
+    add(
+        "--camera-scale",
+        type=float,
+        metavar="M",
+        help="metres in a unit of the COLMAP model; with vo, from the camera to the background at the start",
+    )
+
+
+def _video(group: argparse._ArgumentGroup) -> None:
+    """The networks that look at the video, and what is kept of it."""
+    add = group.add_argument
+    add("--pose", metavar="FILE.onnx", help="RTMPose, ViTPose or RTMO")
+    add("--detector", metavar="FILE.onnx", help="YOLOX or a DETR-like network; RTMO needs none")
+    add("--video-features", metavar="FILE.onnx", help="image encoder, for engines trained with video features")
+    add("--focal-length", type=float, metavar="MM", help="35 mm equivalent (default: the header's, else 43)")
+    add("--save-keypoints", metavar="F.npz", help="keep the keypoints, for --keypoints")
+    add("--overlay", metavar="F.mp4|png|jpg", help="the video, or a contact sheet, with what was found drawn on it")
+
+
+def _length(options: argparse.ArgumentParser) -> None:
+    """How long the motion is."""
+    length = options.add_argument_group("how long it is").add_mutually_exclusive_group()
+    length.add_argument("--frames", type=int, metavar="N", help="length in frames, 30 a second")
+    length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: keypoints', else 4)")
+
+
+def _sampling(group: argparse._ArgumentGroup) -> None:
+    """How the motion is made."""
+    add = group.add_argument
+    released = CONVENTIONS["gem"]
+    add(
+        "--steps",
+        type=int,
+        metavar="K",
+        help=f"denoising steps (default: keypoints alone 1, else {GENMO.steps}; released weights {released.steps})",
+    )
+    add(
+        "--guidance",
+        type=float,
+        metavar="G",
+        help=f"how much texts weigh (default: {GENMO.guidance}; released weights {released.guidance})",
+    )
+    add("--seed", type=int, metavar="S", help="same seed, same motion (default: 0)")
+    add(
+        "--samples", type=int, default=1, metavar="n", help="motions to make; files are numbered (default: %(default)s)"
+    )
+    add(
+        "--chunk",
+        type=int,
+        metavar="FRAMES",
+        help=f"given to the network at a time; 0: all (default: {CHUNK} when long)",
+    )
+    add("--no-fit", action="store_true", help="keep the network's answer: do not fit the pose to the keypoints")
+    add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
+
+
+MOST_CPUS = 4096
+"""in a range; no machine has more"""
+
+
+def _cpu_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers and ranges of them with commas between: `0,2` or `0-3`, as taskset takes them."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        numbers = (first, last) if dash else (first, first)
+        good = all(number.isascii() and number.isdigit() and len(number) <= 5 for number in numbers)
+        if not good or int(numbers[1]) - int(numbers[0]) > MOST_CPUS:
+            raise argparse.ArgumentTypeError(f"{text!r} is no list of CPUs; wanted numbers from 0, such as 0,2 or 0-3")
+        found += range(int(numbers[0]), int(numbers[1]) + 1)
+    return tuple(found)
+
+
+def _machine(group: argparse._ArgumentGroup) -> None:
+    """The engine, and the library and processor that run it."""
+    add = group.add_argument
+    add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    add("--body", metavar="F.npz", help="your SMPLX_NEUTRAL.npz: the body of the person, with released weights")
+    add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
+    add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
+    add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
+    add("--cpus", type=_cpu_numbers, default=(), metavar="c,c-c", help="a thread on each of these CPUs (onnxruntime)")
+    add("--bench", action="store_true", help="measure the engine here: streams and whole motions; a table, or --json")
+    add("--precision", choices=PRECISIONS, help="what openvino computes in (default: fp32)")
+
+
+def _output(group: argparse._ArgumentGroup) -> None:
+    """The files and what is printed."""
+    add = group.add_argument
+    add("--json", action="store_true", help="print one JSON object about the run")
+    add("--verbose", action="store_true", help="tell on stderr what is loaded and done")
+    add("--out-fps", type=float, metavar="F", help="frames a second of what is written, as 24, 25, 60 (default: 30)")
+    add(
+        "--character",
+        metavar="FILE",
+        help="who plays in .glb, .bvh and .usd: a .glb, .gltf, .vrm or .bvh with a skeleton",
+    )
+    add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    add("--out", action="append", default=[], metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
+    add("--view", action="store_true", help="open the motion in the browser")
