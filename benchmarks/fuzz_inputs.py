@@ -44,6 +44,7 @@ from genmo.runtime.readers.keypoints import People, gather, read_people
 from genmo.runtime.readers.music import read_features, read_sound
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.retarget.character import read_character
+from genmo.runtime.retarget.character_bones import read_map
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import parse_json
 
@@ -51,7 +52,10 @@ SECONDS = 20
 MEMORY = 6 * 2**30
 NUMBERS = (0, 1, -1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**64 - 1)
 VALUES = (None, True, "", "x" * 50, [], {}, [[[[0]]]], -1, 10**30, 1e300, "7.jpg", [1, 2, 3])
-WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"true", b"1e308", b"9" * 30, b"[[[[", b"\xff", b"\0")
+WORDS = (
+    b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"true", b"1e308", b"9" * 30, b"9" * 400, b"[[[[",
+    b"&a [*a]", b"\xff", b"\0",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,13 @@ constraints:
   - joint: head
     points: [[1, 0.0, 1.6, 0.5], [2s, free, 1.6, free]]
 """
+CHARACTER_MAP = b"""bones:
+  hips: Pelvis
+  spine: [Spine, Chest]
+  left_upper_leg: L Thigh
+floor: -0.02
+rest_frame: 0
+"""
 VRM_BONES = {"hips": "pelvis", "leftUpperLeg": "left_hip", "rightUpperLeg": "right_hip", "head": "head"}
 
 
@@ -241,6 +252,7 @@ def motion_readers() -> dict[str, Reader]:
         "keyframes-npz": Reader(keyframes, read_keyframes, ".npz", spoil_npz),
         "constraints-npz": Reader(places, read_joint_targets, ".npz", spoil_npz),
         "timeline": Reader(TIMELINE, read_timeline, ".yaml", spoil_lines),
+        "character-map": Reader(CHARACTER_MAP, read_map, ".yaml", spoil_lines),
     }
 
 

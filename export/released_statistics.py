@@ -7,7 +7,6 @@ table with all features in a row, GVHMR's and older ones have a table for each f
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 
 from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_json, read_text
 from genmo.train.data.batches import Normalisation
 
 LAYOUT = LAYOUTS["gem"]
@@ -46,14 +46,12 @@ def read_statistics(path: str | Path, family: str = "gem") -> Normalisation:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: has more than {MAX_BYTES} bytes; {WANTED}")
-        text = path.read_text(encoding="utf-8")
-        table = json.loads(text) if path.suffix == ".json" else _table(_literals(text))
+        if path.suffix == ".json":
+            table = read_json(path, WANTED.removeprefix("wanted "), MAX_BYTES)
+        else:
+            table = _table(_literals(read_text(path, WANTED.removeprefix("wanted "), MAX_BYTES)))
         mean, std = (torch.tensor(np.asarray(table[key], np.float32)) for key in ("mean", "std"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {WANTED}") from None
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{path}: not the statistics of a motion ({reason}); {WANTED}") from None
     right = mean.shape == std.shape == (LAYOUT.width,) and bool(mean.isfinite().all() and std.isfinite().all())

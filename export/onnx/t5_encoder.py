@@ -8,7 +8,6 @@ in released weights, and so is every weight that does not fit it.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +27,11 @@ from genmo.export.onnx.graphs import write_onnx
 from genmo.export.onnx.onnx_builder import PRECISIONS, Graph, Precision
 from genmo.runtime.engine.text_cached import CACHE_SCHEME, plain
 from genmo.runtime.engine.text_t5 import T5_SCHEME, T5TextEncoder, open_tokenizer, t5_inputs, t5_outputs
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.errors import GenmoError, InputError, first_line
+from genmo.runtime.support.safe_read import MAX_WEIGHTS_BYTES, check_file, quoted, read_json, read_text
 from genmo.train.network.safe_unpickle import Archive, StoredTensor
 
+LARGEST_SIZE = 2**20
 ENCODER, TOKENIZER, CACHE = "text_encoder.onnx", "tokenizer.json", "prompts.npy"
 TEXT_PRECISIONS = ("fp32", "fp16")
 GATES = {"fp32": 1e-4, "fp16": 2e-2}
@@ -70,7 +71,7 @@ class T5Config:
         if not path.is_file():
             raise InputError(f"{folder}: no config.json; wanted a T5 folder as transformers saves it")
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = read_json(path, "the configuration of a T5")
             kind, projection = stored["model_type"], stored.get("feed_forward_proj", "relu")
             sizes = [stored[name] for name in ("d_model", "num_heads", "d_kv", "num_layers", "d_ff")]
             buckets, distance = (
@@ -78,13 +79,16 @@ class T5Config:
                 stored.get("relative_attention_max_distance", 128),
             )
             epsilon = float(stored.get("layer_norm_epsilon", 1e-6))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: not the configuration of a T5 ({error!r})") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: not the configuration of a T5 ({quoted(error)})") from None
         if kind not in ("t5", "mt5", "umt5"):
-            raise InputError(f"{path}: model_type is {kind!r}; wanted t5, mt5 or umt5")
+            raise InputError(f"{path}: model_type is {quoted(kind)}; wanted t5, mt5 or umt5")
         if projection not in ("relu", "gated-gelu"):
-            raise InputError(f"{path}: feed_forward_proj is {projection!r}; wanted relu or gated-gelu")
-        if not all(type(size) is int and size > 0 for size in (*sizes, buckets, distance)) or buckets % 4:
+            raise InputError(f"{path}: feed_forward_proj is {quoted(projection)}; wanted relu or gated-gelu")
+        if (
+            not all(type(size) is int and 0 < size <= LARGEST_SIZE for size in (*sizes, buckets, distance))
+            or buckets % 4
+        ):
             raise InputError(f"{path}: its sizes are not positive whole numbers that make a T5")
         gated = projection == "gated-gelu"
         width, heads, head_width, depth, mlp_width = sizes
@@ -160,11 +164,12 @@ def _read_weights(folder: Path, names: set[str]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     files = sorted(folder.glob("*.safetensors"))
     for path in files:
+        check_file(path, "the weights of a T5", MAX_WEIGHTS_BYTES)
         try:
             with safetensors.safe_open(path, framework="pt") as opened:
                 found |= {name: opened.get_tensor(name) for name in opened.keys() if name in names}
         except (OSError, safetensors.SafetensorError) as error:
-            raise InputError(f"{path}: not a readable safetensors file ({error})") from None
+            raise InputError(f"{path}: not a readable safetensors file ({first_line(error)})") from None
     pickled = folder / "pytorch_model.bin"
     if not files and pickled.is_file():
         with Archive(pickled) as archive:
@@ -333,10 +338,7 @@ def local_folder(place: str) -> Path:
 
 def read_prompts(path: str | Path) -> list[str]:
     """The prompts of a file, one a line, each once; empty lines are passed over.  Raises InputError without any."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(f"--cache-prompts {path}: not a readable text file ({error})") from None
+    lines = read_text(path, "a file of prompts for --cache-prompts").splitlines()
     prompts = list(dict.fromkeys(filter(None, map(plain, lines))))
     if not prompts:
         raise InputError(f"--cache-prompts {path}: no prompt in it; wanted one a line")

@@ -23,6 +23,7 @@ import numpy as np
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import read_json
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD
 from genmo.runtime.video.onnx_network import PROPERTY, Network
 
@@ -112,7 +113,7 @@ def _picture(source: str, mean: tuple[float, ...], std: tuple[float, ...]) -> di
     """Mean and deviation of 0 to 255, of `preprocessor_config.json` where the folder has one."""
     path = Path(source) / "preprocessor_config.json"
     if path.is_file():
-        told = json.loads(path.read_text())
+        told = read_json(path, "preprocessor_config.json of a detector")
         if told.get("do_normalize", False) and "image_mean" in told:
             mean, std = (tuple(255.0 * one for one in told[key]) for key in ("image_mean", "image_std"))
     return {"mean": list(mean), "std": list(std)}

@@ -43,6 +43,7 @@ from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.support.atomic_write import put_folder, write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import BackendError, InputError
+from genmo.runtime.support.safe_read import read_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -312,7 +313,9 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
     library, gpus, gpu_name = check_buildable(options, precision)
     place = folder / FOLDER
     cache_file = options.timing_cache or place / TIMING_CACHE
-    cache = cache_file.read_bytes() if library.__name__ != RTX and cache_file.is_file() else b""
+    cache = b""
+    if library.__name__ != RTX and cache_file.is_file():
+        cache = read_bytes(cache_file, "a timing cache")
     place.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place, prefix=".building.") as scratch:
         aside = Path(scratch) / "plans"

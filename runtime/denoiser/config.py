@@ -8,8 +8,14 @@ from typing import Any
 from genmo.runtime.denoiser.conventions import CONVENTIONS, Conventions
 from genmo.runtime.motion.layout import LAYOUTS, Layout
 from genmo.runtime.support.errors import EngineError
+from genmo.runtime.support.safe_read import quoted
 
 BLOCK_ORDERS = ("paper", "public")
+LARGEST = {
+    "width": 2**14, "depth": 2**8, "heads": 2**8, "mlp_width": 2**16, "window": 2**16, "text_width": 2**16,
+    "text_tokens": 2**12, "video_width": 2**16, "music_width": 2**16, "text_buckets": 2**22,
+}  # fmt: skip
+"""Of every number, far over any model that was trained: a config is a file's word, and tables are made by it."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,22 @@ class ModelConfig:
     """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.denoiser.residual_gain`)"""
 
     def __post_init__(self) -> None:
-        wrong = [f.name for f in fields(self) if f.type == "int" and not isinstance(getattr(self, f.name), int)]
-        if wrong:
-            raise EngineError(f"model config: {', '.join(wrong)} must be whole numbers")
+        kinds = {"int": (int, "whole numbers"), "str": (str, "texts"), "bool": (bool, "true or false")}
+        for kind, (wanted, words) in kinds.items():
+            wrong = [f.name for f in fields(self) if f.type == kind and type(getattr(self, f.name)) is not wanted]
+            if wrong:
+                raise EngineError(f"model config: {', '.join(wrong)} must be {words}")
         small = [name for name in ("width", "depth", "heads", "mlp_width", "window") if getattr(self, name) < 1]
         if small:
             raise EngineError(f"model config: {', '.join(small)} must be at least 1")
+        outside = [name for name, most in LARGEST.items() if not 0 <= getattr(self, name) <= most]
+        if outside:
+            bounds = ", ".join(f"{name} 0 to {LARGEST[name]}" for name in outside)
+            raise EngineError(f"model config: {', '.join(outside)} out of bounds; wanted {bounds}")
         if self.layout not in LAYOUTS:
-            raise EngineError(f"model config: layout is {self.layout!r}; wanted one of {sorted(LAYOUTS)}")
+            raise EngineError(f"model config: layout is {quoted(self.layout)}; wanted one of {sorted(LAYOUTS)}")
         if self.block_order not in BLOCK_ORDERS:
-            raise EngineError(f"model config: block_order is {self.block_order!r}; wanted one of {BLOCK_ORDERS}")
+            raise EngineError(f"model config: block_order is {quoted(self.block_order)}; wanted one of {BLOCK_ORDERS}")
         if self.innovation and "joint_rotations" not in self.motion_layout.slices:
             raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
         if self.width % (2 * self.heads) or self.window % 2:
@@ -76,7 +88,11 @@ class ModelConfig:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> ModelConfig:
         """Raises EngineError for names that this version does not know."""
+        if not isinstance(stored, dict):
+            raise EngineError(f"model config is {quoted(stored)}; wanted a table of names and numbers")
         unknown = sorted(set(stored) - {f.name for f in fields(cls)})
         if unknown:
-            raise EngineError(f"model config has unknown entries {unknown}; it was made by another version of genmo")
+            raise EngineError(
+                f"model config has unknown entries {quoted(unknown)}; it was made by another version of genmo"
+            )
         return cls(**stored)

@@ -1,12 +1,12 @@
 """An engine folder: what `genmo-export` writes and `--engine` takes.
 
-`engine.json` describes everything else in the folder, with sizes and hashes: the denoiser's ONNX graph, the text
-encoder's table.  Loading reads data only: no code of the folder is run and nothing is unpickled.
+`engine.json` describes everything else in the folder, with hashes: the denoiser's ONNX graphs, what they keep in files
+of their own, the text encoder's table.  Loading reads data only: no code of the folder is run, nothing is unpickled.
+A hash says that a file is the one that was exported, not who exported it: engine.json is not signed.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,13 +17,18 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.sampler import Denoiser
 from genmo.runtime.denoiser.signature import inputs, outputs
-from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.engine.graphs import GRAPHS, Graphs
+from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_ngram import TextEncoder
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import EngineError
+from genmo.runtime.support.errors import EngineError, InputError, first_line
+from genmo.runtime.support.safe_read import quoted, read_json
 
 FORMAT = 2
+MAX_DESCRIPTION = 2**26
+"""bytes of engine.json, which may hold a thousand prompts and where every weight lies"""
+MAX_FUSED = 1000
 SHIPPED = Path(__file__).parents[1] / "engines" / "small"
 
 
@@ -89,11 +94,12 @@ def load_engine(folder: str | Path | None = None) -> Engine:
     try:
         config = ModelConfig.from_json(description["model"])
         mean, std = (np.asarray(description["normalisation"][key], np.float32) for key in ("mean", "std"))
-        files = dict(description["files"])
         signature, encoder = description["signature"], description["text_encoder"]
         denoiser = description["denoiser"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise EngineError(f"{folder}/engine.json: entry {error} is missing or wrong; export the engine again") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise EngineError(
+            f"{folder}/engine.json: entry {first_line(error)} is missing or wrong; export the engine again"
+        ) from None
     graphs = _graph_files(denoiser)
     if not graphs or not isinstance(encoder, dict | None):
         raise EngineError(f"{folder}/engine.json: denoiser or text_encoder is wrong; export the engine again")
@@ -102,10 +108,10 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         raise EngineError(f"{folder}/engine.json: normalisation is not {width} finite means and positive spreads")
     if signature != describe_signature(config):
         raise EngineError(f"{folder}: its denoiser has another signature than this genmo; export the engine again")
-    _check_files(folder, files)
+    files = check_files(folder, description.get("files"))
     for name in graphs:
         if name not in files:
-            raise EngineError(f"{folder}/engine.json: denoiser {name!r} is not among its files; export it again")
+            raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
     return Engine(folder, config, mean, std, open_text_encoder(folder, config, encoder, files), description)
 
 
@@ -114,12 +120,12 @@ def _read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")
     try:
-        description = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise EngineError(f"{path}: not readable as JSON ({error}); export the engine again") from None
+        description = read_json(path, "the description of an engine", MAX_DESCRIPTION)
+    except InputError as error:
+        raise EngineError(f"{error}: export the engine again") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        found = description.get("format") if isinstance(description, dict) else None
-        raise EngineError(f"{path}: format is {found!r}; this genmo reads format {FORMAT}: export the engine again")
+        found = quoted(description.get("format") if isinstance(description, dict) else None)
+        raise EngineError(f"{path}: format is {found}; this genmo reads format {FORMAT}: export the engine again")
     return description
 
 
@@ -133,17 +139,7 @@ def _graph_files(denoiser: Any) -> list[str]:
         return []
     names = [denoiser[name] for name in graphs]
     right = all(isinstance(name, str) for name in names) and isinstance(denoiser["null_is_folded"], bool)
-    right = right and (not fused or (type(denoiser["fused_steps"]) is int and denoiser["fused_steps"] >= 1))
+    right = right and (
+        not fused or (type(denoiser["fused_steps"]) is int and 1 <= denoiser["fused_steps"] <= MAX_FUSED)
+    )
     return names if right else []
-
-
-def _check_files(folder: Path, files: dict[str, str]) -> None:
-    """Every file is there, inside the folder, and has its hash."""
-    for name, wanted in files.items():
-        path = folder / name
-        if Path(name).name != name or name.startswith("."):
-            raise EngineError(f"{folder}/engine.json: {name!r} is not a plain file name; export the engine again")
-        if not path.is_file():
-            raise EngineError(f"{folder}: {name} is missing; copy the whole folder or export the engine again")
-        if file_hash(path) != wanted:
-            raise EngineError(f"{path}: its SHA-256 is not the one in engine.json: damaged or altered; export it again")

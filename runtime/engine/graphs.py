@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from genmo.runtime.support.safe_read import MAX_WEIGHTS_BYTES, sha256
 
 GRAPHS = ("conditions", "texts", "step")
 
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path, "a file of an engine", MAX_WEIGHTS_BYTES)
 
 
 @dataclass(frozen=True)

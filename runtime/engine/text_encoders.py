@@ -12,7 +12,8 @@ from genmo.runtime.engine.text_cached import CACHE_SCHEME, CachedTextEncoder
 from genmo.runtime.engine.text_ngram import NgramTextEncoder, TextEncoder
 from genmo.runtime.engine.text_t5 import T5_SCHEME, T5TextEncoder
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import EngineError
+from genmo.runtime.support.errors import EngineError, InputError
+from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, quoted, read_npy_file
 
 NGRAM_SCHEME = "hashed-ngrams-1"
 """names the tokenizer and the arithmetic of runtime/engine/text_ngram.py; a change there needs a new name"""
@@ -26,21 +27,22 @@ def open_text_encoder(
     if stored is None:
         return None
     kinds = {NGRAM_SCHEME: _ngram_encoder, T5_SCHEME: _t5_encoder, CACHE_SCHEME: _cached_encoder}
-    if stored.get("kind") not in kinds or str(stored.get("file")) not in files:
+    kind, file, tokenizer = (stored.get(name) for name in ("kind", "file", "tokenizer"))
+    if not isinstance(kind, str) or kind not in kinds:
         known = ", ".join(repr(kind) for kind in kinds)
-        raise EngineError(f"{folder}: text encoder {stored.get('kind')!r} is unknown; this genmo has {known}")
-    if stored["kind"] == T5_SCHEME and str(stored.get("tokenizer")) not in files:
-        raise EngineError(f"{folder}: tokenizer {stored.get('tokenizer')!r} is not among its files; export it again")
-    return kinds[stored["kind"]](folder, config, stored)
+        raise EngineError(f"{folder}: text encoder {quoted(kind)} is unknown; this genmo has {known}")
+    if not isinstance(file, str) or file not in files:
+        raise EngineError(f"{folder}: text encoder {quoted(file)} is not among its files; export it again")
+    if kind == T5_SCHEME and (not isinstance(tokenizer, str) or tokenizer not in files):
+        raise EngineError(f"{folder}: tokenizer {quoted(tokenizer)} is not among its files; export it again")
+    return kinds[kind](folder, config, stored)
 
 
 def _table(folder: Path, name: str) -> Array:
     try:
-        with (folder / name).open("rb") as file:
-            table: Array = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise EngineError(f"{folder}/{name}: not a readable table ({error})") from None
-    return table
+        return read_npy_file(folder / name, "a table of text vectors", MAX_TABLE_BYTES)
+    except InputError as error:
+        raise EngineError(f"{error}; export the engine again") from None
 
 
 def _ngram_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:

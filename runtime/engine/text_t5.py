@@ -17,8 +17,10 @@ from genmo.runtime.engine.text_cached import padded
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cpus import usable_cpus
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
+from genmo.runtime.support.safe_read import read_text
 
 T5_SCHEME = "t5-1"
+LARGEST_TOKENIZER = 2**26
 INSTALL = 'pip install "genmo-motion[t5]"'
 _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
 
@@ -44,7 +46,7 @@ def open_tokenizer(path: Path, tokens: int) -> Any:
     except ImportError:
         raise BackendError(f"texts of this engine need the tokenizers library: {INSTALL}") from None
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        tokenizer = tokenizers.Tokenizer.from_str(read_text(path, "a tokenizer", LARGEST_TOKENIZER))
     except Exception as error:  # the library raises plain Exception
         raise EngineError(f"{path}: not a tokenizer ({first_line(error)}); export the engine again") from None
     tokenizer.no_padding()

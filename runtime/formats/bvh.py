@@ -7,25 +7,26 @@ zero, because programs disagree on whether its position channels add to the OFFS
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
+from genmo.runtime.formats.bvh_words import BvhWords
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_quaternion, quaternion_from_matrix, rotate
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_bytes
 
 CENTIMETRES = 100.0
 DIGITS = 6  # of degrees and centimetres: joints of a body come back within 1e-7 m
 ROTATIONS = ("Zrotation", "Xrotation", "Yrotation")
 ROOT_CHANNELS = ("Xposition", "Yposition", "Zposition", *ROTATIONS)
 _AXES = {"X": 0, "Y": 1, "Z": 2}
+MAX_BYTES = 2**27  # 36 minutes of 78 joints take half of it
+MAX_JOINTS = 5000
 END_SITE = 0.08  # metres; length given to the last bone of each limb, which has no child to point at
 
 
@@ -178,96 +179,6 @@ def _numbers(values: Array) -> str:
     return " ".join(f"{value:.{DIGITS}f}" for value in values + 0.0)
 
 
-class _Reader:
-    """Words of a BVH file with the line each came from."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.line = 0
-        # old editors end a file with a zero byte or Ctrl-Z
-        self._words: Iterator[tuple[int, str]] = self._split(text.rstrip("\0\x1a \t\r\n"))
-
-    def _split(self, text: str) -> Iterator[tuple[int, str]]:
-        for number, line in enumerate(text.splitlines(), start=1):
-            for word in line.split():
-                yield number, word
-
-    def fail(self, got: str, wanted: str) -> NoReturn:
-        raise InputError(f"{self.path}, line {self.line}: got {got}, wanted {wanted}; export the BVH file again")
-
-    def word(self, wanted: str) -> str:
-        self.line, word = next(self._words, (self.line, ""))
-        if not word:
-            self.fail("the end of the file", wanted)
-        return word
-
-    def expect(self, *wanted: str) -> str:
-        """The next word, which must be one of `wanted` (letter case ignored)."""
-        word = self.word(" or ".join(wanted))
-        if word.upper() not in (choice.upper() for choice in wanted):
-            self.fail(repr(word), " or ".join(wanted))
-        return word
-
-    def label(self, *words: str) -> None:
-        """The words before a colon, with or without blanks around that: `Frames: 20`, `Frames:20`, `Frames : 20`."""
-        wanted = f"{' '.join(words)}:"
-        for word in words[:-1]:
-            self.expect(word)
-        got = self.word(wanted)
-        name, colon, rest = got.partition(":")
-        if not colon and name.upper() == words[-1].upper():
-            colon, rest = (following := self.word(wanted))[:1], following[1:]
-        if colon != ":" or name.upper() != words[-1].upper():
-            self.fail(repr(got), wanted)
-        if rest:
-            self._words = itertools.chain([(self.line, rest)], self._words)
-
-    def number(self, wanted: str) -> float:
-        word = self.word(wanted)
-        try:
-            value = float(word)
-        except ValueError:
-            self.fail(repr(word), wanted)
-        if not np.isfinite(value):
-            self.fail(repr(word), wanted)
-        return value
-
-    def count(self, wanted: str) -> int:
-        value = self.number(wanted)
-        if value != int(value) or value < 0:
-            self.fail(repr(value), wanted)
-        return int(value)
-
-    def offset(self) -> Array:
-        return np.asarray([self.number("three numbers after OFFSET") for _ in range(3)])
-
-    def rows(self, frames: int, width: int) -> Array:
-        """The numbers [rows, width] that end the file.
-
-        Writers miscount: Rokoko's files have a row more than they say, others a row less, or say 0.  What is there
-        is read; a file that lacks more than a row was cut short.
-        """
-        if not width and frames:
-            self.fail("no channel in any joint", "CHANNELS of the root at least")
-        words = list(self._words)
-        count, over = divmod(len(words), max(width, 1))
-        if over or count < frames - 1:
-            self.line = words[-1][0] if words else self.line
-            self.fail(
-                f"the end of the file after {count} rows{f' and {over} numbers' if over else ''}",
-                f"{frames} rows of {width} numbers (the file was cut short, or says Frames: wrongly)",
-            )
-        try:
-            values = np.asarray([word for _, word in words], np.float64)
-        except ValueError:
-            values = np.full(len(words), np.nan)
-        if not np.isfinite(values).all():
-            # Something is wrong: go through it again, slowly, to tell on which line.
-            self._words = iter(words)
-            values = np.asarray([self.number(f"a number in frame {n // width} (from 0)") for n in range(len(words))])
-        return values.reshape(count, width)
-
-
 @dataclass
 class _Hierarchy:
     """What the HIERARCHY section says, gathered joint by joint."""
@@ -285,11 +196,8 @@ def read_bvh(path: str | Path) -> Bvh:
     Scale channels are passed over.  Raises InputError, with the line number, when the file is not BVH or is cut short.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted a BVH file") from error
-    reader = _Reader(path, text)
+    text = read_bytes(path, "a BVH file", MAX_BYTES).decode("utf-8-sig", errors="replace")
+    reader = BvhWords(path, text)
     hierarchy = _read_hierarchy(reader)
     reader.label("Frames")
     frames = reader.count("the number of frames")
@@ -298,7 +206,7 @@ def read_bvh(path: str | Path) -> Bvh:
     if frame_time <= 0:
         reader.fail(f"a frame time of {frame_time}", "more than 0 seconds")
     width = sum(len(channels) for channels in hierarchy.channels)
-    rotations, positions = _poses(hierarchy, reader.rows(frames, width))
+    rotations, positions = _poses(hierarchy, reader.rows(frames, width, len(hierarchy.names)))
     return Bvh(
         names=tuple(hierarchy.names),
         parents=tuple(hierarchy.parents),
@@ -311,7 +219,7 @@ def read_bvh(path: str | Path) -> Bvh:
     )
 
 
-def _read_hierarchy(reader: _Reader) -> _Hierarchy:
+def _read_hierarchy(reader: BvhWords) -> _Hierarchy:
     """Everything up to and including the word MOTION."""
     tree = _Hierarchy([], [], [], [], {})
     reader.expect("HIERARCHY")
@@ -322,7 +230,7 @@ def _read_hierarchy(reader: _Reader) -> _Hierarchy:
             return tree
 
 
-def _read_root(reader: _Reader, tree: _Hierarchy) -> None:
+def _read_root(reader: BvhWords, tree: _Hierarchy) -> None:
     """A tree of joints, from its name to its closing brace."""
     open_joints = [_open_joint(reader, tree, -1)]
     while open_joints:
@@ -345,11 +253,13 @@ def _read_root(reader: _Reader, tree: _Hierarchy) -> None:
             open_joints.pop()
 
 
-def _open_joint(reader: _Reader, tree: _Hierarchy, parent: int) -> int:
+def _open_joint(reader: BvhWords, tree: _Hierarchy, parent: int) -> int:
     """Read `name {` and add the joint; its number."""
     name = reader.word("a joint name")
     while (word := reader.word("{")) != "{":  # names with spaces exist
         name += f" {word}"
+    if len(tree.names) == MAX_JOINTS:
+        reader.fail("one more joint", f"at most {MAX_JOINTS}")
     tree.names.append(name)
     tree.parents.append(parent)
     tree.offsets.append(np.zeros(3))
@@ -357,7 +267,7 @@ def _open_joint(reader: _Reader, tree: _Hierarchy, parent: int) -> int:
     return len(tree.names) - 1
 
 
-def _read_channels(reader: _Reader) -> tuple[str, ...]:
+def _read_channels(reader: BvhWords) -> tuple[str, ...]:
     known = {f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation", "scale")}
     count = reader.count("the number of channels")
     if count > len(known):

@@ -21,7 +21,7 @@ from genmo.runtime.motion.rotation import matrix_from_axis_angle, normalize, rot
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import parse_json, read_bytes
+from genmo.runtime.support.safe_read import quoted, read_json
 
 ROUNDED = 0.01
 """frames a second that a frame time rounded in its file may be off"""
@@ -54,9 +54,10 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
     if not {"neck", "head"} & set(found):
         missing.append("neck")
     if missing:
+        listed = ", ".join(name[:40] for name in bvh.names[:LISTED])
         more = f" and {len(bvh.names) - LISTED} more" if len(bvh.names) > LISTED else ""
         raise InputError(
-            f"no joint for {', '.join(missing)} among {', '.join(bvh.names[:LISTED])}{more}; name each in a JSON file "
+            f"no joint for {', '.join(missing)} among {listed}{more}; name each in a JSON file "
             f'{{"{missing[0]}": "joint of the file", ...}} and pass --names'
         )
     if "neck" not in found:
@@ -70,7 +71,9 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
 def _named(bvh: Bvh, names: dict[str, str]) -> dict[str, int]:
     for joint, name in names.items():
         if joint not in JOINTS or name not in bvh.names:
-            unknown = f"{joint!r} is no SMPL joint" if joint not in JOINTS else f"{name!r} is not in the file"
+            unknown = (
+                f"{quoted(joint)} is no SMPL joint" if joint not in JOINTS else f"{quoted(name)} is not in the file"
+            )
             raise InputError(f"--names: {unknown}; wanted SMPL names ({', '.join(JOINTS)}) -> names of the file")
     return {joint: bvh.names.index(name) for joint, name in names.items()}
 
@@ -264,7 +267,7 @@ def read_names(path: str | Path | None) -> dict[str, str] | None:
     if path is None:
         return None
     wanted = "a JSON object: SMPL joint -> joint of the file"
-    names = parse_json(read_bytes(path, wanted), str(path), wanted)
+    names = read_json(path, wanted)
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise InputError(f"{path}: holds something else than names; wanted {wanted}")
     return names

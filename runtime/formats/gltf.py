@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from genmo.runtime.motion.rotation import matrix_from_quaternion, orthogonal
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import MAX_BYTES, read_bytes
+from genmo.runtime.support.safe_read import MAX_BYTES, parse_json, quoted, read_bytes
 
 Json = dict[str, Any]
 Numbers = npt.NDArray[Any]
@@ -35,6 +35,10 @@ LARGEST = 1e9
 WANTED = "a glTF 2.0 file (.glb, .vrm, .gltf)"
 IMAGE_TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp", b"\xabKTX": "image/ktx2"}
 """by the first four bytes; all others are JPEG"""
+MAX_ENTRIES = 2**14
+"""nodes, meshes, accessors and so on of a file, each kind by itself"""
+MAX_COUNT = 2**22
+"""entries of an accessor: vertices of a mesh"""
 PACKED = {"EXT_meshopt_compression", "KHR_meshopt_compression"}
 
 
@@ -47,6 +51,8 @@ class Gltf:
     """the JSON chunk"""
     binary: bytes
     """the binary chunk, padding included; empty when the file has none.  Of a .gltf: all buffers and images, joined"""
+    _checked: dict[str, list[Json]] = field(default_factory=dict, repr=False, init=False)
+    """top-level lists that were seen to be lists of objects"""
 
     def fail(self, got: str) -> InputError:
         """An error about this file."""
@@ -54,16 +60,20 @@ class Gltf:
 
     def entries(self, name: str) -> list[Json]:
         """The top-level list `name`, empty where the file has none."""
-        found = self.json.get(name, [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-            raise self.fail(f"{name} is no list of objects")
-        return found
+        if name not in self._checked:
+            found = self.json.get(name, [])
+            if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+                raise self.fail(f"{name} is no list of objects")
+            if len(found) > MAX_ENTRIES:
+                raise self.fail(f"{len(found)} {name}, more than {MAX_ENTRIES}")
+            self._checked[name] = found
+        return self._checked[name]
 
     def entry(self, name: str, index: object) -> Json:
         """Element `index` of the top-level list `name`."""
         found = self.entries(name)
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(found):
-            raise self.fail(f"there is no {name}[{index!r}]")
+            raise self.fail(f"there is no {name}[{quoted(index)}]")
         return found[index]
 
     def array(self, accessor: object) -> Numbers:
@@ -72,7 +82,7 @@ class Gltf:
         if "sparse" in about or "bufferView" not in about:
             raise self.fail(f"accessors[{accessor}] is sparse, which is not read here")
         view = self.entry("bufferViews", about["bufferView"])
-        if PACKED & set(view.get("extensions", {})):
+        if PACKED & set(view.get("extensions") or {}):
             raise self.fail("the file is compressed with meshopt")
         if view.get("buffer", 0) != 0 or "uri" in self.entry("buffers", 0):
             raise self.fail("its numbers are in another file")
@@ -86,6 +96,8 @@ class Gltf:
         last = start + (count - 1) * stride + width * dtype.itemsize
         if not (count > 0 and start >= 0 and stride >= width * dtype.itemsize and last <= min(end, len(self.binary))):
             raise self.fail(f"accessors[{accessor}] reaches beyond the file")
+        if count > MAX_COUNT:
+            raise self.fail(f"accessors[{accessor}] has {count} entries, more than {MAX_COUNT}")
         shape, strides = (count, width), (stride, dtype.itemsize)
         values: Numbers = np.ndarray(shape, dtype, self.binary, start, strides).copy()
         if about.get("normalized") and dtype.kind in "iu":
@@ -97,16 +109,14 @@ def read_gltf(path: str | Path) -> Gltf:
     """Read a .glb, .vrm or .gltf file.  Raises InputError when it cannot be read or is no whole glTF 2.0."""
     path = Path(path)
     data = read_bytes(path, WANTED)
+    nothing = Gltf(str(path), {}, b"")
     if path.suffix.lower() == ".gltf":
-        return _self_contained(Gltf(str(path), _document(Gltf(str(path), {}, b""), data), b""), path.parent)
-    return _read_binary(Gltf(str(path), {}, b""), data)
+        return _self_contained(replace(nothing, json=_document(nothing, data)), path.parent)
+    return _read_binary(nothing, data)
 
 
 def _document(nothing: Gltf, data: bytes) -> Json:
-    try:
-        document = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise nothing.fail("its JSON cannot be read") from None
+    document = parse_json(data, f"{nothing.path}: its JSON", f"{WANTED}: export it again")
     if not isinstance(document, dict):
         raise nothing.fail("its JSON is no object")
     return document
@@ -145,6 +155,8 @@ def _self_contained(gltf: Gltf, folder: Path) -> Gltf:
         extensions = view.get("extensions", {})
         parts = [extensions[name] for name in PACKED if name in extensions] if isinstance(extensions, dict) else []
         for part in (view, *parts):
+            if not isinstance(part, dict):
+                raise gltf.fail("the extensions of its bufferViews are no objects")
             gltf.entry("buffers", part.get("buffer"))
             part["byteOffset"] = starts[part["buffer"]] + _whole(gltf, part.get("byteOffset", 0))
             part["buffer"] = 0
@@ -219,7 +231,7 @@ def _vector(gltf: Gltf, node: Json, key: str, default: list[float]) -> Array:
     except (TypeError, ValueError, OverflowError):
         values = np.zeros(0)
     if values.shape != (len(default),) or not (np.abs(values) < LARGEST).all():
-        raise gltf.fail(f"{key} of node {node.get('name')!r} is not {len(default)} numbers")
+        raise gltf.fail(f"{key} of node {quoted(node.get('name'))} is not {len(default)} numbers")
     return values
 
 
@@ -233,7 +245,7 @@ def node_transform(gltf: Gltf, node: Json) -> tuple[Array, Array, Array]:
         return orthogonal(matrix[:3, :3] / np.where(scale == 0, 1, scale)), matrix[:3, 3], scale
     x, y, z, w = _vector(gltf, node, "rotation", [0, 0, 0, 1])
     if x * x + y * y + z * z + w * w < 1e-6:
-        raise gltf.fail(f"rotation of node {node.get('name')!r} is zero")
+        raise gltf.fail(f"rotation of node {quoted(node.get('name'))} is zero")
     rotation = matrix_from_quaternion(np.asarray([w, x, y, z]))
     return rotation, _vector(gltf, node, "translation", [0, 0, 0]), _vector(gltf, node, "scale", [1, 1, 1])
 

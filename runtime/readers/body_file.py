@@ -24,7 +24,7 @@ def read_smplx_body(path: str | Path) -> SmplBody:
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: is no .npz; wanted {WANTED}")
-    stored = read_npz(path, WANTED, ARRAYS)
+    stored = read_npz(path, WANTED, names=ARRAYS)
     missing = [name for name in ARRAYS if name not in stored]
     if missing:
         raise InputError(f"{path}: has no {missing[0]}; wanted {WANTED}")

@@ -6,14 +6,13 @@ script in `docs/inputs.md` writes, and genmo's `.npz` with `camera_to_world` [N,
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
+from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.rotation import (
     heading,
     matrix_from_quaternion,
@@ -24,7 +23,7 @@ from genmo.runtime.motion.rotation import (
     slerp,
     transpose,
 )
-from genmo.runtime.readers.colmap import Image, Lens, read_colmap
+from genmo.runtime.readers.colmap import MAX_POSES, Image, Lens, read_colmap
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, same_rate
 from genmo.runtime.readers.trajectories import Trajectory, is_tum, parse_nerfstudio, parse_tum
 from genmo.runtime.support.arrays import Array
@@ -35,14 +34,14 @@ from genmo.runtime.support.safe_read import (
     frame_numbers,
     number,
     numbers,
-    parse_json,
+    quoted,
     read_bytes,
+    read_json,
     read_npz,
     timestamps,
 )
 
 WANTED = "a camera: genmo's .npz, a COLMAP model (folder, .txt or .bin), transforms.json, a TUM .txt or Blender .json"
-MAX_POSES = 4 * MAX_FRAMES
 LONG_GAP = 0.5
 """Seconds from any pose that are worth a word."""
 _BLENDER_AXES = np.diag([1.0, -1.0, -1.0])  # Blender's camera looks along -z with y up
@@ -121,7 +120,7 @@ def read_camera(path: str | Path, scale: float | None = None) -> CameraFile:
     if path.suffix.lower() == ".npz":
         return _read_npz(path)
     if path.suffix.lower() == ".json":
-        document = parse_json(read_bytes(path, WANTED), str(path), WANTED)
+        document = read_json(path, WANTED)
         if isinstance(document, dict) and "format" not in document and "frames" in document:
             return from_trajectory(parse_nerfstudio(document, str(path)), str(path), scale)
         return parse_blender(document, str(path))
@@ -211,7 +210,7 @@ def _blender_intrinsics(document: dict[str, Any], lens: float, source: str) -> A
     width, height = read("width", 1, 1e5), read("height", 1, 1e5)
     fit = document.get("sensor_fit")
     if fit not in ("AUTO", "HORIZONTAL", "VERTICAL"):
-        raise InputError(f"{source}: sensor_fit is {reprlib.repr(fit)}; wanted AUTO, HORIZONTAL or VERTICAL")
+        raise InputError(f"{source}: sensor_fit is {quoted(fit)}; wanted AUTO, HORIZONTAL or VERTICAL")
     # AUTO lays the sensor's width along the larger side of the image
     fitted = {"AUTO": max(width, height), "HORIZONTAL": width, "VERTICAL": height}[fit]
     sensor = read("sensor_height_mm" if fit == "VERTICAL" else "sensor_width_mm", 1e-3, 1e4)

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import LARGEST, read_bytes
 
+MAX_POSES = 4 * MAX_FRAMES
+"""Most poses of a camera file."""
 WANTED = "a COLMAP model: cameras and images, both .bin or both .txt"
 
 # name -> (id in binary files, number of parameters); of COLMAP's models those of lenses that a pinhole stands for
@@ -80,11 +83,13 @@ class Image:
 
 def parse_cameras_txt(data: bytes, source: str) -> dict[int, Lens]:
     """`CAMERA_ID MODEL WIDTH HEIGHT PARAMS...` a line."""
-    lenses = {}
+    lenses: dict[int, Lens] = {}
     for place, line in _lines(data, source):
         words = line.split()
         if len(words) < 4:
             raise InputError(f"{place}: {len(words)} words; wanted CAMERA_ID MODEL WIDTH HEIGHT PARAMS")
+        if len(lenses) == MAX_POSES:
+            raise _too_many(source)
         values = _floats(words[2:], place)
         lenses[_integer(words[0], place)] = checked_lens(words[1], values[0], values[1], values[2:], place)
     return lenses
@@ -96,7 +101,7 @@ def parse_images_txt(data: bytes, source: str) -> list[Image]:
     Files of poses that were written by hand leave out the lines of points, or drop them where they are empty: a line
     that is no list of points (X Y POINT3D_ID of each) is the next image.
     """
-    images = []
+    images: list[Image] = []
     points_may_follow = False
     for place, line in _lines(data, source, blank=True):
         words = line.split(maxsplit=9)
@@ -105,10 +110,16 @@ def parse_images_txt(data: bytes, source: str) -> list[Image]:
             continue
         if len(words) < 10:
             raise InputError(f"{place}: {len(words)} words; wanted IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME")
+        if len(images) == MAX_POSES:
+            raise _too_many(source)
         values = _floats(words[1:8], place)
         images.append(Image(values[:4], values[4:], _integer(words[8], place), words[9].strip()))
         points_may_follow = True
     return images
+
+
+def _too_many(source: str) -> InputError:
+    return InputError(f"{source}: over {MAX_POSES} entries; wanted at most {MAX_POSES}")
 
 
 def _is_points(line: str) -> bool:
@@ -172,6 +183,13 @@ class _Reader:
         self.skip(struct.calcsize("<" + layout))
         return struct.unpack_from("<" + layout, self.data, start)
 
+    def count(self) -> int:
+        """A number of entries that follow."""
+        found = int(self.read("Q")[0])
+        if found > MAX_POSES:
+            raise _too_many(self.source)
+        return found
+
     def skip(self, size: int) -> None:
         """Pass over `size` bytes."""
         self.at += size
@@ -192,7 +210,7 @@ def parse_cameras_bin(data: bytes, source: str) -> dict[int, Lens]:
     """uint64 count; of each camera int32 id and model, uint64 width and height, and its float64 parameters."""
     reader = _Reader(data, source)
     lenses = {}
-    for _ in range(reader.read("Q")[0]):
+    for _ in range(reader.count()):
         camera, model, width, height = reader.read("iiQQ")
         name = _MODEL_OF_ID.get(model, str(model))
         parameters = reader.read(f"{PINHOLES[name][1]}d") if name in PINHOLES else ()
@@ -205,7 +223,7 @@ def parse_images_bin(data: bytes, source: str) -> list[Image]:
     uint64 count of 2D points and, of each, two float64 and an int64."""
     reader = _Reader(data, source)
     images = []
-    for _ in range(reader.read("Q")[0]):
+    for _ in range(reader.count()):
         _, *pose, camera = reader.read("i7di")
         name = reader.text()
         reader.skip(24 * reader.read("Q")[0])

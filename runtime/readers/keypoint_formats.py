@@ -8,8 +8,8 @@ pixels but MediaPipe's.  NaN and null stand for a point that was not seen.
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ import numpy as np
 
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS
 from genmo.runtime.readers.keypoint_layouts import coco_from
+from genmo.runtime.readers.tracks import MAX_PEOPLE
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import frame_numbers, number, numbers
+from genmo.runtime.support.safe_read import frame_numbers, number, numbers, quoted
 
 WANTED = (
     "keypoints: genmo's .npz, OpenPose, ControlNet, MMPose, COCO, AlphaPose, Ultralytics, ViTPose or MediaPipe JSON, "
@@ -39,6 +40,14 @@ class FramePeople:
 
     number: int | None
     people: tuple[tuple[Array, int], ...]
+
+
+def _frame(at: int | None, people: Iterable[tuple[Array, int]], source: str) -> FramePeople:
+    """A frame; raises InputError where it has over `MAX_PEOPLE` people, and takes no more of them."""
+    found = tuple(itertools.islice(people, MAX_PEOPLE + 1))
+    if len(found) > MAX_PEOPLE:
+        raise InputError(f"{source}: over {MAX_PEOPLE} people in one frame; wanted at most {MAX_PEOPLE}")
+    return FramePeople(at, found)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ def _of_list(document: list[Any], source: str, image_size: ImageSize | None) -> 
         if isinstance(first[0], dict) and "x" in first[0]:
             return _mediapipe([{"landmarks": entry} for entry in document], {}, source, image_size)
         return ParsedDocument(
-            [FramePeople(None, tuple(_people(entry, None, source))) for entry in document], every_frame=True
+            [_frame(None, _people(entry, None, source), source) for entry in document], every_frame=True
         )
     if not isinstance(first, dict):
         return None
@@ -102,7 +111,7 @@ def _of_list(document: list[Any], source: str, image_size: ImageSize | None) -> 
     if any(name in first for name in _LANDMARKS):
         return _mediapipe(document, first, source, image_size)
     if any("keypoints" in entry or "box" in entry for entry in document if isinstance(entry, dict)):
-        return ParsedDocument([FramePeople(None, tuple(_people(document, None, source)))])
+        return ParsedDocument([_frame(None, _people(document, None, source), source)])
     return None
 
 
@@ -117,7 +126,7 @@ def checked_size(value: object, source: str) -> ImageSize:
     """Width and height in pixels of a pair of numbers.  Raises InputError."""
     size = numbers(list(value) if isinstance(value, tuple) else value, source)
     if size.shape != (2,) or not (size > 0).all() or size.max() > LARGEST_IMAGE:
-        raise InputError(f"{source} is {reprlib.repr(value)}; wanted width and height of 1 to {LARGEST_IMAGE} pixels")
+        raise InputError(f"{source} is {quoted(value)}; wanted width and height of 1 to {LARGEST_IMAGE} pixels")
     return float(size[0]), float(size[1])
 
 
@@ -158,7 +167,7 @@ def _person_id(value: object) -> int:
 
 def _openpose(entries: list[Any], source: str) -> ParsedDocument:
     """`[{"people": [...], "canvas_width": 512, "canvas_height": 768}, ...]`; OpenPose itself writes no size."""
-    frames = [FramePeople(None, tuple(_openpose_people(entry, source))) for entry in entries]
+    frames = [_frame(None, _openpose_people(entry, source), source) for entry in entries]
     return ParsedDocument(frames, _size_of(entries, source))
 
 
@@ -195,7 +204,7 @@ def _mmpose(value: object, names: list[str] | None, source: str) -> ParsedDocume
     frames = []
     for index, entry in enumerate(_entries(value, f"{source}: frames")):
         at = number(entry.get("frame_id", index), f"{source}: frame_id", 0, LARGEST_ID)
-        frames.append(FramePeople(int(at), tuple(_people(entry.get("instances"), names, source))))
+        frames.append(_frame(int(at), _people(entry.get("instances"), names, source), source))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
     return ParsedDocument(frames, every_frame=True)
@@ -235,11 +244,14 @@ def _easy_vitpose(document: dict[str, Any], source: str) -> ParsedDocument:
     names = _names_by_number(document["skeleton"], f"{source}: skeleton")
     frames = []
     for entry in _entries(document["keypoints"], f"{source}: keypoints"):
-        people = []
-        for one, listed in entry.items():
-            points = _flat_points(listed, source)[:, [1, 0, 2]]
-            people.append((coco_from(points, source, names), int(one) if one.isdecimal() and len(one) <= 12 else -1))
-        frames.append(FramePeople(None, tuple(people)))
+        people = (
+            (
+                coco_from(_flat_points(listed, source)[:, [1, 0, 2]], source, names),
+                int(one) if one.isdecimal() and len(one) <= 12 else -1,
+            )
+            for one, listed in entry.items()
+        )
+        frames.append(_frame(None, people, source))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
     return ParsedDocument(frames, every_frame=True)
@@ -253,12 +265,12 @@ def _numbered(images: Sequence[object], source: str) -> dict[object, int]:
     named = sorted({image for image in images if isinstance(image, str)})
     at: dict[object, int] = {}
     for name, found in zip(named, frame_numbers(named), strict=True):
-        at[name] = int(number(found, f"{source}: number of image_id {reprlib.repr(name)}", 0, LARGEST_ID))
+        at[name] = int(number(found, f"{source}: number of image_id {quoted(name)}", 0, LARGEST_ID))
     if len(set(at.values())) < len(at):
-        raise InputError(f"{source}: two images of one frame number among {reprlib.repr(named)}; wanted one each")
+        raise InputError(f"{source}: two images of one frame number among {quoted(named)}; wanted one each")
     for image in images:
         if not isinstance(image, str):
-            at[image] = int(number(image, f"{source}: number of image_id {reprlib.repr(image)}", 0, LARGEST_ID))
+            at[image] = int(number(image, f"{source}: number of image_id {quoted(image)}", 0, LARGEST_ID))
     return at
 
 
@@ -269,17 +281,25 @@ def _coco_results(entries: list[Any], source: str) -> ParsedDocument:
     """
     listed = _entries(entries, source)
     at = _numbered([_hashable(entry.get("image_id"), source) for entry in listed], source)
-    frames: dict[int, list[tuple[Array, int]]] = {}
+    frames: dict[int, list[dict[str, Any]]] = {}
     for entry in listed:
-        points = coco_from(_flat_points(entry.get("keypoints"), source), source)
-        person = (points, _person_id(entry.get("idx", entry.get("track_id"))))
-        frames.setdefault(at[entry["image_id"]], []).append(person)
-    return ParsedDocument([FramePeople(at, tuple(people)) for at, people in sorted(frames.items())])
+        frames.setdefault(at[entry["image_id"]], []).append(entry)
+    return ParsedDocument(
+        [_frame(n, _coco_people(people, None, source), source) for n, people in sorted(frames.items())]
+    )
+
+
+def _coco_people(entries: list[dict[str, Any]], names: list[str] | None, source: str) -> Iterator[tuple[Array, int]]:
+    """Points and id of each entry; `names` count for those with as many points."""
+    for entry in entries:
+        points = _flat_points(entry.get("keypoints"), source)
+        chosen = names if names is not None and len(names) == len(points) else None
+        yield coco_from(points, source, chosen), _person_id(entry.get("idx", entry.get("track_id")))
 
 
 def _hashable(value: object, source: str) -> object:
     if isinstance(value, (list, dict)):
-        raise InputError(f"{source}: image_id is {reprlib.repr(value)}; wanted a number or a name")
+        raise InputError(f"{source}: image_id is {quoted(value)}; wanted a number or a name")
     return value
 
 
@@ -289,24 +309,22 @@ def _coco_ground_truth(document: dict[str, Any], source: str) -> ParsedDocument:
     if not images:
         raise InputError(f"{source}: no images; wanted at least 1")
     categories = _entries(document.get("categories", []), f"{source}: categories")
-    names = next((one["keypoints"] for one in categories if isinstance(one.get("keypoints"), list)), None)
+    listed = next((one["keypoints"] for one in categories if isinstance(one.get("keypoints"), list)), None)
+    names = None if listed is None else [str(name) for name in listed]
     ids = [_hashable(image.get("id"), source) for image in images]
     files = [str(image.get("file_name", "")) for image in images]
     at = frame_numbers(files)
     if None in at or len(set(at)) < len(at):
         at = list(range(len(ids)))
-    people: dict[object, list[tuple[Array, int]]] = {one: [] for one in ids}
+    people: dict[object, list[dict[str, Any]]] = {one: [] for one in ids}
     for entry in _entries(document["annotations"], f"{source}: annotations"):
         image = _hashable(entry.get("image_id"), source)
         if image not in people:
-            raise InputError(f"{source}: a person in image {reprlib.repr(image)}, which images does not have")
-        if entry.get("num_keypoints") == 0 or "keypoints" not in entry:
-            continue
-        points = _flat_points(entry["keypoints"], source)
-        chosen = [str(name) for name in names] if names is not None and len(names) == len(points) else None
-        people[image].append((coco_from(points, source, chosen), _person_id(entry.get("track_id"))))
+            raise InputError(f"{source}: a person in image {quoted(image)}, which images does not have")
+        if entry.get("num_keypoints") != 0 and "keypoints" in entry:
+            people[image].append(entry)
     frames = [
-        FramePeople(n, tuple(people[one]))
+        _frame(n, _coco_people(people[one], names, source), source)
         for n, one in sorted(zip(at, ids, strict=True), key=lambda pair: pair[0] or 0)
     ]
     return ParsedDocument(frames, _size_of(images, source), every_frame=True)
@@ -316,13 +334,14 @@ def _alphapose_by_image(document: dict[str, Any], source: str) -> ParsedDocument
     """AlphaPose with `--format cmu` or `open`: `{"12.jpg": {"bodies": [{"joints": [x, y, c, ...]}]}}`, or people."""
     at = _numbered(list(document), source)
     frames = []
+    people: Iterable[tuple[Array, int]]
     for name, image in document.items():
         if "people" in image:
-            people = tuple(_openpose_people(image, source))
+            people = _openpose_people(image, source)
         else:
             bodies = _entries(image["bodies"], f"{source}: bodies")
-            people = tuple((coco_from(_flat_points(body.get("joints"), source), source), -1) for body in bodies)
-        frames.append(FramePeople(at[name], people))
+            people = ((coco_from(_flat_points(body.get("joints"), source), source), -1) for body in bodies)
+        frames.append(_frame(at[name], people, source))
     return ParsedDocument(sorted(frames, key=lambda seen: seen.number or 0))
 
 
@@ -347,9 +366,8 @@ def _mediapipe(value: object, head: dict[str, Any], source: str, image_size: Ima
         name = next((name for name in _LANDMARKS if name in entry), None)
         if name is None:
             raise InputError(f"{source}: frame {index} has no pose_landmarks; wanted a list of people, empty for none")
-        frames.append(
-            FramePeople(None, tuple((_landmarks(person, size, source), -1) for person in _persons(entry[name])))
-        )
+        people = ((_landmarks(person, size, source), -1) for person in _persons(entry[name]))
+        frames.append(_frame(None, people, source))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
     return ParsedDocument(frames, size, fps)

@@ -27,12 +27,12 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import (
     MAX_BYTES,
+    check_file,
     first_number,
     frame_numbers,
     number,
     numbers,
-    parse_json,
-    read_bytes,
+    read_json,
     read_npz,
 )
 
@@ -216,7 +216,7 @@ def _read_folder(path: Path) -> ParsedDocument:
     sizes: set[ImageSize] = set()
     left = 4 * MAX_BYTES
     for file, at in zip(files, named, strict=True):
-        left -= file.stat().st_size
+        left -= check_file(file, WANTED)
         if left < 0:
             raise InputError(f"{path}: over {4 * MAX_BYTES} bytes of .json files; wanted fewer: cut it in parts")
         parsed = _parse_file(file, None)
@@ -231,4 +231,4 @@ def _read_folder(path: Path) -> ParsedDocument:
 
 
 def _parse_file(path: Path, image_size: ImageSize | None) -> ParsedDocument:
-    return parse_document(parse_json(read_bytes(path, WANTED), str(path), WANTED, gaps=True), str(path), image_size)
+    return parse_document(read_json(path, WANTED, gaps=True), str(path), image_size)

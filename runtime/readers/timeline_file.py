@@ -24,10 +24,8 @@ from genmo.runtime.readers.subjects import LARGEST as LARGEST_PERSON
 from genmo.runtime.readers.subjects import read_subjects
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import read_bytes
+from genmo.runtime.support.safe_yaml import compose_yaml
 
-MAX_BYTES = 2**18
-MAX_DEPTH = 20
 UNITS = {"seconds": FPS, "frames": 1.0}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([sf]?)")
 _Read = TypeVar("_Read")
@@ -39,34 +37,10 @@ def read_timeline(path: str | Path) -> Timeline:
     Raises InputError with file and line for everything that is not as `docs/timeline.md` says.
     """
     path = Path(path)
-    source = read_bytes(path, "a timeline as .yaml")
-    if len(source) > MAX_BYTES:
-        raise InputError(f"{path}: {len(source)} bytes; wanted a timeline of at most {MAX_BYTES}")
-    try:
-        text = source.decode("utf-8-sig")
-        _check_depth(text, path)
-        # nodes, never objects: a node knows its line, and nothing in the file can name a Python type
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}{line}: not YAML ({error.problem}); wanted a timeline") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not YAML ({str(error).splitlines()[0]}); wanted a timeline") from None
+    root = compose_yaml(path, "a timeline")
     if root is None:
         raise InputError(f"{path}: empty; wanted a timeline, as docs/timeline.md shows one")
     return _Reader(path, _Node(root, str(path))).timeline()
-
-
-def _check_depth(text: str, path: Path) -> None:
-    """Refuse deep nesting before anything is built: the reader's time grows with its square."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise InputError(f"{path}:{event.start_mark.line + 1}: nested too deeply; wanted a timeline")
 
 
 class _Node:
@@ -139,9 +113,10 @@ class _Node:
         if match is None:
             self.fail(f"time is {self._said()}; wanted seconds like 12.5s or frames like 375f")
         factor = {"s": FPS, "f": 1.0, "": unit}[match[2]]
-        if factor == 1 and float(match[1]) != int(float(match[1])):
+        value = min(float(match[1]), 1e6)  # 400 digits are infinity
+        if factor == 1 and not value.is_integer():
             self.fail(f"time is {self._said()}; wanted a whole frame, or seconds like 12.5s")
-        frame = round(min(float(match[1]), 1e6) * factor)
+        frame = round(value * factor)
         if frame > MAX_FRAMES:
             self.fail(f"time is {self._said()}; wanted at most {MAX_FRAMES} frames, {MAX_FRAMES / FPS:.0f}s")
         return frame

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.motion.rotation import matrix_from_quaternion
-from genmo.runtime.readers.colmap import Lens, checked_lens
+from genmo.runtime.readers.colmap import MAX_POSES, Lens, checked_lens
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import LARGEST, frame_numbers, number, numbers, timestamps
+from genmo.runtime.support.safe_read import LARGEST, frame_numbers, number, numbers, quoted, timestamps
 
 _OPENGL = np.diag([1.0, -1.0, -1.0])  # OpenGL's camera looks along -z with y up
 _PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL")
+_LENS_KEYS = ("camera_model", "w", "h", "fl_x", "fl_y", "camera_angle_x", "cx", "cy", "k1", "k2", "p1", "p2")
 _NANOSECONDS = 1e15
 """no time stamp in seconds is as large"""
+_LATEST = 1e20
+"""no time stamp in nanoseconds is as large"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +70,12 @@ def parse_tum(data: bytes, source: str) -> Trajectory:
             continue
         if len(words) != 8 or not all(_is_float(word) for word in words):
             raise InputError(f"{source}, line {index}: {line[:60]!r}; wanted timestamp tx ty tz qx qy qz qw")
+        if len(rows) == MAX_POSES:
+            raise InputError(f"{source}: over {MAX_POSES} poses; wanted at most {MAX_POSES}")
         rows.append([float(word) for word in words])
     poses = np.array(rows).reshape(-1, 8)
-    if not (np.abs(poses[:, 1:]) < LARGEST).all() or (np.linalg.norm(poses[:, 4:], axis=-1) < 1e-6).any():
+    far = (np.abs(poses) >= [_LATEST, *7 * [LARGEST]]).any()
+    if far or (np.linalg.norm(poses[:, 4:], axis=-1) < 1e-6).any():
         raise InputError(f"{source}: holds quaternions of length 0, or numbers beyond {LARGEST:g}; wanted poses")
     stamps = poses[:, 0] - (poses[0, 0] if len(poses) else 0)
     if len(poses) and abs(poses[0, 0]) >= _NANOSECONDS:
@@ -89,6 +95,8 @@ def parse_nerfstudio(document: dict[str, Any], source: str) -> Trajectory:
     frames = document["frames"]
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
         raise InputError(f"{source}: frames is no list of objects; wanted file_path and transform_matrix of each")
+    if len(frames) > MAX_POSES:
+        raise InputError(f"{source}: {len(frames)} frames; wanted at most {MAX_POSES}")
     matrices = numbers([frame.get("transform_matrix") for frame in frames], f"{source}: transform_matrix")
     if matrices.shape[1:] not in ((4, 4), (3, 4)):
         raise InputError(f"{source}: transform_matrix {list(matrices.shape)}; wanted [frames, 4, 4]")
@@ -98,7 +106,8 @@ def parse_nerfstudio(document: dict[str, Any], source: str) -> Trajectory:
         at = np.array(seconds) - min(seconds)
     else:
         at = np.array(counted if len(counted) == len(names) else range(len(names)), np.float64)
-    lenses = [_lens(document | frame, source) for frame in frames]
+    shared = {name: document[name] for name in _LENS_KEYS if name in document}
+    lenses = [_lens(shared | {name: frame[name] for name in _LENS_KEYS if name in frame}, source) for frame in frames]
     known = tuple(lens for lens in lenses if lens is not None)
     return Trajectory(at, seconds is not None, matrices[:, :3, :3] @ _OPENGL, matrices[:, :3, 3], known)
 
@@ -108,7 +117,7 @@ def _lens(values: dict[str, Any], source: str) -> Lens | None:
     model = values.get("camera_model", "OPENCV")
     if model not in _PINHOLES:
         raise InputError(
-            f"{source}: camera_model is {str(model)[:40]!r}, which no pinhole stands for; wanted undistorted images"
+            f"{source}: camera_model is {quoted(model)}, which no pinhole stands for; wanted undistorted images"
         )
 
     def read(name: str, low: float, high: float) -> float:

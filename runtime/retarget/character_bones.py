@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genmo.runtime.motion.bone_names import LIMBS, PARTS, REQUIRED, SIDES, name_parts, neck_bones
 from genmo.runtime.retarget.rig import Rig
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import LARGEST, number, quoted
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,12 @@ NO_MAP = CharacterMap({})
 
 def read_map(path: str | Path) -> CharacterMap:
     """Read a character map.  Raises InputError for what is not one, naming the key."""
-    import yaml
+    from genmo.runtime.support.safe_yaml import read_yaml  # a library that most characters do not need
 
-    try:
-        table: Any = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read ({reason}); wanted YAML with bones: {{hips: name, ...}}") from None
+    table = read_yaml(path, "YAML with bones: {hips: name, ...}")
     if not isinstance(table, dict) or not set(table) <= {"bones", "floor", "rest_frame"}:
-        got = ", ".join(str(key) for key in table) if isinstance(table, dict) else type(table).__name__
-        raise InputError(f"{path}: got {got[:80]}; wanted the keys bones, floor, rest_frame")
+        got = ", ".join(quoted(key) for key in list(table)[:3]) if isinstance(table, dict) else type(table).__name__
+        raise InputError(f"{path}: got {got}; wanted the keys bones, floor, rest_frame")
     bones = table.get("bones") or {}
     if not isinstance(bones, dict):
         raise InputError(f"{path}: bones is no table; wanted bones: {{hips: name of the bone, ...}}")
@@ -66,16 +62,18 @@ def read_map(path: str | Path) -> CharacterMap:
     for part, value in bones.items():
         names = value if isinstance(value, list) else [value]
         if part not in PARTS:
-            raise InputError(f"{path}: {part!r} is no part of a body; wanted one of {', '.join(PARTS)}")
+            raise InputError(f"{path}: {quoted(part)} is no part of a body; wanted one of {', '.join(PARTS)}")
         if not all(isinstance(name, str) for name in names) or (len(names) != 1 and part not in ("spine", "neck")):
-            raise InputError(f"{path}: {part} is {value!r}; wanted the name of one bone (spine and neck take a list)")
+            raise InputError(
+                f"{path}: {part} is {quoted(value)}; wanted the name of one bone (spine and neck take a list)"
+            )
         named[part] = names
     floor, rest_frame = table.get("floor"), table.get("rest_frame")
-    if floor is not None and (isinstance(floor, bool) or not isinstance(floor, (int, float)) or abs(floor) > 1e9):
-        raise InputError(f"{path}: floor is {floor!r}; wanted a height in the character's unit")
-    if rest_frame is not None and (isinstance(rest_frame, bool) or not isinstance(rest_frame, int) or rest_frame < 0):
-        raise InputError(f"{path}: rest_frame is {rest_frame!r}; wanted a frame's number, 0 or more")
-    return CharacterMap(named, None if floor is None else float(floor), rest_frame, str(path))
+    if floor is not None:  # a height in the character's unit
+        floor = number(floor, f"{path}: floor", -LARGEST, LARGEST)
+    if rest_frame is not None and (type(rest_frame) is not int or not 0 <= rest_frame <= LARGEST):
+        raise InputError(f"{path}: rest_frame is {quoted(rest_frame)}; wanted a frame's number, 0 or more")
+    return CharacterMap(named, floor, rest_frame, str(path))
 
 
 def find_bones(rig: Rig, told: CharacterMap = NO_MAP) -> Bones:
@@ -92,7 +90,7 @@ def find_bones(rig: Rig, told: CharacterMap = NO_MAP) -> Bones:
     for part, names in told.bones.items():
         for name in names:
             if name not in by_name:
-                raise InputError(f"{told.path}: {part}: {name!r} is no bone of {rig.path}; {_listed(rig)}")
+                raise InputError(f"{told.path}: {part}: {quoted(name)} is no bone of {rig.path}; {_listed(rig)}")
         if part in ("spine", "neck"):
             chains[part] = tuple(by_name[name] for name in names)
         else:
@@ -139,17 +137,19 @@ def _check(rig: Rig, bones: Bones) -> None:
         for upper, lower in zip(there, there[1:], strict=False):
             if node_of[upper] not in rig.above(node_of[lower])[1:]:
                 raise InputError(
-                    f"{rig.path}: {lower} {rig.name(node_of[lower])!r} does not hang on {upper} "
-                    f"{rig.name(node_of[upper])!r}; wanted bones that move their children: parent them so, or name "
-                    "others in --character-map"
+                    f"{rig.path}: {lower} {quoted(rig.name(node_of[lower]))} does not hang on {upper} "
+                    f"{quoted(rig.name(node_of[upper]))}; wanted bones that move their children: parent them so, or "
+                    "name others in --character-map"
                 )
     used = [*node_of.values(), *bones.spine, *bones.neck]
     twice = next((node for node in used if used.count(node) > 1), None)
     if twice is not None:
-        raise InputError(f"{rig.path}: {rig.name(twice)!r} is taken for two parts; name others in --character-map")
+        raise InputError(
+            f"{rig.path}: {quoted(rig.name(twice))} is taken for two parts; name others in --character-map"
+        )
 
 
 def _listed(rig: Rig) -> str:
-    names = [rig.name(node) for node in rig.bones]
+    names = [rig.name(node)[:40] for node in rig.bones]
     more = f" and {len(names) - 60} more" if len(names) > 60 else ""
     return f"its bones are {', '.join(names[:60])}{more}"

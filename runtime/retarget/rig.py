@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.formats.bvh import Bvh, read_bvh
-from genmo.runtime.formats.gltf import LARGEST, Gltf, node_order, node_transform, read_gltf
+from genmo.runtime.formats.gltf import LARGEST, MAX_COUNT, Gltf, Json, node_order, node_transform, read_gltf
 from genmo.runtime.motion.rotation import orthogonal, rotate
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import quoted
 
 Integers = npt.NDArray[np.int64]
 
@@ -78,8 +79,8 @@ class Rig:
             if scale.min() <= 0 or scale.max() > (1 + EVEN) * scale.min():
                 x, y, z = scale
                 raise InputError(
-                    f"{self.path}: {self.name(number)!r} is scaled by {x:.4g}, {y:.4g}, {z:.4g}; wanted one positive "
-                    "scale for all axes: apply the scale in your tool and export again"
+                    f"{self.path}: {quoted(self.name(number))} is scaled by {x:.4g}, {y:.4g}, {z:.4g}; wanted one "
+                    "positive scale for all axes: apply the scale in your tool and export again"
                 )
             total *= float(scale.mean())
         return total
@@ -190,7 +191,8 @@ def _in_bind_pose(gltf: Gltf, rig: Rig) -> Rig:
     turned, _ = rig.rest()
     # mesh to world by each joint: the same for all of them when the nodes stand in the bind pose
     ways = turned[joints] @ orthogonal(inverse[:, :3, :3])
-    first = joints.index(min(joints, key=rig.order.index))
+    rank = {node: place for place, node in enumerate(rig.order)}
+    first = min(range(len(joints)), key=lambda place: rank[joints[place]])
     apart = np.arccos(np.clip((np.einsum("jik,ik->j", ways, ways[first]) - 1) / 2, -1, 1))
     if apart.max() > SAME_POSE and (rig.scales > 0).all():
         # The nodes stand in some frame of an animation.
@@ -260,11 +262,15 @@ def bind_matrices(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[li
     """
     known: dict[int, Array] = {}
     skins: list[tuple[list[int], Array]] = []
+    left = MAX_COUNT
     for skin in gltf.entries("skins"):
         joints = skin.get("joints", [])
         matrices = np.tile(np.eye(4), (len(joints), 1, 1))
         if "inverseBindMatrices" in skin:
             stored = gltf.array(skin["inverseBindMatrices"]).astype(np.float64)
+            left -= len(stored)
+            if left < 0:
+                raise gltf.fail(f"over {MAX_COUNT} inverse bind matrices")
             if stored.shape[1] != 16 or len(stored) < len(joints) or not (np.abs(stored) < LARGEST).all():
                 raise gltf.fail("its inverse bind matrices do not fit its joints")
             matrices = stored[: len(joints)].reshape(-1, 4, 4).swapaxes(1, 2)
@@ -296,16 +302,31 @@ def skinned_vertices(rig: Rig) -> Iterator[tuple[Array, Integers, Array]]:
     if gltf is None or found is None:
         return
     world, skins = _world(rig), found[2]
-    for node in gltf.entries("nodes"):
-        if "mesh" not in node or "skin" not in node:
-            continue
-        gltf.entry("skins", node["skin"])
-        joints, inverse = skins[node["skin"]]
-        for primitive in gltf.entry("meshes", node["mesh"]).get("primitives", []):
-            skinned = _skinned(gltf, primitive, world[joints] @ inverse)
-            if skinned is not None:
-                points, numbers, weights = skinned
-                yield points, np.asarray(joints)[numbers], weights
+    for primitive, skin in _skinned_primitives(gltf):
+        joints, inverse = skins[skin]
+        skinned = _skinned(gltf, primitive, world[joints] @ inverse)
+        if skinned is not None:
+            points, numbers, weights = skinned
+            yield points, np.asarray(joints)[numbers], weights
+
+
+def _skinned_primitives(gltf: Gltf) -> list[tuple[Json, int]]:
+    """The parts of meshes with the number of their skin, each pair of mesh and skin once.
+
+    Raises InputError where they have more than `MAX_COUNT` vertices together, before any is read.
+    """
+    pairs = {(node["mesh"], node["skin"]): node for node in gltf.entries("nodes") if {"mesh", "skin"} <= set(node)}
+    found: list[tuple[Json, int]] = []
+    vertices = 0
+    for mesh, skin in pairs:
+        gltf.entry("skins", skin)
+        for primitive in gltf.entry("meshes", mesh).get("primitives", []):
+            accessor = primitive["attributes"].get("POSITION")
+            vertices += 1000 + (0 if accessor is None else max(0, int(gltf.entry("accessors", accessor)["count"])))
+            found.append((primitive, skin))
+            if vertices > MAX_COUNT:  # a part costs as much as a thousand vertices
+                raise gltf.fail(f"over {MAX_COUNT} vertices with a skin")
+    return found
 
 
 def _world(rig: Rig) -> Array:

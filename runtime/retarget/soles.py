@@ -83,7 +83,10 @@ def find_sole(rig: Rig, frame: Array, foot: int, toes: int | None, floor: float,
     """
     if rig.gltf is None or bind_matrices(rig.gltf, rig) is None:
         return None
-    below = {node: toes is not None and toes in rig.above(node) for node in rig.order if foot in rig.above(node)}
+    below = {foot: toes is not None and toes in rig.above(foot)}
+    for node in rig.order:  # parents before children
+        if rig.parents[node] in below:
+            below[node] = node == toes or below[rig.parents[node]]
     parts = list(_parts(rig, frame, below))
     if not parts:
         return None
@@ -122,4 +125,5 @@ def _outermost(points: Array, among: Flags) -> Integers:
     ways = np.stack([np.sin(roll) * np.cos(pitch), -np.cos(roll) * np.cos(pitch), np.sin(pitch)], axis=-1).reshape(
         -1, 3
     )
-    return np.asarray(numbers[(points[numbers] @ ways.T).argmax(axis=0)])
+    chosen = points[numbers]
+    return np.asarray([numbers[int((chosen @ way).argmax())] for way in ways])

@@ -20,6 +20,7 @@ from genmo.runtime.retarget.rig import Rig
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import quoted
 
 UNITS = (1.0, 0.01, 0.001, 0.0254)
 """metres that a character's unit of length may be: metre, centimetre, millimetre, inch"""
@@ -91,7 +92,9 @@ def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
     rig, hips = performance.character.rig, performance.character.bones.hips
     able = [node for node in rig.above(hips) if {"Xposition", "Yposition", "Zposition"} <= set(bvh.channels[node])]
     if not able:
-        raise InputError(f"{rig.path}: {rig.name(hips)!r} and what it hangs on have no position channels; wanted three")
+        raise InputError(
+            f"{rig.path}: {quoted(rig.name(hips))} and what it hangs on have no position channels; wanted three"
+        )
     positions = np.tile(rig.translations, (performance.frames, 1, 1))
     positions[:, hips] = performance.hips
     if able[0] != hips:  # the root carries the way: move it by what the hips have moved from their rest

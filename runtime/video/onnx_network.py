@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import BackendError, InputError, first_line
+from genmo.runtime.support.safe_read import parse_json
 from genmo.runtime.video.libraries import library
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -63,12 +63,10 @@ class Network:
 
     def _read_properties(self) -> dict[str, Any]:
         stored = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY, "{}")
-        try:
-            properties = json.loads(stored)
-        except ValueError:
-            properties = None
+        wanted = "a JSON object: export it again"
+        properties = parse_json(stored.encode(), f"{self.path}: its metadata {PROPERTY!r}", wanted)
         if not isinstance(properties, dict):
-            raise InputError(f"{self.path}: its metadata {PROPERTY!r} is no JSON object; export it again")
+            raise InputError(f"{self.path}: its metadata {PROPERTY!r} is no JSON object; wanted {wanted}")
         return properties
 
     def describe(self) -> str:

@@ -8,6 +8,8 @@ The tokens are kept in the run's folder, so that a resumed run needs no encoder:
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,6 +26,7 @@ from genmo.runtime.engine.text_cached import CachedTextEncoder, plain
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_json, sha256
 from genmo.train.data.augmentation import mirrored_caption
 from genmo.train.datasets.clips import Clip
 
@@ -90,21 +93,29 @@ def text_tokens(
     if write:
         folder.mkdir(parents=True, exist_ok=True)
         counts = dict(zip(prompts, lengths, strict=True))
-        described = {"model": Path(model).name, "tokens": config.text_tokens, "prompts": counts}
+        packed = io.BytesIO()
+        np.save(packed, vectors)
+        digest = hashlib.sha256(packed.getbuffer()).hexdigest()
+        described = {"model": Path(model).name, "tokens": config.text_tokens, "sha256": digest, "prompts": counts}
         with all_or_none():
-            write_aside(folder / "vectors.npy", lambda file: np.save(file, vectors))
+            write_aside(folder / "vectors.npy", packed.getvalue())
             write_aside(folder / "prompts.json", json.dumps(described, indent=1) + "\n")
     return TextTokens(prompts, lengths, vectors, config)
 
 
 def _stored(folder: Path, model: str, config: ModelConfig) -> tuple[list[str], list[int], Array] | None:
-    """Prompts, their numbers of tokens, and the tokens, as an earlier start of the run left them; None: of another."""
+    """Prompts, their numbers of tokens, and the tokens, as an earlier start of the run left them; None: of another,
+    or damaged."""
+    if not (folder / "prompts.json").is_file():
+        return None
     try:
-        described = json.loads((folder / "prompts.json").read_text(encoding="utf-8"))
+        described = read_json(folder / "prompts.json", "embedded prompts")
+        if "sha256" in described and sha256(folder / "vectors.npy", "embedded prompts") != described["sha256"]:
+            return None
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         prompts = {str(prompt): int(count) for prompt, count in described["prompts"].items()}
         same = (described["model"], described["tokens"]) == (Path(model).name, config.text_tokens)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
         return None
     fits = same and vectors.shape == (sum(prompts.values()), config.text_width)
     return (list(prompts), list(prompts.values()), vectors) if fits else None

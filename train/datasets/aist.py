@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_text
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.pickles import read_pickle
 from genmo.train.datasets.smpl import checked, smpl_clip
@@ -52,7 +53,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     if not files:
         raise InputError(f"{folder}: no motions/*.pkl; wanted the folder of AIST++ (motions/, ignore_list.txt)")
     listed = folder / "ignore_list.txt"
-    ignored = set(listed.read_text(encoding="utf-8").split()) if listed.is_file() else set()
+    ignored = set(read_text(listed, "names of motions").split()) if listed.is_file() else set()
     for path in files:
         if path.stem in ignored:
             continue

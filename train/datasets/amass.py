@@ -6,21 +6,20 @@ Arrays of a file: `poses` [n, 156] or [n, 165] axis-angle, `trans` [n, 3] metres
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_npz
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import BODY_JOINTS, Z_UP, checked, gender_of, smpl_clip
 from genmo.train.datasets.store import Recording
 
 LICENCE = "AMASS: each sub-dataset's own, research only; nothing trained on it may be sold without asking"
+_NAMES = ("poses", "trans", "betas", "gender", "mocap_framerate", "mocap_frame_rate")
 _WANTED = "an AMASS motion (.npz with poses, trans, betas, gender and mocap_framerate or mocap_frame_rate)"
 
 
@@ -45,26 +44,26 @@ class Motion:
 def read_motion(path: str | Path) -> Motion | None:
     """One AMASS file; None for a file of shapes without poses.  Raises InputError when it is neither."""
     path = Path(path)
+    stored = read_npz(path, _WANTED, MAX_TABLE_BYTES, _NAMES)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            if "poses" not in stored.files:
-                if {"betas", "gender"} & set(stored.files):
-                    return None
-                raise KeyError("poses")
-            rate = "mocap_framerate" if "mocap_framerate" in stored.files else "mocap_frame_rate"
-            poses = checked(stored["poses"], (None, None), f"{path}: poses")
-            return Motion(
-                checked(poses[:, : 3 * BODY_JOINTS], (len(poses), 3 * BODY_JOINTS), f"{path}: poses"),
-                checked(stored["trans"], (len(poses), 3), f"{path}: trans"),
-                checked(stored["betas"], (None,), f"{path}: betas"),
-                gender_of(stored["gender"], str(path)),
-                float(stored[rate]),
-            )
+        if "poses" not in stored:
+            if {"betas", "gender"} & set(stored):
+                return None
+            raise KeyError("poses")
+        rate = "mocap_framerate" if "mocap_framerate" in stored else "mocap_frame_rate"
+        poses = checked(stored["poses"], (None, None), f"{path}: poses")
+        return Motion(
+            checked(poses[:, : 3 * BODY_JOINTS], (len(poses), 3 * BODY_JOINTS), f"{path}: poses"),
+            checked(stored["trans"], (len(poses), 3), f"{path}: trans"),
+            checked(stored["betas"], (None,), f"{path}: betas"),
+            gender_of(stored["gender"], str(path)),
+            float(stored[rate]),
+        )
     except KeyError as error:
         name = "mocap_framerate" if "mocap" in str(error) else error.args[0]
         raise InputError(f"{path}: has no {name!r}; wanted {_WANTED}") from None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: not read ({first_line(error)}); wanted {_WANTED}") from None
 
 
 def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:

@@ -13,6 +13,7 @@ turn a camera in this order.  Close-up scenes were rendered on their side: their
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ import numpy as np
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, transpose
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_npz, read_text
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import checked, gender_of, smpl_clip
 from genmo.train.datasets.store import Recording
@@ -61,10 +63,9 @@ def from_unreal(points: Array) -> Array:
 
 def _table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+        rows = list(csv.DictReader(io.StringIO(read_text(path, _WANTED), newline="")))
+    except csv.Error as error:
+        raise InputError(f"{path}: not read ({first_line(error)}); wanted {_WANTED}") from None
     if not rows or any(column not in rows[0] for column in columns):
         raise InputError(f"{path}: wanted rows with the columns {', '.join(columns)}")
     return rows
@@ -131,12 +132,12 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
 
 def _recording(folder: Path, scene: Path, placed: Placed, number: int, bodies: Bodies) -> Recording:
     path = folder / BODIES / placed.person / placed.motion / "motion_seq.npz"
+    stored = read_npz(path, _WANTED, MAX_TABLE_BYTES, ("poses", "trans", "betas", "gender"))
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            poses, trans, betas = (stored[name] for name in ("poses", "trans", "betas"))
-            gender = gender_of(stored["gender"], str(path))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+        poses, trans, betas = (stored[name] for name in ("poses", "trans", "betas"))
+        gender = gender_of(stored["gender"], str(path))
+    except KeyError as error:
+        raise InputError(f"{path}: not read (no {error}); wanted {_WANTED}") from None
     poses = checked(poses, (None, 165), f"{path}: poses")
     trans = checked(trans, (len(poses), 3), f"{path}: trans")
     camera, intrinsics, size = read_camera(

@@ -19,7 +19,7 @@ from genmo.runtime.motion.smpl_body import SmplBody, rest_offsets
 from genmo.runtime.readers.body_file import ARRAYS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import read_npz
+from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_npz
 
 DEFAULT = "default"
 WANTED = "an SMPL, SMPL-H or SMPL-X body (.npz or .pkl with v_template, shapedirs and J_regressor)"
@@ -42,7 +42,7 @@ def entries(path: Path, names: Sequence[str], wanted: str) -> list[Array]:
 
         values: dict[str, Any] = read_pickle(path, wanted)
     else:
-        values = dict(read_npz(path, wanted, names))
+        values = dict(read_npz(path, wanted, MAX_TABLE_BYTES, names))
     missing = [name for name in names if name not in values]
     if missing:
         raise InputError(f"{path}: has no {missing[0]}; wanted {wanted}")

@@ -11,6 +11,7 @@ import numpy as np
 from genmo.runtime.formats.bvh import Bvh, read_bvh
 from genmo.runtime.formats.bvh_motion import bvh_motion, joint_map, read_names
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_bytes
 from genmo.train.datasets.bodies import grounded
 from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
 from genmo.train.datasets.store import Recording
@@ -46,7 +47,7 @@ def _captions(path: Path) -> tuple[str, ...]:
     text = path.with_suffix(".txt")
     if not text.is_file():
         return ()
-    lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_bytes(text, "captions").decode("utf-8-sig", errors="replace").splitlines()
     return tuple(line.strip() for line in lines if line.strip())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_json, read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,25 +41,25 @@ def _captions(record: dict[str, str]) -> tuple[str, ...]:
 
 
 def read_set(folder: Path, index: Path) -> Iterator[Clip]:
-    records = {record["id"]: record for record in json.loads(index.read_text())}
+    records = {record["id"]: record for record in read_json(index, "a list of clips")}
     for file in sorted({record["file"] for record in records.values()}):
-        with np.load(folder / file) as packed:
-            quaternions, translation = packed["quat_i16"], packed["trans"]
-            rows = zip(packed["clip_id"], packed["clip_start"], packed["clip_len"], packed["offsets"], strict=True)
-            for name, start, length, offsets in rows:
-                record = records[str(name)]
-                span = slice(int(start), int(start) + int(length))
-                rotations = np.broadcast_to(np.eye(3, dtype=np.float32), (int(length), JOINT_COUNT, 3, 3)).copy()
-                local = matrix_from_quaternion(quaternions[span].astype(np.float32))
-                rotations[:, : local.shape[1]] = local
-                yield Clip(
-                    name=f"{folder.name}/{name}",
-                    subject=f"{folder.name}/{record['subject']}",
-                    captions=_captions(record),
-                    rotations=rotations,
-                    translation=translation[span].astype(np.float32),
-                    offsets=offsets.astype(np.float32),
-                )
+        packed = read_npz(folder / file, "a file of clips", MAX_TABLE_BYTES)
+        quaternions, translation = packed["quat_i16"], packed["trans"]
+        rows = zip(packed["clip_id"], packed["clip_start"], packed["clip_len"], packed["offsets"], strict=True)
+        for name, start, length, offsets in rows:
+            record = records[str(name)]
+            span = slice(int(start), int(start) + int(length))
+            local = matrix_from_quaternion(quaternions[span].astype(np.float32))
+            rotations = np.broadcast_to(np.eye(3, dtype=np.float32), (len(local), JOINT_COUNT, 3, 3)).copy()
+            rotations[:, : local.shape[1]] = local
+            yield Clip(
+                name=f"{folder.name}/{name}",
+                subject=f"{folder.name}/{record['subject']}",
+                captions=_captions(record),
+                rotations=rotations,
+                translation=translation[span].astype(np.float32),
+                offsets=offsets.astype(np.float32),
+            )
 
 
 def split_clips(clips: list[Clip], validation_subjects: list[str]) -> tuple[list[Clip], list[Clip]]:

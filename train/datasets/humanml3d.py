@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_text
 from genmo.train.datasets import amass
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.store import Recording
@@ -56,9 +57,9 @@ class Line:
 def read_index(path: Path) -> list[Entry]:
     """Rows of `index.csv`.  Raises InputError with the line that is wrong."""
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted HumanML3D's index.csv") from None
+        rows = list(csv.DictReader(read_text(path, "HumanML3D's index.csv").splitlines()))
+    except csv.Error as error:
+        raise InputError(f"{path}: not read ({error}); wanted HumanML3D's index.csv") from None
     if not rows or any(column not in rows[0] for column in _COLUMNS):
         raise InputError(f"{path}: wanted HumanML3D's index.csv with the columns {', '.join(_COLUMNS)}")
     entries = []
@@ -74,10 +75,7 @@ def read_index(path: Path) -> list[Entry]:
 def read_texts(path: Path) -> list[Line]:
     """Captions of one motion.  Raises InputError with the line that is wrong."""
     wanted = "wanted lines caption#tokens#from#to"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {wanted}") from None
+    lines = read_text(path, wanted.removeprefix("wanted ")).splitlines()
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -168,5 +166,5 @@ def _splits(folder: Path) -> dict[str, str]:
     for split in ("train", "val", "test"):
         path = folder / f"{split}.txt"
         if path.is_file():
-            found |= {name.strip(): split for name in path.read_text(encoding="utf-8").splitlines() if name.strip()}
+            found |= {name.strip(): split for name in read_text(path, "names of motions").splitlines() if name.strip()}
     return found

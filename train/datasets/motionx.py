@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,8 @@ import numpy as np
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import read_json, read_npy_file, read_text
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.smpl import checked, smpl_clip
 from genmo.train.datasets.store import Recording
@@ -35,11 +35,11 @@ def read_keypoints(path: Path) -> Array:
     """COCO-17 pixels and confidence [frames, 17, 3], in the order of the frames' file names."""
     wanted = "wanted COCO-style JSON with annotations of file_name and body_kpts"
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["annotations"]
+        entries = read_json(path, wanted.removeprefix("wanted "))["annotations"]
         entries = sorted(entries, key=lambda entry: str(entry["file_name"]))
         points = np.asarray([entry["body_kpts"][:COCO_COUNT] for entry in entries])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); {wanted}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not read ({first_line(error)}); {wanted}") from None
     return checked(points, (None, COCO_COUNT, 3), f"{path}: body_kpts")
 
 
@@ -52,10 +52,7 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
     for path in files:
         inside = path.relative_to(folder / KEYPOINTS).with_suffix("")
         motion = folder / MOTIONS / inside.with_suffix(".npy")
-        try:
-            stored = np.load(motion, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{motion}: not read ({error}); wanted SMPL-X parameters [n, {WIDTH}]") from None
+        stored = read_npy_file(motion, f"SMPL-X parameters [n, {WIDTH}]")
         values = checked(stored, (None, WIDTH), str(motion))
         points = read_keypoints(path)
         if len(points) != len(values):
@@ -71,8 +68,5 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
 
 
 def _captions(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted a caption a line") from None
+    lines = read_text(path, "a caption a line").splitlines()
     return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))

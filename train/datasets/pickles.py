@@ -10,17 +10,22 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import quoted, read_bytes
+from genmo.train.network.pickle_program import check_pickle
 
-try:
-    from numpy._core import multiarray, numeric
-except ImportError:  # numpy 2 moved them; 1.x files name the old place
-    from numpy.core import multiarray, numeric  # type: ignore[no-redef]
+LARGEST_FILE = 2**32
+LARGEST_DENSE = 2**27
+"""numbers of a sparse matrix written out"""
+_KINDS = re.compile(r"[<>|=]?([biuf?cSUV][0-9]*|O8?)")
+_MAX_SIZE = 2**20  # bytes of an element
 
 
 class _Record:
@@ -38,14 +43,14 @@ class _Record:
 def _rebuild(kind: Any, base: Any, state: Any) -> _Record:
     """Python's own copyreg._reconstructor, for records only."""
     if not (isinstance(kind, type) and issubclass(kind, _Record)):
-        raise pickle.UnpicklingError(f"it rebuilds {kind!r}")
+        raise pickle.UnpicklingError("it rebuilds no array")
     return kind()
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     """_codecs.encode as numpy's pickles use it."""
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it encodes as {encoding!r}")
+        raise pickle.UnpicklingError(f"it encodes as {quoted(encoding)}")
     return text.encode("latin1")
 
 
@@ -54,12 +59,89 @@ def _no_bytes() -> bytes:
     return b""
 
 
+class _ArrayKind:
+    """Stands for `numpy.ndarray`, which could be called for as much memory as a number says."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> NoReturn:
+        raise pickle.UnpicklingError("it changes a class")
+
+
+class _Dtype:
+    """Stands for a `numpy.dtype`: its code and, from its state, the order of its bytes."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: Any, *copied: Any) -> None:
+        if not isinstance(code, str) or not _KINDS.fullmatch(code) or len(code) > 9:
+            raise pickle.UnpicklingError("it has arrays of no plain type")
+        self.code = code
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1]
+        if order not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
+            raise pickle.UnpicklingError("it has arrays of no plain type")
+        self.code = order + self.code.lstrip("<>|=")
+
+    def numpy(self) -> np.dtype[Any]:
+        found = np.dtype(self.code)
+        if not 0 < found.itemsize <= _MAX_SIZE:
+            raise pickle.UnpicklingError("it has arrays of no plain type")
+        return found
+
+
+class _StoredArray:
+    """Stands for a `numpy.ndarray`, which is made when all of the pickle was read."""
+
+    __slots__ = ("data", "dtype", "fortran", "shape")
+
+    def __init__(self) -> None:
+        self.data, self.dtype, self.fortran, self.shape = b"", _Dtype("u1"), False, (0,)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, data = state
+        if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple):
+            raise pickle.UnpicklingError("it has an array without a type")
+        self.shape, self.dtype, self.fortran, self.data = shape, dtype, bool(fortran), data
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """Raises ValueError when shape and numbers do not fit."""
+        dtype = self.dtype.numpy()
+        if dtype.hasobject:
+            flat = np.empty(len(self.data), object)
+            flat[:] = [_plain(part) for part in self.data]
+        else:
+            data = self.data.encode("latin1") if isinstance(self.data, str) else self.data
+            flat = np.frombuffer(data, dtype)
+        return flat.reshape(self.shape, order="F" if self.fortran else "C").copy(order="K")
+
+
+def _new_array(kind: Any, shape: Any, code: Any) -> _StoredArray:
+    """numpy's `_reconstruct`: an empty array, to be filled by its state."""
+    return _StoredArray()
+
+
+def _array_of(data: Any, dtype: Any, shape: Any, order: Any) -> _StoredArray:
+    """numpy's `_frombuffer`."""
+    found = _StoredArray()
+    found.__setstate__((1, tuple(shape) if isinstance(shape, (list, tuple)) else (shape,), dtype, order == "F", data))
+    return found
+
+
+def _scalar(dtype: Any, data: Any = b"") -> Any:
+    """numpy's `scalar`: one number."""
+    found = _StoredArray()
+    found.__setstate__((1, (), dtype, False, data))
+    return found.numpy()[()]
+
+
 def _numpy_names() -> dict[tuple[str, str], Any]:
-    names: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+    names: dict[tuple[str, str], Any] = {("numpy", "ndarray"): _ArrayKind(), ("numpy", "dtype"): _Dtype}
     for package in ("numpy.core", "numpy._core"):
-        names[f"{package}.multiarray", "_reconstruct"] = multiarray._reconstruct
-        names[f"{package}.multiarray", "scalar"] = multiarray.scalar
-        names[f"{package}.numeric", "_frombuffer"] = getattr(numeric, "_frombuffer")  # noqa: B009
+        names[f"{package}.multiarray", "_reconstruct"] = _new_array
+        names[f"{package}.multiarray", "scalar"] = _scalar
+        names[f"{package}.numeric", "_frombuffer"] = _array_of
     return names
 
 
@@ -81,7 +163,7 @@ class _Restricted(pickle.Unpickler):
             return _ALLOWED[module, name]
         if module.split(".")[0] == "chumpy" or (module.startswith("scipy.sparse") and name == "csc_matrix"):
             return type(name, (_Record,), {"kind": f"{module.split('.')[0]} {name}"})
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
+        raise pickle.UnpicklingError(f"it names {quoted(f'{module}.{name}')}")
 
 
 def _plain(value: Any) -> Any:
@@ -90,6 +172,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(part) for part in value)
+    if isinstance(value, _StoredArray):
+        return value.numpy()
     return _array(value) if isinstance(value, _Record) else value
 
 
@@ -100,7 +184,10 @@ def _array(record: _Record) -> Any:
     if record.kind == "chumpy Select":
         return np.asarray(state["a"]).ravel()[state["idxs"]].reshape(state["preferred_shape"])
     if record.kind == "scipy csc_matrix":
-        dense = np.zeros(state["_shape"])
+        rows, across = state["_shape"]
+        if not 0 <= rows * across <= LARGEST_DENSE:
+            raise pickle.UnpicklingError(f"it holds a matrix of more than {LARGEST_DENSE} numbers")
+        dense = np.zeros((rows, across))
         columns = np.repeat(np.arange(dense.shape[1]), np.diff(state["indptr"]))
         np.add.at(dense, (state["indices"], columns), state["data"])
         return dense
@@ -113,12 +200,14 @@ def read_pickle(path: str | Path, wanted: str) -> dict[str, Any]:
     `wanted` says in the error what the file should have been.  Raises InputError when the file is missing or cut
     short, names any other class, or is not a dictionary.
     """
-    path = Path(path)
+    data = read_bytes(path, wanted, LARGEST_FILE)
     try:
-        value = _plain(_Restricted(io.BytesIO(path.read_bytes()), encoding="latin1").load())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); wanted {wanted}") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        check_pickle(data)
+        value = _plain(_Restricted(io.BytesIO(data), encoding="latin1").load())
+    except (
+        pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError,
+        OverflowError, MemoryError, RecursionError, ImportError,
+    ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: not read ({reason}); wanted {wanted}, with arrays and plain values only") from None
     if not isinstance(value, dict):

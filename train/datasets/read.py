@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
 from genmo.train.datasets.clips import Clip, read_set
 
 
@@ -36,6 +35,6 @@ def read_clips(folder: str | Path) -> Iterator[Clip]:
         )
     try:
         yield from read_set(folder, index)
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        reason = f"no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+    except (KeyError, TypeError, ValueError, OverflowError, InputError) as error:
+        reason = f"no entry {error}" if isinstance(error, KeyError) else first_line(error)
         raise InputError(f"{folder}: not a *30 motion set ({reason}); wanted index.json and its .npz files") from None

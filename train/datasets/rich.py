@@ -12,7 +12,6 @@ is the scene's first; its lens distortion is not undone.
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,13 +22,15 @@ import numpy as np
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import read_bytes, read_json
 from genmo.train.datasets.bodies import Bodies
 from genmo.train.datasets.pickles import read_pickle
 from genmo.train.datasets.smpl import Z_UP, checked, gender_of, smpl_clip
 from genmo.train.datasets.store import Recording
 
 LICENCE = "RICH: non-commercial scientific research"
+LARGEST_XML = 2**20
 _WANTED = "a RICH body (.pkl with transl, global_orient, body_pose and betas)"
 _PARTS = {"global_orient": 3, "body_pose": 63, "transl": 3, "betas": None}
 
@@ -48,26 +49,26 @@ def read_world(path: Path) -> tuple[Array, Array] | None:
     if not path.is_file():
         return None
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path, "RICH's R, t and c")
         turn, shift = (np.asarray(stored[name], np.float64) for name in ("R", "t"))
         scale = float(np.asarray(stored["c"]))
         right = turn.shape == (3, 3) and shift.size == 3 and np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
         if not (right and scale > 0 and np.isfinite(shift).all()):
             raise ValueError("R is no rotation, or t and c are no numbers")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}; wanted RICH's R, t and c") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: {first_line(error)}; wanted RICH's R, t and c") from None
     return turn.T, shift.ravel() / scale
 
 
 def read_calibration(path: Path) -> tuple[Array, Array]:
     """World-to-camera [3, 4] and intrinsics [3, 3] of a calibration file."""
     try:
-        tree = ElementTree.parse(path)
+        tree = ElementTree.fromstring(read_bytes(path, "RICH's CameraMatrix and Intrinsics in XML", LARGEST_XML))
         texts = [tree.find(f"./{name}/data") for name in ("CameraMatrix", "Intrinsics")]
         numbers = [np.array([float(word) for word in (text.text or "").split()]) for text in texts if text is not None]
         return numbers[0].reshape(3, 4), numbers[1].reshape(3, 3)
-    except (OSError, ValueError, IndexError, ElementTree.ParseError) as error:
-        raise InputError(f"{path}: {error}; wanted RICH's CameraMatrix and Intrinsics in XML") from None
+    except (ValueError, IndexError, ElementTree.ParseError) as error:
+        raise InputError(f"{path}: {first_line(error)}; wanted RICH's CameraMatrix and Intrinsics in XML") from None
 
 
 def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
@@ -94,11 +95,11 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
 
 def _genders(path: Path) -> dict[str, str]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path, "gender.json")
         return {str(int(subject)): gender_of(gender, str(path)) for subject, gender in stored.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, InputError) as error:
         raise InputError(
-            f"{path}: {' '.join(str(error).split())}; wanted gender.json of the RICH toolkit (its folder resource)"
+            f"{path}: {first_line(error)}; wanted gender.json of the RICH toolkit (its folder resource)"
         ) from None
 
 

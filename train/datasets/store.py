@@ -16,11 +16,11 @@ array it has, from the row that `rows` in its record names.  Nothing is read bef
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,10 +30,12 @@ import numpy.typing as npt
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT, JOINT_COUNT
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import check_file, quoted, read_json, sha256
 from genmo.train.datasets.clips import Clip
 
 FORMAT, VERSION = "genmo-clips", 1
+MAX_ARRAY = 2**42
 _HEADER = 128  # bytes; rows are counted while they are written, so the header has a fixed place
 _ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "rotations": ((JOINT_COUNT, 3, 3), "<f4"),
@@ -177,8 +179,14 @@ class _Writer:
 
 
 def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    status = path.stat()
+    return _digest_at(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest_at(path: Path, size: int, modified: int) -> str:
+    """The SHA-256 of a file as it was at `modified`: it is read once in a process."""
+    return sha256(path, "an array of clips", MAX_ARRAY)
 
 
 def write_store(clips: Iterable[Clip], folder: str | Path, *, kind: str, licence: str) -> int:
@@ -221,31 +229,36 @@ def is_store(folder: str | Path) -> bool:
         return f'"format": "{FORMAT}"' in file.read(200)
 
 
-def read_store(folder: str | Path, *, verify: bool = False) -> list[Recording]:
+def read_store(folder: str | Path) -> list[Recording]:
     """The clips of a folder in this format, backed by its files on disk.
 
-    `verify` reads everything once and compares checksums.  Raises InputError when a file is missing, altered or of
-    another version.
+    Reads every file once, to compare its checksum: damage would otherwise show as a loss that is no number, or not at
+    all.  Raises InputError when a file is missing, altered or of another version.
     """
     folder = Path(folder)
     wanted = "wanted a folder that `genmo-prepare` wrote"
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        index = read_json(folder / "index.json", wanted.removeprefix("wanted "))
         if index["format"] != FORMAT or index["version"] != VERSION:
-            raise InputError(f"{folder}: format {index['format']} {index['version']}; wanted {FORMAT} {VERSION}")
-        arrays = {name: _mapped(folder, name, entry, verify) for name, entry in index["files"].items()}
+            raise InputError(
+                f"{folder}: format {quoted(index['format'])} {quoted(index['version'])}; wanted {FORMAT} {VERSION}"
+            )
+        arrays = {name: _mapped(folder, name, entry) for name, entry in index["files"].items()}
         return [_recording(folder.name, arrays, number, record) for number, record in enumerate(index["clips"])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        reason = f"no entry {error}" if isinstance(error, KeyError) else first_line(error)
         raise InputError(f"{folder}: {reason}; {wanted}") from None
 
 
-def _mapped(folder: Path, name: str, entry: dict[str, Any], verify: bool) -> npt.NDArray[Any]:
+def _mapped(folder: Path, name: str, entry: dict[str, Any]) -> npt.NDArray[Any]:
+    if name not in {*_ARRAYS, *FEATURES, "offsets"}:
+        raise InputError(f"{folder}: index.json lists an array {quoted(name)}; wanted those of genmo-prepare")
     path = folder / f"{name}.npy"
+    check_file(path, "an array of clips", MAX_ARRAY)
     values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if list(values.shape) != entry["shape"] or values.dtype.str != entry["dtype"]:
         raise InputError(f"{path}: {values.dtype.str} {list(values.shape)}; its index says {entry['shape']}")
-    if verify and _digest(path) != entry["sha256"]:
+    if _digest(path) != entry["sha256"]:
         raise InputError(f"{path}: its checksum is not the one in index.json; prepare the data again")
     return np.asarray(values)
 

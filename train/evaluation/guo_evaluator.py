@@ -13,8 +13,7 @@ A folder of theirs, found by name below it:
 
 from __future__ import annotations
 
-import hashlib
-import json
+import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,11 +28,20 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import (
+    MAX_TABLE_BYTES,
+    quoted,
+    read_bytes,
+    read_json,
+    read_npy_file,
+    sha256,
+)
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.resampling import interpolated
 from genmo.train.evaluation.humanml3d_features import RATE, WIDTH, features, lengths_of
 from genmo.train.evaluation.text_motion_evaluator import Evaluator, load_evaluator, wording
+from genmo.train.network.pickle_program import check_pickle
 from genmo.train.network.safe_unpickle import Archive, StoredTensor
 
 UNIT = 4
@@ -194,7 +202,7 @@ def read_evaluator(folder: str | Path, clips: Sequence[Clip] = ()) -> Evaluator:
         tokens |= {wording(caption): one for caption, one in zip(clip.captions, said, strict=False)}
     return PublishedEvaluator(
         model=networks.eval(),
-        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        sha256=sha256(weights, _WANTED),
         description={"published": "Guo et al. 2022"},
         mean=mean,
         std=std,
@@ -212,12 +220,9 @@ def _only(folder: Path, name: str) -> Path:
 
 
 def _array(path: Path, shape: tuple[int | None, ...]) -> Array:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())}); wanted {_WANTED}") from None
+    array = read_npy_file(path, _WANTED, MAX_TABLE_BYTES)
     fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
-    if not fits or not len(array) or not np.isfinite(array).all():
+    if not fits or not len(array) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise InputError(f"{path}: shape {array.shape}; wanted finite numbers {list(shape)}")
     return np.asarray(array, np.float64)
 
@@ -240,17 +245,16 @@ class _NoNames(pickle.Unpickler):
     """Lists, dictionaries, texts and numbers; any name ends it."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
+        raise pickle.UnpicklingError(f"it names {quoted(f'{module}.{name}')}")
 
 
 def _plain_pickle(path: Path, kind: type) -> Any:
+    data = read_bytes(path, _WANTED)
     try:
-        with path.open("rb") as file:
-            value = _NoNames(file).load()
+        check_pickle(data)
+        value = _NoNames(io.BytesIO(data)).load()
     except Exception as error:  # noqa: BLE001  a damaged pickle raises what comes
-        raise InputError(
-            f"{path}: not read ({' '.join(str(error).split())[:120]}); wanted a plain {kind.__name__}"
-        ) from None
+        raise InputError(f"{path}: not read ({first_line(error)}); wanted a plain {kind.__name__}") from None
     if not isinstance(value, kind):
         raise InputError(f"{path}: a {type(value).__name__}; wanted a plain {kind.__name__}")
     return value
@@ -275,8 +279,8 @@ def _stored_tokens(folder: Path) -> dict[str, str]:
     path = folder / "tokens.json"
     if not path.is_file():
         return {}
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {str(caption): str(said) for caption, said in stored.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: {error}; wanted a JSON object: caption -> word/TAG word/TAG ...") from None
+    wanted = "a JSON object: caption -> word/TAG word/TAG ..."
+    stored = read_json(path, wanted)
+    if not isinstance(stored, dict):
+        raise InputError(f"{path}: a {type(stored).__name__}; wanted {wanted}")
+    return {caption: str(said) for caption, said in stored.items()}

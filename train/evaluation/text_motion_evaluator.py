@@ -38,7 +38,8 @@ from genmo.runtime.motion.skeleton import JOINT_COUNT, forward_kinematics, shape
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
-from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.errors import InputError, first_line
+from genmo.runtime.support.safe_read import read_json, sha256
 from genmo.train.data.augmentation import mirror, mirrored_caption
 from genmo.train.data.batches import clip_weights, leg_length
 from genmo.train.datasets.clips import Clip, split_clips
@@ -221,11 +222,11 @@ def load_evaluator(folder: str | Path) -> Evaluator:
     folder = Path(folder)
     wanted = "wanted a folder that `python -m genmo.train.evaluation.text_motion_evaluator` wrote"
     try:
-        index = json.loads((folder / "evaluator.json").read_text(encoding="utf-8"))
-        digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+        index = read_json(folder / "evaluator.json", "the description of an evaluator")
+        digest = sha256(folder / "weights.safetensors", "the weights of an evaluator")
         fits = (index["format"], index["sha256"]) == (FORMAT, digest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: {' '.join(str(error).split())}; {wanted}") from None
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: {first_line(error)}; {wanted}") from None
     if not fits:
         raise InputError(f"{folder}: the weights are not those of evaluator.json (SHA-256 or format); {wanted}")
     model = TextMotion()

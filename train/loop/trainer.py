@@ -32,7 +32,7 @@ from genmo.train.loop import distributed
 from genmo.train.loop.losses import losses, total
 from genmo.train.loop.sample_pictures import draw_samples
 from genmo.train.loop.validation import absent_features, validate, validation_batch
-from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
+from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, read_state, save_checkpoint
 from genmo.train.network.fusion import FUSIONS
 from genmo.train.network.ngram_table import NgramTable
 from genmo.train.settings.config import TrainConfig
@@ -192,7 +192,7 @@ class Trainer:
         self.normalisation = checkpoint.normalisation
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
+        state = read_state(self.folder / "state.pt", self.device)
         if "average" not in state:
             raise InputError(
                 f"{self.folder}/state.pt is of an earlier genmo; to go on from its weights: init={self.folder} and "

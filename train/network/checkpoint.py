@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import json
+import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
-from genmo.runtime.support.errors import EngineError, InputError
+from genmo.runtime.support.errors import EngineError, InputError, first_line
+from genmo.runtime.support.safe_read import (
+    MAX_WEIGHTS_BYTES,
+    check_file,
+    numbers,
+    open_file,
+    open_zip,
+    quoted,
+    read_json,
+)
 from genmo.train.data.batches import Normalisation
 from genmo.train.network.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
 from genmo.train.network.gem import FAMILIES as RELEASED_FAMILIES
 from genmo.train.network.ngram_table import NgramTable
 
 FORMAT = 1
+MAX_DESCRIPTION = 2**24
 FAMILIES = RELEASED_FAMILIES | {CROSS_ATTENTION: CrossAttentionDenoiser}
 
 
@@ -72,18 +85,22 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         if not (folder / name).is_file():
             raise InputError(f"{folder}: no {name}; wanted a checkpoint folder (model.json and weights.safetensors)")
     try:
-        described = json.loads((folder / "model.json").read_text())
+        described = read_json(folder / "model.json", "the description of a checkpoint", MAX_DESCRIPTION)
         config = ModelConfig.from_json(described["model"])
-        statistics = Normalisation(*(torch.tensor(described["normalisation"][key]) for key in ("mean", "std")))
+        given = (described["normalisation"][key] for key in ("mean", "std"))
+        statistics = Normalisation(*(torch.from_numpy(numbers(value, "normalisation")).float() for value in given))
         provenance, family = described["provenance"], described.get("family", "genmo")
-        if family not in FAMILIES:
-            raise ValueError(f"family {family!r} is none of {sorted(FAMILIES)}")
-    except (ValueError, KeyError, TypeError, EngineError) as error:
-        raise InputError(f"{folder}/model.json: not a checkpoint description ({error})") from None
+        if not isinstance(family, str) or family not in FAMILIES:
+            raise ValueError(f"family {quoted(family)} is none of {sorted(FAMILIES)}")
+    except (ValueError, KeyError, TypeError, EngineError, InputError) as error:
+        raise InputError(f"{folder}/model.json: not a checkpoint description ({first_line(error)})") from None
     width = (config.motion_layout.width,)
     mean, std = statistics.mean, statistics.std
     if mean.shape != width or std.shape != width or not (mean.isfinite().all() and (std > 0).all()):
         raise InputError(f"{folder}/model.json: normalisation is not {width[0]} finite means and positive spreads")
+    with torch.device("meta"):  # names and shapes alone: nothing is made that the weights do not fill
+        shapes = {name: tuple(tensor.shape) for name, tensor in Model(config, family).state_dict().items()}
+    _check_shapes(folder / "weights.safetensors", shapes)
     model = Model(config, family)
     load_weights(model, folder / "weights.safetensors")
     return Checkpoint(model.eval(), statistics, provenance)
@@ -91,18 +108,51 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Fill a model from a safetensors file.  Raises InputError when names, shapes or numbers are wrong."""
+    _check_shapes(path, {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()})
     try:
         weights: dict[str, Tensor] = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: not a readable safetensors file ({error})") from None
-    wanted = model.state_dict()
-    problem = sorted(set(weights) ^ set(wanted)) or [n for n in wanted if weights[n].shape != wanted[n].shape]
-    if problem:
-        raise InputError(f"{path}: tensor {problem[0]} does not fit the model; model.json and the weights disagree")
+        raise InputError(f"{path}: not a readable safetensors file ({first_line(error)})") from None
     bad = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if bad:
         raise InputError(f"{path}: tensor {bad[0]} holds NaN or infinity; wanted finite weights")
     model.load_state_dict(weights)
 
 
-__all__ = ["Checkpoint", "Model", "load_checkpoint", "load_weights", "save_checkpoint"]
+def read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `torch.save` wrote into `state.pt`, once every part has the checksum that lies beside it in the file.
+
+    torch itself does not compare them.  Raises InputError when the file is damaged.
+    """
+    damaged = f"wanted the state of a run; it is damaged: restore it, or go on from the weights with init={path.parent}"
+    try:
+        with (
+            open_file(path, "the state of a run", MAX_WEIGHTS_BYTES) as file,
+            open_zip(file, path.stat().st_size) as archive,
+        ):
+            if (part := archive.testzip()) is not None:
+                raise InputError(f"{path}: {quoted(part)} has another checksum; {damaged} and another --out")
+        state = torch.load(path, weights_only=True, map_location=device)
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: {first_line(error)}; {damaged} and another --out") from None
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: a {type(state).__name__}; {damaged} and another --out")
+    return state
+
+
+def _check_shapes(path: Path, wanted: dict[str, tuple[int, ...]]) -> None:
+    """Compare the names and shapes in a safetensors file, by its header alone, with those of a model."""
+    check_file(path, "the weights of a model", MAX_WEIGHTS_BYTES)
+    try:
+        with safetensors.safe_open(path, framework="pt") as opened:
+            found = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({first_line(error)})") from None
+    problem = sorted(set(found) ^ set(wanted)) or [name for name in wanted if found[name] != wanted[name]]
+    if problem:
+        raise InputError(
+            f"{path}: tensor {quoted(problem[0])[1:-1]} does not fit the model; model.json and the weights disagree"
+        )
+
+
+__all__ = ["Checkpoint", "Model", "load_checkpoint", "load_weights", "read_state", "save_checkpoint"]

@@ -11,9 +11,9 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 import zipfile
 import zlib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import check_file, open_file, open_zip
+from genmo.train.network.pickle_program import RefusedError, check_pickle
 
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -35,14 +37,14 @@ DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-LARGEST_PICKLE = 1 << 26  # bytes; a description of 100,000 tensors has 20 MB
+LARGEST_PICKLE = 1 << 24  # bytes; a description of 80,000 tensors
+LARGEST_DIRECTORY = 1 << 24  # bytes of the zip's list of parts, as many again
+LARGEST_FILE = 1 << 40
+MAX_AXES = 64
 ZIP_START = b"PK"
 LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the number that torch < 1.6 wrote first
-ADVICE = "wanted a torch checkpoint of tensors and plain containers"
-
-
-class RefusedError(pickle.UnpicklingError):
-    """The pickle asks for more than data."""
+WANTED = "a torch checkpoint of tensors and plain containers"
+ADVICE = f"wanted {WANTED}"
 
 
 class _StandIn:
@@ -63,7 +65,7 @@ class _StorageKind(_StandIn):
         self.dtype = dtype
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Storage:
     """`NAME/data/KEY` of the archive: `count` numbers of `dtype`."""
 
@@ -71,8 +73,10 @@ class Storage:
     dtype: torch.dtype
     count: int
 
+    __setstate__ = _StandIn.__setstate__
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class StoredTensor:
     """Where a tensor lies; `Archive.tensor` reads it."""
 
@@ -81,9 +85,13 @@ class StoredTensor:
     shape: tuple[int, ...]
     stride: tuple[int, ...]
 
+    __setstate__ = _StandIn.__setstate__
+
 
 class _Items(dict[Any, Any]):
     """Stands for `collections.OrderedDict` and `Counter`; what torch notes on it (`_metadata`) is dropped."""
+
+    __slots__ = ()
 
     def __setstate__(self, state: object) -> None:
         pass
@@ -102,10 +110,12 @@ class _MakeTensor(_StandIn):
     __slots__ = ()
 
     def __call__(self, storage: Any, offset: Any, shape: Any, stride: Any, *rest: Any) -> StoredTensor:
+        if not (isinstance(shape, tuple) and isinstance(stride, tuple) and len(shape) == len(stride) <= MAX_AXES):
+            raise RefusedError("it describes a tensor that cannot be")
         numbers = (offset, *shape, *stride)
         if not isinstance(storage, Storage) or not all(type(n) is int and 0 <= n < 1 << 48 for n in numbers):
             raise RefusedError("it describes a tensor that cannot be")
-        if len(shape) != len(stride) or math.prod(shape) > storage.count:
+        if math.prod(shape) > storage.count:
             raise RefusedError("it describes a tensor larger than its numbers")
         if math.prod(shape) and offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) >= storage.count:
             raise RefusedError("it describes a tensor that reaches outside its numbers")
@@ -150,10 +160,14 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         """Raises InputError for anything but a whole zip checkpoint of data."""
         self.path = Path(path)
-        with _OneLine(self.path):
+        with _OneLine(self.path), ExitStack() as opened:
             _check_kind(self.path)
-            self._zip = zipfile.ZipFile(self.path)
+            size = check_file(self.path, WANTED, LARGEST_FILE)
+            file = opened.enter_context(open_file(self.path, WANTED, LARGEST_FILE))
+            self._zip = opened.enter_context(open_zip(file, size, LARGEST_DIRECTORY))
             entries = self._zip.infolist()
+            if sum(entry.file_size for entry in entries) > size:
+                raise _wrong(self.path, "its parts are larger than the file")
             names = [entry.filename for entry in entries]
             pickles = [name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
             if len(pickles) != 1 or len(set(names)) != len(names):
@@ -169,22 +183,25 @@ class Archive:
             if self._zip.getinfo(pickles[0]).file_size > LARGEST_PICKLE:
                 raise _wrong(self.path, f"its data.pkl is larger than {LARGEST_PICKLE} bytes")
             described = self._zip.read(pickles[0])
-            _check_memo(described)
+            check_pickle(described)
             self.content: Any = _DataUnpickler(io.BytesIO(described)).load()
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Archive:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._zip.close()
+        self._opened.close()
 
     def tensor(self, stored: StoredTensor) -> Tensor:
         """The numbers, contiguous, on the CPU.  Raises InputError when they are damaged or not all there."""
         storage = stored.storage
         with _OneLine(self.path):
-            data = self._zip.read(f"{self._root}data/{storage.key}")
-            if len(data) != storage.count * storage.dtype.itemsize:
-                raise _wrong(self.path, f"data/{_short(storage.key)} has {len(data)} bytes, not what its tensor needs")
+            entry = self._zip.getinfo(f"{self._root}data/{storage.key}")
+            if entry.file_size != storage.count * storage.dtype.itemsize:
+                what = f"data/{_short(storage.key)} has {entry.file_size} bytes, not what its tensor needs"
+                raise _wrong(self.path, what)
+            data = self._zip.read(entry)
             if not math.prod(stored.shape):
                 return torch.zeros(stored.shape, dtype=storage.dtype)
             flat = torch.frombuffer(bytearray(data), dtype=storage.dtype)
@@ -218,21 +235,13 @@ class _OneLine:
 
 
 def _check_kind(path: Path) -> None:
-    with path.open("rb") as file:
+    with open_file(path, WANTED, LARGEST_FILE) as file:
         start = file.read(512)
     if start.startswith(LEGACY_START):
         raise _wrong(path, "is in the format of torch before 1.6; load it there and save it with a newer torch")
     if not start.startswith(ZIP_START):
         what = "is a bare pickle" if start[:1] == b"\x80" else "is no zip archive"
         raise _wrong(path, what)
-
-
-def _check_memo(described: bytes) -> None:
-    """Python makes room for the highest memo number that a pickle states, so five bytes could ask for all memory."""
-    for opcode, argument, _ in pickletools.genops(described):
-        counts = opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
-        if counts and isinstance(argument, int) and argument > len(described):
-            raise RefusedError(f"it numbers its parts up to {argument}")
 
 
 def _wrong(path: Path, what: str) -> InputError:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import quoted
+from genmo.runtime.support.safe_yaml import parse_yaml, read_yaml
 from genmo.train.settings.augmentation import AugmentationConfig
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -97,7 +97,7 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
     path = PRESETS / f"{source}.yaml" if source in presets() else Path(source)
     if not path.is_file():
         raise InputError(f"config {source!r} is no file and no preset; presets are {', '.join(presets())}")
-    stored = _parsed(path.read_text(), str(path)) or {}
+    stored = read_yaml(path, "a training config") or {}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
@@ -108,15 +108,8 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
             place = place.setdefault(name, {}) if isinstance(place, dict) else None
         if not isinstance(place, dict):
             raise InputError(f"override {override!r}: {'.'.join(parents) or 'the file'} is no mapping")
-        place[last] = _parsed(value, f"override {override!r}")
+        place[last] = parse_yaml(value, f"override {override!r}", "key=value, e.g. steps=2000")
     return _build(TrainConfig(), stored, "")
-
-
-def _parsed(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
 def _is_number(value: Any) -> bool:
@@ -132,12 +125,12 @@ def _is_number(value: Any) -> bool:
 def _build(default: Any, stored: Any, where: str) -> Any:
     """`default` (a dataclass) with the stored entries, each checked against the default's type."""
     if not isinstance(stored, dict):
-        raise InputError(f"config: {where or 'the file'} is {stored!r}; wanted a mapping")
+        raise InputError(f"config: {where or 'the file'} is {quoted(stored)}; wanted a mapping")
     known = {f.name for f in fields(default)}
     changes: dict[str, Any] = {}
     for name, value in stored.items():
         if name not in known:
-            raise InputError(f"config: unknown key {where}{name}; known are {', '.join(sorted(known))}")
+            raise InputError(f"config: unknown key {quoted(f'{where}{name}')}; known are {', '.join(sorted(known))}")
         before = getattr(default, name)
         if is_dataclass(before):
             value = _build(before, value, f"{where}{name}.")
@@ -146,6 +139,7 @@ def _build(default: Any, stored: Any, where: str) -> Any:
         elif isinstance(before, float) and _is_number(value):
             value = float(value)
         elif type(value) is not type(before):
-            raise InputError(f"config: {where}{name} is {value!r}; wanted {type(before).__name__}, such as {before!r}")
+            wanted = f"{type(before).__name__}, such as {before!r}"
+            raise InputError(f"config: {where}{name} is {quoted(value)}; wanted {wanted}")
         changes[name] = value
     return replace(default, **changes)

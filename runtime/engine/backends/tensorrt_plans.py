@@ -7,7 +7,6 @@ given the wrong one may answer with wrong numbers, so everything is compared bef
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from genmo.runtime.denoiser.signature import condition_inputs, step_inputs, text
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
 from genmo.runtime.motion.motion import MAX_FRAMES
-from genmo.runtime.support.errors import EngineError, InputError
+from genmo.runtime.support.errors import EngineError, InputError, first_line
+from genmo.runtime.support.safe_read import read_json
 
 FORMAT = 1
 FOLDER = "tensorrt"
@@ -252,10 +252,10 @@ def build_command(engine: Path, library: str) -> str:
 def read_plans(folder: Path) -> PlanSet:
     """The description in a folder of plans.  Raises EngineError when it is missing or wrong."""
     try:
-        return PlanSet.from_json(json.loads((folder / DESCRIPTION).read_text()))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError) as error:
+        return PlanSet.from_json(read_json(folder / DESCRIPTION, "a description of TensorRT plans"))
+    except (ValueError, KeyError, TypeError, RecursionError, InputError) as error:
         raise EngineError(
-            f"{folder / DESCRIPTION}: does not describe TensorRT plans ({error}); build them again"
+            f"{folder / DESCRIPTION}: does not describe TensorRT plans ({first_line(error)}); build them again"
         ) from None
 
 

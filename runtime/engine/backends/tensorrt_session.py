@@ -16,7 +16,9 @@ from genmo.runtime.engine.backends.tensorrt_plans import (
     Shape,
 )
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
+from genmo.runtime.support.safe_read import read_bytes
 
+LARGEST_PLAN = 2**33
 _DTYPES = {"float32": "FLOAT", "int64": "INT64"}
 
 
@@ -129,7 +131,7 @@ class Session:
 
     def open(self, path: Path) -> Any:
         """The library's engine of a plan.  Raises EngineError with the command that builds it again."""
-        engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
+        engine = self._runtime.deserialize_cuda_engine(read_bytes(path, "a TensorRT plan", LARGEST_PLAN))
         if engine is None:
             raise EngineError(self.failed(f"{path}: it cannot load this plan"))
         return engine

@@ -188,7 +188,7 @@ BAD = {
     "no folder": (lambda f: [p.unlink() for p in f.iterdir()], "no config.json"),
     "another network": (lambda f: change_json(f / "config.json", model_type="bert"), "model_type is 'bert'"),
     "another layer": (lambda f: change_json(f / "config.json", feed_forward_proj="gated-silu"), "wanted relu or gated"),
-    "no JSON": (lambda f: (f / "config.json").write_text("{"), "not the configuration of a T5"),
+    "no JSON": (lambda f: (f / "config.json").write_text("{"), "not JSON"),
     "odd sizes": (lambda f: change_json(f / "config.json", d_kv="six"), "not positive whole numbers"),
     "too deep": (lambda f: change_json(f / "config.json", num_layers=4), "its weights have no encoder.block.3"),
     "too narrow": (lambda f: change_json(f / "config.json", d_ff=23), "config.json says"),

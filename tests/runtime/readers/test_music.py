@@ -56,6 +56,26 @@ def test_what_is_above_the_new_band_is_gone():
     assert np.abs(kept[800:-800]).max() == pytest.approx(0.4, abs=1e-3)
 
 
+@pytest.mark.parametrize("rate", [44056, 47952, 48001, 96001, 138274, 191999])
+def test_an_odd_rate_needs_no_endless_filter(rate, monkeypatch):
+    """At 191999 Hz the exact ratio wants 17 million taps."""
+    longest = []
+    low_pass = music._low_pass
+    monkeypatch.setattr(music, "_low_pass", lambda factor: longest.append(factor) or low_pass(factor))
+    for wanted in (15360, 22050):
+        got = resample(tone(rate, 0.25, 1000.0), rate, wanted)
+        assert abs(len(got) - wanted // 4) <= 1 and longest[-1] <= music.MAX_FACTOR
+        inside = slice(wanted // 20, -wanted // 20)
+        np.testing.assert_allclose(got[inside], tone(wanted, 0.3, 1000.0)[inside][: len(got[inside])], atol=0.1)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 32000, 44100, 48000, 48048, 88200, 96000, 176400, 192000])
+def test_rates_in_use_are_met_exactly(rate):
+    for wanted in (15360, 22050):
+        up, down = music._ratio(wanted, rate)
+        assert up * rate == down * wanted
+
+
 def test_features_have_thirty_frames_a_second(tmp_path):
     soundfile.write(tmp_path / "tone.wav", tone(22050, 2.5), 22050)
     features = read_music(tmp_path / "tone.wav")

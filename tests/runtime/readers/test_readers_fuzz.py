@@ -8,7 +8,7 @@ IN_MEMORY = [
 ]  # fmt: skip
 THROUGH_FILES = [
     "keypoints-npz", "camera-npz", "features-npy", "wav", "flac", "ogg", "mp3", "mp4", "bvh",
-    "bvh-character", "glb", "vrm", "motion-npz", "keyframes-npz", "constraints-npz", "timeline",
+    "bvh-character", "glb", "vrm", "motion-npz", "keyframes-npz", "constraints-npz", "timeline", "character-map",
 ]  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def test_unmatched_bones_are_named(tmp_path, make_glb, person):
         ("floors: 1", "wanted the keys"),
         ("floor: low", "floor is 'low'"),
         ("rest_frame: -1", "rest_frame is -1"),
-        ("{", "cannot be read"),
+        ("{", "not YAML"),
     ],
 )
 def test_bad_maps_are_one_line(tmp_path, text, words):

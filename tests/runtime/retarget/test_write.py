@@ -146,7 +146,7 @@ def test_the_command_writes_every_format(tmp_path, mixamo_file, random_motion, c
         ({"--character": "none.glb"}, "no such file"),
         ({"--out-fps": "0"}, "--out-fps is 0"),
         ({"--out-fps": "nan"}, "--out-fps is nan"),
-        ({"--character-map": "none.yaml"}, "cannot be read"),
+        ({"--character-map": "none.yaml"}, "no such file"),
         ({"motion": "walk.fbx"}, "wanted a motion as .npz or .bvh"),
         ({"motion": "none.npz"}, "no such file"),
         ({"--character": "own.bvh"}, "has no mesh to put in a .glb"),

@@ -1,11 +1,13 @@
 """Files from elsewhere: limits hold before anything is allocated."""
 
+import hashlib
 import io
 import json
 import math
 import os
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,26 +15,30 @@ import pytest
 from genmo.runtime.support import safe_read
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import (
+    MAX_DEPTH,
     first_number,
     frame_numbers,
     number,
     numbers,
+    open_zip,
     parse_json,
+    quoted,
     read_bytes,
     read_npy,
     read_npz,
+    read_text,
+    sha256,
     timestamps,
 )
 
 
-def test_a_file_over_the_limit_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_read, "MAX_BYTES", 10)
+def test_a_file_over_the_limit_is_not_read(tmp_path):
     path = tmp_path / "x.json"
     path.write_bytes(b"0123456789")
-    assert read_bytes(path, "x") == b"0123456789"
+    assert read_bytes(path, "x", limit=10) == b"0123456789"
     path.write_bytes(b"0123456789a")
     with pytest.raises(InputError, match="11 bytes; wanted x of at most 10"):
-        read_bytes(path, "x")
+        read_bytes(path, "x", limit=10)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
@@ -175,13 +181,12 @@ def test_an_npz_without_objects(tmp_path):
     assert np.array_equal(arrays["a"], np.eye(3)) and arrays["b"] == 30.0 and arrays["b"].shape == ()
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_read, "MAX_BYTES", 100_000)
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, a=np.zeros(1_000_000))
     assert path.stat().st_size < 100_000
     with pytest.raises(InputError, match="over 100000 bytes when unpacked"):
-        read_npz(path, "x")
+        read_npz(path, "x", limit=100_000)
 
 
 def test_an_archive_packed_otherwise_is_refused(tmp_path):
@@ -193,3 +198,83 @@ def test_an_archive_packed_otherwise_is_refused(tmp_path):
     path.write_text(json.dumps([1]))
     with pytest.raises(InputError, match=r"not a readable \.npz"):
         read_npz(path, "x")
+
+
+def test_a_file_that_says_it_is_empty_and_is_not():
+    path = Path("/proc/self/status")
+    if not path.is_file():
+        pytest.skip("no /proc on this system")
+    with pytest.raises(InputError, match="grows while it is read"):
+        read_bytes(path, "x")
+
+
+def test_text_is_utf_8_with_or_without_a_mark(tmp_path):
+    (tmp_path / "x.txt").write_bytes(b"\xef\xbb\xbf\xc3\xa9")
+    assert read_text(tmp_path / "x.txt", "x") == "é"
+    (tmp_path / "x.txt").write_bytes(b"\xe9")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_text(tmp_path / "x.txt", "x")
+
+
+def test_json_may_be_as_deep_as_it_says_and_brackets_in_texts_are_none():
+    deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
+    assert parse_json(deep, "here", "x")
+    with pytest.raises(InputError, match="nested too deeply"):
+        parse_json(b"[" + deep + b"]", "here", "x")
+    text = {"a": "[" * 1000 + '"{' * 1000 + "\\"}
+    assert parse_json(json.dumps(text).encode(), "here", "x") == text
+
+
+def test_json_of_many_parts_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(safe_read, "MAX_CONTAINERS", 10)
+    assert parse_json(b"[" + b"{}," * 8 + b"{}]", "here", "x")
+    with pytest.raises(InputError, match="over 10 lists and objects"):
+        parse_json(b"[" + b"{}," * 9 + b"{}]", "here", "x")
+
+
+def test_long_numbers_are_refused_and_long_fractions_are_not():
+    assert parse_json(b"[0.3000000000000000444089209850062616169452667236328125]", "here", "x") == [0.3 + 2**-54]
+    with pytest.raises(InputError, match="300 digits"):
+        parse_json(b"[" + b"1" * 300 + b"]", "here", "x")
+
+
+def test_what_is_quoted_is_short_whatever_it_is():
+    nest = ["y"]
+    for _ in range(60):
+        nest = 10 * [nest]
+    for value in (nest, 10**6 * "x", 1 << 10**5, {str(at): nest for at in range(1000)}, b"\n" * 10**6):
+        assert len(quoted(value)) < 120 and "\n" not in quoted(value)
+    assert (quoted("hips"), quoted(-1), quoted([1, "a"])) == ("'hips'", "-1", "[1, 'a']")
+
+
+def test_an_npz_of_many_arrays_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez(path, **{str(at): np.zeros(1) for at in range(5)})
+    assert len(read_npz(path, "x")) == 5 and set(read_npz(path, "x", names=["3", "7"])) == {"3"}
+    monkeypatch.setattr(safe_read, "MAX_MEMBERS", 4)
+    with pytest.raises(InputError, match="5 arrays; wanted x, of at most 4"):
+        read_npz(path, "x")
+
+
+def test_a_list_of_members_is_not_read_for_its_own_word(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez(path, **{f"{at:0100d}": np.zeros(1) for at in range(1300)})
+    with pytest.raises(InputError, match="directory takes over"):
+        with path.open("rb") as file:
+            try:
+                open_zip(file, path.stat().st_size, 2**17)
+            except zipfile.BadZipFile as error:
+                raise InputError(str(error)) from None
+    with path.open("rb") as file, open_zip(file, path.stat().st_size) as archive:
+        assert len(archive.namelist()) == 1300
+
+
+def test_numbers_beyond_what_a_file_means_are_not_copied():
+    wide = np.broadcast_to(np.uint8(1), (2**15, 2**11))
+    with pytest.raises(InputError, match="holds 67108864 numbers; wanted at most"):
+        numbers(wide, "here")
+
+
+def test_the_hash_of_a_file(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256(tmp_path / "x", "x") == hashlib.sha256(b"abc").hexdigest()

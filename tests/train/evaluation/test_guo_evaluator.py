@@ -173,7 +173,7 @@ BAD = {
     "no spread": (lambda f: np.save(next(f.rglob("std.npy")), np.zeros(263)), "numbers of 0 or less"),
     "a program for words": (
         lambda f: next(f.rglob("our_vab_words.pkl")).write_bytes(pickle.dumps(Danger())),
-        "it names builtins.print",
+        "it names .builtins.print",
     ),
     "a dictionary for words": (
         lambda f: next(f.rglob("our_vab_words.pkl")).write_bytes(pickle.dumps({})),

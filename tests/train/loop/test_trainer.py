@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,7 +218,7 @@ BAD_CHECKPOINTS = {
     "unknown hyperparameter": (spoil_json(lambda d: d["model"].update(dropout=1)), "unknown entries"),
     "short mean": (spoil_json(lambda d: d["normalisation"].update(mean=[0.0])), "normalisation"),
     "negative spread": (spoil_json(lambda d: d["normalisation"].update(std=[-1.0] * 181)), "normalisation"),
-    "NaN mean": (spoil_json(lambda d: d["normalisation"].update(mean=[float("nan")] * 181)), "normalisation"),
+    "NaN mean": (spoil_json(lambda d: d["normalisation"].update(mean=[float("nan")] * 181)), "holds NaN"),
 }
 
 
@@ -341,6 +342,22 @@ def test_a_state_of_another_network_is_one_line(config, tmp_path):
         with pytest.raises(InputError, match="state.pt is of another network, or .* trained other weights") as caught:
             Trainer(other, tmp_path / "run")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_damaged_state_is_one_line(config, tmp_path, share):
+    """One bit in the middle would go on as if nothing were wrong: torch compares no checksums."""
+    path = tmp_path / "run" / "state.pt"
+    Trainer(config, tmp_path / "run").save()
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        large = [part for part in archive.infolist() if part.file_size > 1000]
+    chosen = large[int(share * len(large))]
+    data[chosen.header_offset + chosen.file_size // 2] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="state.pt: .* wanted the state of a run; it is damaged") as caught:
+        Trainer(config, tmp_path / "run")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_state_of_an_earlier_version_is_one_line(config, tmp_path):

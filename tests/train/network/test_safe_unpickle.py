@@ -116,6 +116,7 @@ def described(*stack):
 
 TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
 STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ"
+WHOLE = TENSOR + b"(" + STORAGE + b"K\x00K\x02\x85K\x01\x85\x89)tR"
 CODE, STATE, SHAPE = "which is code", "changes what it names", "it describes a tensor"
 ATTACKS = {
     "class by INST": (b"(ios\nsystem\n", CODE),
@@ -140,7 +141,24 @@ ATTACKS = {
     "larger than its numbers": (TENSOR + b"(" + STORAGE + b"K\x00M\x00\x10\x85K\x00\x85\x89)tR", SHAPE + " larger"),
     "before its numbers": (TENSOR + b"(" + STORAGE + b"J\xff\xff\xff\xffK\x01\x85K\x01\x85\x89)tR", "cannot be"),
     "backwards": (TENSOR + b"(" + STORAGE + b"K\x03K\x02\x85J\xff\xff\xff\xff\x85\x89)tR", "cannot be"),
-    "axes that differ": (TENSOR + b"(" + STORAGE + b"K\x00K\x02\x85)\x89)tR", SHAPE + " larger"),
+    "axes that differ": (TENSOR + b"(" + STORAGE + b"K\x00K\x02\x85)\x89)tR", SHAPE + " that cannot be"),
+    "thousands of axes": (
+        TENSOR + b"(" + STORAGE + b"K\x00(" + 2 * (10**4 * b"K\x7f" + b"t(") + b"t\x89)tR",
+        "cannot be",
+    ),
+    "state on a tensor": (
+        WHOLE + b"}X\x06\x00\x00\x00offsetK\x09sb",
+        STATE,
+    ),
+    "slots on a tensor": (
+        WHOLE + b"N}X\x06\x00\x00\x00offsetK\x09s\x86b",
+        STATE,
+    ),
+    "state on its numbers": (STORAGE + b"}X\x05\x00\x00\x00countK\x09sb", STATE),
+    "a deep key": (b"}" + b")" + 10**5 * b"\x85" + b"Ns", "nests over 64 deep"),
+    "a deep list": (200 * b"]" + 199 * b"a", "nests over 64 deep"),
+    "a deep list from outside in": (b"]q\x00" + 99 * b"]q\x01ah\x01q\x00", "put in its place"),
+    "itself": (b"]q\x00h\x00a", "put in its place"),
     "all memory": (b"Nr\xff\xff\xff\x7f", "up to 2147483647"),
     "no such opcode": (b"\xfe", "damaged"),
 }
@@ -175,7 +193,7 @@ def test_damage_is_one_line(saved, tmp_path):
     path.write_bytes(changed)
     refused(path, "truncated or damaged")
     refused(tmp_path / "nowhere.ckpt", "no such file")
-    refused(tmp_path, "truncated or damaged")
+    refused(tmp_path, "not a file")
     refused(repacked(saved, path, **{"data/0": None}), "truncated or damaged")
     refused(repacked(saved, path, **{"data/0": b"123"}), "data/0 has 3 bytes")
 
