@@ -13,7 +13,7 @@ import pytest
 from genmo.runtime import BackendError, InputError, MotionModel, Text
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.run import main
-from genmo.runtime.cli.run_options import parser as argument_parser
+from genmo.runtime.cli.run_parser import parser as argument_parser
 from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
 from genmo.runtime.support.cpus import usable_cpus
@@ -212,7 +212,7 @@ from pathlib import Path
 waits = threading.Event()
 threading.Thread(target=waits.wait, daemon=True).start()  # there before, as a library's pool is
 from genmo.runtime.cli.run import main
-from genmo.runtime.cli.run_options import parser as argument_parser
+from genmo.runtime.cli.run_parser import parser as argument_parser
 assert main(sys.argv[1:]) == 0
 for thread in os.listdir("/proc/self/task"):
     status = Path(f"/proc/self/task/{thread}/status").read_text()
