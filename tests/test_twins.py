@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.conditions import keypoints
+from genmo.runtime.conditions import condition_arrays, keypoints
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
 from genmo.runtime.motion import representation, rotation, skeleton
@@ -53,7 +53,7 @@ def assert_same(ours, theirs, tolerance=TOLERANCE):
         (train_rotation, rotation, set()),
         (train_kinematics, skeleton, {"rest_offsets"}),  # ShapeSpace.offsets
         (train_representation, representation, {"split"}),  # Layout.split
-        (train_conditions, keypoints, {"project", "hide_keypoints"}),  # simulation has no twin
+        (train_conditions, condition_arrays, {"project", "hide_keypoints"}),  # simulation has no twin
     ],
     ids=["rotation", "kinematics", "representation", "conditions"],
 )
