@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from genmo.export.tensorrt import build_plans
+from genmo.export.tensorrt import build_plans as module
 from genmo.export.tensorrt.build_plans import (
     Builder,
     BuildOptions,
@@ -135,12 +135,12 @@ def test_the_command_is_one_line_when_it_fails(engine_copy, tmp_path, library, c
         (["--version-compatible"], "tensorrt_rtx plans load in the release that built them"),
     ):
         try:
-            code = build_plans.main([str(engine), "--library", "tensorrt_rtx", *arguments])
+            code = module.main([str(engine), "--library", "tensorrt_rtx", *arguments])
         except SystemExit as stop:
             code = stop.code
         error = capsys.readouterr().err
         assert code == 2 and error.count("\n") == 1 and wanted in error, error
-    assert build_plans.main([str(tmp_path), "--library", "tensorrt_rtx"]) == 2
+    assert module.main([str(tmp_path), "--library", "tensorrt_rtx"]) == 2
     assert "no engine.json" in capsys.readouterr().err
     assert not (engine / "tensorrt").exists()
 

@@ -7,7 +7,8 @@ from types import ModuleType, SimpleNamespace
 import onnx
 import pytest
 
-from genmo.export.tensorrt import build_plans, window_plugin
+from genmo.export.tensorrt import build_plans as module
+from genmo.export.tensorrt import window_plugin
 from genmo.export.tensorrt.build_plans import BuildOptions, build_plans
 from genmo.runtime.engine.backends.tensorrt_plans import Gpu, Profile, find_plans, read_plans
 from genmo.runtime.engine.bundle import load_engine
@@ -138,11 +139,11 @@ def library(monkeypatch):
     made.plugin = Plugins()
     monkeypatch.setitem(sys.modules, "tensorrt", made)
     monkeypatch.setitem(sys.modules, "tensorrt.plugin", made.plugin)
-    monkeypatch.setattr(build_plans, "_target", lambda library, options: (("sm_90",), "NVIDIA Test 1"))
+    monkeypatch.setattr(module, "_target", lambda library, options: (("sm_90",), "NVIDIA Test 1"))
     monkeypatch.setattr(window_plugin, "read_ptx", lambda target: f"ptx for {target}")
-    build_plans.Log._of.pop("tensorrt", None)
+    module.Log._of.pop("tensorrt", None)
     yield made
-    build_plans.Log._of.pop("tensorrt", None)
+    module.Log._of.pop("tensorrt", None)
 
 
 @pytest.fixture
@@ -198,8 +199,8 @@ def test_without_the_option_nothing_is_registered(library, engine):
 def test_without_ptx_it_is_one_line_before_any_work(library, engine, monkeypatch, tmp_path, capsys):
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "tensorrt", library)
-    monkeypatch.setattr(build_plans, "_target", lambda library, options: (("sm_75",), "NVIDIA Test 1"))
-    assert build_plans.main([str(engine.folder), "--library", "tensorrt", "--window-kernel"]) == 2
+    monkeypatch.setattr(module, "_target", lambda library, options: (("sm_75",), "NVIDIA Test 1"))
+    assert module.main([str(engine.folder), "--library", "tensorrt", "--window-kernel"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "no PTX for compute capability 7.5" in error and "make kernels" in error
     assert not (engine.folder / "tensorrt").exists() and not library.networks
@@ -207,5 +208,5 @@ def test_without_ptx_it_is_one_line_before_any_work(library, engine, monkeypatch
 
 def test_tensorrt_rtx_takes_no_plugins(engine, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", ModuleType("tensorrt_rtx"))
-    assert build_plans.main([str(engine.folder), "--library", "tensorrt_rtx", "--window-kernel"]) == 2
+    assert module.main([str(engine.folder), "--library", "tensorrt_rtx", "--window-kernel"]) == 2
     assert "takes no plugins; wanted tensorrt" in capsys.readouterr().err

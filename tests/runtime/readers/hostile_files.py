@@ -1,6 +1,8 @@
 """Files that were made to hang, crash or fill the memory of who reads them, each with its reader.
 
-    python tests/runtime/readers/hostile_files.py FOLDER [--whole]     a line of JSON for each: what came of it, seconds, MB
+    python tests/runtime/readers/hostile_files.py FOLDER [--whole]
+
+A line of JSON for each: what came of it, seconds, MB.
 
 Run in a process of its own, whose memory and processor time are limited, by `test_readers_hostile_files.py`.
 """
