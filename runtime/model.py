@@ -10,7 +10,7 @@ from pathlib import Path
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan, Text
-from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.conditions.timeline import Timeline, with_clean_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
 from genmo.runtime.engine.bundle import Engine, load_engine
@@ -96,10 +96,12 @@ class MotionModel:
         elapsed = 1000 * (time.perf_counter() - start)
         return cls(engine, running.denoiser, running.device, running.backend, elapsed, person)
 
-    def estimate(self, keypoints: Keypoints, *, fit: bool = True, clean_feet: bool = True) -> Motion:
+    def estimate(
+        self, keypoints: Keypoints, *, clean_keypoints: bool = True, fit: bool = True, clean_feet: bool = True
+    ) -> Motion:
         """The motion that the keypoints show: one step, then fitted to them, feet cleaned; deterministic."""
         timeline = Timeline(keypoints.frames, keypoints=(KeypointSpan(keypoints),))
-        return self.follow(timeline, fit=fit, clean_feet=clean_feet).motions[0]
+        return self.follow(timeline, clean_keypoints=clean_keypoints, fit=fit, clean_feet=clean_feet).motions[0]
 
     def generate(
         self,
@@ -122,6 +124,7 @@ class MotionModel:
         timeline: Timeline,
         *,
         samples: int = 1,
+        clean_keypoints: bool = True,
         fit: bool = True,
         clean_feet: bool = True,
         chunk: int | None = None,
@@ -131,11 +134,12 @@ class MotionModel:
 
         Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
         in `steps` steps (default: 10, released weights 50), around what one step estimates where there are keypoints.
-        `fit` turns the joints of motions with keypoints until they project onto them (`refine.reprojection_fit`);
-        `clean_feet` makes planted feet stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets
-        nearly (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend
-        on around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass,
-        None one pass up to four minutes.  `progress` hears the share of the work that is done, 0 to 1.
+        `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
+        motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
+        stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets nearly
+        (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend on
+        around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
+        one pass up to four minutes.  `progress` hears the share of the work that is done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
         or one in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
@@ -147,6 +151,8 @@ class MotionModel:
             raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
         config = self.engine.config
         timeline = timeline.settled(config.conventions)
+        if clean_keypoints:
+            timeline = with_clean_keypoints(timeline)
         conditions = timeline.conditions(config)
         conditions |= text_conditions(self.engine, timeline.texts, timeline.frames)
         camera, normalisation = join_cameras(timeline), self.engine.normalisation

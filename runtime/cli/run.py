@@ -165,6 +165,7 @@ def follow(model: MotionModel, timeline: Timeline, options: RunOptions) -> Resul
     return model.follow(
         timeline,
         samples=options.samples,
+        clean_keypoints=options.clean_keypoints,
         fit=options.fit,
         clean_feet=options.clean_feet,
         chunk=options.chunk,

@@ -55,6 +55,7 @@ class RunOptions:
     samples: int
     chunk: int | None
     """frames given to the network at a time; 0: all; None: as the length asks for"""
+    clean_keypoints: bool
     fit: bool
     clean_feet: bool
     # what runs it

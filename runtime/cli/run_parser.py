@@ -25,7 +25,8 @@ def read_options(arguments: Sequence[str] | None) -> RunOptions:
     values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
     values["out"] = tuple(values["out"])
     values["image_size"] = parse_image_size(values["image_size"])
-    values["fit"], values["clean_feet"] = not values.pop("no_fit"), not values.pop("no_clean_feet")
+    for name in ("clean_keypoints", "fit", "clean_feet"):
+        values[name] = not values.pop(f"no_{name}")
     return RunOptions(**values)
 
 
@@ -134,6 +135,7 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
         metavar="FRAMES",
         help=f"given to the network at a time; 0: all (default: {CHUNK} when long)",
     )
+    add("--no-clean-keypoints", action="store_true", help="take keypoints as they are: do not smooth or mend them")
     add("--no-fit", action="store_true", help="keep the network's answer: do not fit the pose to the keypoints")
     add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
 

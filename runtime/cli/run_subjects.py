@@ -9,6 +9,7 @@ import numpy as np
 
 from genmo.runtime.cli.progress_bar import progress_bar
 from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, VO, RunOptions, flag
+from genmo.runtime.conditions.keypoint_cleaning import framing_notes
 from genmo.runtime.conditions.keypoints import Keypoints, bounding_boxes
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan
 from genmo.runtime.model import MotionModel
@@ -172,7 +173,8 @@ def _extracted(
     estimator = PoseEstimator(str(options.pose), options.detector, device=device, threads=options.threads)
     extracted = extract_people(str(options.video), estimator, intrinsics=lens, progress=progress_bar())
     people = {one: extracted.people.keypoints(one) for one in choose(extracted.people, options.person or LARGEST)}
-    notes = (*extracted.people.notes, *lens_notes)
+    framing = [note for points in people.values() for note in framing_notes(points.points, str(options.video))]
+    notes = (*extracted.people.notes, *lens_notes, *framing)
     if file is None:
         return people, notes, extracted.odometry
     poses, camera_notes = read_camera(file, options.camera_scale).at_frames(extracted.people.frames, FPS)

@@ -6,7 +6,7 @@ zero.  Twin of the geometry: `genmo.train.geometry.conditions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ class Keypoints:
     """[3, 3] pixels"""
     camera: Camera | None = None
     """camera poses in a y-up world in metres; None: not known, taken for static in the world roll-out"""
+    noise: float | None = None
+    """`keypoint_cleaning.noise_level` of what was brought to 30 a second, which hides it; None: as in `points`"""
 
     @property
     def frames(self) -> int:
@@ -43,7 +45,7 @@ class Keypoints:
     def first(self, count: int) -> Keypoints:
         """The first `count` frames."""
         camera = self.camera and Camera(self.camera.rotation[:count], self.camera.position[:count])
-        return Keypoints(self.points[:count], self.intrinsics, camera)
+        return replace(self, points=self.points[:count], camera=camera)
 
 
 def default_intrinsics(width: float, height: float) -> Array:

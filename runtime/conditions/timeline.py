@@ -12,6 +12,7 @@ import numpy as np
 
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
+from genmo.runtime.conditions.keypoint_cleaning import clean_keypoints
 from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
@@ -195,3 +196,9 @@ def check_frames(frames: Frames, what: str, count: int, source: str = "") -> Non
     outside = frames[(frames < 0) | (frames >= count)]
     if len(outside):
         raise InputError(_from(source, f"{what} at frame {outside[0]}; wanted it within 0 to {count - 1}"))
+
+
+def with_clean_keypoints(timeline: Timeline) -> Timeline:
+    """The timeline with the keypoints of each of its spans cleaned by themselves (`conditions.keypoint_cleaning`)."""
+    spans = tuple(replace(span, keypoints=clean_keypoints(span.keypoints)) for span in timeline.keypoints)
+    return replace(timeline, keypoints=spans)

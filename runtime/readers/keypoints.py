@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.conditions.keypoint_cleaning import noise_level, person_height
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics, parse_keypoints
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT
-from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, frame_count, resample_points
+from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, frame_count, resample_points, same_rate
 from genmo.runtime.readers.keypoint_formats import (
     WANTED,
     FramePeople,
@@ -82,7 +83,8 @@ class People:
         track = self.tracks[chosen]
         points = np.zeros((self.frames, COCO_COUNT, 3))
         points[self.detections.frames[track]] = self.detections.points[track]
-        return Keypoints(resample_points(points, self.fps), self.intrinsics)
+        noise = None if same_rate(self.fps) else noise_level(points, person_height(points))
+        return Keypoints(resample_points(points, self.fps), self.intrinsics, noise=noise)
 
 
 def read_people(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.conditions.keypoint_cleaning import framing_notes
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.readers.cameras import CameraFile, read_camera
@@ -42,11 +43,12 @@ def read_subjects(
     if file is None and people.camera is not None:
         at = np.arange(people.frames, dtype=np.float64)
         file = CameraFile(people.source, at, people.camera, 0, True, people.fps)
+    told = people.notes + tuple(note for seen in chosen.values() for note in framing_notes(seen.points, people.source))
     if file is None:
-        return chosen, people.notes
+        return chosen, told
     frames = next(iter(chosen.values())).frames
     poses, notes = file.at_frames(frames, people.fps, _first_image(people, file, first_frame))
-    return with_camera(chosen, poses), people.notes + notes
+    return with_camera(chosen, poses), told + notes
 
 
 def with_camera(people: dict[int, Keypoints], camera: Camera) -> dict[int, Keypoints]:

@@ -27,6 +27,7 @@ from genmo.runtime.refine.grounding import (
     face_forward,
     put_on_ground,
 )
+from genmo.runtime.refine.image_contacts import with_image_contacts
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, shot_heights, span_frames
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
@@ -131,6 +132,10 @@ def _fit_to_keypoints(motion: Motion, context: Context) -> Motion:
     return fit_to_keypoints(motion, context.timeline.keypoints, context.progress) if context.fit else motion
 
 
+def _contacts_from_image(motion: Motion, context: Context) -> Motion:
+    return with_image_contacts(motion, context.timeline.keypoints) if context.fit else motion
+
+
 def _place_in_world(motion: Motion, context: Context) -> Motion:
     if context.surveyed(motion):
         return align_to_camera(motion, span_frames(context.timeline.shots[0], motion.frames))
@@ -208,6 +213,14 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         takes="the root in the camera, and keypoints with their lens",
         promises="shape and joints project onto the keypoints, as far as the network's answer allows",
         keeps="the path in the world",
+        causal="streaming.motion_stream.MotionStream",
+    ),
+    Stage(
+        "contacts_from_image",
+        _contacts_from_image,
+        takes="contacts, keypoints, the camera or a static one, and the depth of the ankles",
+        promises="ankles that stand still in the image have contacts",
+        keeps="everything but the contacts of the feet",
         causal="streaming.motion_stream.MotionStream",
     ),
     Stage(

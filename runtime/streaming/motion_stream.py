@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
-from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
+from genmo.runtime.conditions.keypoint_cleaning import clean_points
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, parse_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs
@@ -26,14 +27,18 @@ from genmo.runtime.motion.skeleton import (
     COCO_COUNT,
     FOOT_JOINTS,
     JOINT_COUNT,
+    JOINTS,
     forward_kinematics,
     shape_space,
 )
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
+from genmo.runtime.refine.image_contacts import LAG as CONTACT_LAG
+from genmo.runtime.refine.image_contacts import image_evidence, with_evidence
 from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.streaming.stream_pose import StreamPose
+from genmo.runtime.streaming.track_gate import TrackGate
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
 
@@ -42,6 +47,12 @@ FIT_REACH = 3
 """frames on each side that are fitted with the answered one"""
 LEVEL_CAMERA = np.diag([-1.0, -1.0, 1.0])
 """looks along +z, image upright: what an unknown camera is taken for"""
+ANKLES = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+CAMERA_PARTS = ("rotation", "position")
+FORGOTTEN = 30
+"""frames without a plausible sight of a person after which what was before says nothing of them any more"""
+MEMORY = 300
+"""frames over which a shape and a tilt are averaged, older ones counting less and less"""
 AVERAGED = ("betas", "camera_orientation")
 """blocks of the motion vector that do not change within a take"""
 
@@ -61,6 +72,9 @@ class MotionStream:
     shape is learned from the settled frames so far, where the offline fit knows all frames.
     `clean_feet`: planted feet stand still (`refine.foot_locking`), from the first settled frame on and without any
     delay of its own: a foot is pinned where it lands.
+    `clean_keypoints`: the window's keypoints are smoothed and mended (`conditions.keypoint_cleaning`), frames that
+    cannot be the person followed so far are unseen (`streaming.track_gate`), and a person of whom nothing was
+    seen for FORGOTTEN frames is estimated anew.
 
     Raises InputError for options that do not fit, and for engines whose layout has no place in the camera.
     """
@@ -77,12 +91,14 @@ class MotionStream:
         stride: int = 1,
         fit_reach: int | None = FIT_REACH,
         clean_feet: bool = True,
+        clean_keypoints: bool = True,
     ) -> None:
         config = model.engine.config
         _check_options(config.window, look_ahead, people, stride, fit_reach)
         check_layout(config)
         self.look_ahead, self.people = look_ahead, people
         self._stride, self._reach, self._cleans = stride, fit_reach, clean_feet
+        self._mends = clean_keypoints
         self._config, self._layout, self._denoiser = config, config.motion_layout, model.denoiser
         self._mean, self._std = model.engine.mean, model.engine.std
         self._still = None if camera is None else np.asarray(camera)
@@ -105,9 +121,10 @@ class MotionStream:
         if person is not None:
             if not 0 <= person < self.people:
                 raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
-            self._age[person] = self._estimated[person] = 0
-            self._sums[person] = 0
-            self._cleaners[person], self._shapes[person] = None, RunningShape()
+            self._age[person] = self._estimated[person] = self._since[person] = self._length[person] = 0
+            self._forget(person)
+            self._cleaners[person] = None
+            self._gate.reset(person)
             return
         self._clear()
 
@@ -128,6 +145,11 @@ class MotionStream:
         who = np.flatnonzero(self._age)
         newest = self._age[who] - 1
         return self._answer(who, np.maximum(newest - self.look_ahead, 0), newest >= self.look_ahead)
+
+    def _forget(self, person: int) -> None:
+        """Forget the shape of a person and how the camera is tilted to them."""
+        self._sums[person] = self._counts[person] = 0
+        self._shapes[person] = RunningShape()
 
     def finish(self) -> list[StreamPose]:
         """The frames that wait for their look-ahead, at most `look_ahead`; the stream is then reset."""
@@ -160,8 +182,17 @@ class MotionStream:
         """the age at which `_x_0` was made"""
         self._x_0 = np.zeros((people, window, self._layout.width), np.float32)
         """the newest estimate of each person's window, normalised, oldest frame first"""
+        self._length = np.zeros(people, np.int64)
+        """how many frames that was made of"""
+        self._points = np.zeros((people, window, COCO_COUNT, 3))
+        """the keypoints of these frames, cleaned"""
+        self._since = np.zeros(people, np.int64)
+        """frames of each person since they came back into sight"""
+        self._gate = TrackGate(people, COCO_COUNT)
         self._sums = np.zeros((people, len(self._averaged)))
-        """of the averaged blocks over the settled frames"""
+        """of the averaged blocks over the settled frames in which the person was seen, older ones counting less"""
+        self._counts = np.zeros(people)
+        """of these frames"""
         self._cleaners: list[FootLocker | None] = [None] * people
         """of the people with settled frames"""
         self._shapes = [RunningShape() for _ in range(people)]
@@ -180,7 +211,8 @@ class MotionStream:
     def _push(self, given: Keypoints) -> None:
         """Append a frame to the rings."""
         self._intrinsics = given.intrinsics
-        rows = keypoint_conditions(Keypoints(given.points, given.intrinsics))
+        points = self._plausible(given.points) if self._mends else given.points
+        rows = keypoint_conditions(Keypoints(points, given.intrinsics))
         before = self._pose
         if given.camera is not None:
             self._pose = Camera(given.camera.rotation[:1], given.camera.position[:1])
@@ -193,33 +225,61 @@ class MotionStream:
             rows |= {"camera_mask": np.ones(1), "camera": _camera_rows(before, self._pose)[-1]}
             if before is not None:
                 self._ring.amend({"camera": _camera_rows(before, self._pose)[0]})
-        self._ring.push(rows | {"points": given.points})
-        self._age += (self._age > 0) | (rows["keypoints_mask"] > 0)
+        self._ring.push(rows | {"points": points})
+        there = (self._age > 0) | (rows["keypoints_mask"] > 0)
+        self._age += there
+        self._since += there
+
+    def _plausible(self, points: Array) -> Array:
+        """The points [people, 17, 3] with those unseen that cannot be the person followed so far."""
+        away = self._gate.missing.copy()
+        accepted = self._gate.push(points)
+        self._since[accepted & (away >= FORGOTTEN)] = 0
+        plausible = points.copy()
+        plausible[~accepted, :, 2] = 0
+        return plausible
 
     def _estimate(self, due: npt.NDArray[np.bool_]) -> None:
         """Estimate the windows of the people for whom it is `due` [people]."""
         due = due & (self._age > 0)
-        lengths = np.minimum(self._age, self._config.window)
+        # until the answered frame lies behind a break, the frames before it are needed
+        behind = np.where(self._since > self.look_ahead, self._since, self._age)
+        lengths = np.minimum(behind, self._config.window)
         for length in np.unique(lengths[due]).tolist():
             who = np.flatnonzero(due & (lengths == length))
             conditions = absent(self._config, len(who), length) | self._ring.last(self._names, who, length)
+            self._points[who, :length] = self._ring.last(["points"], who, length)["points"]
+            if self._mends:
+                conditions |= self._mended(who, length)
             shape = (len(who), length, self._layout.width)
             self._x_0[who, :length] = sampler.estimate(self._denoiser, conditions, shape)["x_0"]
-        self._estimated[due] = self._age[due]
+        self._estimated[due], self._length[due] = self._age[due], lengths[due]
+
+    def _mended(self, who: Index, length: int) -> Arrays:
+        """The conditions of the newest `length` frames of the people `who` from their cleaned keypoints."""
+        rows = []
+        for person in who:
+            points = clean_points(self._points[person, :length])
+            self._points[person, :length] = points
+            rows.append(keypoint_conditions(Keypoints(points, self._intrinsics)))
+        return {name: np.stack([row[name] for row in rows]).astype(np.float32) for name in rows[0]}
 
     def _answer(self, who: Index, frame: Index, settled: npt.NDArray[np.bool_]) -> StreamPose:
         """The poses of `frame` [k] of the people `who` [k]."""
         answer = StreamPose.empty(self.people)
         if not len(who):
             return answer
-        length = np.minimum(self._estimated[who], self._config.window)
+        length = self._length[who]
         row = frame - (self._estimated[who] - length)
-        betas, tilt = self._averages(who, frame, row, length, settled)
+        shown = np.asarray((self._points[who, row, :, 2] > VISIBLE).any(axis=1), np.bool_)
+        for person in who[settled & (row == 0) & (frame > 0)]:  # the first frame after a break
+            self._forget(person)
+        betas, tilt = self._averages(who, row, length, settled)
         betas = np.stack([self._shapes[person].betas(own) for person, own in zip(who, betas, strict=True)])
         offsets = shape_space().offsets(betas)
         root, pose = self._fitted(who, row, length, offsets)
         if self._reach is not None:
-            self._learn_shapes(who, np.flatnonzero(settled), self._back(who, length, row[:, None]), pose, betas)
+            self._learn_shapes(who, np.flatnonzero(settled & shown), row, pose, betas)
         world_root, step = self._rolled_out(who, row, length)
         turn = world_root @ transpose(root)  # camera to world, as the network sees it
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
@@ -228,10 +288,12 @@ class MotionStream:
         answer.frame[who], answer.settled[who] = frame, settled
         answer.rotations[who] = pose.rotations
         answer.rotations[who, 0] = turn @ pose.rotations[:, 0]
-        answer.translation[who] = self._placed(who, frame, step, seen, feet)
+        answer.translation[who] = self._placed(who, frame, step, seen, feet, shown)
         answer.betas[who] = betas
         answer.root_camera.rotation[who], answer.root_camera.translation[who] = pose.rotations[:, 0], pose.root
         answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
+        if self._mends:
+            self._see_contacts(answer, who, row, length)
         if self._cleans:
             for person in who[settled].tolist():
                 self._clean(answer, person)
@@ -262,18 +324,22 @@ class MotionStream:
         normalised = self._x_0[who.reshape(-1, *[1] * (row.ndim - 1)), row].astype(np.float64)
         return self._layout.split(normalised * self._std + self._mean)
 
-    def _averages(
-        self, who: Index, frame: Index, row: Index, length: Index, settled: npt.NDArray[np.bool_]
-    ) -> tuple[Array, Array]:
-        """Shape [k, 10] and camera-to-level rotation [k, 3, 3], means over the settled frames and the window's rest."""
+    def _averages(self, who: Index, row: Index, length: Index, settled: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Shape [k, 10] and camera-to-level rotation [k, 3, 3], means over the settled frames and the window's rest, of
+        those in which the person was seen."""
         inside = np.arange(self._config.window)
         rest = (inside >= row[:, None]) & (inside < length[:, None])
+        if self._mends:
+            shown = rest & (self._points[who, ..., 2] > VISIBLE).any(axis=-1)
+            rest = np.where(shown.any(axis=1, keepdims=True) | (self._counts[who, None] > 0), shown, rest)
         columns = self._averaged
         values = self._x_0[who][:, :, columns] * self._std[columns] + self._mean[columns]
         total = self._sums[who] + np.einsum("kr,krc->kc", rest, values)
-        mean = total / (frame + rest.sum(axis=1))[:, None]
-        kept = who[settled]
-        self._sums[kept] += values[settled, row[settled]]
+        mean = total / (self._counts[who] + rest.sum(axis=1))[:, None]
+        kept, taken = who[settled], rest[settled, row[settled]]
+        kept_on = np.where(self._counts[kept] >= MEMORY, 1 - taken / MEMORY, 1)
+        self._sums[kept] = self._sums[kept] * kept_on[:, None] + taken[:, None] * values[settled, row[settled]]
+        self._counts[kept] = self._counts[kept] * kept_on + taken
         return mean[:, :BETA_COUNT], matrix_from_6d(mean[:, BETA_COUNT:])
 
     def _fitted(self, who: Index, row: Index, length: Index, offsets: Array) -> tuple[Array, CameraPose]:
@@ -287,19 +353,32 @@ class MotionStream:
             pose = self._estimated_pose(person, around, offsets[index])
             roots[index] = pose.rotations[middle, 0]
             if self._reach is not None:
-                back = self._back(who[[index]], length[[index]], around[None])
-                points = self._ring.rows("points", who[[index]], back)[0]
-                pose = fit_pose(pose, Keypoints(points, self._intrinsics))
+                pose = fit_pose(pose, Keypoints(self._points[person, around], self._intrinsics))
             rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
         return roots, CameraPose(rotations, places, offsets)
 
-    def _learn_shapes(self, who: Index, told: Index, back: Index, pose: CameraPose, betas: Array) -> None:
+    def _learn_shapes(self, who: Index, told: Index, row: Index, pose: CameraPose, betas: Array) -> None:
         """What the poses [k] of the people `who`, those of the places `told`, say of their shapes; their keypoints are
-        `back` [k, 1] frames ago."""
-        points = self._ring.rows("points", who, back)
+        those of the rows `row` [k]."""
         for index in told.tolist():
             one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
-            self._shapes[who[index]].push(one, Keypoints(points[index], self._intrinsics), betas[index])
+            points = self._points[who[index], row[[index]]]
+            self._shapes[who[index]].push(one, Keypoints(points, self._intrinsics), betas[index])
+
+    def _see_contacts(self, answer: StreamPose, who: Index, row: Index, length: Index) -> None:
+        """Change the contacts of the people `who` by what the image shows around their rows `row` [k], in place."""
+        feet, depths = answer.joints_world()[who][:, ANKLES, 1], answer.joints_camera[who][:, ANKLES, 2]
+        for index, person in enumerate(who):
+            around = np.arange(max(row[index] - CONTACT_LAG, 0), min(row[index] + CONTACT_LAG + 1, length[index]))
+            camera = None
+            if self._pose is not None:
+                back = self._back(who[[index]], length[[index]], around[None])
+                camera = Camera(*(self._ring.rows(f"camera_{part}", who[[index]], back)[0] for part in CAMERA_PARTS))
+            depth = np.tile(depths[index], (len(around), 1))
+            lifted = np.tile(feet[index] - feet[index].min(), (len(around), 1))
+            evidence = image_evidence(Keypoints(self._points[person, around], self._intrinsics, camera), depth, lifted)
+            at = row[index] - around[0]
+            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[at]])[0]
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)
@@ -322,12 +401,14 @@ class MotionStream:
         rotation = self._ring.rows("camera_rotation", who, back)[:, 0]
         return self._ring.rows("camera_position", who, back)[:, 0] + rotate(rotation, root)
 
-    def _placed(self, who: Index, frame: Index, step: Array, seen: Array, feet: Array) -> Array:
-        """World positions [k, 3]; people on their first frame start anew."""
+    def _placed(
+        self, who: Index, frame: Index, step: Array, seen: Array, feet: Array, shown: npt.NDArray[np.bool_]
+    ) -> Array:
+        """World positions [k, 3]; people on their first frame start anew, those not `shown` [k] go on as they went."""
         first, placed = frame == 0, np.empty_like(seen)
         start = seen if self._pose is not None else seen * np.array([0.0, 1.0, 0.0])
         placed[first] = self._path.start(who[first], start[first], feet[first])
-        placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first])
+        placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first], shown[~first])
         return placed
 
 

@@ -11,16 +11,18 @@ import numpy as np
 
 from genmo.runtime.motion.skeleton import BALL_HEIGHT
 from genmo.runtime.streaming.ring_buffer import Index
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 
 HOLD_HEIGHT = 1 / 30
 """share of the way to the seen height that a frame goes: a time constant of one second"""
 HOLD_PLACE = 1 / 120
 """the same over the ground, where depth, which the camera sees worst, counts too"""
-RISE = 0.02 / 30
-"""metres a frame by which the ground may rise under a person whose feet are above it, as in a jump"""
-SETTLE = 0.1
-"""share of the way to the ground that a frame goes"""
+GROUND_FRAMES = 150
+"""the ground is where feet were in the last five seconds, longer than a jump or a handstand lasts"""
+GROUND_SHARE = 0.03
+"""the share of these frames in which the lowest foot is taken to be at or under the ground"""
+SETTLE, RISE = 0.1, 0.05
+"""share of the way to the ground that a frame goes, down and up"""
 
 
 class RootTracker:
@@ -35,7 +37,10 @@ class RootTracker:
         self._gain = np.array([over_ground, HOLD_HEIGHT, over_ground])
         self._grounded = not surveyed
         self._position = np.zeros((people, 3))
-        self._lowest = np.zeros(people)
+        self._feet = np.full((people, GROUND_FRAMES), np.nan)
+        """heights of the lowest foot in the last frames in which the person was seen"""
+        self._count = np.zeros(people, np.int64)
+        """of frames that were put there"""
         self._ground = np.zeros(people)
 
     def ground(self, person: int) -> float:
@@ -48,20 +53,30 @@ class RootTracker:
         The world positions [k, 3].
         """
         self._position[who] = position
-        self._lowest[who] = self._ground[who] = position[:, 1] + feet - BALL_HEIGHT
+        self._ground[who] = position[:, 1] + feet - BALL_HEIGHT
+        self._feet[who], self._count[who] = np.nan, 0
+        self._remember(who, self._ground[who])
         return self._answer(who)
 
-    def advance(self, who: Index, step: Array, seen: Array, feet: Array) -> Array:
+    def advance(self, who: Index, step: Array, seen: Array, feet: Array, shown: Flags | None = None) -> Array:
         """Move the people `who` [k] by `step` [k, 3] metres and towards where they are `seen` [k, 3].
 
-        The world positions [k, 3].
+        Those not `shown` [k] (None: all are) only move by their step, and teach nothing of the ground.  The world
+        positions [k, 3].
         """
+        shown = np.ones(len(who), np.bool_) if shown is None else shown
         moved = self._position[who] + step
-        self._position[who] = moved + self._gain * (seen - moved)
-        foot = self._position[who, 1] + feet - BALL_HEIGHT
-        self._lowest[who] = np.minimum(foot, self._lowest[who] + RISE)
-        self._ground[who] += SETTLE * (self._lowest[who] - self._ground[who])
+        self._position[who] = moved + shown[:, None] * self._gain * (seen - moved)
+        self._remember(who[shown], (self._position[who, 1] + feet - BALL_HEIGHT)[shown])
+        lowest = np.nanquantile(self._feet[who], GROUND_SHARE, axis=1)
+        change = lowest - self._ground[who]
+        self._ground[who] += np.where(change < 0, SETTLE, RISE) * change
         return self._answer(who)
+
+    def _remember(self, who: Index, heights: Array) -> None:
+        """Put the heights [k] of the lowest feet of the people `who` [k] over the oldest ones."""
+        self._feet[who, self._count[who] % GROUND_FRAMES] = heights
+        self._count[who] += 1
 
     def _answer(self, who: Index) -> Array:
         answer = self._position[who]

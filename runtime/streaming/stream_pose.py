@@ -29,7 +29,7 @@ class StreamPose:
     translation: Array
     """[people, 3] pelvis in the world"""
     betas: Array
-    """[people, 10] shape, averaged over all frames so far"""
+    """[people, 10] shape, averaged over the last ten seconds in which the person was seen"""
     contacts: Array
     """[people, 6] 0..1, as in `Motion.contacts`"""
     root_camera: RootPose

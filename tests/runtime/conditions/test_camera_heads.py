@@ -89,7 +89,7 @@ def model_of(answers, body=None):
 def test_what_the_network_knows_comes_out(case):
     """With a perfect answer: the joints where the camera saw them, the world that it stood in, contacts and shape."""
     truth, keypoints, answers, body = case
-    motion = model_of(answers, body)[0].estimate(keypoints, fit=False, clean_feet=False)
+    motion = model_of(answers, body)[0].estimate(keypoints, clean_keypoints=False, fit=False, clean_feet=False)
     wanted = keypoints.camera.to_camera(truth.joints_world())
     assert wanted[:, 0, 2].min() > 3, "nobody stands in the camera"
     np.testing.assert_allclose(motion.joints_camera, wanted, atol=1e-4)
@@ -106,7 +106,9 @@ def test_the_fit_keeps_a_perfect_answer_and_mends_a_wrong_one(case):
     wanted = keypoints.camera.to_camera(truth.joints_world())
 
     def error(x_0, fit):
-        motion = model_of(answers | {"x_0": x_0}, body)[0].estimate(keypoints, fit=fit, clean_feet=False)
+        motion = model_of(answers | {"x_0": x_0}, body)[0].estimate(
+            keypoints, clean_keypoints=False, fit=fit, clean_feet=False
+        )
         np.testing.assert_allclose(motion.rest_offsets, truth.rest_offsets, atol=1e-6)
         return np.linalg.norm(motion.joints_camera - wanted, axis=-1).mean()
 
@@ -121,13 +123,13 @@ def test_the_fit_keeps_a_perfect_answer_and_mends_a_wrong_one(case):
 def test_without_a_body_the_skeleton_is_genmos(case):
     """The place in the camera is the same; the betas are told, and have no say in genmo's own shape space."""
     truth, keypoints, answers, _ = case
-    motion = model_of(answers)[0].estimate(keypoints, fit=False, clean_feet=False)
+    motion = model_of(answers)[0].estimate(keypoints, clean_keypoints=False, fit=False, clean_feet=False)
     np.testing.assert_array_equal(motion.rest_offsets, shape_space().mean)
     assert motion.offsets is None and not motion.betas.any() and motion.smplx.rest is None
     np.testing.assert_allclose(motion.smplx.betas, BETAS, atol=1e-6)
     apart = motion.joints_camera[:, 0] - keypoints.camera.to_camera(truth.joints_world())[:, 0]
     assert np.abs(apart).max() < 0.06, "but for the pelvis of the template, which is not this person's"
-    fitted = model_of(answers)[0].estimate(keypoints, clean_feet=False)
+    fitted = model_of(answers)[0].estimate(keypoints, clean_keypoints=False, clean_feet=False)
     assert fitted.betas.any() and fitted.offsets is None, "genmo's own shape is fitted to the keypoints"
 
 
@@ -168,13 +170,13 @@ def test_keypoints_beside_a_text_and_keyframes(case):
     part = keypoints.first(24)
     model, asked = model_of(answers, body)
     timeline = Timeline(FRAMES, (Text("walk"),), (KeypointSpan(part),), steps=3)
-    motion = model.follow(timeline, fit=False, clean_feet=False).motions[0]
+    motion = model.follow(timeline, clean_keypoints=False, fit=False, clean_feet=False).motions[0]
     assert asked[0] == (999, 1) and [batch for _, batch in asked[1:]] == [2, 2, 2]
     wanted = keypoints.camera.to_camera(truth.joints_world())
     np.testing.assert_allclose(motion.joints_camera[:10], wanted[:10], atol=5e-3)
     held = Keyframes(np.array([30]), truth.rotations[[30]], truth.translation[[30]])
     timeline = replace(timeline, keyframes=held)
-    motion = model.follow(timeline).motions[0]
+    motion = model.follow(timeline, clean_keypoints=False).motions[0]
     np.testing.assert_allclose(motion.rotations[30], truth.rotations[30], atol=1e-9)
     assert motion.joints_camera[:24, 0, 2].min() > 3
 
@@ -183,7 +185,7 @@ def test_a_camera_that_saw_nobody_places_nobody(case):
     """A text with camera poses but no keypoints: no box says where the person is, so they stand on the ground."""
     _, keypoints, answers, body = case
     timeline = Timeline(FRAMES, (Text("walk"),), cameras=(CameraSpan(keypoints.camera),), steps=2)
-    motion = model_of(answers, body)[0].follow(timeline).motions[0]
+    motion = model_of(answers, body)[0].follow(timeline, clean_keypoints=False).motions[0]
     assert motion.joints_camera is None and motion.camera is None
     assert abs(motion.joints_world()[:, [10, 11], 1].min() - BALL_HEIGHT) < 0.02
 
@@ -203,6 +205,6 @@ def test_the_tilt_of_an_unknown_camera_is_the_networks(case):
         0.01 * truth.rotations[:, 0, 1]
     )  # 1 cm a frame upwards, in the root's frame
     model = model_of(answers | {"x_0": drifting, "weak_perspective": weak}, body)[0]
-    motion = model.estimate(unknown, fit=False, clean_feet=False)
+    motion = model.estimate(unknown, clean_keypoints=False, fit=False, clean_feet=False)
     drift = (motion.translation - truth.translation)[:, 1]
     assert np.ptp(drift) < 0.08, f"40 cm were integrated, {np.ptp(drift):.3f} m are left"

@@ -128,6 +128,16 @@ def fit_pair():
     assert np.linalg.norm(pose - expected, axis=-1).mean() < 0.015
 
 
+def contacts_pair():
+    """A person of a real walk: the stream, which knows fewer frames, has the contacts of the whole clip."""
+    keypoints = read_keypoints(ROOT / "examples" / "keypoints.npz")
+    points = keypoints.points[:60]
+    whole = model().estimate(replace(keypoints, points=points, camera=None), clean_feet=False)
+    stream = MotionStream(model(), intrinsics=keypoints.intrinsics, clean_feet=False)
+    streamed = record([*(stream.step(frame[None]) for frame in points), *stream.finish()])
+    assert np.abs(streamed.contacts - whole.contacts)[20:].mean() < 0.1
+
+
 def facing_pair():
     for motion in (
         model().generate("a person walks forward", 30)[0],
@@ -141,6 +151,7 @@ PAIRS = {
     "remove_steps": remove_steps_pair,
     "correct_height_drift": height_pair,
     "fit_to_keypoints": fit_pair,
+    "contacts_from_image": contacts_pair,
     "place_in_world": place_pair,
     "lock_feet": feet_pair,
     "face_forward": facing_pair,

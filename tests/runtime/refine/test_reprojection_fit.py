@@ -109,7 +109,7 @@ def test_what_is_not_seen_returns_to_the_network(random_motion):
     """One frame without keypoints: both terms are quadratic, so the step is known in closed form."""
     pose = true_pose(random_motion(1))
     turned = np.full((1, len(fitting._SPREAD)), 0.1)
-    step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17), bool), turned)
+    step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17)), turned, np.ones(1))
     np.testing.assert_allclose(step, -turned / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)
 
 
@@ -204,3 +204,46 @@ def test_a_stream_of_frames_tells_what_the_whole_motion_tells(random_motion):
     made = shape.betas(guess)
     assert np.abs(bones(made) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
     assert np.abs(bones(made) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()
+
+
+def test_confidence_is_a_weight_and_no_step(random_motion):
+    keypoints = keypoints_of(true_pose(random_motion(6)))
+    keypoints.points[..., 2] = np.array([0.0, 0.3, 0.45, 0.6, 0.75, 1.0])[:, None]
+    weights = normalised_rays(keypoints, 7)[1]
+    np.testing.assert_allclose(weights, np.array([0, 0, 0.25, 0.5, 0.75, 1, 0])[:, None].repeat(17, axis=1), atol=1e-12)
+
+
+def slow_noise(keypoints: Keypoints, pixels: float) -> Keypoints:
+    noise = np.random.default_rng(0).normal(size=keypoints.points[..., :2].shape)
+    for frame in range(1, len(noise)):
+        noise[frame] = 0.9 * noise[frame - 1] + np.sqrt(0.19) * noise[frame]
+    points = keypoints.points.copy()
+    points[..., :2] += pixels * noise
+    return Keypoints(points, keypoints.intrinsics)
+
+
+def test_errors_that_change_slowly_cost_trust_and_are_obeyed_less(random_motion, monkeypatch):
+    """People 440 px tall: errors of 2 px are those of a good detector, of 14 px cost nearly all trust."""
+    truth = true_pose(random_motion(90, 1))
+    start, keypoints = bent(truth, 1, 0.05), keypoints_of(truth)
+    trusts = []
+    for pixels in (0.0, 2.0, 14.0):
+        spoiled = slow_noise(keypoints, pixels)
+        full = fitting._obeyed(start, *normalised_rays(spoiled, 90), np.ones(90), 10)
+        trusts.append(fitting._trust(start, full, *normalised_rays(spoiled, 90)))
+    assert trusts[0].min() == 1 and trusts[1].mean() > 0.95 and trusts[2].mean() < 0.5
+    spoiled = slow_noise(keypoints, 14.0)
+    careful = joint_error(fit_pose(start, spoiled), truth)
+    monkeypatch.setattr(fitting, "FITS", 1e9)
+    assert careful < 0.9 * joint_error(fit_pose(start, spoiled), truth)
+
+
+def test_the_root_goes_straight_through_frames_without_anybody(random_motion):
+    truth = true_pose(random_motion(60, 2))
+    keypoints = keypoints_of(truth)
+    keypoints.points[20:40, :, 2] = 0
+    lost = CameraPose(truth.rotations, truth.root.copy(), truth.offsets)
+    lost.root[20:40] += [0.0, 0.0, 0.5]  # where a network may put who is unseen
+    found = fit_pose(lost, keypoints).root
+    share = np.linspace(0, 1, 22)[1:-1, None]
+    np.testing.assert_allclose(found[20:40], (1 - share) * found[19] + share * found[40], atol=1e-9)

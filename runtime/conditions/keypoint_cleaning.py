@@ -1,0 +1,291 @@
+"""Keypoints as detectors make them, cleaned before anything else sees them: pure functions of [frames, 17, 3] points.
+
+A detector trembles, loses points for some frames, throws one across the image and takes left for right.  In this order:
+1. exchanged sides are put right, of the whole body or the legs, where keeping the sides would make them jump;
+2. points far from where they were just before and after are unseen;
+3. short gaps are bridged by a cubic through the sights around them;
+4. points are smoothed by a Gaussian as wide as their own noise asks for, each sight counting by its confidence.
+
+Noiseless points come out as they went in: the width goes to zero with the noise.  Lengths are in person's heights:
+the larger side of the box around the visible points, its median over the clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
+from genmo.runtime.motion.skeleton import COCO_KEYPOINTS
+from genmo.runtime.support.arrays import Array, Flags
+
+LONGEST_GAP = 15
+"""frames that are bridged, half a second: beyond it the network knows the pose better than a curve does"""
+NOISE_FOR_ONE_FRAME = 0.0015
+"""noise, as a share of the person's height, that is smoothed by a Gaussian of one frame; the width is its square root.
+Chosen on BlazePose's detections of real videos, whose noise is coloured: white noise alone would do with 0.004."""
+WIDEST = 5.0
+"""frames, the width of the Gaussian at most"""
+CUT = 3.0
+"""widths at which the Gaussian ends"""
+STEADY = 2.0
+"""frames, the width of the Gaussian for confidences"""
+FEWEST = 48
+"""third differences from which the noise is taken; fewer tell nothing"""
+OUTLIER = 0.3
+"""heights from the median of the five frames around it beyond which a point is no sight of its joint"""
+JUMP = 0.15
+"""heights a frame that no joint moves in relation to its body: with none, there is no outlier to look for"""
+EXCHANGE = 0.05
+"""heights: how much further a pair of sides must jump on average before it counts as exchanged"""
+MINORITY = 0.002
+"""heights a pair and frame that exchanged sides cost, so that the detector is right in most frames"""
+WHITE_TO_THIRD_DIFFERENCE = 0.6745 * 20**0.5
+"""median absolute third difference of white noise of unit standard deviation"""
+
+_NAMES = [name for name, _, _ in COCO_KEYPOINTS]
+_PAIRS = {part: (_NAMES.index(f"left_{part}"), _NAMES.index(f"right_{part}")) for part in (
+    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")}  # fmt: skip
+# what detectors exchange; single limbs are left alone: right arms that cross look like exchanged ones
+EXCHANGED = (tuple(_PAIRS), ("hip", "knee", "ankle"), ("knee", "ankle"))
+
+
+def clean_keypoints(keypoints: Keypoints) -> Keypoints:
+    """The keypoints of one person with sides put right, outliers hidden, short gaps bridged and noise smoothed."""
+    return replace(keypoints, points=clean_points(keypoints.points, keypoints.noise), noise=0.0)
+
+
+def clean_points(points: Array, noise: float | None = None) -> Array:
+    """`clean_keypoints` of points [frames, 17, 3]: pixels and confidence, 30 a second; `noise` as in `Keypoints`."""
+    height = person_height(points)
+    if height == 0:
+        return points
+    points = hide_outliers(exchange_sides(points, height), height)
+    width = smoothing_width(noise_level(points, height) if noise is None else noise)
+    return steady_confidence(smooth(bridge_gaps(points), width))
+
+
+def framing_notes(points: Array, source: str) -> tuple[str, ...]:
+    """A line for the user where points [frames, 17, 3] show no hips in most frames that show anybody; else none."""
+    seen = points[..., 2] > VISIBLE
+    there, hips = seen.any(axis=1), seen[:, _PAIRS["hip"]].any(axis=1)
+    if there.sum() < 2 * (there & ~hips).sum():
+        share = 100 * (there & ~hips).sum() / there.sum()
+        return (
+            f"{source}: the hips are out of sight in {share:.0f} % of the frames; the engine has not learned "
+            "that: size, place and legs are guessed; wanted a camera that sees the hips too",
+        )
+    return ()
+
+
+def person_height(points: Array) -> float:
+    """Pixels: the larger side of the box around the visible of the points [frames, 17, 3], its median over the frames
+    with at least two; 0 where nobody is seen."""
+    seen = points[..., 2] > VISIBLE
+    there = seen.sum(axis=1) >= 2
+    if not there.any():
+        return 0.0
+    low: Array = np.where(seen[..., None], points[..., :2], np.inf)[there].min(axis=1)
+    high: Array = np.where(seen[..., None], points[..., :2], -np.inf)[there].max(axis=1)
+    return float(np.median((high - low).max(axis=-1)))
+
+
+def noise_level(points: Array, height: float) -> float:
+    """Standard deviation of the white part of the noise of points [frames, 17, 3], as a share of `height` pixels.
+
+    From the median absolute third difference of points seen in four frames on end, which motion hardly reaches; 0 where
+    there are too few of them.
+    """
+    seen = points[..., 2] > VISIBLE
+    whole = seen[:-3] & seen[1:-2] & seen[2:-1] & seen[3:]
+    if whole.sum() < FEWEST:
+        return 0.0
+    third = np.abs(np.diff(points[..., :2], n=3, axis=0)[whole])
+    return float(np.median(third) / (WHITE_TO_THIRD_DIFFERENCE * height))
+
+
+def smoothing_width(noise: float) -> float:
+    """Standard deviation in frames of the Gaussian for a `noise_level`."""
+    return float(min(np.sqrt(noise / NOISE_FOR_ONE_FRAME), WIDEST))
+
+
+def smooth(points: Array, width: float) -> Array:
+    """Points [frames, 17, 3] under a Gaussian of `width` frames; each neighbour counts by its confidence.
+
+    Normalised convolution (Knutsson and Westin, 1993) with a kernel made free of bias where the points are seen
+    unevenly: a line stays a line.  What is not visible stays as it is, and so do all confidences.
+    """
+    reach = int(np.ceil(CUT * width))
+    if width < 0.05 or len(points) < 3:
+        return points
+    weight = np.where(points[..., 2] > VISIBLE, points[..., 2], 0)
+    frames = len(points)
+    padded = np.pad(points[..., :2] * weight[..., None], [(reach, reach), (0, 0), (0, 0)])
+    weights = np.pad(weight, [(reach, reach), (0, 0)])
+    moments, sums = np.zeros((3, *weight.shape)), np.zeros((2, *weight.shape, 2))
+    for offset in range(-reach, reach + 1):
+        share = np.exp(-0.5 * (offset / width) ** 2)
+        near = slice(reach + offset, reach + offset + frames)
+        for power in range(3):
+            moments[power] += share * offset**power * weights[near]
+        for power in range(2):
+            sums[power] += share * offset**power * padded[near]
+    # the value at offset 0 of the weighted least-squares line; a mean where the neighbours span no line
+    spread = moments[0] * moments[2] - moments[1] ** 2
+    lined = (spread > 1e-9 * np.maximum(moments[0], 1e-12) ** 2) & (moments[0] > 0)
+    line = moments[2, ..., None] * sums[0] - moments[1, ..., None] * sums[1]
+    place = np.where(lined[..., None], line / np.where(lined, spread, 1)[..., None], points[..., :2])
+    smoothed = points.copy()
+    smoothed[..., :2] = np.where((weight > 0)[..., None], place, points[..., :2])
+    return smoothed
+
+
+def steady_confidence(points: Array) -> Array:
+    """Points [frames, 17, 3] whose confidence is averaged over a few frames, so that it does not cross a threshold back
+    and forth; of what has a place only, and what is unseen in all of these frames stays so."""
+    if len(points) < 3:
+        return points
+    reach = int(np.ceil(CUT * STEADY))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / STEADY) ** 2)
+    placed = points[..., 2] > 0
+    mass, count = np.zeros_like(points[..., 2]), np.zeros_like(points[..., 2])
+    padded, there = (np.pad(x, [(reach, reach), (0, 0)]) for x in (points[..., 2], placed.astype(np.float64)))
+    for offset, tap in enumerate(taps):
+        mass += tap * padded[offset : offset + len(points)]
+        count += tap * there[offset : offset + len(points)]
+    steady = points.copy()
+    steady[..., 2] = np.where(placed, mass / np.maximum(count, 1e-12), points[..., 2])
+    return steady
+
+
+def bridge_gaps(points: Array) -> Array:
+    """Points [frames, 17, 3] with gaps of up to LONGEST_GAP frames bridged by a cubic Hermite through the sights around
+    them, whose slopes are those from sight to sight (Catmull-Rom); the confidence falls towards the middle of a gap."""
+    bridged = points.copy()
+    seen = points[..., 2] > VISIBLE
+    for point in np.flatnonzero((~seen).any(axis=0) & (seen.sum(axis=0) >= 2)):
+        at = np.flatnonzero(seen[:, point])
+        gap = np.diff(at) - 1
+        if not ((gap > 0) & (gap <= LONGEST_GAP)).any():
+            continue
+        missing = np.setdiff1d(np.arange(at[0], at[-1]), at)
+        after = np.searchsorted(at, missing)
+        missing, after = (x[gap[after - 1] <= LONGEST_GAP] for x in (missing, after))
+        values = points[at, point]
+        length = np.diff(at)[after - 1][:, None].astype(np.float64)
+        x = (missing - at[after - 1])[:, None] / length
+        slope = _slopes(at, values[:, :2])
+        place = _hermite(x, length, *(v[i] for i in (after - 1, after) for v in (values[:, :2], slope)))
+        lower = np.minimum(values[after - 1, 2], values[after, 2])
+        away = np.minimum(missing - at[after - 1], at[after] - missing)
+        bridged[missing, point, :2] = place
+        bridged[missing, point, 2] = np.maximum(lower * (1 - 0.3 * away / LONGEST_GAP), np.nextafter(VISIBLE, 1))
+    return bridged
+
+
+def _slopes(at: npt.NDArray[np.intp], values: Array) -> Array:
+    """Slopes [K, 2] at the sights `at` [K] of `values` [K, 2]: from the neighbour before to that after, pixels a frame;
+    a long gap beside a sight says nothing of how fast it moves there."""
+    step = np.diff(at)[:, None].astype(np.float64)
+    rise = np.diff(values, axis=0) / step
+    weight = np.where(step <= LONGEST_GAP + 1, 1 / step, 1e-9)
+    total = np.zeros((len(at), 1))
+    slopes = np.zeros_like(values)
+    for part in (slice(None, -1), slice(1, None)):
+        slopes[part] += weight * rise
+        total[part] += weight
+    return np.asarray(slopes / total)
+
+
+def _hermite(x: Array, length: Array, start: Array, leave: Array, end: Array, arrive: Array) -> Array:
+    """The cubic at `x` 0..1 of a stretch of `length` frames, from `start` with slope `leave` to `end` with `arrive`."""
+    return np.asarray(
+        start * (1 + 2 * x) * (1 - x) ** 2
+        + leave * length * x * (1 - x) ** 2
+        + end * x**2 * (3 - 2 * x)
+        - arrive * length * x**2 * (1 - x)
+    )
+
+
+def hide_outliers(points: Array, height: float) -> Array:
+    """Points [frames, 17, 3] with confidence 0 where one is OUTLIER heights from the median of the two frames before
+    it, itself and the two after, in relation to the middle of its body."""
+    seen = points[..., 2] > VISIBLE
+    places = np.where(seen[..., None], points[..., :2], np.nan)
+    with np.errstate(invalid="ignore"):
+        shown = np.asarray(seen.any(axis=1), np.bool_)
+        local = places - np.where(shown[:, None], _median(places, axis=1), 0)[:, None]
+        if len(points) < 3 or not (np.abs(np.diff(local, axis=0)) > JUMP * height).any():
+            return points
+        padded = np.pad(local, [(2, 2), (0, 0), (0, 0)], constant_values=np.nan)
+        around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)
+        far = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
+    cleaned = points.copy()
+    cleaned[..., 2] = np.where(far, 0, points[..., 2])
+    return cleaned
+
+
+def _median(values: Array, axis: int) -> Array:
+    """Median over an axis of what is not NaN (the lower of the middle two); NaN where all is."""
+    ordered = np.sort(values, axis=axis)  # NaN last
+    count = (~np.isnan(values)).sum(axis=axis, keepdims=True)
+    return np.asarray(np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=axis).squeeze(axis))
+
+
+def exchange_sides(points: Array, height: float) -> Array:
+    """Points [frames, 17, 3] with left and right exchanged back where the detector took one for the other.
+
+    Of the whole body, then of the legs, then of the lower legs: a dynamic programme over two states a frame finds
+    where exchanging them makes the points jump least.  Only pairs of which both are seen are looked at, and jumps that
+    are not EXCHANGE heights a pair shorter change nothing: sides that lie close together stay as the detector said.
+    """
+    for parts in EXCHANGED:
+        left, right = (np.array([_PAIRS[part][side] for part in parts]) for side in (0, 1))
+        turned = exchanged_frames(points[:, left], points[:, right], height)
+        if turned.any():
+            points = points.copy()
+            rows = np.flatnonzero(turned)[:, None]
+            points[rows, left], points[rows, right] = points[rows, right], points[rows, left]
+    return points
+
+
+def exchanged_frames(left: Array, right: Array, height: float) -> Flags:
+    """In which frames the points `left` and `right` [frames, pairs, 3] of the two sides are exchanged."""
+    same, crossed, pairs = _jumps(left, right)
+    switch = EXCHANGE * height * np.maximum(pairs, 1)
+    if (same <= crossed + switch).all():
+        return np.zeros(len(left), np.bool_)
+    stay, turn = same.tolist(), (crossed + switch).tolist()
+    cost = (MINORITY * height * pairs).tolist()
+    best, source = [0.0, cost[0]], []
+    for frame in range(1, len(left)):
+        kept, changed = ([best[0] + s[frame], best[1] + s[frame]] for s in (stay, turn))
+        source.append((changed[1] < kept[0], changed[0] < kept[1]))
+        best = [min(kept[0], changed[1]), min(kept[1], changed[0]) + cost[frame]]
+    state = int(best[1] < best[0])
+    states = [state]
+    for came in reversed(source):
+        state ^= int(came[state])
+        states.append(state)
+    return np.array(states[::-1], np.bool_)
+
+
+def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int64]]:
+    """How far the pairs jump in pixels from when both sides of them were last seen, if the sides stay [frames] and if
+    they change [frames], and of how many pairs that is [frames]."""
+    seen = (left[..., 2] > VISIBLE) & (right[..., 2] > VISIBLE)
+    frames = np.arange(len(left))[:, None]
+    last = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    before = np.concatenate([np.full_like(last[:1], -1), last[:-1]])
+    known = seen & (before >= 0) & (frames - before <= LONGEST_GAP)
+    ago = np.maximum(before, 0)[..., None]
+    was_left, was_right = (np.take_along_axis(side[..., :2], ago, axis=0) for side in (left, right))
+
+    def jump(a: Array, b: Array) -> Array:
+        return np.asarray(np.linalg.norm(a - b, axis=-1))
+
+    a, b = left[..., :2], right[..., :2]
+    same, crossed = jump(a, was_left) + jump(b, was_right), jump(a, was_right) + jump(b, was_left)
+    return (known * same).sum(axis=1), (known * crossed).sum(axis=1), known.sum(axis=1)

@@ -1,0 +1,159 @@
+"""Which feet stand, from the image: an ankle that stays in its place before a known or static camera is on the ground.
+
+The network's contacts are sure on the keypoints that it was trained on and faint on those of a real detector.  What a
+planted foot looks like needs no training: its ankle stays where a point that stands still in the world would be seen.
+The two are combined as independent evidence, by their odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from genmo.runtime.conditions.keypoint_cleaning import LONGEST_GAP
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.motion.motion import FPS, Camera, Motion
+from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.skeleton import COCO_KEYPOINTS, JOINTS
+from genmo.runtime.refine.reprojection_fit import normalised_rays
+from genmo.runtime.support.arrays import Array, Flags
+
+LAG = 3
+"""frames over which an ankle's speed in the image is taken, before or after, whichever is slower"""
+SLOW = 0.3
+"""m/s across the view at which a foot is as likely to stand as to swing"""
+STILL = 0.03
+"""m/s, the speed of a resting ankle in the image"""
+FAST = 100.0
+"""m/s, beyond which no speed is told"""
+STEEP = 4
+"""power of the speed"""
+LIFTED = 0.15
+"""metres over the other foot from which a still foot is rather held in the air"""
+FOR, AGAINST = 6.0, 1.0
+"""the largest evidence for and against a contact, as a logarithm of odds; an ankle moves in a step that stands on its
+ball, so little speaks against a contact and nothing against the ball's"""
+
+SUPPORTED = 0.98
+"""the contact of a foot that must stand because nothing else does"""
+SAME_PLACE = 0.15
+"""metres between the places where a foot stands before and after it was lost from sight"""
+UNSURE = 0.05
+"""the network's contact is no surer than that beside the image's"""
+
+_NAMES = [name for name, _, _ in COCO_KEYPOINTS]
+_KEYPOINTS = [_NAMES.index(f"{side}_ankle") for side in ("left", "right")]
+_ANKLES = [JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
+
+
+def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion:
+    """The motion with the contacts of its feet changed by what the keypoints of `spans` show.
+
+    A camera of which no poses are known counts as static.  Wrists keep theirs, and so do motions without contacts.
+    """
+    if motion.contacts is None or motion.joints_camera is None:
+        return motion
+    contacts, ankles = motion.contacts.copy(), motion.joints_world()[:, _ANKLES, 1]
+    lifted = ankles - ankles.min(axis=1, keepdims=True)
+    for span in spans:
+        part = slice(span.start, span.end)
+        depth = motion.joints_camera[part, _ANKLES, 2]
+        evidence = image_evidence(span.keypoints, depth, lifted[part])
+        contacts[part] = with_evidence(contacts[part], evidence)
+        held = still_supported(
+            contacts[part, 0:4:2] > 0.5, _ankle_places(span.keypoints, depth), motion.translation[part, 1]
+        )
+        contacts[part, :4] = np.where(np.repeat(held, 2, axis=1), SUPPORTED, contacts[part, :4])
+    return replace(motion, contacts=contacts)
+
+
+def image_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:
+    """Logarithm of the odds [frames, 2] that the left and right foot stand, -AGAINST to FOR; 0 where they are unseen.
+
+    `depth` [frames, 2] of the ankles and how far they are `lifted` [frames, 2] over the other foot, metres.
+    """
+    rays, weight = normalised_rays(keypoints, keypoints.frames)
+    speed = image_speed(rays[:, _KEYPOINTS], weight[:, _KEYPOINTS], depth, keypoints.camera)
+    likely = STEEP * np.log(SLOW / (np.minimum(speed, FAST) + STILL))
+    # a foot that is held still in the air tells as little as one that is unseen
+    share = weight[:, _KEYPOINTS] * np.isfinite(speed) * np.where(likely > 0, np.exp(-((lifted / LIFTED) ** 2)), 1)
+    return np.asarray(share * np.clip(likely, -AGAINST, FOR))
+
+
+def image_speed(rays: Array, weight: Array, depth: Array, camera: Camera | None, lag: int = LAG) -> Array:
+    """Speed in m/s across the view [frames, points] of points seen at `rays` [frames, points, 2] on the plane at depth
+    1, against points that stand still in the world at their `depth` [frames, points].
+
+    Over `lag` frames before or after, whichever is slower; infinite where neither has weight [frames, points].
+    """
+    frames = len(rays)
+    speed = np.full(rays.shape[:2], np.inf)
+    lag = min(lag, frames - 1)
+    if lag < 1:
+        return speed
+    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth[..., None]
+    now, then = slice(None, -lag), slice(lag, None)
+    for here, there in ((now, then), (then, now)):
+        seen_there = _from(camera, points[here], here, there)
+        moved = np.linalg.norm(rays[there] - seen_there[..., :2] / np.maximum(seen_there[..., 2:], 1e-3), axis=-1)
+        slower = np.where(np.minimum(weight[here], weight[there]) > 0, moved * np.abs(depth[here]) * FPS / lag, np.inf)
+        speed[here] = np.minimum(speed[here], slower)
+    return speed
+
+
+def still_supported(standing: Flags, places: Array, height: Array) -> Flags:
+    """Where a foot stands although it seems to have left the ground [frames, 2].
+
+    Nobody hangs in the air: where neither foot stands (`standing` [frames, 2]) for up to LONGEST_GAP frames between
+    two in which the same foot stands at the same place (`places` [frames, 2, 3], metres) and the pelvis (`height`
+    [frames]) does not rise and fall as in a jump, it stood there all the time, hidden by the other leg.
+    """
+    held = np.zeros_like(standing)
+    for foot in (0, 1):
+        at = np.flatnonzero(standing[:, foot])
+        for before, after in zip(at[:-1], at[1:], strict=True):
+            gap = slice(before + 1, after)
+            if not 1 < after - before <= LONGEST_GAP + 1 or standing[gap, 1 - foot].any():
+                continue
+            rise = height[gap].max() - (height[before] + height[after]) / 2
+            jump = 9.81 * ((after - before) / FPS) ** 2 / 8
+            near = np.linalg.norm(places[after, foot] - places[before, foot]) < SAME_PLACE
+            held[gap, foot] = near and rise < jump / 2
+    return held
+
+
+def _ankle_places(keypoints: Keypoints, depth: Array) -> Array:
+    """Where the ankles are seen [frames, 2, 3], metres, in the world of the camera or in a static camera's frame; all
+    at their mean `depth` [frames, 2], since a depth is told by the whole body and not by an ankle."""
+    rays = normalised_rays(keypoints, keypoints.frames)[0][:, _KEYPOINTS]
+    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth.mean(axis=0)[:, None]
+    camera = keypoints.camera
+    return points if camera is None else camera.position[:, None] + rotate(camera.rotation[:, None], points)
+
+
+def _from(camera: Camera | None, points: Array, here: slice, there: slice) -> Array:
+    """Points [frames, n, 3] in the camera of the frames `here`, as the camera of the frames `there` has them."""
+    if camera is None:
+        return points
+    world = camera.position[here, None] + rotate(camera.rotation[here, None], points)
+    return rotate(transpose(camera.rotation[there, None]), world - camera.position[there, None])
+
+
+def with_evidence(contacts: Array, evidence: Array) -> Array:
+    """Contacts [frames, 6] of a Motion after the `evidence` [frames, 2] of each foot's ankle, which tells of its ball
+    too where it stands."""
+    changed = contacts.copy()
+    changed[:, 0:4:2] = _combined(contacts[:, 0:4:2], evidence)
+    changed[:, 1:4:2] = _combined(contacts[:, 1:4:2], np.maximum(evidence, 0))
+    return changed
+
+
+def _combined(contacts: Array, evidence: Array) -> Array:
+    """Contacts whose odds are multiplied by exp(`evidence`)."""
+    likely = np.clip(contacts, UNSURE, 1 - UNSURE)
+    odds = likely / (1 - likely) * np.exp(evidence)
+    combined = odds / (1 + odds)
+    return np.where(evidence > 0, np.maximum(contacts, combined), np.minimum(contacts, combined))

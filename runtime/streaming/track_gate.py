@@ -1,0 +1,84 @@
+"""Which frames of a stream of keypoints can be the person that was followed so far.
+
+A detector that locks on a blob for two seconds, or on somebody else in every other frame, must not be taken for motion.
+A frame is compared with the last one that was accepted, on the points that both show: how far they moved and how much
+larger or smaller they became.  The longer nothing was accepted, the more may have happened; what is far off for
+LOST frames on end, and moves like a person, is taken for whoever is there now.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genmo.runtime.conditions.keypoints import VISIBLE
+from genmo.runtime.support.arrays import Array, Flags
+
+FEWEST = 4
+"""points that two frames must share to be compared; a frame with fewer says too little to be refused"""
+STEP = 0.25
+"""person's heights that the points may move from one frame to the next, in the median"""
+WALK = 0.05
+"""the same for every further frame since the last one accepted"""
+GROWTH = 0.25
+"""logarithm of how much larger or smaller a person may become from one frame to the next"""
+GROWTH_RATE = 0.01
+"""the same for every further frame since the last one accepted"""
+AGREE = 3
+"""frames that must agree with each other before one is accepted after a break"""
+LOST = 90
+"""frames without an accepted one after which whoever is seen is accepted"""
+
+
+class TrackGate:
+    """The gate of `people` streams of keypoints, frame by frame."""
+
+    def __init__(self, people: int, points: int) -> None:
+        self._accepted, self._latest = np.zeros((people, points, 3)), np.zeros((people, points, 3))
+        self.missing = np.zeros(people, np.int64)
+        """frames since the last accepted one of each person"""
+        self._agreeing = np.zeros(people, np.int64)
+        """frames on end, with the latest, in which what was seen moved like one person"""
+        self._confirmed = np.zeros(people, np.bool_)
+
+    def reset(self, person: int) -> None:
+        """Forget one person."""
+        self._accepted[person] = self._latest[person] = 0
+        self.missing[person] = self._agreeing[person] = 0
+        self._confirmed[person] = False
+
+    def push(self, points: Array) -> Flags:
+        """Which people [people] may be taken as they are seen now: `points` [people, points, 3] in pixels."""
+        seen = np.asarray((points[..., 2] > VISIBLE).any(axis=1), np.bool_)
+        steady = _alike(self._latest, points, STEP, GROWTH)
+        self._agreeing = np.where(steady & seen, self._agreeing + 1, np.where(seen, 1, 0))
+        near = _alike(self._accepted, points, STEP + WALK * self.missing, GROWTH + GROWTH_RATE * self.missing)
+        known = (self._accepted[..., 2] > VISIBLE).any(axis=1)
+        returned = (self.missing < AGREE) | (self._agreeing >= AGREE)
+        other = (self._agreeing >= AGREE) & ((self.missing >= LOST) | ~self._confirmed)
+        accepted = seen & (~known | (near & returned) | other | (~self._confirmed & ~near))
+        self._confirmed = (self._confirmed & ~(other & ~near)) | (accepted & (self._agreeing >= AGREE))
+        enough = (points[..., 2] > VISIBLE).sum(axis=1) >= FEWEST
+        self._accepted = np.where((accepted & enough)[:, None, None], points, self._accepted)
+        self._latest = np.where(seen[:, None, None], points, self._latest)
+        self.missing = np.where(accepted, 0, self.missing + 1)
+        return np.asarray(accepted, np.bool_)
+
+
+def _alike(before: Array, now: Array, step: Array | float, growth: Array | float) -> Flags:
+    """Whether points [people, points, 3] can be those of `before` one frame on: no further than `step` heights [people]
+    in the median and not scaled by more than exp(`growth`) [people]; too few in common are alike."""
+    both = (before[..., 2] > VISIBLE) & (now[..., 2] > VISIBLE)
+    places = [np.where(both[..., None], points[..., :2], np.nan) for points in (before, now)]
+    enough = np.asarray(both.sum(axis=1) >= FEWEST, np.bool_)
+    alike: Flags = ~enough
+    if not enough.any():
+        return alike
+    was, is_ = (place[enough] for place in places)
+    with np.errstate(over="ignore"):
+        height = np.maximum((np.nanmax(was, axis=1) - np.nanmin(was, axis=1)).max(axis=-1), 1e-9)
+        moved = np.nanmedian(np.linalg.norm(is_ - was, axis=-1), axis=1)
+        sizes = [np.linalg.norm(np.nanstd(place, axis=1), axis=-1) for place in (was, is_)]
+    limits = [np.broadcast_to(limit, len(both))[enough] for limit in (step, growth)]
+    scaled = np.abs(np.log(np.maximum(sizes[1], 1e-9) / np.maximum(sizes[0], 1e-9)))
+    alike[enough] = (moved <= limits[0] * height) & (scaled <= limits[1])
+    return alike
