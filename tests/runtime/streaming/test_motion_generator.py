@@ -175,7 +175,7 @@ def test_the_camera_is_the_one_of_texts_in_training(heading):
         ({"overlap": 0}, "overlap and block are 0 and"),
         ({"overlap": 60, "block": 61}, "together at most 120"),
         ({"seed": -1}, "seed"),
-        ({"guidance": float("nan")}, "finite"),
+        ({"guidance": float("nan")}, "at most 10"),
         ({"steps": 0}, "steps is 0"),
     ],
 )
