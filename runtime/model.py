@@ -45,6 +45,8 @@ class Result:
     timings: Timings
     errors: list[ConstraintErrors]
     """how far each motion is from keyframes and joint targets, millimetres"""
+    notes: tuple[str, ...] = ()
+    """what the motions may be judged by, one line each: limbs that were slowed down, keyframes under the ground"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,17 +164,20 @@ class MotionModel:
         denoiser, rules = self._chunked(timeline.frames, chunk, work), config.conventions
         found = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
         stepped = time.perf_counter()
-        motions = []
+        motions: list[Motion] = []
+        notes: list[str] = []
         for sample, values in enumerate(normalisation.restored(found["x_0"])):
             part = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
             features = Features(values, normalisation.layout)
             heads = {name: array[sample] for name, array in found.items() if name != "x_0"}
-            motions.append(finish(Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, part)))
+            context = Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, part)
+            motions.append(finish(context))
+            notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
         progress(1.0)
         decoded = time.perf_counter()
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
-        return Result(motions, Timings(*times), errors)
+        return Result(motions, Timings(*times), errors, tuple(notes))
 
     def _chunked(self, frames: int, chunk: int | None, work: Progress) -> sampler.Denoiser:
         """The denoiser for a motion of so many frames: in one pass or in chunks."""

@@ -46,7 +46,8 @@ def run(options: RunOptions) -> None:
         return
     form = check_outputs(options)
     model, subjects, takes = make(options)
-    taken_for_granted = list(dict.fromkeys(note for take in takes for note in notes(take.timeline, options)))
+    told = [note for take in takes for note in (*notes(take.timeline, options), *take.result.notes)]
+    taken_for_granted = list(dict.fromkeys(told))
     if not options.json:
         for note in [*taken_for_granted, *engine_notes(model, options)]:
             say(f"{PROGRAM}: note: {note}")

@@ -44,7 +44,9 @@ class Keypoints:
 
     def first(self, count: int) -> Keypoints:
         """The first `count` frames."""
-        camera = self.camera and Camera(self.camera.rotation[:count], self.camera.position[:count])
+        camera = self.camera and replace(
+            self.camera, rotation=self.camera.rotation[:count], position=self.camera.position[:count]
+        )
         return replace(self, points=self.points[:count], camera=camera)
 
 
@@ -52,6 +54,11 @@ def default_intrinsics(width: float, height: float) -> Array:
     """[3, 3]: focal length = image diagonal (a 53 degree view across it), principal point in the middle."""
     focal = float(np.hypot(width, height))
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+
+def are_guessed(intrinsics: Array) -> bool:
+    """Whether intrinsics [3, 3] are those of `default_intrinsics`: distances that come from them mean little."""
+    return bool(np.isclose(intrinsics[0, 0], 2 * np.hypot(*intrinsics[:2, 2]), rtol=1e-6))
 
 
 def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
@@ -84,7 +91,8 @@ def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keyp
     rotation = poses[:, :3, :3]
     if np.abs(rotation @ transpose(rotation) - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation).min() < 0:
         raise InputError(f"{source}: camera_to_world holds no rotations; wanted rigid poses, OpenCV axes, y-up world")
-    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3]))
+    ground = _checked({"ground_known": np.ravel(arrays.get("ground_known", 1.0))}, "ground_known", (1,), source)[0] != 0
+    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3], bool(ground)))
 
 
 def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...], source: str) -> Array:

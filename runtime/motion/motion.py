@@ -27,6 +27,8 @@ class Camera:
     """[frames, 3, 3], camera to world"""
     position: Array
     """[frames, 3]"""
+    ground_known: bool = True
+    """whether y = 0 of its world is the ground; False where only the camera's own path tells the world"""
 
     def to_camera(self, points: Array) -> Array:
         """World points [frames, ..., 3] in the camera frame of their own frame."""
@@ -134,7 +136,9 @@ class Motion:
         """The motion, and its camera, after `x -> rotation @ x + shift` of the world ([3, 3], [3])."""
         rotations = self.rotations.copy()
         rotations[:, 0] = rotation @ rotations[:, 0]
-        camera = self.camera and Camera(rotation @ self.camera.rotation, rotate(rotation, self.camera.position) + shift)
+        camera = self.camera and Camera(
+            rotation @ self.camera.rotation, rotate(rotation, self.camera.position) + shift, self.camera.ground_known
+        )
         return replace(self, rotations=rotations, translation=rotate(rotation, self.translation) + shift, camera=camera)
 
     def cut(self, span: slice) -> Motion:
@@ -145,7 +149,7 @@ class Motion:
             rotations=self.rotations[span],
             translation=self.translation[span],
             contacts=None if self.contacts is None else self.contacts[span],
-            camera=camera and Camera(camera.rotation[span], camera.position[span]),
+            camera=camera and replace(camera, rotation=camera.rotation[span], position=camera.position[span]),
             root_camera=root and RootPose(root.rotation[span], root.translation[span]),
         )
 
@@ -168,9 +172,14 @@ def join_motions(blocks: Sequence[Motion]) -> Motion:
         rotations=np.concatenate([block.rotations for block in blocks]),
         translation=np.concatenate([block.translation for block in blocks]),
         contacts=np.concatenate(contacts) if contacts else None,
-        camera=Camera(*_joined(cameras, "rotation", "position")) if cameras else None,
+        camera=_joined_cameras(cameras) if cameras else None,
         root_camera=RootPose(*_joined(roots, "rotation", "translation")) if roots else None,
     )
+
+
+def _joined_cameras(cameras: Sequence[Camera]) -> Camera:
+    rotation, position = _joined(cameras, "rotation", "position")
+    return replace(cameras[0], rotation=rotation, position=position)
 
 
 def _joined(blocks: Sequence[object], *names: str) -> list[Array]:

@@ -6,7 +6,7 @@ script in `docs/inputs.md` writes, and genmo's `.npz` with `camera_to_world` [N,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class CameraFile:
             )
         quaternions = quaternion_from_matrix(self.camera.rotation)
         position = np.stack([np.interp(at, times, self.camera.position[:, axis]) for axis in range(3)], axis=-1)
-        camera = Camera(matrix_from_quaternion(slerp(quaternions, times, at)), position)
+        camera = Camera(matrix_from_quaternion(slerp(quaternions, times, at)), position, self.camera.ground_known)
         return camera, self.notes + _gap_notes(self.source, times, at)
 
 
@@ -168,7 +168,8 @@ def _read_npz(path: Path) -> CameraFile:
         if stored.size != 1:
             raise InputError(f"{path}: fps has {stored.size} values; wanted one")
         fps = number(float(stored.reshape(-1)[0]), f"{path}: fps", LOWEST_FPS, HIGHEST_FPS)
-    return CameraFile(str(path), at, camera, 0, True, fps, intrinsics)
+    known = numbers(arrays.get("ground_known", np.ones(1)), f"{path}: ground_known").all()
+    return CameraFile(str(path), at, replace(camera, ground_known=bool(known)), 0, True, fps, intrinsics)
 
 
 # --- Blender -----------------------------------------------------------------------------------------------------
@@ -292,4 +293,5 @@ def level(camera: Camera, scale: float, source: str = "camera") -> Camera:
     upright = np.stack([side, up, np.cross(side, up)])
     view = rotate(upright, camera.rotation[0, :, 2])
     turn = matrix_from_yaw(-heading(view)) @ upright
-    return Camera(turn @ camera.rotation, scale * rotate(turn, camera.position - camera.position[0]))
+    position = scale * rotate(turn, camera.position - camera.position[0])
+    return Camera(turn @ camera.rotation, position, ground_known=False)

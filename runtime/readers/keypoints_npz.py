@@ -11,7 +11,8 @@ from genmo.runtime.support.errors import InputError
 
 def read_keypoints(path: str | Path) -> Keypoints:
     """Keypoints from an `.npz` with `keypoints` [N, 17, 3] and `image_size` [2] (width, height), and optionally
-    `intrinsics` [3, 3], `camera_to_world` [N, 4, 4] and `fps`: other rates are brought to 30 frames a second.
+    `intrinsics` [3, 3], `camera_to_world` [N, 4, 4], `ground_known` (0: y = 0 of that world is not the ground)
+    and `fps`: other rates are brought to 30 frames a second.
 
     Raises InputError when the file is not that.
     """

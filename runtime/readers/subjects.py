@@ -68,6 +68,7 @@ def save_keypoints(path: str | Path, keypoints: Keypoints, size: ImageSize | Non
         poses = np.tile(np.eye(4), (keypoints.frames, 1, 1))
         poses[:, :3, :3], poses[:, :3, 3] = keypoints.camera.rotation, keypoints.camera.position
         arrays["camera_to_world"] = poses
+        arrays["ground_known"] = np.array(int(keypoints.camera.ground_known))
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     write_aside(path, packed.getvalue())

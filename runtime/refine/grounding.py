@@ -1,18 +1,181 @@
-"""Where a motion stands: its height, the ground, its heading."""
+"""Where a motion stands: the floor under its feet, its place, its heading.
+
+Where no camera tells the height of the ground, the lowest point of the body does: over a second some foot stands,
+whatever the person does, and the height of the lowest one, averaged, is where the floor is.  Stairs and platforms
+stay, where feet that surely stand are a step apart.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from genmo.runtime.motion.layout import Layout
-from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
+from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINT_COUNT, JOINTS
+from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
+from genmo.runtime.refine.root_path import local_trend
 from genmo.runtime.support.arrays import Array, Flags
 
-LEVEL_FRAMES = 31  # a second
+WINDOW = 31
+"""frames in which a foot comes down, and over which the floor is averaged: no jump lasts as long (a second: 1.2 m)"""
+TREND = 121
+"""frames of the trend that is taken off before the lowest is looked for"""
+STEP_HEIGHT = 0.14
+"""metres between two feet that stand one after the other, from which it is a step; less is drift (stairs: 0.15 up)"""
+SURE = 8
+"""frames that a foot must stand for its height to count as a step's"""
+STEP_GAP = 12
+"""frames from one foot's standing to the other's, beyond which their heights say nothing: a jump drifts"""
+GROUND_SHARE = 5
+"""per cent of the frames in which the lowest point of the body is taken to be at or under the ground"""
+NEAR_GROUND = 0.15
+"""metres from y = 0, within which what a known camera sees of the ground is that ground"""
+BLEND = 30
+"""frames beside a stretch that stays over which the correction grows"""
+
+CLEARANCE = np.full(JOINT_COUNT, 0.05)
+"""metres [24] from each joint down to the skin where the body lies on it"""
+for _name, _value in {
+    "ankle": ANKLE_HEIGHT, "foot": BALL_HEIGHT, "wrist": 0.03, "hand": 0.02, "elbow": 0.04, "knee": 0.05, "hip": 0.08,
+}.items():  # fmt: skip
+    for _side in ("left", "right"):
+        CLEARANCE[JOINTS.index(f"{_side}_{_name}")] = _value
+for _name in ("pelvis", "spine1", "spine2", "spine3", "head"):
+    CLEARANCE[JOINTS.index(_name)] = 0.08
+
+_BALLS = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
+_FEET = [*_BALLS, JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+
+
+def support_heights(joints: Array, planted: Array) -> Array:
+    """Height [frames] of the lowest point of a body with `joints` [frames, 24, 3], in metres.
+
+    `planted` [frames], 0 to 1: how sure it is that a foot stands; then hands that reach lower carry nothing.
+    """
+    under = joints[..., 1] - CLEARANCE
+    feet = under[:, _FEET].min(axis=1)
+    return np.asarray(feet - (1 - planted) * np.maximum(feet - under.min(axis=1), 0))
+
+
+def lowest_point(motion: Motion) -> Array:
+    """Height [frames] of the lowest point of the body that may carry it, metres."""
+    joints = motion.joints_world()
+    planted = contact_scores(joints[:, _BALLS], motion.contacts, motion.fps).max(axis=1)
+    return support_heights(joints, planted)
+
+
+def floor_under(support: Array) -> Array:
+    """The floor [frames] under heights of the lowest point of the body [frames], never over them, metres.
+
+    Lowest within `WINDOW` frames, then averaged over as many; of what is left when the trend of the lowest points,
+    which goes on at both ends, is taken off.
+    """
+    frames = len(support)
+    if frames <= WINDOW:
+        return np.full(frames, support.min()) if frames else np.zeros(0)
+    trend = _trend(_lowest(support), frames)
+    lowest = np.pad(_lowest(support - trend), WINDOW // 2, mode="edge")
+    sums = np.cumsum(np.concatenate([[0.0], np.pad(lowest, WINDOW // 2, mode="edge")]))
+    return np.asarray(trend + (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW)
+
+
+def _lowest(support: Array) -> Array:
+    """Least of `WINDOW` heights, wherever so many follow each other."""
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(support, WINDOW).min(axis=1))
+
+
+def _trend(lowest: Array, frames: int) -> Array:
+    """A slow trend [frames] of heights in the middle of that time, on straight at both ends."""
+    slow = local_trend(lowest[:, None], TREND)[:, 0]
+    reach, side = min(WINDOW, len(slow) - 1), (frames - len(slow)) // 2
+    away = np.arange(1, side + 1)
+    start, end = ((slow[0] - slow[reach]), (slow[-1] - slow[-1 - reach])) if reach else (0.0, 0.0)
+    before, after = (slow[at] + slope / max(reach, 1) * away for at, slope in ((0, start), (-1, end)))
+    return np.concatenate([before[::-1], slow, after[: frames - side - len(slow)]])
+
+
+def terrain(balls: Array, planted: Flags) -> Array:
+    """Height of the ground [frames] that a person walks up or down, metres, least 0; all 0 on a flat floor.
+
+    `balls` [frames, 2, 3] of the feet in the world, `planted` [frames, 2] where they stand.  Two feet that surely
+    stand one after the other, `STEP_HEIGHT` apart, stand on different steps; less is drift.
+    """
+    frames = len(balls)
+    stands = sorted(stand for foot in (0, 1) for stand in _stands(balls[:, foot, 1], planted[:, foot], foot))
+    if not stands:
+        return np.zeros(frames)
+    level, levels, before = 0.0, np.full((frames, 2), np.nan), stands[0]
+    for stand in stands:
+        climbed = stand.height - before.height
+        follows = stand.foot != before.foot and stand.start - before.end < STEP_GAP
+        # in a jump both feet leave; on stairs the other one is still behind
+        behind = abs(balls[stand.start, before.foot, 1] - before.height) < abs(climbed) / 2
+        if abs(climbed) > STEP_HEIGHT and follows and behind:
+            level += climbed
+        levels[stand.start : stand.end, stand.foot] = level
+        before = stand
+    lowest = np.fmin(levels[:, 0], levels[:, 1])
+    known = np.flatnonzero(np.isfinite(lowest))
+    ground = np.interp(np.arange(frames), known, lowest[known])
+    return np.asarray(ground - ground.min())
+
+
+class _Stand(NamedTuple):
+    """Frames [start, end) in which a foot stands, its height in metres, and which foot."""
+
+    start: int
+    end: int
+    height: float
+    foot: int
+
+
+def _stands(heights: Array, planted: Flags, foot: int) -> list[_Stand]:
+    """Where one foot of `heights` [frames] is `planted` [frames] for long enough."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], planted, [False]]).astype(np.int8)))
+    return [
+        _Stand(int(start), int(end), float(np.median(heights[start:end])), foot)
+        for start, end in edges.reshape(-1, 2)
+        if end - start >= SURE
+    ]
+
+
+def level_by_feet(motion: Motion, free: Flags | None = None, ground: float = 0.0) -> tuple[Motion, Array]:
+    """The motion raised or lowered, slowly, until its feet stand on a floor, and the floor's height [frames] in metres.
+
+    The floor is y = `ground`, and higher where the feet climb steps.  `free` [frames]: which frames may be moved
+    (None: all); beside frames that stay the correction grows from nothing.  Nothing but the root's height changes.
+    """
+    frames = motion.frames
+    if frames == 0 or (free is not None and not free.any()):
+        return motion, np.full(frames, ground)
+    joints = motion.joints_world()
+    balls = joints[:, _BALLS]
+    scores = contact_scores(balls, motion.contacts, motion.fps)
+    steps = terrain(balls, frames_in_contact(scores))
+    wrong = floor_under(support_heights(joints, scores.max(axis=1)) - steps) - ground
+    if free is not None:
+        wrong, steps = wrong * _grown(free), np.where(free, steps, 0)
+    level = replace(motion, translation=motion.translation - wrong[:, None] * np.array([0.0, 1.0, 0.0]))
+    return level, ground + steps
+
+
+def _grown(free: Flags) -> Array:
+    """[frames] 0 where a frame stays, rising to 1 over `BLEND` frames away from it."""
+    at, stay = np.arange(len(free)), np.flatnonzero(~free)
+    if len(stay) == 0:
+        return np.ones(len(free))
+    place = np.searchsorted(stay, at)
+    before, after = stay[np.maximum(place - 1, 0)], stay[np.minimum(place, len(stay) - 1)]
+    x = np.clip(np.minimum(np.abs(at - before), np.abs(at - after)) / BLEND, 0, 1)
+    return np.asarray(x**2 * (3 - 2 * x))
+
+
+def ground_height(motion: Motion, frames: Flags) -> float:
+    """Height of the ground that the person stands on in `frames` [frames], metres."""
+    return float(np.percentile(lowest_point(motion)[frames], GROUND_SHARE))
 
 
 def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
@@ -23,40 +186,24 @@ def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
     return replace(motion, translation=motion.translation + offset.mean(axis=0))
 
 
-def put_on_ground(motion: Motion) -> Motion:
-    """The motion raised or lowered so that its lowest foot stands on the ground, y = 0."""
-    lowest = motion.joints_world()[:, FOOT_JOINTS, 1].min() - BALL_HEIGHT
-    return replace(motion, translation=motion.translation - np.array([0.0, lowest, 0.0]))
+def put_on_floor(motion: Motion, anchored: Flags) -> tuple[Motion, Array]:
+    """The motion on its floor, and the floor [frames], metres.
 
-
-def heights_in_camera(features: Array, layout: Layout, camera: Camera | None) -> Array | None:
-    """Height of the root [frames] in metres, over any fixed level, as the camera sees it; None: not observable.
-
-    Without a known camera it is the predicted one, which then stands still: its mean tilt is used.
+    Where the height is `anchored` [frames] by a known camera it changes by a constant only, which brings the ground
+    under those frames to y = 0 if it is near; a ground that is surely elsewhere is the floor of the other frames too.
+    Without anchored frames the camera goes up or down with the motion, by as much in all frames.
     """
-    blocks = layout.split(features)
-    if "root_translation_camera" not in blocks:
-        return None
-    seen = blocks["root_translation_camera"]
-    if camera is None:
-        return rotate(matrix_from_6d(blocks["camera_orientation"].mean(axis=0)), seen)[:, 1]
-    return (camera.position + rotate(camera.rotation, seen))[:, 1]
-
-
-def correct_height_drift(motion: Motion, heights: Array | None) -> Motion:
-    """The motion whose height follows `heights` [frames] slowly and its own velocity quickly.
-
-    Integrated velocity drifts, and a person who floats shows it at once; the height in the camera does not drift
-    but trembles.  Their difference, averaged over a second, is taken off; half a second has not drifted yet.
-    """
-    side = LEVEL_FRAMES // 2
-    if heights is None or motion.frames <= side:
-        return motion
-    drift = np.pad(motion.translation[:, 1] - heights, side, mode="reflect", reflect_type="odd")
-    mean = np.convolve(drift, np.ones(LEVEL_FRAMES) / LEVEL_FRAMES, mode="valid")
-    shift = np.zeros_like(motion.translation)
-    shift[:, 1] = mean - mean[0]
-    return replace(motion, translation=motion.translation - shift)
+    if not anchored.any():
+        level, floor = level_by_feet(motion)
+        if motion.camera is None:
+            return level, floor
+        rise = (level.translation - motion.translation).mean(axis=0)
+        return replace(level, camera=replace(motion.camera, position=motion.camera.position + rise)), floor
+    ground = ground_height(motion, anchored)
+    if abs(ground) < NEAR_GROUND:
+        motion = replace(motion, translation=motion.translation - np.array([0.0, ground, 0.0]))
+        ground = 0.0
+    return level_by_feet(motion, ~anchored, ground)
 
 
 def face_forward(motion: Motion) -> Motion:

@@ -12,7 +12,7 @@ from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, sixd_from_mat
 from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.constraint_solver import solve_constraints
-from genmo.runtime.refine.grounding import align_to_camera, put_on_ground
+from genmo.runtime.refine.grounding import align_to_camera, put_on_floor
 from genmo.runtime.support.arrays import Array, Flags
 
 _BODY = range(JOINT_COUNT)[BODY_JOINTS]
@@ -60,9 +60,12 @@ def project_onto_constraints(
     `camera` has the frames of the motion; where it is `held`, the path starts where the camera sees the root.
     `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     """
+    if not (len(keyframes.frames) or len(places.frames)):
+        return features
     before = decode(*with_root_at_origin(features, layout), camera, body)
     filmed = held.any() and "root_translation_camera" in layout.slices
-    before = align_to_camera(before, held) if filmed else put_on_ground(before)
+    before = align_to_camera(before, held) if filmed else before
+    before, _ = put_on_floor(before, held & filmed)
     after = solve_constraints(before, keyframes, places, held)
     assert before.root_camera is not None
     from_world = before.root_camera.rotation @ transpose(before.rotations[:, 0])

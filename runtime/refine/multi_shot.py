@@ -9,17 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import static_camera
+from genmo.runtime.conditions.keypoints import are_guessed
 from genmo.runtime.conditions.spans import CameraSpan, KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.motion.layout import Layout
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.motion import Camera, Motion, RootPose
 from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
-from genmo.runtime.motion.skeleton import FOOT_JOINTS
-from genmo.runtime.refine.grounding import heights_in_camera
+from genmo.runtime.refine.grounding import align_to_camera
+from genmo.runtime.refine.root_path import RootObservation, is_static, observe_from_static, path_drift
 from genmo.runtime.support.arrays import Array
-
-GROUND_SHARE = 5  # per cent of a shot's frames in which its lowest foot is taken to be at or under the ground
 
 
 def span_frames(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:
@@ -81,29 +79,49 @@ def realign_cameras(motion: Motion, timeline: Timeline) -> Motion:
     return replace(motion, camera=Camera(rotation, position))
 
 
-def shot_heights(features: Array, layout: Layout, timeline: Timeline, motion: Motion) -> Array | None:
-    """Height of the root [frames] over all shots of a timeline, for `correct_height_drift`.
+def root_observations(motion: Motion, shots: Sequence[KeypointSpan | CameraSpan]) -> list[RootObservation]:
+    """Where each of the `shots` with keypoints sees the root, in the world in which the decoded `motion` walks.
 
-    `motion` is the decoded one.
+    A camera of unknown pose counts where it stands still and its intrinsics are known.
+    """
+    root, camera = motion.root_camera, motion.camera
+    if root is None:  # nothing told where it is
+        return []
+    assert camera is not None
+    found: list[RootObservation] = []
+    for number, shot in enumerate(shots):
+        part = slice(shot.start, shot.end)
+        if not isinstance(shot, KeypointSpan):
+            continue
+        if shot.camera is not None:
+            seen: Array = camera.position[part] + rotate(camera.rotation[part], root.translation[part])
+        elif are_guessed(shot.keypoints.intrinsics):
+            continue
+        else:
+            filmed = RootPose(root.rotation[part], root.translation[part])
+            seen = observe_from_static(motion.rotations[part, 0], filmed)
+            if not is_static(motion.translation[part], seen):
+                continue
+        found.append(RootObservation(shot.start, shot.end, seen, placed=number == 0 and shot.camera is not None))
+    return found
 
-    Worlds of different shots have nothing in common but the ground, so every shot, and every gap between two, has its
-    lowest feet brought to one level.
+
+def follow_cameras(motion: Motion, timeline: Timeline) -> Motion:
+    """The decoded motion with its path held to where the cameras of the timeline's shots see the root.
+
+    With a camera of known pose in the first shot, the motion stands where that one sees it.
     """
     shots = timeline.shots
-    if len(shots) < 2:
-        return heights_in_camera(features, layout, motion.camera if shots and shots[0].camera is not None else None)
-    assert motion.camera is not None
-    parts, begin = [], 0
-    for shot in shots:
-        parts += [(begin, shot.start, False), (shot.start, shot.end, shot.camera is not None)]
-        begin = shot.end
-    parts.append((begin, motion.frames, False))
-    feet = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=-1) - motion.translation[:, 1]
-    heights = np.zeros(motion.frames)
-    for part, filmed in ((slice(start, stop), filmed) for start, stop, filmed in parts if start < stop):
-        camera = Camera(motion.camera.rotation[part], motion.camera.position[part]) if filmed else None
-        found = heights_in_camera(features[part], layout, camera)
-        if found is None:
-            return None
-        heights[part] = found - np.percentile(found + feet[part], GROUND_SHARE)
-    return heights
+    observed = root_observations(motion, shots)
+    motion = replace(motion, translation=motion.translation - path_drift(motion.translation, observed))
+    placed = any(one.placed for one in observed)
+    if shots and shots[0].camera is not None and motion.root_camera is not None and not placed:
+        return align_to_camera(motion, span_frames(shots[0], motion.frames))
+    return motion
+
+
+def height_anchored(timeline: Timeline) -> npt.NDArray[np.bool_]:
+    """[frames] whose height a camera tells, in a world whose ground is known."""
+    first = timeline.shots[0] if timeline.shots else None
+    known = first is not None and first.camera is not None and first.camera.ground_known
+    return root_anchored(timeline) & known

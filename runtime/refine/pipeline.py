@@ -16,22 +16,19 @@ from genmo.runtime.conditions.camera_heads import with_heads
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.layout import Layout
-from genmo.runtime.motion.motion import Camera, Motion
+from genmo.runtime.motion.motion import FPS, Camera, Motion
 from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.smpl_body import SmplBody
+from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.constraint_solver import solve_constraints
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
-from genmo.runtime.refine.grounding import (
-    align_to_camera,
-    correct_height_drift,
-    face_forward,
-    put_on_ground,
-)
+from genmo.runtime.refine.grounding import face_forward, put_on_floor
 from genmo.runtime.refine.image_contacts import with_image_contacts
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
-from genmo.runtime.refine.multi_shot import realign_cameras, root_anchored, shot_heights, span_frames
+from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
+from genmo.runtime.refine.multi_shot import follow_cameras, height_anchored, realign_cameras, root_anchored
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
-from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.arrays import Array, Arrays, Flags
 from genmo.runtime.support.progress import ProgressCallback, no_progress
 
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
@@ -40,6 +37,9 @@ from genmo.runtime.support.progress import ProgressCallback, no_progress
 FILMED_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
 ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
 GENERATED_FEET = FeetOptions()
+
+SUNK = 0.05
+"""metres under the ground, from which a keyframe is worth a note"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +73,12 @@ class Context:
     clean_feet: bool = True
     progress: ProgressCallback = no_progress
     """hears the share of the fit that is done"""
+    notes: list[str] = field(default_factory=list)
+    """what stages have to tell of the motion, one line each"""
 
-    def surveyed(self, motion: Motion) -> bool:
-        """Whether the world is that of a known camera, which sees where the motion's root is."""
-        shots = self.timeline.shots
-        return bool(shots) and shots[0].camera is not None and motion.root_camera is not None
+    def anchored(self, motion: Motion) -> Flags:
+        """[frames] whose height a camera tells, which sees where the motion's root is, in a world of known ground."""
+        return height_anchored(self.timeline) & (motion.root_camera is not None)
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,6 @@ def _smooth_transitions(features: Features, context: Context) -> Features:
     return replace(features, values=smooth_transitions(features.values, context.timeline.edges, joints))
 
 
-def _correct_height_drift(motion: Motion, context: Context) -> Motion:
-    heights = shot_heights(context.features.values, context.features.layout, context.timeline, motion)
-    return correct_height_drift(motion, heights)
-
-
 def _fit_to_keypoints(motion: Motion, context: Context) -> Motion:
     return fit_to_keypoints(motion, context.timeline.keypoints, context.progress) if context.fit else motion
 
@@ -136,18 +132,39 @@ def _contacts_from_image(motion: Motion, context: Context) -> Motion:
     return with_image_contacts(motion, context.timeline.keypoints) if context.fit else motion
 
 
-def _place_in_world(motion: Motion, context: Context) -> Motion:
-    if context.surveyed(motion):
-        return align_to_camera(motion, span_frames(context.timeline.shots[0], motion.frames))
-    return put_on_ground(motion)
+def _follow_cameras(motion: Motion, context: Context) -> Motion:
+    return follow_cameras(motion, context.timeline)
+
+
+def _stand_on_floor(motion: Motion, context: Context) -> Motion:
+    return put_on_floor(motion, context.anchored(motion))[0]
 
 
 def _lock_feet(motion: Motion, context: Context) -> Motion:
     if not context.clean_feet:
         return motion
-    if context.surveyed(motion):
-        return clean_feet(motion, FILMED_FEET)
-    return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
+    anchored = context.anchored(motion)
+    if not anchored.any() and not put_on_floor(motion, anchored)[1].any():
+        return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
+    # without a ground a foot is pinned as high as it was
+    return put_on_floor(clean_feet(motion, FILMED_FEET), anchored)[0]
+
+
+def _clear_floor(motion: Motion, context: Context) -> Motion:
+    anchored = context.anchored(motion)
+    return raise_above_floor(motion, put_on_floor(motion, anchored)[1], ~anchored)
+
+
+def _limit_limb_speed(motion: Motion, context: Context) -> Motion:
+    if not context.timeline.sampled:
+        return motion
+    motion, peak = limit_limb_speed(motion)
+    if peak is not None and peak.strong:
+        context.notes.append(
+            f"{peak.joint} moved at {peak.speed:.0f} m/s at {peak.frame / FPS:.1f} s, people reach {MAX_SPEED:.0f}, so "
+            "it was slowed down; another seed may do without"
+        )
+    return motion
 
 
 def _face_forward(motion: Motion, context: Context) -> Motion:
@@ -161,7 +178,16 @@ def _smooth_motion_transitions(motion: Motion, context: Context) -> Motion:
 
 def _solve_constraints(motion: Motion, context: Context) -> Motion:
     timeline = context.timeline
-    return solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+    motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+    placed = timeline.keyframes.frames[timeline.keyframes.placed]
+    if len(placed):
+        lowest = motion.joints_world()[placed, :, 1].min(axis=1)
+        context.notes.extend(
+            f"keyframe at {frame / FPS:.1f} s: its lowest joint is {-low:.2f} m under the ground y = 0; raise its root"
+            for frame, low in zip(placed.tolist(), lowest.tolist(), strict=True)
+            if low < -SUNK
+        )
+    return motion
 
 
 def _keep_known_cameras(motion: Motion, context: Context) -> Motion:
@@ -200,14 +226,6 @@ FEATURE_STAGES: tuple[Stage[Features], ...] = (
 
 MOTION_STAGES: tuple[Stage[Motion], ...] = (
     Stage(
-        "correct_height_drift",
-        _correct_height_drift,
-        takes="the decoded motion and the heights that the camera shows",
-        promises="the height follows the camera over seconds and the velocity within them",
-        keeps="the pose, and the path over the ground",
-        causal="streaming.root_tracker.RootTracker",
-    ),
-    Stage(
         "fit_to_keypoints",
         _fit_to_keypoints,
         takes="the root in the camera, and keypoints with their lens",
@@ -224,11 +242,19 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         causal="streaming.motion_stream.MotionStream",
     ),
     Stage(
-        "place_in_world",
-        _place_in_world,
-        takes="the root in the camera where the camera is known, else the lowest foot",
-        promises="the motion is where the camera sees it, or its lowest foot is on the ground",
-        keeps="the pose, and the shape of the path",
+        "follow_cameras",
+        _follow_cameras,
+        takes="the root in the camera where the camera is known, or stands still and has known intrinsics",
+        promises="the path follows the camera over seconds and the velocity within them",
+        keeps="the pose",
+        causal="streaming.root_tracker.RootTracker",
+    ),
+    Stage(
+        "stand_on_floor",
+        _stand_on_floor,
+        takes="the lowest point of the body over a second, and contacts",
+        promises="one floor, y = 0, or steps of feet that surely stand; under a known camera its own ground",
+        keeps="the pose, and the path over the ground",
         causal="streaming.root_tracker.RootTracker",
     ),
     Stage(
@@ -240,12 +266,11 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         causal="refine.foot_locking.FootLocker",
     ),
     Stage(
-        "face_forward",
-        _face_forward,
-        takes="a motion that no camera and no constraint places",
-        promises="it starts over the origin, facing +z",
-        keeps="the pose and the way relative to its start",
-        causal="streaming.motion_generator.MotionGenerator",
+        "clear_floor",
+        _clear_floor,
+        takes="the floor where no camera tells the height",
+        promises="nothing of the body is under it: hands go up with their arms, the rest with the root",
+        keeps="whatever is over the floor",
     ),
     Stage(
         "smooth_motion_transitions",
@@ -253,6 +278,22 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         takes="borders and keyframes",
         promises="what the fit or a foot that lets go has changed there is no jerk",
         keeps="everything where nothing is sharp",
+    ),
+    Stage(
+        "limit_limb_speed",
+        _limit_limb_speed,
+        takes="a generated motion",
+        promises="no joint over 15 m/s or 350 m/s^2, and a note where one was far over",
+        keeps="frames further than 24 from one that is too fast",
+        causal="streaming.motion_generator.MotionGenerator",
+    ),
+    Stage(
+        "face_forward",
+        _face_forward,
+        takes="a motion that no camera and no constraint places",
+        promises="it starts over the origin, facing +z",
+        keeps="the pose and the way relative to its start",
+        causal="streaming.motion_generator.MotionGenerator",
     ),
     Stage(
         "solve_constraints",

@@ -20,7 +20,7 @@ from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
-from genmo.runtime.render.mannequin import body_mesh, ground_height
+from genmo.runtime.render.mannequin import GROUND, body_mesh
 from genmo.runtime.support.arrays import Array
 
 FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertices to 0.03 mm
@@ -72,7 +72,7 @@ def motion_payload(motion: Motion, name: str | None = None, given: MotionSources
         "fps": float(motion.fps),
         "frames": motion.frames,
         "offsets": np.round(offsets, 6).tolist(),
-        "ground": ground_height(joints),
+        "ground": GROUND,
         "quaternions": _packed(FULL_SCALE * continuous_quaternions(motion.rotations), "<i2"),
         "translation": _packed(np.asarray(motion.translation), "<f4"),
         "contacts": _packed(255 * np.clip(contacts, 0, 1), "u1"),

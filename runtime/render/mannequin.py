@@ -16,8 +16,6 @@ from functools import lru_cache
 import numpy as np
 
 from genmo.runtime.motion.skeleton import (
-    BALL_HEIGHT,
-    CONTACT_JOINTS,
     JOINT_COUNT,
     JOINTS,
     PARENTS,
@@ -32,6 +30,7 @@ from genmo.runtime.support.arrays import Array
 
 Point = tuple[str, float, float, float]
 
+GROUND = 0.0  # metres, the floor of every picture: a motion that is not on it is to be seen so
 SKIN_BLEND = 0.018  # metres; how far the skin weights of neighbouring parts mix
 INFLUENCES = 4  # joints a vertex may follow: what glTF and most engines take
 
@@ -153,16 +152,6 @@ def body_shapes(offsets: Array) -> list[Shape]:
         for side, parts in sides
         for part in parts
     ]
-
-
-def ground_height(joints: Array) -> float:
-    """Height in metres of the floor under world joints [frames, 24, 3].
-
-    World motions stand on y = 0; one that clearly does not (an estimate with an unknown floor) gets a floor
-    under its lowest sole or hand instead.
-    """
-    lowest = float(joints[..., CONTACT_JOINTS, 1].min()) - BALL_HEIGHT
-    return 0.0 if abs(lowest) < 0.12 else lowest
 
 
 def _relatives() -> Integers:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
-from genmo.runtime.render.mannequin import BodyMesh, body_mesh, ground_height
+from genmo.runtime.render.mannequin import GROUND, BodyMesh, body_mesh
 from genmo.runtime.render.rasterizer import coverage, nearest
 from genmo.runtime.support.arrays import Array
 
@@ -72,7 +72,7 @@ class Scene:
         offsets = np.asarray(motion.rest_offsets, np.float64)
         self._turned, self.joints = (np.asarray(array, np.float64) for array in motion.kinematics())
         self._rest, self._mesh = rest_joints(offsets), body_mesh(offsets)
-        self.ground = ground_height(self.joints)
+        self.ground = GROUND
         self._path = _smoothed(self.joints[:, 0], FOLLOW * motion.fps)
         forward = self._turned[0, 0, :, 2]
         self._azimuth = heading(forward) + BESIDE

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from genmo.runtime.motion.motion import Motion, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_yaw, normalize, rotate
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, rest_joints
-from genmo.runtime.render.mannequin import body_shapes, ground_height
+from genmo.runtime.render.mannequin import GROUND, body_shapes
 from genmo.runtime.render.round_cones import Shape
 from genmo.runtime.support.arrays import Array
 
@@ -73,7 +73,7 @@ class _Figure:
 def to_svg(motion: Motion, title: str | None = None) -> bytes:
     """The picture, 1200 x 480 pixels; `title` is written at its upper left."""
     turned, joints = (np.asarray(array, np.float64) for array in motion.kinematics())
-    floor = np.asarray([0.0, ground_height(joints), 0.0])
+    floor = np.asarray([0.0, GROUND, 0.0])
     joints = joints - floor
     moments = _moments(joints[:, 0])
     across = _travel(joints[:, 0])

@@ -35,10 +35,9 @@ from genmo.runtime.motion.rotation import (
     rotate,
     transpose,
 )
-from genmo.runtime.motion.skeleton import JOINTS, sole_drops
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, CONTACT_JOINTS, JOINTS, sole_drops
 from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
-from genmo.runtime.render.mannequin import ground_height
 from genmo.runtime.retarget.character import Character
 from genmo.runtime.retarget.planting import blurred, held
 from genmo.runtime.support.arrays import Array
@@ -89,6 +88,16 @@ class Performance:
                 turned[:, node] = turned[:, parent] @ self.rotations[:, node]
                 size[node] *= size[parent]
         return turned, placed
+
+
+def ground_height(joints: Array) -> float:
+    """Height in metres of the floor under world joints [frames, 24, 3].
+
+    World motions stand on y = 0; one that clearly does not (an estimate with an unknown floor) gets a floor
+    under its lowest sole or hand instead.
+    """
+    lowest = float(joints[..., CONTACT_JOINTS, 1].min()) - BALL_HEIGHT
+    return 0.0 if abs(lowest) < 0.12 else lowest
 
 
 def retarget(motion: Motion, character: Character) -> Performance:

@@ -19,8 +19,9 @@ from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.engine.bundle import LoadedEngine
 from genmo.runtime.motion.motion import MAX_FRAMES, Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
-from genmo.runtime.motion.rotation import heading, normalize, rotate
+from genmo.runtime.motion.rotation import heading, normalize
 from genmo.runtime.motion.skeleton import (
+    BALL_HEIGHT,
     BETA_COUNT,
     CONTACT_JOINTS,
     FOOT_JOINTS,
@@ -28,7 +29,9 @@ from genmo.runtime.motion.skeleton import (
     forward_kinematics,
     shape_space,
 )
-from genmo.runtime.refine.foot_locking import FootLocker
+from genmo.runtime.refine.foot_locking import FootLocker, contact_scores
+from genmo.runtime.refine.grounding import support_heights
+from genmo.runtime.refine.limb_limits import limit_limb_speed
 from genmo.runtime.streaming.motion_stream import absent, check_layout
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
@@ -44,7 +47,7 @@ EASE = 20
 CAMERA_DISTANCE = 5.8
 CAMERA_HEIGHT = 1.2
 PELVIS_HEIGHT = 0.95
-_ONE = np.array([0])
+_ONE, _UNSEEN = np.array([0]), np.zeros((1, 3))
 
 
 class MotionGenerator:
@@ -97,7 +100,7 @@ class MotionGenerator:
                 "contacts": ((len(CONTACT_JOINTS),), np.float64),
             },
         )
-        self._path = RootTracker(1, surveyed=False)
+        self._path = RootTracker(1, surveyed=False, heights=False)
         self._betas: Array = np.zeros(BETA_COUNT)
         self._answered = 0
         """frames answered so far, counted up to the window"""
@@ -133,11 +136,10 @@ class MotionGenerator:
             if not self._block.left:
                 self._make()
             made, index = self._block, self._window - self._block.left
-            seen = np.array([[0.0, made.height[index], 0.0]])
             if self._answered:
-                place = self._path.advance(_ONE, made.step[[index]], seen, made.feet[[index]])
+                place = self._path.advance(_ONE, made.step[[index]], _UNSEEN, made.feet[[index]])
             else:
-                place = self._path.start(_ONE, seen, made.feet[[index]])
+                place = self._path.start(_ONE, _UNSEEN, made.feet[[index]])
             rotations[frame], translation[frame] = made.rotations[index], place[0]
             contacts[frame] = made.contacts[index]
             self._past.push({"rotations": rotations[frame], "translation": place[0], "contacts": contacts[frame]})
@@ -174,7 +176,7 @@ class MotionGenerator:
             first = decode(features, self._layout, camera)
             self._betas = first.betas
             camera = facing_camera(-float(heading(first.rotations[0, 0, :, 2])), np.zeros(3), self._window)
-        self._fill(decode(features, self._layout, camera), features, held)
+        self._fill(decode(features, self._layout, camera), held)
 
     def _known(self, features: Array) -> sampler.Inpainting:
         """The features [held, features] as the sampler wants them: normalised, in a window."""
@@ -187,19 +189,16 @@ class MotionGenerator:
         there[held - 1, self._layout.slices["root_velocity"]] = False
         return sampler.Inpainting(values, there, lambda x_0: ease_from_known(x_0, values, there))
 
-    def _fill(self, motion: Motion, features: Array, held: int) -> None:
-        """Keep the new frames of a decoded window for `next`."""
-        assert motion.camera is not None
-        made, camera = self._block, motion.camera
-        seen = self._layout.split(features)["root_translation_camera"]
+    def _fill(self, motion: Motion, held: int) -> None:
+        """Keep the new frames of a decoded window for `next`, limbs no faster than people's."""
+        made, (motion, _) = self._block, limit_limb_speed(motion, max(held, 1))  # the first frame faces +z
+        assert motion.contacts is not None
         offsets = shape_space().offsets(self._betas)
         relative = forward_kinematics(motion.rotations, np.zeros_like(motion.translation), offsets)[1]
+        planted = contact_scores(motion.joints_world()[:, FOOT_JOINTS], motion.contacts, motion.fps).max(axis=1)
         made.rotations[:] = motion.rotations
         made.step[1:] = np.diff(motion.translation, axis=0)
-        # the camera stands over the ground of the frames answered, which the path finds over the level of its own
-        made.height[:] = (camera.position + rotate(camera.rotation, seen))[:, 1] + self._path.ground(0)
-        made.feet[:] = relative[:, FOOT_JOINTS, 1].min(axis=1)
-        assert motion.contacts is not None
+        made.feet[:] = support_heights(relative, planted) + BALL_HEIGHT
         made.contacts[:] = motion.contacts
         made.left = self._window - held
 
@@ -212,10 +211,8 @@ class _Block:
     """[window, 24, 3, 3], root in the world"""
     step: Array
     """[window, 3] metres in the world, from the frame before"""
-    height: Array
-    """[window] of the root as the camera sees it, metres"""
     feet: Array
-    """[window] of the lowest foot joint over the root"""
+    """[window] height over the root of a foot joint that stands where the body does, metres"""
     contacts: Array
     """[window, 6]"""
     left: int = 0
@@ -224,7 +221,7 @@ class _Block:
     def of(cls, window: int) -> _Block:
         """Room for a window, nothing in it."""
         rotations, contacts = np.zeros((window, JOINT_COUNT, 3, 3)), np.zeros((window, len(CONTACT_JOINTS)))
-        return cls(rotations, np.zeros((window, 3)), np.zeros(window), np.zeros(window), contacts)
+        return cls(rotations, np.zeros((window, 3)), np.zeros(window), contacts)
 
 
 def facing_camera(yaw: float, place: Array, frames: int) -> Camera:

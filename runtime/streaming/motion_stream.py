@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.keypoint_cleaning import clean_points
-from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, parse_keypoints
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, are_guessed, parse_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs
@@ -217,7 +217,8 @@ class MotionStream:
         if given.camera is not None:
             self._pose = Camera(given.camera.rotation[:1], given.camera.position[:1])
         if self._ticks == 0:
-            self._path = RootTracker(self.people, surveyed=self._pose is not None)
+            trusted = not are_guessed(given.intrinsics)
+            self._path = RootTracker(self.people, surveyed=self._pose is not None, over_ground=trusted)
         if self._pose is None:
             rows |= {"camera_rotation": LEVEL_CAMERA}
         else:
@@ -407,7 +408,7 @@ class MotionStream:
         """World positions [k, 3]; people on their first frame start anew, those not `shown` [k] go on as they went."""
         first, placed = frame == 0, np.empty_like(seen)
         start = seen if self._pose is not None else seen * np.array([0.0, 1.0, 0.0])
-        placed[first] = self._path.start(who[first], start[first], feet[first])
+        placed[first] = self._path.start(who[first], start[first], feet[first], seen[first])
         placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first], shown[~first])
         return placed
 

@@ -15,8 +15,9 @@ from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
+from genmo.runtime.refine import pipeline
 from genmo.runtime.refine.foot_locking import clean_feet
-from genmo.runtime.refine.grounding import align_to_camera, correct_height_drift, face_forward, put_on_ground
+from genmo.runtime.refine.grounding import NEAR_GROUND, align_to_camera, face_forward
 from genmo.runtime.refine.timeline_sampling import FADE, share_observed
 from genmo.runtime.refine.transitions import AROUND
 from tests.runtime.runs import run
@@ -152,9 +153,12 @@ def test_feet_are_cleaned_unless_told_not_to():
     np.testing.assert_allclose(cleaned.joints_world() - shift * [1, 0, 1], wanted, atol=1e-6)
 
 
-def test_spans_are_frames(model):
+def test_spans_are_frames(model, monkeypatch):
     """One layer, text after self-attention: another text in frames 20 to 50 leaves the pose of all others alone, but
-    for the fourteen frames on either side in which its borders may fade."""
+    for the fourteen frames on either side in which its borders may fade.  (Random weights throw limbs about and through
+    the floor; what mends that reaches further, and is left out.)"""
+    monkeypatch.setattr(pipeline, "limit_limb_speed", lambda motion: (motion, None))
+    monkeypatch.setattr(pipeline, "raise_above_floor", lambda motion, floor, frames: motion)
     walk, kick = (
         run(model, [Text("walk"), Text(prompt, 20, 50)], frames=70, steps=1, guidance=1.0, clean_feet=False)[0][0]
         for prompt in ("walk", "kick")
@@ -198,7 +202,7 @@ def test_generated_motions_start_over_the_origin_facing_forward(model):
     np.testing.assert_allclose(motion.translation[0, [0, 2]], 0, atol=1e-9)
     forward = motion.rotations[0, 0, :, 2]
     assert abs(forward[0]) < 1e-9 and forward[2] > 0
-    assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(BALL_HEIGHT)
+    assert -0.02 < motion.joints_world()[..., 1].min() < 0.15  # whatever part of a random body it is
 
 
 def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
@@ -207,7 +211,8 @@ def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
     seen = keypoints.camera.to_camera(motion.joints_world())
     apart = (seen - motion.joints_camera)[:, 0]
     world = np.einsum("fij,fj->fi", keypoints.camera.rotation, apart)
-    np.testing.assert_allclose(world.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(world.mean(axis=0)[[0, 2]], 0, atol=0.05)
+    assert np.abs(world[:, 1].mean()) < NEAR_GROUND  # the ground near y = 0 is brought there
     assert motion.camera.rotation.shape == (30, 3, 3)
 
 
@@ -217,8 +222,8 @@ def test_without_its_camera_a_motion_stands_on_the_ground(model, filmed):
     assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(BALL_HEIGHT)
 
 
-def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_camera):
-    """All three are moves of the world: distances between joints over time stay."""
+def test_placing_and_facing_keep_the_motion(random_motion, random_camera):
+    """Both are moves of the world: distances between joints over time stay."""
     motion = random_motion(12, 3)
     camera = random_camera(12, 3)
     seen = Motion(
@@ -230,7 +235,7 @@ def test_placing_grounding_and_facing_keep_the_motion(random_motion, random_came
     )
     np.testing.assert_allclose(align_to_camera(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
     before = motion.joints_world()
-    for moved in (put_on_ground(motion), face_forward(motion), align_to_camera(seen)):
+    for moved in (face_forward(motion), align_to_camera(seen)):
         after = moved.joints_world()
         for pair in ((before, after),):
             apart = [np.linalg.norm(x[:, None, 0] - x[None, :, 5], axis=-1) for x in pair]
@@ -243,26 +248,3 @@ def test_threads_share_a_model(model):
     assert same(made[0], made[2]) and same(made[1], made[3])
     with pytest.raises(AttributeError):
         model.device = "cuda"
-
-
-def test_height_follows_the_camera_slowly_and_the_velocity_quickly(random_motion):
-    """A path that sinks 20 cm a second is brought back; a jump of a fifth of a second stays a jump."""
-    frames = np.arange(150)
-    jump = 0.3 * np.exp(-(((frames - 75) / 3.0) ** 2))
-    truth = random_motion(150)
-    truth = replace(truth, translation=np.stack([0 * frames, 1 + jump, 0.01 * frames], axis=-1))
-    trembling = truth.translation[:, 1] + 0.02 * np.random.default_rng(0).standard_normal(150)
-    sinking = replace(truth, translation=truth.translation - np.outer(frames / 30, [0, 0.2, 0]))
-    found = correct_height_drift(sinking, trembling).translation
-    difference = found[:, 1] - truth.translation[:, 1]
-    assert np.ptp(difference) < 0.03
-    np.testing.assert_array_equal(found[:, [0, 2]], truth.translation[:, [0, 2]])
-
-
-def test_height_is_left_alone_where_nothing_is_known(random_motion):
-    motion = random_motion(40)
-    assert correct_height_drift(motion, None) is motion
-    for frames in (1, 2, 15):
-        short = random_motion(frames)
-        assert correct_height_drift(short, np.zeros(frames)) is short
-    assert len(correct_height_drift(random_motion(16), np.zeros(16)).translation) == 16

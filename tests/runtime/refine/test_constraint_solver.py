@@ -19,7 +19,7 @@ from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINTS, forward_kinematics
 from genmo.runtime.refine.constraint_solver import _FREE, _jacobian, solve_constraints, spread_corrections
-from genmo.runtime.refine.grounding import put_on_ground
+from genmo.runtime.refine.grounding import level_by_feet
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 
 HEAD = JOINTS.index("head")
@@ -225,7 +225,7 @@ def test_the_jacobian_is_that_of_finite_differences(random_motion):
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_projected_features_decode_to_the_keyframes(random_motion, layout):
-    motion, other = put_on_ground(random_motion(80, 15)), put_on_ground(random_motion(80, 16))
+    motion, other = (level_by_feet(random_motion(80, seed))[0] for seed in (15, 16))
     camera, keyframes = still(motion), poses_of(other, [20, 21, 60])
     nobody = np.zeros(80, bool)
     before = encode(motion, camera, layout)

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 from genmo.runtime import MotionGenerator, MotionModel, MotionStream, read_keypoints
+from genmo.runtime.conditions.keypoints import Keypoints
+from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.rotation import heading
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
+from genmo.runtime.motion.rotation import heading, matrix_from_axis_angle
+from genmo.runtime.motion.skeleton import FOOT_JOINTS, JOINTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
-from genmo.runtime.refine.grounding import align_to_camera, put_on_ground
+from genmo.runtime.refine.grounding import put_on_floor
+from genmo.runtime.refine.limb_limits import excess, limit_limb_speed
+from genmo.runtime.refine.multi_shot import follow_cameras
 from genmo.runtime.refine.pipeline import FEATURE_STAGES, MOTION_STAGES
 from genmo.runtime.refine.transitions import remove_steps
 from genmo.runtime.streaming.motion_generator import ease_from_known
-from genmo.runtime.streaming.root_tracker import RootTracker
+from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
 from genmo.runtime.streaming.stream_pose import record
 from tests.runtime.refine.walking import walker
 
@@ -80,30 +85,40 @@ def remove_steps_pair():
     np.testing.assert_allclose(causal[:30], ramp[:30], atol=1e-6)
 
 
-def height_pair():
+def floor_pair():
     """A walker whose velocity drifts downwards stays on the ground with both."""
     motion, _ = walker(frames=120)
     true = motion.translation.copy()
     sinking = replace(motion, translation=true - np.linspace(0, 0.1, 120)[:, None] * [0, 1, 0])
-    path = tracked(sinking, False, true * [0, 1, 0])
-    assert np.abs(path[:, 1] - true[:, 1]).max() < 0.03
+    causal = tracked(sinking, False, true * [0, 1, 0])
+    offline = put_on_floor(sinking, np.zeros(120, bool))[0].translation
+    for path in (offline, causal):
+        assert np.abs(path[:, 1] - true[:, 1]).max() < 0.03
 
 
-def place_pair():
-    """Seen by a camera both stand where it sees them; without one both stand on the ground."""
+def camera_pair():
+    """A walker whose velocity is off by 3 cm a second: both stand where the camera sees them, the causal one later."""
     motion, _ = walker(frames=90)
-    moved = replace(motion, translation=motion.translation + [2.0, 0.5, -1.0])
+    drifting = replace(motion, translation=motion.translation + 0.001 * np.arange(90)[:, None])
     camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (90, 1, 1)), np.tile([0.0, 1.0, -4.0], (90, 1)))
-    seen = replace(motion, camera=camera, root_camera=moved.root_seen_by(camera))
-    offline = align_to_camera(seen).translation
-    causal = tracked(motion, True, moved.translation)
-    np.testing.assert_allclose(offline, moved.translation, atol=1e-9)
-    np.testing.assert_allclose(causal, moved.translation, atol=1e-9)
-    grounded = put_on_ground(moved)
-    causal = tracked(moved, False, moved.translation * [0, 1, 0])
-    lowest = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=1) - motion.translation[:, 1]
-    assert np.abs((causal[:, 1] + lowest) - BALL_HEIGHT).max() < 0.01
-    assert abs(grounded.joints_world()[:, FOOT_JOINTS, 1].min() - BALL_HEIGHT) < 1e-9
+    seen = motion.root_seen_by(camera)
+    points = np.tile([500.0, 500.0, 1.0], (90, 17, 1))
+    span = KeypointSpan(Keypoints(points, np.diag([1000.0, 1000.0, 1.0]), camera))
+    offline = follow_cameras(replace(drifting, camera=camera, root_camera=seen), Timeline(90, keypoints=(span,)))
+    np.testing.assert_allclose(offline.translation, motion.translation, atol=1e-9)
+    assert np.abs(tracked(drifting, True, motion.translation) - motion.translation).max() < 0.001 / HOLD
+
+
+def limb_pair():
+    """A thrown leg is slowed in a whole motion, and in a block without touching what was answered before it."""
+    motion, _ = walker(frames=90)
+    rotations = motion.rotations.copy()
+    rotations[45:, JOINTS.index("left_hip")] = matrix_from_axis_angle(np.array([-2.5, 0.0, 0.0]))
+    thrown = replace(motion, rotations=rotations)
+    whole, block = limit_limb_speed(thrown)[0], limit_limb_speed(thrown, 30)[0]
+    for slow in (whole, block):
+        assert excess(slow.joints_world()).max() <= 1
+    np.testing.assert_allclose(block.rotations[:30], thrown.rotations[:30], atol=1e-9)
 
 
 def feet_pair():
@@ -149,11 +164,12 @@ def facing_pair():
 
 PAIRS = {
     "remove_steps": remove_steps_pair,
-    "correct_height_drift": height_pair,
     "fit_to_keypoints": fit_pair,
     "contacts_from_image": contacts_pair,
-    "place_in_world": place_pair,
+    "follow_cameras": camera_pair,
+    "stand_on_floor": floor_pair,
     "lock_feet": feet_pair,
+    "limit_limb_speed": limb_pair,
     "face_forward": facing_pair,
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINTS, MIRROR_JOINTS, rest_joints, shape_space
-from genmo.runtime.render.mannequin import body_mesh, body_shapes, ground_height
+from genmo.runtime.render.mannequin import body_mesh, body_shapes
 
 
 @pytest.fixture(scope="module", params=[0.0, 2.0, -2.0], ids=["mean", "large", "small"])
@@ -55,12 +55,3 @@ def test_a_limb_follows_its_own_joint():
         own = np.sum(mesh.weights[near] * (mesh.joints[near] == joint), axis=1)
         assert near.any()
         assert own.min() > 0.8
-
-
-def test_ground_is_the_world_floor_unless_the_motion_clearly_is_not():
-    joints = np.zeros((2, 24, 3))
-    joints[..., 1] = 1.0
-    joints[:, 10, 1] = 0.05
-    assert ground_height(joints) == 0.0
-    joints[..., 1] += 2.0
-    assert ground_height(joints) == pytest.approx(2.05 - 0.028)

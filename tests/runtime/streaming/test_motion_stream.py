@@ -25,7 +25,7 @@ from genmo.runtime.refine import reprojection_fit
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA
 from genmo.runtime.streaming.ring_buffer import RingBuffer
-from genmo.runtime.streaming.root_tracker import HOLD_PLACE, RootTracker
+from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
 from genmo.runtime.streaming.stream_pose import StreamPose, record
 from tests.tolerances import POSE
 
@@ -312,7 +312,7 @@ def test_a_biased_velocity_cannot_carry_a_seen_person_away(model, random_motion,
     points = seen_by(camera, motion)
     made = record([stream.step(points[f : f + 1], pose_matrix(camera, f)) for f in range(400)])
     error = np.linalg.norm(made.translation - motion.translation, axis=-1)
-    bound = np.linalg.norm(bias) * (1 - HOLD_PLACE) / HOLD_PLACE
+    bound = np.linalg.norm(bias) * (1 - HOLD) / HOLD
     assert 0.05 < error.max() < bound < 0.5 * 400 * np.linalg.norm(bias)
 
 
@@ -321,7 +321,7 @@ def test_the_path_is_the_filter_it_says():
     random = np.random.default_rng(0)
     expected = random.normal(size=3)
     path.start(who, expected[None], np.zeros(1))
-    gain = np.array([1 / 120, 1 / 30, 1 / 120])
+    gain = 1 / 30
     for _ in range(20):
         step, seen = random.normal(size=(2, 1, 3))
         expected = (1 - gain) * (expected + step[0]) + gain * seen[0]
@@ -329,19 +329,29 @@ def test_the_path_is_the_filter_it_says():
     assert path.ground(1) == 0
 
 
-def test_the_ground_sinks_to_low_feet_stays_under_a_jump_and_is_forgotten():
+def test_the_ground_is_the_lowest_foot_of_the_last_second():
     path, who, zero = RootTracker(1, surveyed=False), np.array([0]), np.zeros((1, 3))
     assert path.start(who, zero, np.array([-0.9]))[0].tolist() == pytest.approx([0, 0.9 + BALL_HEIGHT, 0])
+    for number in range(1, 31):
+        height = path.advance(who, zero, zero, np.array([-1.0]))[0, 1]
+        np.testing.assert_allclose(height, 0.9 + BALL_HEIGHT + 0.1 * (1 - 0.9**number), atol=1e-12)
+    jump = [path.advance(who, zero, zero, np.array([-0.5]))[0, 1] for _ in range(30)]
+    assert np.ptp(jump) < 0.02  # a second in the air: the ground stays
+    for _ in range(60):  # who is unseen teaches nothing
+        path.advance(who, zero, zero, np.array([-3.0]), np.array([False]))
+    later = [path.advance(who, zero, zero, np.array([-0.5]))[0, 1] for _ in range(40)]
+    assert later[-1] == pytest.approx(0.5 + BALL_HEIGHT, abs=0.01)  # whoever stays up has ground there
 
-    def heights(feet, frames, **shown):
-        return [path.advance(who, zero, zero, np.array([feet]), **shown)[0, 1] for _ in range(frames)]
 
-    assert heights(-1.0, 60)[-1] == pytest.approx(1 + BALL_HEIGHT, abs=2e-3)
-    assert np.ptp(heights(-0.5, 30)) < 2e-3  # a second in the air
-    heights(-3.0, 60, shown=np.array([False]))
-    assert heights(-1.0, 1)[0] == pytest.approx(1 + BALL_HEIGHT, abs=2e-3)  # who is unseen teaches nothing
-    heights(-3.0, 60)
-    assert heights(-1.0, 300)[-1] == pytest.approx(1 + BALL_HEIGHT, abs=2e-3)  # and what was wrong is forgotten
+def test_without_a_pose_the_way_is_held_to_what_the_camera_sees_of_it():
+    """Velocities 0.1 m/s off along x for 20 s: 2 m where they are integrated, a time constant of them where held."""
+    who, off, seen = np.array([0]), np.array([[0.1 / 30, 0.0, 0.0]]), np.array([[3.0, 0.0, 4.0]])
+    ends = []
+    for held in (False, True):
+        path = RootTracker(1, surveyed=False, over_ground=held)
+        path.start(who, np.zeros((1, 3)), np.array([-0.9]), seen)
+        ends.append([path.advance(who, off, seen, np.array([-0.9]))[0] for _ in range(600)][-1][0])
+    assert ends[0] == pytest.approx(2.0) and ends[1] == pytest.approx(0.1 * (1 - 1 / 30), rel=0.01)
 
 
 def test_a_standing_camera_given_once_or_every_frame_is_the_same(model, filmed):
@@ -514,7 +524,7 @@ def test_a_stream_stays_where_its_person_is_seen_and_so_near_offline(model, film
     off = np.linalg.norm(steps[1:] - np.diff(seen, axis=0), axis=-1).max()
     apart = np.linalg.norm(path - seen, axis=-1)
     start = np.linalg.norm(made.translation[0, [0, 2]] - seen[0])
-    bound = (1 - HOLD_PLACE) / HOLD_PLACE * off
+    bound = (1 - HOLD) / HOLD * off
     assert apart.max() <= max(bound, start + off)
     integrated = made.translation[0, [0, 2]] + np.cumsum(steps, axis=0)
     assert np.linalg.norm(integrated - seen, axis=-1)[-60:].mean() > 2 * apart[-60:].mean()

@@ -1,0 +1,96 @@
+"""The root's path in the world: quick changes from the velocity, slow ones from where a camera sees the person.
+
+Integrated velocity is smooth and drifts by metres in a minute; the place in the camera trembles and does not drift.
+Their difference, averaged over a second or two, is taken off, so that what is left of either is its good part.
+Causal twin: `genmo.runtime.streaming.root_tracker`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genmo.runtime.motion.motion import FPS, RootPose
+from genmo.runtime.motion.rotation import orthogonal, rotate, transpose
+from genmo.runtime.support.arrays import Array
+
+GROUND_PLANE_WINDOW = 45
+"""frames over which the difference in x and z is averaged: depth, which a camera sees worst, is in them"""
+HEIGHT_WINDOW = 31
+"""the same for y"""
+STATIC_DRIFT = 0.35
+"""m/s, root mean square, by which path and view may drift apart under a camera of unknown pose; beyond, it moves"""
+
+
+@dataclass(frozen=True, eq=False)
+class RootObservation:
+    """Frames [start, end) in which a camera sees the person."""
+
+    start: int
+    end: int
+    seen: Array
+    """[end - start, 3] where it sees the root, metres, in the axes of the world in which the path is"""
+    placed: bool
+    """whether `seen` are places of that world; otherwise only their changes count"""
+
+
+def local_trend(values: Array, window: int) -> Array:
+    """Values [frames, k] of the line fitted to those of `window` (odd) frames around each, fewer at the ends.
+
+    Inside it is the moving average; at an end, where one side is missing, it goes on as the values do.
+    """
+    frames, side = len(values), window // 2
+    at = np.arange(frames)
+    low, high = np.maximum(at - side, 0), np.minimum(at + side + 1, frames)
+    count = (high - low).astype(np.float64)
+
+    def mean(x: Array) -> Array:
+        total = np.cumsum(np.concatenate([np.zeros((1, *x.shape[1:])), x]), axis=0)
+        return np.asarray((total[high] - total[low]) / count[:, None])
+
+    centre = at - (low + high - 1) / 2  # [frames], from the middle of the frame's window
+    middle = mean(values)
+    slope = mean(values * at[:, None]) - middle * (at - centre)[:, None]
+    spread = (count**2 - 1) / 12
+    return np.asarray(middle + slope * (centre / np.maximum(spread, 1e-9))[:, None])
+
+
+def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
+    """Slow part [frames, 3] of how far an integrated `path` [frames, 3] is from where the root was
+    `observed`, metres.
+
+    Take it off the path.  Observations are in order of time and do not overlap.  Before the first one and after each
+    the drift stays as it is there; one that is not `placed` changes it by what drifts within it.
+    """
+    drift = np.zeros_like(path)
+    for number, one in enumerate(observed):
+        apart = path[one.start : one.end] - one.seen
+        slow = local_trend(apart, GROUND_PLANE_WINDOW)
+        slow[:, 1] = local_trend(apart[:, 1:2], HEIGHT_WINDOW)[:, 0]
+        if not one.placed:
+            slow += drift[one.start] - slow[0]
+        drift[one.start : one.end], drift[one.end :] = slow, slow[-1]
+        if number == 0:
+            drift[: one.start] = slow[0]
+    return drift
+
+
+def observe_from_static(root_world: Array, root_camera: RootPose) -> Array:
+    """Where a camera of unknown pose, taken for static, sees the root: [frames, 3] metres, in the axes of the world.
+
+    `root_world` [frames, 3, 3] is the root's rotation in the world.  The camera's is the mean of what each frame says.
+    """
+    turn = orthogonal((root_world @ transpose(root_camera.rotation)).mean(axis=0))
+    return rotate(turn, root_camera.translation)
+
+
+def is_static(path: Array, seen: Array) -> bool:
+    """Whether an integrated `path` [frames, 3] and the view of a camera taken for static, `seen` [frames, 3], drift
+    apart over the ground as slowly as under a camera that stands still; under one that pans, by the walking speed."""
+    apart = local_trend((path - seen)[:, [0, 2]], GROUND_PLANE_WINDOW)
+    if len(apart) < 2:
+        return True
+    speed = np.diff(apart, axis=0) * FPS
+    return bool(np.sqrt((speed**2).sum(axis=1).mean()) < STATIC_DRIFT)

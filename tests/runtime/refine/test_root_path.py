@@ -1,0 +1,91 @@
+"""The slow part of the path comes from the camera, the quick part from the velocity."""
+
+import numpy as np
+import pytest
+
+from genmo.runtime.motion.motion import RootPose
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_yaw, rotate
+from genmo.runtime.refine.root_path import (
+    GROUND_PLANE_WINDOW,
+    HEIGHT_WINDOW,
+    RootObservation,
+    is_static,
+    local_trend,
+    observe_from_static,
+    path_drift,
+)
+
+FRAMES = np.arange(300)
+TRUE = np.stack([0.03 * FRAMES, 0.9 + 0.03 * np.sin(FRAMES / 2.5), 0.02 * FRAMES + 0.1 * np.sin(FRAMES / 3)], axis=-1)
+
+
+def trembling(seed=0):
+    return TRUE + np.array([0.02, 0.02, 0.06]) * np.random.default_rng(seed).standard_normal(TRUE.shape)
+
+
+def corrected(path, observed):
+    return path - path_drift(path, observed)
+
+
+def test_a_path_that_drifts_is_brought_back_at_once():
+    """2 m off after 10 s: within the tremble's mean, from the first frame to the last; steps stay what they were."""
+    drifting = TRUE + np.outer(FRAMES / 300, [1.2, 0.3, -1.6]) + np.outer((FRAMES / 300) ** 2, [0.5, 0, 0.5])
+    found = corrected(drifting, [RootObservation(0, 300, trembling(), placed=True)])
+    error = np.linalg.norm(found - TRUE, axis=-1)
+    assert error.mean() < 0.02 and error[[0, -1]].max() < 0.05
+    assert np.abs(np.diff(found - TRUE, 2, axis=0)).max() * 900 < 8  # m/s^2; the camera's own tremble has 250
+
+
+def test_the_windows_are_as_wide_as_their_errors_want():
+    """A third or three times as wide, the error of a path under tremble and a drift that turns grows by a tenth."""
+    turning = TRUE + 0.5 * np.stack([np.sin(FRAMES / 90), 0 * FRAMES, np.cos(FRAMES / 90)], axis=-1)
+    errors = {}
+    for window in (15, GROUND_PLANE_WINDOW, 121):
+        rows = [turning - local_trend(turning - trembling(seed), window) - TRUE for seed in range(4)]
+        errors[window] = np.mean([np.linalg.norm(row[:, [0, 2]], axis=-1).mean() for row in rows])
+    assert errors[GROUND_PLANE_WINDOW] < 0.9 * min(errors[15], errors[121])
+    assert HEIGHT_WINDOW <= GROUND_PLANE_WINDOW
+
+
+def test_the_trend_is_the_fitted_line():
+    values = np.random.default_rng(1).standard_normal((50, 2))
+    found = local_trend(values, 21)
+    for at in (0, 4, 25, 49):
+        near = np.arange(max(at - 10, 0), min(at + 11, 50))
+        line = np.stack([np.ones(len(near)), near - at], axis=-1)
+        np.testing.assert_allclose(found[at], np.linalg.lstsq(line, values[near], rcond=None)[0][0], atol=1e-9)
+    for frames in (1, 2, 3):
+        assert np.isfinite(local_trend(values[:frames], 21)).all()
+
+
+def test_after_a_shot_the_correction_stays_and_before_it_too():
+    drifting = TRUE + np.outer(FRAMES / 300, [1.0, 0, 0])
+    drift = path_drift(drifting, [RootObservation(100, 200, TRUE[100:200], placed=True)])
+    np.testing.assert_allclose(drift[:100], np.tile(drift[100], (100, 1)))
+    np.testing.assert_allclose(drift[200:], np.tile(drift[199], (100, 1)))
+
+
+def test_a_shot_in_a_world_of_its_own_changes_the_path_within_it_only():
+    drifting = TRUE + np.outer(FRAMES / 300, [1.0, 0, 0])
+    first = RootObservation(0, 100, TRUE[:100], placed=True)
+    second = RootObservation(150, 250, TRUE[150:250] + [5.0, 0, 5.0], placed=False)
+    found = corrected(drifting, [first, second])
+    assert np.abs(np.diff(found, axis=0) - np.diff(TRUE, axis=0)).max() < 0.005
+    walked = found[249] - found[150]
+    np.testing.assert_allclose(walked[[0, 2]], (TRUE[249] - TRUE[150])[[0, 2]], atol=0.02)
+
+
+def test_a_static_camera_of_unknown_pose_sees_the_way_in_the_worlds_axes():
+    camera = matrix_from_yaw(0.0) @ matrix_from_axis_angle(np.array([0.3, 0.0, 0.05])) @ np.diag([-1.0, -1.0, 1.0])
+    world = matrix_from_axis_angle(0.1 * np.random.default_rng(2).standard_normal((300, 3)))
+    place = rotate(camera.T, TRUE - [0.0, 1.5, -4.0])
+    noise = matrix_from_axis_angle(0.05 * np.random.default_rng(3).standard_normal((300, 3)))
+    seen = observe_from_static(world, RootPose(camera.T @ noise @ world, place))
+    np.testing.assert_allclose(seen - seen[0], TRUE - TRUE[0], atol=0.15)
+    assert is_static(TRUE + np.outer(FRAMES / 300, [1.0, 0, 0]), seen)
+
+
+@pytest.mark.parametrize("speed", [1.2, 3.0])
+def test_a_camera_that_follows_a_walker_is_not_static(speed):
+    walked = TRUE + np.outer(FRAMES / 30, [speed, 0, 0])
+    assert not is_static(walked, 0.01 * walked)
