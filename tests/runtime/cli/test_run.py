@@ -179,10 +179,15 @@ def test_keypoints_with_and_without_a_camera(run, tmp_path):
     assert (status, errors) == (0, "")
 
 
+def without_speed_notes(errors):
+    """Without the lines that say that a limb was slowed down: random weights move them wildly."""
+    return "".join(line for line in errors.splitlines(True) if "so it was slowed down" not in line)
+
+
 def test_keypoints_and_text_on_one_timeline(run, tmp_path):
     given = save_keypoints(tmp_path / "k.npz", camera=True)
     status, _, errors = run("--keypoints", given, "--text", "jump@0.2-1", "--frames", 40, "--out", tmp_path / "m.npz")
-    assert (status, errors) == (0, "") and load_motion(tmp_path / "m.npz").frames == 40
+    assert (status, without_speed_notes(errors)) == (0, "") and load_motion(tmp_path / "m.npz").frames == 40
 
 
 def save_poses(path, frames=(3, 20), **changes):
@@ -439,6 +444,7 @@ def test_a_disk_that_fills_up_is_one_line(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr("genmo.runtime.support.atomic_write.os.fsync", full)
     status, _, errors = run("--text", "walk", "--frames", 3, "--out", tmp_path / "w.npz")
+    errors = without_speed_notes(errors)
     assert status == 2 and errors.startswith(PREFIX) and errors.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
@@ -451,6 +457,7 @@ def test_what_can_be_written_is_written_and_the_rest_is_named(run, tmp_path, mon
     (tmp_path / "walk.html").write_text("old")
     outs = [part for name in ("walk.html", "walk.npz", "walk.bvh") for part in ("--out", tmp_path / name)]
     status, printed, errors = run("--text", "walk", "--frames", 3, *outs)
+    errors = without_speed_notes(errors)
     written = [str(tmp_path / name) for name in ("walk.npz", "walk.bvh")]
     assert status == 2 and printed.split() == written and errors.count("\n") == 1
     assert errors.startswith(PREFIX) and "walk.html: cannot be written" in errors
