@@ -24,7 +24,7 @@ from genmo.runtime.streaming import motion_stream
 from genmo.runtime.support.atomic_write import write_aside
 
 MODULES = (genmo.runtime, formats, motion_stream, bulk)
-"""where public names live; a name is told in the first that has it"""
+"""where public names live; a name is listed under the first that has it"""
 
 
 def public_names() -> Iterator[tuple[str, str, Any]]:

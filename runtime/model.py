@@ -78,7 +78,7 @@ class MotionModel:
         `backend`: "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the processor, 0
         for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: a thread on each
         of these logical CPUs, for ONNX Runtime (pin the calling thread to the first yourself).  None leaves the choice
-        to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and `device` say what it was.
+        to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and `device` have the choice.
         `body`: the user's SMPL-X body (`SMPLX_NEUTRAL.npz`), for engines of released weights, which know a person's
         shape only as SMPL-X's; without it the person has genmo's mean skeleton.
         Raises EngineError for a bad folder, BackendError for a missing library or device, InputError for a bad body.
@@ -141,7 +141,7 @@ class MotionModel:
         stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets nearly
         (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend on
         around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
-        one pass up to four minutes.  `progress` hears the share of the work that is done, 0 to 1.
+        one pass up to four minutes.  `progress` is called with the share of the work done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
         or one in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.

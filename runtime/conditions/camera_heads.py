@@ -1,8 +1,8 @@
-"""What released weights tell beside the motion vector, as blocks of a wider one: contacts, and the root in the camera.
+"""What released weights predict beside the motion vector, as blocks of a wider one: contacts, the root in the camera.
 
 The vector of layout `gem` has neither.  Its weak-perspective head places SMPL-X's `transl` relative to the bounding
 box and lens of each frame, so the root is known where keypoints give a box; its contact head gives logits.  With these
-blocks a `gem` answer is decoded, levelled, fitted and placed like one of our own.
+blocks a `gem` answer is decoded, grounded, fitted and placed like one of our own.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Keyframes:
 
     @property
     def placed(self) -> npt.NDArray[np.bool_]:
-        """[K] whether the place of the pelvis is given."""
+        """[K] whether the position of the pelvis is known."""
         return np.asarray(np.isfinite(self.root).all(axis=-1))
 
 

@@ -46,9 +46,9 @@ class Timeline:
     keyframes: Keyframes = NO_KEYFRAMES
     places: JointTargets = NO_JOINT_TARGETS
     steps: int | None = None
-    """denoising steps; None: one where only keypoints are given, else as the engine's conventions say"""
+    """denoising steps; None: one with keypoints alone, else the engine's default (`Conventions`)"""
     guidance: float | None = None
-    """weight of texts and music; None: as the engine's conventions say"""
+    """weight of texts and music; None: the engine's default (`Conventions`)"""
     seed: int = 0
     notes: tuple[str, ...] = field(default=())
     """what was taken for granted when files were read, for the user to see"""
@@ -113,7 +113,7 @@ class Timeline:
         return (GENMO.steps if self.steps is None else self.steps) if self.sampled else 1
 
     def settled(self, conventions: Conventions) -> Timeline:
-        """The timeline with the steps and the guidance that are asked for, or those of the engine's conventions."""
+        """The timeline with its own steps and guidance, or those of the engine's conventions."""
         steps = conventions.steps if self.steps is None and self.sampled else self.steps
         return replace(self, steps=steps, guidance=conventions.guidance if self.guidance is None else self.guidance)
 

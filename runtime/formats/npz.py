@@ -84,7 +84,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same m
 def to_npz(motion: Motion, given: MotionSources = NO_SOURCES) -> bytes:
     """The bytes of the motion `.npz`; the same motion always gives the same bytes.
 
-    `given`: what it was made from, for those who look at it later.
+    `given`: what it was made from, kept for viewers.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

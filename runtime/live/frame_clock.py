@@ -1,4 +1,4 @@
-"""Sights that come when they come, brought to the steady 30 frames a second that a stream wants."""
+"""Keypoints that arrive at irregular times, resampled to the steady 30 frames a second of a stream."""
 
 from __future__ import annotations
 

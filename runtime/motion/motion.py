@@ -113,7 +113,7 @@ class Motion:
         return RootPose(transpose(camera.rotation) @ self.rotations[:, 0], camera.to_camera(self.translation))
 
     def viewpoint(self) -> Camera | None:
-        """The camera from which the motion in the world looks as it was estimated; None where nothing tells.
+        """The camera from which the motion in the world looks as it was estimated; None where it is unknown.
 
         The known camera, or for each frame the rigid move that lays the root in the camera onto the root in the world.
         """

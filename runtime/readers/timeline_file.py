@@ -34,7 +34,7 @@ _Read = TypeVar("_Read")
 def read_timeline(path: str | Path) -> Timeline:
     """The timeline in a YAML file; paths in it start from its folder.
 
-    Raises InputError with file and line for everything that is not as `docs/timeline.md` says.
+    Raises InputError with file and line for everything that is not as in `docs/timeline.md`.
     """
     path = Path(path)
     root = compose_yaml(path, "a timeline")

@@ -53,7 +53,7 @@ _ONE, _UNSEEN = np.array([0]), np.zeros((1, 3))
 class MotionGenerator:
     """Endless generation for one person; mutable, for one thread at a time.
 
-    Set `prompt` at any time: the next frame that is asked for begins the change.  World: right-handed, y up, metres;
+    Set `prompt` at any time: the next frame that is requested begins the change.  World: right-handed, y up, metres;
     the motion starts over the origin, facing +z, on the ground y = 0, and goes on from wherever it is.
     `overlap`, `block`: known and new frames of a block, together at most the model's window (120).
     `steps`, `guidance`: of the sampler, fewer and stronger than offline to keep up with the clock; `seed`: the same

@@ -61,7 +61,7 @@ class MotionStream:
     """Real-time estimation for a camera and the people in front of it; mutable, for one thread at a time.
 
     `look_ahead` (0 to 60 frames): a pose is answered that many frames late and knows that much of its future.
-    `people`: slots, each a person of their own; a slot starts at the first frame in which its person is seen.
+    `people`: slots, each a person of their own; a slot starts at the first frame in which its person is visible.
     `image_size` (width, height) or `intrinsics` [3, 3]: of the camera, in pixels.
     `camera` [4, 4]: camera-to-world pose of a camera that stands still; with neither this nor poses given to `step`,
     the camera is taken for level and static and heights are counted from the lowest foot.

@@ -15,7 +15,7 @@ class GenmoError(Exception):
 
 
 class InputError(GenmoError):
-    """A file, an array or an option given by the user cannot be used as it is."""
+    """A file, an array or an option of the user cannot be used as it is."""
 
 
 class EngineError(GenmoError):
@@ -23,7 +23,7 @@ class EngineError(GenmoError):
 
 
 class BackendError(GenmoError):
-    """The inference library that was asked for is missing or refuses to work on this machine."""
+    """The requested inference library is missing or does not work on this machine."""
 
 
 def first_line(error: BaseException) -> str:

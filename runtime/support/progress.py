@@ -1,4 +1,4 @@
-"""How much of a long piece of work is done, told as a share from 0 to 1."""
+"""How much of a long piece of work is done, as a share from 0 to 1."""
 
 from __future__ import annotations
 

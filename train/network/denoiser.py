@@ -177,7 +177,7 @@ class TextBlock(nn.Module):
 
 
 class Innovation(nn.Module):
-    """Adds to x_0 what x_t shows of the joints' turns and the network left out (`runtime.denoiser.innovation`)."""
+    """Adds to x_0 what x_t shows of the joints' turns and the network left out (`runtime.denoiser.residual_gain`)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
