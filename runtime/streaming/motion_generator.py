@@ -32,9 +32,9 @@ from genmo.runtime.motion.skeleton import (
 from genmo.runtime.refine.foot_locking import FootLocker, contact_scores
 from genmo.runtime.refine.grounding import support_heights
 from genmo.runtime.refine.limb_limits import limit_limb_speed
-from genmo.runtime.streaming.motion_stream import absent, check_layout
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
+from genmo.runtime.streaming.stream_inputs import absent, check_layout
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
+from genmo.runtime.conditions.condition_arrays import keypoint_conditions, static_camera
 from genmo.runtime.conditions.keypoint_cleaning import clean_points
 from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, are_guessed, parse_keypoints
 from genmo.runtime.denoiser import sampler
-from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import frame_conditions, inputs
+from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.bundle import LoadedEngine
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import gravity_view_yaw, roll_out
@@ -34,25 +33,28 @@ from genmo.runtime.motion.skeleton import (
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
 from genmo.runtime.refine.image_contacts import LAG as CONTACT_LAG
 from genmo.runtime.refine.image_contacts import image_evidence, with_evidence
-from genmo.runtime.refine.reprojection_fit import ITERATIONS, CameraPose, RunningShape, fit_pose
+from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
+from genmo.runtime.streaming.running_mean import RunningMean
+from genmo.runtime.streaming.stream_inputs import (
+    absent,
+    check_layout,
+    check_options,
+    newest_camera_conditions,
+    window_fields,
+)
 from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.streaming.track_gate import TrackGate
 from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import InputError
 
-MAX_PEOPLE = 1024
 FIT_REACH = 3
 """frames on each side that are fitted with the answered one"""
-LEVEL_CAMERA = np.diag([-1.0, -1.0, 1.0])
-"""looks along +z, image upright: what an unknown camera is taken for"""
 ANKLES = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
 CAMERA_PARTS = ("rotation", "position")
 FORGOTTEN = 30
 """frames without a plausible sight of a person after which what was before says nothing of them any more"""
-MEMORY = 300
-"""frames over which a shape and a tilt are averaged, older ones counting less and less"""
 AVERAGED = ("betas", "camera_orientation")
 """blocks of the motion vector that do not change within a take"""
 
@@ -94,7 +96,7 @@ class MotionStream:
         clean_keypoints: bool = True,
     ) -> None:
         config = model.engine.config
-        _check_options(config.window, look_ahead, people, stride, fit_reach)
+        check_options(config.window, look_ahead, people, stride, fit_reach)
         check_layout(config)
         self.look_ahead, self.people = look_ahead, people
         self._stride, self._reach, self._cleans = stride, fit_reach, clean_feet
@@ -148,7 +150,7 @@ class MotionStream:
 
     def _forget(self, person: int) -> None:
         """Forget the shape of a person and how the camera is tilted to them."""
-        self._sums[person] = self._counts[person] = 0
+        self._means.reset(person)
         self._shapes[person] = RunningShape()
 
     def finish(self) -> list[StreamPose]:
@@ -166,14 +168,7 @@ class MotionStream:
     def _clear(self) -> None:
         """Fresh memory for everybody."""
         people, window = self.people, self._config.window
-        fields: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-            "points": ((COCO_COUNT, 3), np.float64),
-            "camera_rotation": ((3, 3), np.float64),
-            "camera_position": ((3,), np.float64),
-        }
-        for name, shape in frame_conditions(self._config).items():
-            fields |= {name: (shape, np.float32), f"{name}_mask": ((), np.float32)}
-        self._ring = RingBuffer(window, people, fields)
+        self._ring = RingBuffer(window, people, window_fields(self._config))
         self._ticks = 0
         self._pose: Camera | None = None
         self._age = np.zeros(people, np.int64)
@@ -189,10 +184,8 @@ class MotionStream:
         self._since = np.zeros(people, np.int64)
         """frames of each person since they came back into sight"""
         self._gate = TrackGate(people, COCO_COUNT)
-        self._sums = np.zeros((people, len(self._averaged)))
-        """of the averaged blocks over the settled frames in which the person was seen, older ones counting less"""
-        self._counts = np.zeros(people)
-        """of these frames"""
+        self._means = RunningMean(people, len(self._averaged))
+        """of the averaged blocks over the settled frames in which the person was seen"""
         self._cleaners: list[FootLocker | None] = [None] * people
         """of the people with settled frames"""
         self._shapes = [RunningShape() for _ in range(people)]
@@ -220,12 +213,12 @@ class MotionStream:
             trusted = not are_guessed(given.intrinsics)
             self._path = RootTracker(self.people, surveyed=self._pose is not None, over_ground=trusted)
         if self._pose is None:
-            rows |= {"camera_rotation": LEVEL_CAMERA}
+            rows |= {"camera_rotation": static_camera(1).rotation[0]}
         else:
             rows |= {"camera_rotation": self._pose.rotation[0], "camera_position": self._pose.position[0]}
-            rows |= {"camera_mask": np.ones(1), "camera": _camera_rows(before, self._pose)[-1]}
+            rows |= {"camera_mask": np.ones(1), "camera": newest_camera_conditions(before, self._pose)[-1]}
             if before is not None:
-                self._ring.amend({"camera": _camera_rows(before, self._pose)[0]})
+                self._ring.amend({"camera": newest_camera_conditions(before, self._pose)[0]})
         self._ring.push(rows | {"points": points})
         there = (self._age > 0) | (rows["keypoints_mask"] > 0)
         self._age += there
@@ -326,21 +319,21 @@ class MotionStream:
         return self._layout.split(normalised * self._std + self._mean)
 
     def _averages(self, who: Index, row: Index, length: Index, settled: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Shape [k, 10] and camera-to-level rotation [k, 3, 3], means over the settled frames and the window's rest, of
-        those in which the person was seen."""
-        inside = np.arange(self._config.window)
-        rest = (inside >= row[:, None]) & (inside < length[:, None])
+        """Shape [k, 10] and camera-to-level rotation [k, 3, 3]: means over the settled frames and the window's rest.
+
+        Frames in which the person was not seen do not count.
+        """
+        frames = np.arange(self._config.window)
+        counted = (frames >= row[:, None]) & (frames < length[:, None])  # [k, window]
         if self._mends:
-            shown = rest & (self._points[who, ..., 2] > VISIBLE).any(axis=-1)
-            rest = np.where(shown.any(axis=1, keepdims=True) | (self._counts[who, None] > 0), shown, rest)
+            visible = counted & (self._points[who, ..., 2] > VISIBLE).any(axis=-1)
+            usable = visible.any(axis=1) | (self._means.counts[who] > 0)
+            counted = np.where(usable[:, None], visible, counted)
         columns = self._averaged
-        values = self._x_0[who][:, :, columns] * self._std[columns] + self._mean[columns]
-        total = self._sums[who] + np.einsum("kr,krc->kc", rest, values)
-        mean = total / (self._counts[who] + rest.sum(axis=1))[:, None]
-        kept, taken = who[settled], rest[settled, row[settled]]
-        kept_on = np.where(self._counts[kept] >= MEMORY, 1 - taken / MEMORY, 1)
-        self._sums[kept] = self._sums[kept] * kept_on[:, None] + taken[:, None] * values[settled, row[settled]]
-        self._counts[kept] = self._counts[kept] * kept_on + taken
+        values = self._x_0[who][:, :, columns] * self._std[columns] + self._mean[columns]  # [k, window, columns]
+        mean = self._means.with_more(who, values, counted)
+        newest = (settled, row[settled])
+        self._means.add(who[settled], values[newest], counted[newest])
         return mean[:, :BETA_COUNT], matrix_from_6d(mean[:, BETA_COUNT:])
 
     def _fitted(self, who: Index, row: Index, length: Index, offsets: Array) -> tuple[Array, CameraPose]:
@@ -411,37 +404,3 @@ class MotionStream:
         placed[first] = self._path.start(who[first], start[first], feet[first], seen[first])
         placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first], shown[~first])
         return placed
-
-
-def absent(config: ModelConfig, batch: int, frames: int, texts: int = 1) -> Arrays:
-    """All conditions of the model [batch, frames, ...] as where nothing is known: zero."""
-    sizes = {"batch": batch, "frames": frames, "texts": texts}
-    specs = [spec for spec in inputs(config) if spec.name not in ("x_t", "timestep")]
-    return {spec.name: np.zeros(spec.shape(**sizes), spec.dtype) for spec in specs}
-
-
-def check_layout(config: ModelConfig) -> None:
-    """Raises InputError for an engine whose layout does not place the root in the camera."""
-    if not {"root_translation_camera", "joint_rotations"} <= set(config.motion_layout.slices):
-        raise InputError(f"this engine's layout is {config.layout!r}; streams want one that places the root: genmo")
-
-
-def _check_options(window: int, look_ahead: int, people: int, stride: int, reach: int | None) -> None:
-    for name, value, low, high in (
-        ("look_ahead", look_ahead, 0, window // 2),
-        ("people", people, 1, MAX_PEOPLE),
-        ("stride", stride, 1, look_ahead + 1),
-        ("fit_reach", 0 if reach is None else reach, 0, ITERATIONS - 1),
-    ):
-        if not low <= value <= high:
-            raise InputError(f"{name} is {value}; wanted {low} to {high}")
-
-
-def _camera_rows(before: Camera | None, now: Camera) -> Array:
-    """Camera conditions [1 or 2, 12] of the newest frames."""
-    if before is None:
-        return camera_condition(now)
-    rotation, position = (
-        np.concatenate(pair) for pair in ((before.rotation, now.rotation), (before.position, now.position))
-    )
-    return camera_condition(Camera(rotation, position))

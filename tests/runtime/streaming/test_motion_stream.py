@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import genmo.runtime
 from genmo.runtime import InputError, MotionModel
-from genmo.runtime.conditions.condition_arrays import keypoint_conditions
+from genmo.runtime.conditions.condition_arrays import keypoint_conditions, static_camera
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import inputs
@@ -23,7 +23,6 @@ from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine import reprojection_fit
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
-from genmo.runtime.streaming.motion_stream import LEVEL_CAMERA
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
 from genmo.runtime.streaming.stream_pose import StreamPose, record
@@ -33,6 +32,8 @@ from tests.tolerances import POSE
 MotionStream = functools.partial(genmo.runtime.MotionStream, clean_feet=False, clean_keypoints=False)
 INTRINSICS = default_intrinsics(640, 480)
 FIELDS = ("frame", "settled", "rotations", "translation", "betas", "contacts", "joints_camera")
+
+LEVEL = static_camera(1).rotation[0]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def filmed(random_motion):
     def film(frames, seed=5, moving=True):
         motion = random_motion(frames, seed)
         drift = np.linspace(0, 1, frames)[:, None] * [1.0, 0.1, 0.0] * moving
-        poses = Camera(np.tile(LEVEL_CAMERA, (frames, 1, 1)), motion.translation[:1] - [0, 0, 4] + drift)
+        poses = Camera(np.tile(LEVEL, (frames, 1, 1)), motion.translation[:1] - [0, 0, 4] + drift)
         points = poses.to_camera(coco_keypoints(*motion.kinematics()))
         pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
         return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), INTRINSICS, poses)
@@ -133,7 +134,7 @@ def test_a_fit_that_reaches_nine_frames_is_the_offline_fit(model, random_motion,
     monkeypatch.setattr("genmo.runtime.refine.keypoint_fit.fit_shape", lambda pose, rays, seen, betas: betas)
     monkeypatch.setattr(RunningShape, "push", lambda *_: None)
     motion = random_motion(frames, 3)
-    camera = Camera(np.tile(LEVEL_CAMERA, (frames, 1, 1)), np.tile(motion.translation[0] - [0.2, 0, 4], (frames, 1)))
+    camera = Camera(np.tile(LEVEL, (frames, 1, 1)), np.tile(motion.translation[0] - [0.2, 0, 4], (frames, 1)))
     points = camera.to_camera(coco_keypoints(*motion.kinematics()))
     pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
     pixels += np.random.default_rng(0).normal(0, 8, pixels.shape)
@@ -287,7 +288,7 @@ def test_true_features_of_a_moving_camera_give_the_true_world(model, random_moti
 
 def test_without_camera_poses_the_path_is_integrated_and_stands_on_the_ground(model, random_motion):
     motion = random_motion(200, 4)
-    still = Camera(np.tile(LEVEL_CAMERA, (200, 1, 1)), np.tile([0.3, 1.1, -4.0], (200, 1)))
+    still = Camera(np.tile(LEVEL, (200, 1, 1)), np.tile([0.3, 1.1, -4.0], (200, 1)))
     stream = MotionStream(oracle(model, motion, still), look_ahead=10, image_size=(640, 480), fit_reach=None)
     points = seen_by(still, motion)
     made = record([stream.step(points[f : f + 1]) for f in range(200)])
@@ -466,7 +467,7 @@ def swaying(frames=90):
 @pytest.mark.parametrize(("look_ahead", "poses"), [(0, True), (10, True), (10, False)])
 def test_planted_feet_stand_still_in_a_stream(model, look_ahead, poses):
     motion, feet = swaying()
-    still = Camera(np.tile(LEVEL_CAMERA, (90, 1, 1)), np.tile([0.3, 1.1, -4.0], (90, 1)))
+    still = Camera(np.tile(LEVEL, (90, 1, 1)), np.tile([0.3, 1.1, -4.0], (90, 1)))
     points, speed = seen_by(still, motion), []
     for clean in (False, True):
         stream = MotionStream(
@@ -478,7 +479,7 @@ def test_planted_feet_stand_still_in_a_stream(model, look_ahead, poses):
         joints = made.joints_world()
         speed.append(np.linalg.norm(np.diff(joints[10:, feet], axis=0), axis=-1).mean())
         # what the camera sees follows
-        from_camera = made.joints_camera @ LEVEL_CAMERA.T
+        from_camera = made.joints_camera @ LEVEL.T
         apart = (joints - joints[:, :1]) - (from_camera - from_camera[:, :1])
         assert np.abs(apart).max() < 2e-3
     assert speed[1] < 0.2 * speed[0]

@@ -1,0 +1,64 @@
+"""What a stream takes: its options checked, and the network's conditions of frames that are not known yet."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from genmo.runtime.conditions.condition_arrays import camera_condition
+from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.denoiser.signature import frame_conditions, inputs
+from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.runtime.refine.reprojection_fit import ITERATIONS
+from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.errors import InputError
+
+MAX_PEOPLE = 1024
+
+
+def window_fields(config: ModelConfig) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
+    """What is kept of a frame: name -> shape and dtype."""
+    fields: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
+        "points": ((COCO_COUNT, 3), np.float64),
+        "camera_rotation": ((3, 3), np.float64),
+        "camera_position": ((3,), np.float64),
+    }
+    for name, shape in frame_conditions(config).items():
+        fields |= {name: (shape, np.float32), f"{name}_mask": ((), np.float32)}
+    return fields
+
+
+def absent(config: ModelConfig, batch: int, frames: int, texts: int = 1) -> Arrays:
+    """All conditions of the model [batch, frames, ...] as where nothing is known: zero."""
+    sizes = {"batch": batch, "frames": frames, "texts": texts}
+    specs = [spec for spec in inputs(config) if spec.name not in ("x_t", "timestep")]
+    return {spec.name: np.zeros(spec.shape(**sizes), spec.dtype) for spec in specs}
+
+
+def check_layout(config: ModelConfig) -> None:
+    """Raises InputError for an engine whose layout does not place the root in the camera."""
+    if not {"root_translation_camera", "joint_rotations"} <= set(config.motion_layout.slices):
+        raise InputError(f"this engine's layout is {config.layout!r}; streams want one that places the root: genmo")
+
+
+def check_options(window: int, look_ahead: int, people: int, stride: int, reach: int | None) -> None:
+    """Raises InputError for an option of `MotionStream` that is out of its bounds."""
+    for name, value, low, high in (
+        ("look_ahead", look_ahead, 0, window // 2),
+        ("people", people, 1, MAX_PEOPLE),
+        ("stride", stride, 1, look_ahead + 1),
+        ("fit_reach", 0 if reach is None else reach, 0, ITERATIONS - 1),
+    ):
+        if not low <= value <= high:
+            raise InputError(f"{name} is {value}; wanted {low} to {high}")
+
+
+def newest_camera_conditions(before: Camera | None, now: Camera) -> Array:
+    """Camera conditions [1 or 2, 12] of the newest frames."""
+    if before is None:
+        return camera_condition(now)
+    rotation, position = (
+        np.concatenate(pair) for pair in ((before.rotation, now.rotation), (before.position, now.position))
+    )
+    return camera_condition(Camera(rotation, position))
