@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import keypoint_conditions, static_camera
 from genmo.runtime.conditions.keypoint_cleaning import clean_points
-from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, are_guessed, parse_keypoints
+from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, are_guessed
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.bundle import LoadedEngine
@@ -42,6 +42,7 @@ from genmo.runtime.streaming.stream_inputs import (
     check_layout,
     check_options,
     newest_camera_conditions,
+    parse_frame,
     window_fields,
 )
 from genmo.runtime.streaming.stream_pose import StreamPose
@@ -192,14 +193,7 @@ class MotionStream:
 
     def _parse(self, keypoints: Array, camera_to_world: Array | None) -> Keypoints:
         """Checked keypoints with the people where a file has its frames."""
-        arrays = {"keypoints": np.asarray(keypoints)} | self._optics
-        if arrays["keypoints"].shape[:1] != (self.people,):
-            raise InputError(f"keypoints is {list(arrays['keypoints'].shape)}; wanted [{self.people}, {COCO_COUNT}, 3]")
-        if camera_to_world is not None:
-            if np.shape(camera_to_world) != (4, 4):
-                raise InputError(f"camera_to_world is {list(np.shape(camera_to_world))}; wanted [4, 4]")
-            arrays["camera_to_world"] = np.broadcast_to(camera_to_world, (self.people, 4, 4))
-        return parse_keypoints(arrays, "stream")
+        return parse_frame(keypoints, camera_to_world, self.people, self._optics)
 
     def _push(self, given: Keypoints) -> None:
         """Append a frame to the rings."""

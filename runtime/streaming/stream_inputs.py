@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import camera_condition
+from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs
 from genmo.runtime.motion.motion import Camera
@@ -62,3 +63,19 @@ def newest_camera_conditions(before: Camera | None, now: Camera) -> Array:
         np.concatenate(pair) for pair in ((before.rotation, now.rotation), (before.position, now.position))
     )
     return camera_condition(Camera(rotation, position))
+
+
+def parse_frame(keypoints: Array, camera_to_world: Array | None, people: int, optics: dict[str, Array]) -> Keypoints:
+    """Checked keypoints of one moment, with the people where a file has its frames.
+
+    `keypoints` [people, 17, 3], `camera_to_world` [4, 4] of all of them, `optics`: `image_size` [2] or `intrinsics`
+    [3, 3] by name.  Raises InputError for anything else.
+    """
+    arrays = {"keypoints": np.asarray(keypoints)} | optics
+    if arrays["keypoints"].shape[:1] != (people,):
+        raise InputError(f"keypoints is {list(arrays['keypoints'].shape)}; wanted [{people}, {COCO_COUNT}, 3]")
+    if camera_to_world is not None:
+        if np.shape(camera_to_world) != (4, 4):
+            raise InputError(f"camera_to_world is {list(np.shape(camera_to_world))}; wanted [4, 4]")
+        arrays["camera_to_world"] = np.broadcast_to(camera_to_world, (people, 4, 4))
+    return parse_keypoints(arrays, "stream")
