@@ -28,8 +28,8 @@ from genmo.export.parity import GATES_MM, error_mm, passes
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.support.arrays import Arrays
-from genmo.train.data.batches import Normalisation
 from genmo.train.network.checkpoint import Checkpoint, Model
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.config import presets, read_config
 
 EAGER, ENGINE, COMPILED = "PyTorch eager fp32", "genmo engine fp32, ONNX Runtime", "torch.compile fp32"

@@ -31,10 +31,10 @@ from genmo.runtime.engine.text_ngram import NgramTextEncoder
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import EngineError, InputError
-from genmo.train.data.batches import Normalisation
 from genmo.train.network.checkpoint import Checkpoint, Model, save_checkpoint
 from genmo.train.network.denoiser import Denoiser
 from genmo.train.network.ngram_table import GAIN
+from genmo.train.network.normalisation import Normalisation
 
 PROGRAM = "python -m genmo.export.engine_to_checkpoint"
 TIME_ERROR = 5e-3

@@ -28,10 +28,10 @@ from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.errors import EngineError, InputError
-from genmo.train.data.batches import Normalisation
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint
 from genmo.train.network.denoiser import JOINT_WIDTH, Denoiser
 from genmo.train.network.gem import TURN_WIDTH
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.safe_unpickle import Archive, StoredTensor
 
 HEADS = 8

@@ -197,8 +197,8 @@ def tiny_checkpoint(tmp_path_factory, tiny_model):
     import torch
 
     from genmo.runtime.motion.representation import encode
-    from genmo.train.data.batches import Normalisation
     from genmo.train.network.checkpoint import Checkpoint, save_checkpoint
+    from genmo.train.network.normalisation import Normalisation
 
     features = np.concatenate([encode(make_motion(60, seed), make_camera(60, seed)) for seed in range(8)])
     normalisation = Normalisation.fit(torch.from_numpy(features).float())

@@ -55,11 +55,11 @@ def read_options(arguments: Sequence[str] | None) -> TrainOptions:
 def run(options: TrainOptions) -> None:
     """Train, or measure the loader.  Raises GenmoError with the line for the user."""
     config = read_config(options.config, options.overrides)
-    from genmo.train.loop import trainer
+    from genmo.train.loop import throughput, trainer
 
     if options.measure_feed is not None:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(trainer.measure(config, Path(folder), options.measure_feed)))
+            print(json.dumps(throughput.measure(config, Path(folder), options.measure_feed)))
     elif options.out is not None:
         trainer.train(config, options.out)
 

@@ -23,7 +23,7 @@ def test_bvh_to_motion_in_three_commands(tmp_path, random_motion, monkeypatch, c
             write_aside(folder / actor / f"{take}.bvh", to_bvh(random_motion(70, take + len(actor))))
             write_aside(folder / actor / f"{take}.txt", f"a person dances the {actor} {take}\n")
     monkeypatch.setattr("genmo.train.loop.trainer.STATISTICS_BATCHES", 2)
-    monkeypatch.setattr(export, "parity", functools.partial(export.parity, lengths=(1, 121)))
+    monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
     runs, engine, out = (tmp_path / name for name in ("run", "engine", "dance.bvh"))
     arguments = ["tiny", f"data=[{json.dumps(str(folder))}]", "validation_subjects=[bvh/bob]", "steps=3", "frames=[40]"]
     assert train([*arguments, "estimation=2", "generation=2", "threads=1", "--out", str(runs)]) == 0

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genmo.runtime.motion.skeleton import MIRROR_JOINTS
+from genmo.runtime.motion import rotation as numpy_rotation
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, MIRROR_JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.train.data.simulated_cameras import wobble
 from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_axis_angle, sixd_from_matrix
@@ -79,26 +80,42 @@ def mirror(rotations: Array, translation: Array, offsets: Array) -> tuple[Array,
     )
 
 
+def change_speed(rotations: Array, translation: Array, rate: float, frames: int) -> tuple[Array, Array]:
+    """`frames` frames at `rate` times the speed; rotations are blended and made orthonormal again."""
+    times = np.clip(np.arange(frames) * rate, 0, len(translation) - 1)
+    low = np.minimum(times.astype(int), len(translation) - 2)
+    share = (times - low).astype(np.float32)
+    sixd = numpy_rotation.sixd_from_matrix(rotations)
+    blend = share[:, None, None]
+    mixed = numpy_rotation.matrix_from_6d(sixd[low] * (1 - blend) + sixd[low + 1] * blend)
+    path = translation[low] * (1 - share[:, None]) + translation[low + 1] * share[:, None]
+    return mixed, path
+
+
+def _joints(*names: str) -> tuple[int, ...]:
+    return tuple(JOINTS.index(name) for name in names)
+
+
 LIMBS = (
-    ((1, 4, 7, 10), 0.15),
-    ((2, 5, 8, 11), 0.15),
-    ((3, 6, 9), 0.3),
-    ((12, 15), 0.3),
-    ((13, 16, 18, 20, 22), 0.5),
-    ((14, 17, 19, 21, 23), 0.5),
+    (_joints("left_hip", "left_knee", "left_ankle", "left_foot"), 0.15),
+    (_joints("right_hip", "right_knee", "right_ankle", "right_foot"), 0.15),
+    (_joints("spine1", "spine2", "spine3"), 0.3),
+    (_joints("neck", "head"), 0.3),
+    (_joints("left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand"), 0.5),
+    (_joints("right_collar", "right_shoulder", "right_elbow", "right_wrist", "right_hand"), 0.5),
 )
 """joints that go together, and the chance that a mixed motion has them from another; a strange leg contradicts the
 path, so legs change less often"""
-SPREAD = np.full(24, 0.15, np.float32)
+SPREAD = np.full(JOINT_COUNT, 0.15, np.float32)
 """radians that joints are bent by, a standard deviation an axis"""
-SPREAD[[3, 6, 9, 13, 14]] = 0.07
-SPREAD[[0, 22, 23]] = 0.0
+SPREAD[list(_joints("spine1", "spine2", "spine3", "left_collar", "right_collar"))] = 0.07
+SPREAD[list(_joints("pelvis", "left_hand", "right_hand"))] = 0.0
 
 
 def mix_limbs(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Give a `share` of the motions [batch, frames, 24, 3, 3] legs, spine, head or arms of others, each of its own.
 
-    Most poses that a model meets are new combinations of limbs it has seen; few clips hold them all.
+    Most poses of real input are new combinations of limbs that the clips hold; few clips hold them all.
     """
     batch = len(rotations)
     chosen = torch.rand(batch, generator=generator) < share

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from genmo.runtime.denoiser.signature import frame_conditions
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import has_word
+from genmo.train.data.batch_sampler import BatchSampler, has_word
 from genmo.train.data.gait_loops import looped
 from genmo.train.datasets.clips import Clip, split_clips
 from genmo.train.datasets.read import read_clips
@@ -15,6 +19,50 @@ from genmo.train.datasets.store import FEATURES, Recording, good_stretches
 from genmo.train.settings.config import TrainConfig
 
 _BY_FRAME = ("keypoints", "camera", "video", "music")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a run trains and validates on."""
+
+    clips: list[Clip]
+    held_out: list[Clip]
+    sampler: BatchSampler
+
+
+def texts_from_outside(config: TrainConfig) -> bool:
+    """Whether the network takes tokens of a text encoder that is not trained along."""
+    return config.model.text_encoder == "none"
+
+
+def read_training_data(config: TrainConfig) -> TrainingData:
+    """The clips of a config's sets and what draws batches from them.  Raises InputError for sets that do not fit it."""
+    clips, held_out, shares = load_data(config)
+    outside = texts_from_outside(config)
+    if outside and not config.text_model:
+        clips, held_out = ([replace(clip, captions=()) for clip in part] for part in (clips, held_out))
+    check_data(config, clips)
+    sampler = BatchSampler(
+        clips,
+        config.variety,
+        config.seed,
+        known_subjects(config.subjects_2d, "subjects_2d", clips),
+        config.often,
+        features=feature_widths(config),
+        reword=not outside,
+    )
+    if config.data_share:
+        sampler.weights = shared_weights(sampler.weights, clips, shares)
+    return TrainingData(clips, held_out, sampler)
+
+
+def shared_weights(weights: Array, clips: Sequence[Clip], shares: Sequence[float]) -> Array:
+    """A weight a clip, scaled so that each set is drawn by its configured share."""
+    sets = np.array([clip.name.split("/")[0] for clip in clips])
+    scaled = weights.copy()
+    for name in np.unique(sets):
+        scaled[sets == name] /= scaled[sets == name].sum()
+    return np.asarray(scaled * np.array(shares))
 
 
 def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]:

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from genmo.runtime.denoiser import schedule
-from genmo.train.data.batches import Batch, BatchSampler
+from genmo.train.data.batch_sampler import BatchSampler
+from genmo.train.data.batches import Batch
 from genmo.train.settings.config import TrainConfig
 
 resource: ModuleType | None

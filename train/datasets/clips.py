@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.motion.rotation import matrix_from_quaternion
-from genmo.runtime.motion.skeleton import JOINT_COUNT
+from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_json, read_npz
+
+_LEG = [JOINTS.index("left_knee"), JOINTS.index("left_ankle")]
+"""the lengths of their offsets make a leg"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,11 @@ class Clip:
     @property
     def frames(self) -> int:
         return len(self.translation)
+
+
+def leg_length(offsets: Array) -> float:
+    """Length in metres of the left leg, hip to ankle, of rest offsets [24, 3]."""
+    return float(np.linalg.norm(offsets[_LEG], axis=-1).sum())
 
 
 def _captions(record: dict[str, str]) -> tuple[str, ...]:

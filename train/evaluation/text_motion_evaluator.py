@@ -41,8 +41,8 @@ from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError, first_line
 from genmo.runtime.support.safe_read import read_json, sha256
 from genmo.train.data.augmentation import mirror, mirrored_caption
-from genmo.train.data.batches import clip_weights, leg_length
-from genmo.train.datasets.clips import Clip, split_clips
+from genmo.train.data.batch_sampler import clip_weights
+from genmo.train.datasets.clips import Clip, leg_length, split_clips
 from genmo.train.datasets.read import read_clips
 from genmo.train.metrics.sets import diversity, frechet_distance, mm_dist, multimodality, over_rounds, r_precision
 from genmo.train.network.checkpoint import load_weights

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.conditions.keypoints import BOX_MARGIN
-from genmo.train.data.simulated_cameras import uniform
 from genmo.train.geometry.cameras import Cameras
 from genmo.train.geometry.rotation import rotate, sixd_from_matrix, transpose
 
@@ -61,29 +60,3 @@ def keypoint_conditions(pixels: Tensor, seen: Tensor, focal: Tensor) -> dict[str
         "bounding_box": boxes / focal[:, None, None],
         "bounding_box_mask": mask,
     }
-
-
-def hide_keypoints(seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Hide seen points [batch, frames, 17] as occluders do: single points, joints for a while, legs, whole frames."""
-    batch, frames, points = seen.shape
-
-    def chance(share: float, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator) < share
-
-    time = torch.arange(frames)
-
-    def spans(longest: int) -> Tensor:
-        """[batch, frames, 1] bool: one span of up to `longest` frames a sample."""
-        length = (uniform(generator, (batch, 1), 1, longest)).long()
-        start = (uniform(generator, (batch, 1), 0, 1) * frames).long() - length // 2
-        return ((time >= start) & (time < start + length))[..., None]
-
-    # a share of the samples keeps every point: users with a clean view are the common case
-    rate = torch.rand(batch, 1, 1, generator=generator) ** 2 * 0.5
-    hidden = (torch.rand(batch, frames, points, generator=generator) < rate) & chance(0.4, batch, 1, 1)
-    hidden |= chance(0.2, batch, 1, points) & spans(90) & chance(0.3, batch, 1, 1)
-    legs = torch.zeros(points, dtype=torch.bool)
-    legs[13:] = True
-    hidden |= legs & spans(frames) & chance(0.08, batch, 1, 1)
-    hidden |= spans(30) & chance(0.15, batch, 1, 1)
-    return seen & ~hidden

@@ -129,9 +129,9 @@ def reprojection_2d(pose: Pose, batch: Batch) -> Tensor:
     points = pose.keypoints + pose.root_camera[..., None, :]
     depth = points[..., 2:].clamp_min(NEAR)
     flat = batch.cameras.focal[:, None, None, None] * points[..., :2] / depth
-    boxes, known = bounding_boxes(batch.seen.pixels, batch.seen.shown)
-    counted = batch.seen.shown & known[..., None]
-    error = ((flat - batch.seen.pixels).square().sum(dim=-1) + 1e-8).sqrt() / boxes[..., 2:].clamp_min(0.02)
+    boxes, known = bounding_boxes(batch.keypoints_2d.pixels, batch.keypoints_2d.visible)
+    counted = batch.keypoints_2d.visible & known[..., None]
+    error = ((flat - batch.keypoints_2d.pixels).square().sum(dim=-1) + 1e-8).sqrt() / boxes[..., 2:].clamp_min(0.02)
     error = torch.where(counted, error, 0.0).clamp_max(2)
     return error.flatten(1).sum(dim=1) / counted.flatten(1).sum(dim=1).clamp_min(1)
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -20,21 +14,23 @@ from tqdm import tqdm
 from genmo.runtime.denoiser import schedule
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Batch, BatchSampler, Normalisation
+from genmo.train.data.batches import Batch
 from genmo.train.data.feature_scale import FeatureScales
-from genmo.train.data.load_sets import check_data, feature_widths, known_subjects, load_data
-from genmo.train.data.step_stream import OBJECTIVES, Feed, Shard, measure_feed, noised, signal_of
+from genmo.train.data.load_sets import TrainingData, feature_widths, read_training_data, texts_from_outside
+from genmo.train.data.step_stream import Feed, Shard, noised, signal_of
 from genmo.train.data.t5_tokens import FOLDER as TEXTS
 from genmo.train.data.t5_tokens import TextTokens, prompts_of, text_tokens
-from genmo.train.datasets.clips import Clip
 from genmo.train.geometry.mesh import read_mesh
 from genmo.train.loop import distributed
+from genmo.train.loop.config_checks import check_config, check_shards, check_writable
 from genmo.train.loop.losses import losses, total
+from genmo.train.loop.model_inputs import absent_features, text_inputs
+from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
 from genmo.train.loop.sample_pictures import draw_samples
-from genmo.train.loop.validation import absent_features, validate, validation_batch
+from genmo.train.loop.validation import validate, validation_batch
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, read_state, save_checkpoint
 from genmo.train.network.fusion import FUSIONS
-from genmo.train.network.ngram_table import NgramTable
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.config import TrainConfig
 
 STATISTICS_BATCHES = 40
@@ -44,73 +40,27 @@ VERTICES = 512
 """of a body, whose error is a loss"""
 
 
-def model_inputs(
-    model: Model,
-    text_encoder: NgramTable | TextTokens,
-    batch: Batch,
-    conditions: dict[str, Tensor],
-    x_t: Tensor,
-    timestep: Tensor,
-    gram_dropout: float,
-) -> dict[str, Tensor]:
-    """The denoiser's inputs for a batch's texts under `conditions`."""
-    count = len(batch.prompts)
-    flat = [prompt for prompts in batch.prompts for prompt in prompts]
-    tokens, mask = text_encoder(flat, gram_dropout)
-    return {
-        "x_t": x_t,
-        "timestep": timestep,
-        **absent_features(model.config, conditions),
-        **conditions,
-        "text_tokens": tokens.unflatten(0, (count, -1)),
-        "text_token_mask": mask.unflatten(0, (count, -1)),
-        "text_spans": batch.spans,
-    }
-
-
 class Trainer:
     """One run in one folder: `weights.safetensors`, `model.json`, `state.pt`, `log.jsonl`."""
 
     def __init__(self, config: TrainConfig, folder: Path) -> None:
-        _check(config)
+        check_config(config)
         self.config, self.folder = config, folder
         if config.threads:
             torch.set_num_threads(config.threads)
         self.processes = distributed.join(config.device)
         self.device = self.processes.device
-        if config.shards < 1 or config.shards % self.processes.count:
-            count = self.processes.count
-            raise InputError(f"config: shards is {config.shards}; wanted a multiple of the processes, {count}")
+        check_shards(config.shards, self.processes.count)
         if self.processes.first:
-            _writable(folder)
-        self.write_event = _event_writer(config, folder) if self.processes.first else _write_nothing
+            check_writable(folder)
+        self.log = RunLog(config, folder, self.processes.first)
         torch.manual_seed(config.seed)
-        train, held_out, shares = load_data(config)
-        outside = config.model.text_encoder == "none"
-        if outside and not config.text_model:
-            train, held_out = ([replace(clip, captions=()) for clip in clips] for clips in (train, held_out))
-        check_data(config, train)
-        self.sampler = BatchSampler(
-            train,
-            config.variety,
-            config.seed,
-            known_subjects(config.subjects_2d, "subjects_2d", train),
-            config.often,
-            features=feature_widths(config),
-            reword=not outside,
-        )
-        self._share(train, shares)
+        data = read_training_data(config)
+        self.sampler = data.sampler
         self.feed = Feed(self.sampler, config, self.processes.rank, self.processes.count)
-        self.held_out = validation_batch(held_out).to(self.device) if held_out else None
-        self.picture_clips = held_out
-        family = FUSIONS[config.fusion]
-        self.model = Model(config.model, family).to(self.device)
-        self.average = Model(config.model, family).to(self.device)
-        self.average.load_state_dict(self.model.state_dict())
-        self.model.denoiser.use_blocked_attention(max(config.frames) > BLOCKED)
-        self.scales = FeatureScales.fit(train, feature_widths(config)).to(self.device)
-        self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
-        self.text_tokens = self._text_tokens([*train, *held_out]) if outside else None
+        self.held_out = validation_batch(data.held_out).to(self.device) if data.held_out else None
+        self.picture_clips = data.held_out
+        self._make_models(data)
         self.optimizer = torch.optim.AdamW(
             self._trained(),
             lr=config.learning_rate,
@@ -120,21 +70,32 @@ class Trainer:
         )
         self.step = 0
         self.best = math.inf
-        if (folder / "state.pt").is_file():
-            self._resume()
-        elif config.init:
-            self._start_from(load_checkpoint(config.init))
-        else:
-            self.normalisation = self._statistics()
-        self.normalisation = self.normalisation.to(self.device)
+        self.normalisation = self._first_state().to(self.device)
         if self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def _text_tokens(self, clips: Sequence[Clip]) -> TextTokens:
-        """The tokens of all captions, of a network that does not make them itself."""
-        c, prompts = self.config, prompts_of(clips)
-        first = self.processes.first
-        return text_tokens(c.text_model, prompts, c.model, self.folder / TEXTS, first, self.device).to(self.device)
+    def _make_models(self, data: TrainingData) -> None:
+        """The network and its average, and what they read and are compared with besides batches."""
+        config = self.config
+        self.model = Model(config.model, FUSIONS[config.fusion]).to(self.device)
+        self.average = Model(config.model, FUSIONS[config.fusion]).to(self.device)
+        self.average.load_state_dict(self.model.state_dict())
+        self.model.denoiser.use_blocked_attention(max(config.frames) > BLOCKED)
+        self.scales = FeatureScales.fit(data.clips, feature_widths(config)).to(self.device)
+        self.mesh = read_mesh(config.body, VERTICES).to(self.device) if config.body else None
+        self.text_tokens: TextTokens | None = None
+        if texts_from_outside(config):
+            prompts, first = prompts_of([*data.clips, *data.held_out]), self.processes.first
+            tokens = text_tokens(config.text_model, prompts, config.model, self.folder / TEXTS, first, self.device)
+            self.text_tokens = tokens.to(self.device)
+
+    def _first_state(self) -> Normalisation:
+        """Where the run begins, its own state, another run's weights or nothing; the normalisation of its features."""
+        if (self.folder / "state.pt").is_file():
+            return self._resume()
+        if self.config.init:
+            return self._start_from(load_checkpoint(self.config.init))
+        return self._statistics()
 
     def _trained(self) -> list[nn.Parameter]:
         """The weights that `only` names, all if it names none; the others need no gradient from here on.
@@ -151,16 +112,6 @@ class Trainer:
             parameter.requires_grad_(not only or name.startswith(only))
         return [parameter for parameter in named.values() if parameter.requires_grad]
 
-    def _share(self, clips: list[Clip], shares: list[float]) -> None:
-        """Scale the sampler's weights so that the sets are drawn by their configured shares."""
-        if not self.config.data_share:
-            return
-        weights = self.sampler.weights
-        sets = np.array([clip.name.split("/")[0] for clip in clips])
-        for name in np.unique(sets):
-            weights[sets == name] /= weights[sets == name].sum()
-        self.sampler.weights = weights * np.array(shares)
-
     def _statistics(self) -> Normalisation:
         c = self.config
         batches = (
@@ -174,10 +125,10 @@ class Trainer:
             )
         return Normalisation.fit(torch.cat(known))
 
-    def _start_from(self, checkpoint: Checkpoint) -> None:
-        """Weights and normalisation of another run of the same network.  What only ours has, an innovation, stays new.
+    def _start_from(self, checkpoint: Checkpoint) -> Normalisation:
+        """Take the weights of another run of the same network; its normalisation.
 
-        Raises InputError for another network.
+        What only ours has, an innovation, stays new.  Raises InputError for another network.
         """
         theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
         theirs["innovation"] |= ours["innovation"]
@@ -189,9 +140,10 @@ class Trainer:
         self.model.load_state_dict(self.model.state_dict() | checkpoint.model.state_dict())
         self.scales.unfold(self.model)
         self.average.load_state_dict(self.model.state_dict())
-        self.normalisation = checkpoint.normalisation
+        return checkpoint.normalisation
 
-    def _resume(self) -> None:
+    def _resume(self) -> Normalisation:
+        """Go on from `state.pt`; the run's normalisation.  Raises InputError for the state of another network."""
         state = read_state(self.folder / "state.pt", self.device)
         if "average" not in state:
             raise InputError(
@@ -207,9 +159,9 @@ class Trainer:
                 "the settings in its model.json, or another --out"
             ) from None
         self.average.load_state_dict(state["average"])
-        self.normalisation = Normalisation(state["mean"], state["std"])
         self.scales = FeatureScales(state.get("scales", {}))  # those that the weights were trained with
         self.step, self.best = state["step"], state["best"]
+        return Normalisation(state["mean"], state["std"])
 
     def learning_rate(self) -> float:
         """Linear warm-up, then a cosine to 2 % at the last step."""
@@ -259,7 +211,9 @@ class Trainer:
             text_encoder = self.text_tokens or self.model.text_encoder
             assert text_encoder is not None
             scaled = self.scales.apply(conditions)
-            inputs = model_inputs(self.model, text_encoder, batch, scaled, x_t, timestep, gram_dropout)
+            prompts = [prompt for texts in batch.prompts for prompt in texts]
+            inputs = {"x_t": x_t, "timestep": timestep, **absent_features(self.config.model, scaled), **scaled}
+            inputs |= text_inputs(batch, *text_encoder(prompts, gram_dropout))
             return self.model.denoiser(inputs)["x_0"].float()
 
     @torch.no_grad()
@@ -271,7 +225,7 @@ class Trainer:
         if not batch.only_2d.any():
             return target
         last = torch.full_like(shard.timestep, schedule.STEPS - 1)
-        pseudo = self._denoise(0.0, batch, batch.seen.conditions, torch.zeros_like(target), last)
+        pseudo = self._denoise(0.0, batch, batch.keypoints_2d.conditions, torch.zeros_like(target), last)
         return torch.where(batch.only_2d[:, None, None], pseudo, target)
 
     @torch.no_grad()
@@ -282,57 +236,39 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the last step, logging, validating and saving on the way."""
-        c, started = self.config, time.monotonic()
-        sums: dict[str, float] = {}
-        waited, since_log = 0.0, time.monotonic()
-        first = self.step
-        feed = self.feed.steps(first, c.steps)
-        with tqdm(total=c.steps, initial=first, disable=None if self.processes.first else True, unit="step") as bar:
+        c = self.config
+        meter = StepMeter(c.shards * (c.estimation + c.generation))
+        feed = self.feed.steps(self.step, c.steps)
+        disable = None if self.processes.first else True
+        with tqdm(total=c.steps, initial=self.step, disable=disable, unit="step") as bar:
             while self.step < c.steps:
-                asked = time.monotonic()
+                requested = time.monotonic()
                 shards = next(feed)
-                waited += time.monotonic() - asked
-                for name, value in self.train_step(shards).items():
-                    sums[name] = sums.get(name, 0.0) + value
+                waited = time.monotonic() - requested
+                meter.add(self.train_step(shards), waited)
                 bar.update()
                 if not self.processes.first:
                     continue
-                if self.step % 50 == 0 or self.step == c.steps:
-                    since = (self.step - first) % 50 or min(50, self.step - first)
-                    record: dict[str, Any] = {"step": self.step, "lr": self.learning_rate()}
-                    record |= {name: round(value / since, 5) for name, value in sums.items()}
+                last = self.step == c.steps
+                if self.step % LOG_EVERY == 0 or last:
+                    record = meter.record()
                     bar.set_postfix(loss=record["loss"])
-                    passed = time.monotonic() - since_log
-                    samples = since * c.shards * (c.estimation + c.generation)
-                    record |= {
-                        "seconds": round(time.monotonic() - started, 1),
-                        "samples_a_second": round(samples / passed, 1),
-                        "waiting_share": round(waited / passed, 3),
-                    }
-                    self._log(record)
-                    sums, waited, since_log = {}, 0.0, time.monotonic()
-                if self.held_out and (self.step % c.validate_every == 0 or self.step == c.steps):
+                    self.log.write({"step": self.step, "lr": self.learning_rate()} | record)
+                if self.held_out and (self.step % c.validate_every == 0 or last):
                     self._validate()
-                if self.step % c.save_every == 0 or self.step == c.steps:
+                if self.step % c.save_every == 0 or last:
                     self.save()
 
     def _validate(self) -> None:
         """Log the averaged model's errors on held-out people and draw what it makes; keep the best so far in `best`."""
         assert self.held_out is not None
         scores = validate(self.average.eval(), self.held_out, self.normalisation)
-        self._log({"step": self.step, "validation": {name: round(score, 2) for name, score in scores.items()}})
+        self.log.write({"step": self.step, "validation": {name: round(score, 2) for name, score in scores.items()}})
         if scores["pa_mpjpe"] < self.best:
             self.best = scores["pa_mpjpe"]
             save_checkpoint(self.folder / "best", self.checkpoint())
         pictures = self.folder / "pictures"
         draw_samples(self.checkpoint(), self.picture_clips, pictures, self.step, self.text_tokens)
-
-    def _log(self, record: dict[str, Any]) -> None:
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(record) + "\n")
-        for name, value in (record | record.get("validation", {})).items():
-            if isinstance(value, float):
-                self.write_event(name, value, record["step"])
 
     def checkpoint(self) -> Checkpoint:
         """The averaged model as it is now."""
@@ -361,84 +297,6 @@ class Trainer:
         write_aside(self.folder / "state.pt", lambda file: torch.save(state, file))
 
 
-def _check(config: TrainConfig) -> None:
-    """Raises InputError for settings that fit no training, before any data is read."""
-    if config.model.text_encoder == "ngram" and config.text_model:
-        raise InputError(
-            "config: text_model with an n-gram table, which is trained along; wanted model.text_encoder=none with it"
-        )
-    if config.model.layout != "genmo":
-        raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
-    if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
-        raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
-    for field, known in (("objective", OBJECTIVES), ("fusion", tuple(FUSIONS))):
-        if getattr(config, field) not in known:
-            raise InputError(f"config: {field} is {getattr(config, field)!r}; wanted one of {', '.join(known)}")
-    if config.objective == "regression" and config.generation:
-        raise InputError(f"config: objective is regression and generation {config.generation}; wanted generation=0")
-    least = {
-        "steps": 1, "estimation": 0, "generation": 0, "warmup": 0, "validate_every": 1, "save_every": 1, "threads": 0,
-        "workers": 0,
-    }  # fmt: skip
-    for field, lowest in least.items():
-        if getattr(config, field) < lowest:
-            raise InputError(f"config: {field} is {getattr(config, field)}; wanted at least {lowest}")
-    if config.estimation + config.generation < 1:
-        raise InputError("config: estimation and generation are 0; wanted at least one sample a step")
-    if not (config.learning_rate > 0 and config.clip_norm > 0 and 0 <= config.ema < 1):
-        raise InputError("config: wanted learning_rate and clip_norm above 0, and ema from 0 to below 1")
-
-
-def _writable(folder: Path) -> None:
-    """Raises InputError when the run's folder could not be made or written to; makes nothing."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        what = "is no folder" if not there.is_dir() else "cannot be written to"
-        raise InputError(f"--out {folder}: {there} {what}; choose another folder")
-
-
-def _write_nothing(name: str, value: float, step: int) -> None:
-    pass
-
-
-def _event_writer(config: TrainConfig, folder: Path) -> Callable[[str, float, int], None]:
-    if not config.tensorboard:
-        return _write_nothing
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError("config: tensorboard is not installed; pip install tensorboard or set it to false") from None
-    return SummaryWriter(str(folder / "events")).add_scalar
-
-
 def train(config: TrainConfig, folder: Path) -> None:
     """Run or resume training in `folder`.  Raises InputError for a config that cannot be trained."""
     Trainer(config, folder).run()
-
-
-def measure(config: TrainConfig, folder: Path, seconds: float) -> dict[str, float]:
-    """Samples a second of the loader alone and of training with it, each over about `seconds`; nothing is kept.
-
-    `waiting_share` is the part of the training time spent waiting for batches: near 0, the model is never starved.
-    Raises InputError for a config that cannot be trained.
-    """
-    trainer = Trainer(config, folder)
-    alone = measure_feed(trainer.feed, 0, seconds)
-    feed = trainer.feed.steps(0, 10**6)
-    trainer.train_step(next(feed))  # the first step also compiles and allocates
-    started, waited, first = time.monotonic(), 0.0, trainer.step
-    while (passed := time.monotonic() - started) < seconds or trainer.step == first:
-        asked = time.monotonic()
-        shards = next(feed)
-        waited += time.monotonic() - asked
-        trainer.train_step(shards)
-    samples = (trainer.step - first) * config.shards * (config.estimation + config.generation)
-    return {
-        "loader_alone_samples_a_second": round(alone["samples_a_second"], 1),
-        "with_model_samples_a_second": round(samples / passed, 1),
-        "waiting_share": round(waited / passed, 3),
-        "workers": config.workers,
-    }
-
-
-__all__ = ["Trainer", "measure", "train"]

@@ -7,20 +7,19 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.denoiser import schedule
-from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Batch, Keypoints2D, Normalisation
+from genmo.train.data.batches import Batch, Keypoints2D
 from genmo.train.data.simulated_cameras import simulate_cameras
 from genmo.train.datasets.clips import Clip
-from genmo.train.datasets.store import FEATURES
 from genmo.train.geometry.conditions import camera_condition, keypoint_conditions, project
 from genmo.train.geometry.kinematics import coco_keypoints, forward_kinematics
 from genmo.train.geometry.representation import contact_labels, encode, gravity_view_yaw
 from genmo.train.loop.losses import pose_of
+from genmo.train.loop.model_inputs import absent_features
 from genmo.train.metrics.pose import mpjpe, pa_mpjpe
 from genmo.train.network.checkpoint import Model
+from genmo.train.network.normalisation import Normalisation
 
 FRAMES = 60
 
@@ -58,22 +57,11 @@ def validation_batch(clips: list[Clip], limit: int = 96) -> Batch:
         prompts=[[""]] * len(windows),
         spans=spans,
         cameras=cameras,
-        seen=Keypoints2D(pixels, inside, conditions),
+        keypoints_2d=Keypoints2D(pixels, inside, conditions),
         estimation=len(windows),
         only_2d=nowhere,
         local=nowhere,
     )
-
-
-def absent_features(config: ModelConfig, conditions: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Features that the network takes and a batch has none of, as zeros with their masks."""
-    mask = torch.zeros_like(conditions["keypoints_mask"])
-    absent: dict[str, Tensor] = {}
-    for name in FEATURES:
-        shape = frame_conditions(config).get(name)
-        if shape is not None and name not in conditions:
-            absent |= {name: mask.new_zeros(*mask.shape, *shape), f"{name}_mask": mask}
-    return absent
 
 
 @torch.no_grad()

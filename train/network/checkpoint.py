@@ -26,10 +26,10 @@ from genmo.runtime.support.safe_read import (
     quoted,
     read_json,
 )
-from genmo.train.data.batches import Normalisation
 from genmo.train.network.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
 from genmo.train.network.gem import FAMILIES as RELEASED_FAMILIES
 from genmo.train.network.ngram_table import NgramTable
+from genmo.train.network.normalisation import Normalisation
 
 FORMAT = 1
 MAX_DESCRIPTION = 2**24

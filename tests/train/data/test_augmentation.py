@@ -8,11 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmo.runtime.motion.rotation import matrix_from_yaw
 from genmo.runtime.motion.skeleton import MIRROR_JOINTS, forward_kinematics, shape_space
 from genmo.train.data.augmentation import (
     LIMBS,
     SYNONYMS,
     _larger,
+    change_speed,
     mirror,
     mirrored_caption,
     mix_limbs,
@@ -165,3 +167,19 @@ def test_a_shape_space_is_fitted_to_its_actors():
         np.testing.assert_allclose(rest @ np.linalg.pinv(basis) @ basis, rest, atol=1e-9)
     coordinates = (actors - mean).reshape(30, -1) @ np.linalg.pinv(basis)
     np.testing.assert_allclose((coordinates**2).mean(axis=0), 1, atol=1e-6)
+
+
+def test_speed_is_changed_by_resampling():
+    """Twice as fast is every second frame; in between, paths are straight and turns stay rotations."""
+    rng = np.random.default_rng(0)
+    rotations = np.tile(matrix_from_yaw(0.05 * np.arange(30))[:, None], (1, 24, 1, 1)).astype(np.float32)
+    path = np.cumsum(rng.normal(size=(30, 3)), axis=0).astype(np.float32)
+    fast, fast_path = change_speed(rotations, path, 2.0, 14)
+    np.testing.assert_allclose(fast, rotations[:28:2], atol=1e-6)
+    np.testing.assert_allclose(fast_path, path[:28:2], atol=1e-5)
+    slow, slow_path = change_speed(rotations, path, 0.5, 20)
+    np.testing.assert_allclose(slow_path[1::2], (path[:10] + path[1:11]) / 2, atol=1e-5)
+    np.testing.assert_allclose(slow, np.tile(matrix_from_yaw(0.025 * np.arange(20))[:, None], (1, 24, 1, 1)), atol=1e-5)
+    beyond, beyond_path = change_speed(rotations, path, 1.0, 40)
+    np.testing.assert_allclose(beyond_path[30:], np.tile(path[-1], (10, 1)), atol=1e-5)
+    assert np.isfinite(beyond).all()

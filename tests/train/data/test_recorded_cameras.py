@@ -13,16 +13,18 @@ from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import FeatureSpan
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.support.errors import InputError
 from genmo.train.data import batches
-from genmo.train.data.batches import BatchSampler, Normalisation
+from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.load_sets import load_data
 from genmo.train.data.recorded_cameras import footage_of
 from genmo.train.datasets.store import Recording, write_store
 from genmo.train.loop.losses import losses
 from genmo.train.loop.trainer import Trainer
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.config import read_config
 
@@ -94,9 +96,12 @@ def test_what_its_camera_saw_is_what_the_runtime_would_be_given(make, nothing_hi
         camera = Camera(clip.camera.rotation[span], clip.camera.position[span])
         wanted = keypoint_conditions(Keypoints(clip.keypoints[span].astype(float), LENS, camera))
         for name, values in wanted.items():
-            np.testing.assert_allclose(batch.seen.conditions[name][index], values, atol=2e-4, err_msg=name)
-        np.testing.assert_array_equal(batch.seen.conditions["video"][index], clip.video[span])
-        assert batch.seen.conditions["video_mask"][index].all() and not batch.seen.conditions["music_mask"][index].any()
+            np.testing.assert_allclose(batch.keypoints_2d.conditions[name][index], values, atol=2e-4, err_msg=name)
+        np.testing.assert_array_equal(batch.keypoints_2d.conditions["video"][index], clip.video[span])
+        assert (
+            batch.keypoints_2d.conditions["video_mask"][index].all()
+            and not batch.keypoints_2d.conditions["music_mask"][index].any()
+        )
         betas = shape_space().betas(clip.offsets)
         wanted = shape_space().offsets(betas)
         found = torch.linalg.norm(batch.joints[index, 0, 4] - batch.joints[index, 0, 1]).item()
@@ -125,14 +130,14 @@ def test_half_of_it_is_enough(make, nothing_hidden, changes):
     """A camera films the body; keypoints alone come from a camera of which nothing is known."""
     clip = make(**changes)
     batch = draw([clip])
-    seen = batch.seen.conditions
+    seen = batch.keypoints_2d.conditions
     if "keypoints" in changes:
         start = started_at(batch, 0, clip)
         camera = Camera(*(part[start : start + FRAMES] for part in (clip.camera.rotation, clip.camera.position)))
         np.testing.assert_allclose(seen["camera"][0], camera_condition(camera), atol=1e-4)
         points = camera.to_camera(batch.joints[0].double().numpy())
         head = 900 / 800 * points[:, 15, :2] / points[:, 15, 2:]
-        nose = batch.seen.pixels[0, :, 0].numpy()
+        nose = batch.keypoints_2d.pixels[0, :, 0].numpy()
         front = points[:, 15, 2] > 1
         assert np.abs(head - nose)[front].max(initial=0) < 0.3
     else:
@@ -159,7 +164,7 @@ def test_local_clips_know_nothing_of_the_world(make):
     clips = [make(seed, truth="local") for seed in range(3)] + [make(9, truth="world")]
     batch = draw(clips, estimation=12, generation=12)
     assert batch.local[:12].any() and not batch.local[12:].any()
-    assert not batch.seen.conditions["camera_mask"][batch.local].any()
+    assert not batch.keypoints_2d.conditions["camera_mask"][batch.local].any()
     normalisation = Normalisation.fit(batch.features.flatten(0, 1))
     target = normalisation.apply(batch.features)
 
@@ -229,7 +234,7 @@ def test_limbs_are_not_mixed_into_footage_nor_out_of_what_is_hidden(make):
     seen = set()
     for step in range(6):
         batch = sampler.draw(step, 8, 0, FRAMES)
-        joints = batch.features[..., batches.LAYOUTS["genmo"].slices["joint_rotations"]].unflatten(-1, (24, 6))
+        joints = batch.features[..., LAYOUTS["genmo"].slices["joint_rotations"]].unflatten(-1, (24, 6))
         is_hidden = (joints[:, :, 1:] + torch.tensor([1.0, 0, 0, 0, 1, 0])).abs().amax(dim=-1) < 1e-5
         seen |= set(batch.only_2d.tolist())
         assert is_hidden[batch.only_2d].all() and not is_hidden[~batch.only_2d].any()

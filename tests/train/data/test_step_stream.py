@@ -7,17 +7,20 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from genmo.runtime.denoiser.schedule import alphas_cumprod
 from genmo.runtime.support.errors import InputError
 from genmo.train.data import step_stream as feeds
-from genmo.train.data.batches import BatchSampler
-from genmo.train.data.step_stream import FILES, Feed, noised, signal_of
+from genmo.train.data.batch_sampler import BatchSampler
+from genmo.train.data.step_stream import FILES, Feed, draw_timesteps, noised, signal_of
 from genmo.train.datasets.read import read_clips
 from genmo.train.loop import distributed
 from genmo.train.loop.trainer import Trainer
 from genmo.train.network.checkpoint import load_checkpoint
+from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.config import read_config
 
 
@@ -139,7 +142,7 @@ def test_2d_only_clips_are_learned_from_what_the_model_sees_in_them(config, moti
     shard = trainer.feed[0][0]
     assert shard.batch.only_2d.all()
     target = trainer._target(shard)
-    conditions = shard.batch.seen.conditions
+    conditions = shard.batch.keypoints_2d.conditions
     prompts = [p for row in shard.batch.prompts for p in row]
     tokens, mask = trainer.model.text_encoder(prompts)
     with torch.no_grad():
@@ -212,3 +215,49 @@ def test_as_many_files_may_be_open_as_workers_need(monkeypatch, now, most, expec
     assert found == [(7, (expected, most))]
     monkeypatch.setattr(feeds, "resource", None)  # Windows has no such limits
     feeds._allow_many_files()
+
+
+PLAIN = AugmentationConfig(mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0)
+
+
+FRAMES = 40
+
+
+@pytest.fixture(scope="module")
+def clips(motion_set):
+    return list(read_clips(motion_set))
+
+
+def draw(clips, step=0, seed=0, variety=PLAIN, estimation=3, generation=3, frames=FRAMES):
+    return BatchSampler(clips, variety, seed).draw(step, estimation, generation, frames)
+
+
+def test_estimation_comes_first_and_starts_from_zeros(clips):
+    batch = draw(clips, estimation=4, generation=2)
+    assert batch.estimation == 4 and len(batch.features) == 6
+    generator = torch.Generator().manual_seed(0)
+    timestep = draw_timesteps(6, batch.estimation, generator)
+    x_t = noised(batch.features, timestep, torch.randn(batch.features.shape, generator=generator), batch.estimation)
+    assert (timestep[:4] == 999).all() and not x_t[:4].any()
+    assert x_t[4:].abs().min(dim=-1).values.max() > 0 and (timestep[4:] < 1000).all()
+    assert batch.conditions["keypoints_mask"][:4].any(dim=1).all()
+
+
+def test_noising_is_the_schedule():
+    """The standard deviation around the target is sqrt(1 - level), by equation 4."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.full((200, 50, 20), 3.0)
+    timestep = draw_timesteps(200, 0, generator)
+    x_t = noised(target, timestep, torch.randn(target.shape, generator=generator), 0)
+    level = torch.tensor(alphas_cumprod()[timestep.numpy()])
+    np.testing.assert_allclose(x_t.mean(dim=(1, 2)), 3 * level.sqrt(), atol=0.15)
+    np.testing.assert_allclose(x_t.std(dim=(1, 2)), (1 - level).sqrt(), atol=0.1)
+    assert timestep.min() < 100 and timestep.max() > 900
+
+
+def test_late_timesteps_are_seen_more():
+    """Density ~ t^(2/3), so the share below t is (t / 1000)^(5/3)."""
+    timestep = draw_timesteps(40_000, 0, torch.Generator().manual_seed(0)).numpy()
+    for t in (100, 300, 500, 800):
+        assert (timestep < t).mean() == pytest.approx((t / 1000) ** (5 / 3), abs=0.01)
+    assert timestep.max() == 999

@@ -10,10 +10,11 @@ from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.skeleton import COCO_KEYPOINTS, JOINTS, coco_keypoints
-from genmo.train.data.batches import Normalisation, make_batch
+from genmo.train.data.batches import MotionWindows, Randomness, make_batch
 from genmo.train.geometry.mesh import Mesh
 from genmo.train.geometry.representation import gravity_view_yaw, split
 from genmo.train.loop.losses import WEIGHTS, contact_velocity, losses, pose_of, reprojection_2d, total
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.augmentation import AugmentationConfig
 
 SLICES = LAYOUTS["genmo"].slices
@@ -33,8 +34,9 @@ def setting(random_motion):
         torch.from_numpy(np.stack([getattr(motion, name) for motion in motions])).float()
         for name in ("rotations", "translation", "betas")
     ]
-    random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    batch = make_batch(*stacked, ["walk"] * 6, 3, AugmentationConfig(), random, generator)
+    windows = MotionWindows(*stacked, ["walk"] * 6)
+    random = Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0))
+    batch = make_batch(windows, 3, AugmentationConfig().no_text, random)
     assert 0.2 < split(batch.features)["contacts"].mean() < 0.8
     normalisation = Normalisation.fit(batch.features.flatten(0, 1))
     return batch, normalisation, normalisation.apply(batch.features)
@@ -122,8 +124,8 @@ def test_2d_reprojection_is_the_distance_in_boxes(setting):
         root = LAYOUTS["genmo"].split(features)["root_translation_camera"]
         local = (points @ camera.rotation) + root[:, None]
         errors = []
-        for frame, shown in enumerate(batch.seen.shown[index].numpy()):
-            pixels = batch.seen.pixels[index, frame].numpy()[shown]
+        for frame, shown in enumerate(batch.keypoints_2d.visible[index].numpy()):
+            pixels = batch.keypoints_2d.pixels[index, frame].numpy()[shown]
             if shown.sum() >= 2:
                 side = max(1.2 * np.ptp(pixels, axis=0).max(), 0.02)
                 flat = batch.cameras.focal[index].item() * local[frame, :, :2] / np.maximum(local[frame, :, 2:], 0.3)

@@ -296,7 +296,7 @@ def test_objectives(config, tmp_path):
 
 
 def test_the_feed_is_measured(config):
-    from genmo.train.loop.trainer import measure
+    from genmo.train.loop.throughput import measure
 
     with tempfile.TemporaryDirectory() as folder:
         found = measure(config, Path(folder), 0.05)

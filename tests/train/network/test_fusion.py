@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Normalisation
 from genmo.train.loop.trainer import Trainer
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
 from genmo.train.network.denoiser import Denoiser
 from genmo.train.network.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
+from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.config import read_config
 
 CONFIG = replace(read_config("tiny").model, depth=2)

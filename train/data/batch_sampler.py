@@ -1,0 +1,190 @@
+"""Which windows of which clips make a step's batch, by the step's number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
+from genmo.train.data.augmentation import change_speed, mirror, mirrored_caption, mix_limbs, perturb, reworded
+from genmo.train.data.batches import Batch, MotionWindows, Randomness, Sources, make_batch
+from genmo.train.data.recorded_cameras import Footage, footage_of
+from genmo.train.datasets.clips import Clip, leg_length
+from genmo.train.datasets.store import FEATURES, Recording
+from genmo.train.settings.augmentation import AugmentationConfig
+
+Integers = npt.NDArray[np.integer[Any]]
+OFTEN = 2.5
+"""how much more often generation draws the clips that `BatchSampler` is asked to draw often"""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A sample before it is filmed."""
+
+    rotations: Array
+    translation: Array
+    betas: Array
+    caption: str
+    footage: Footage | None
+    features: dict[str, Array]
+    """"video" and "music" [frames, width], where there are some"""
+
+
+def clip_weights(clips: list[Clip]) -> Array:
+    """How often each clip is drawn: an action (first caption) by the root of its frames, shared by its clips.
+
+    A minute of one dance is less new than a jump, and fifty walks are less new than two runs.
+    """
+    frames = np.array([min(clip.frames, 900) for clip in clips], np.float64)
+    actions = np.unique([clip.captions[0] if clip.captions else clip.name for clip in clips], return_inverse=True)[1]
+    return frames / np.sqrt(np.bincount(actions, frames))[actions]
+
+
+def has_word(captions: Sequence[str], beginnings: Collection[str]) -> bool:
+    """Whether a word of any caption begins with one of `beginnings`."""
+    words = {word for caption in captions for word in caption.lower().split()}
+    return any(word.startswith(beginning) for word in words for beginning in beginnings)
+
+
+class BatchSampler:
+    """Draws batches from clips."""
+
+    def __init__(
+        self,
+        clips: list[Clip],
+        augmentation: AugmentationConfig,
+        seed: int,
+        subjects_2d: Collection[str] = (),
+        often: Collection[str] = (),
+        features: Mapping[str, int] | None = None,
+        reword: bool = True,
+    ) -> None:
+        """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only.
+
+        `often`: beginnings of words; generation draws clips whose captions have one OFTEN times as often.
+        `features`: "video" and "music" with their widths, where the network takes them; `reword`: let words stand for
+        others.
+        """
+        if not clips:
+            raise InputError("no clip to train on; wanted at least one *30 motion set")
+        self.clips, self.augmentation, self.seed, self.reword = clips, augmentation, seed, reword
+        self.features = dict(features or {})
+        truths = np.array([getattr(clip, "truth", "world") for clip in clips])
+        self.only_2d = np.array([clip.subject in subjects_2d for clip in clips]) | (truths == "keypoints")
+        self.local = truths == "local"
+        self.weights = clip_weights(clips)
+        self.often = np.array([OFTEN if has_word(clip.captions, often) else 1.0 for clip in clips])
+
+    def eligible(self, frames: int, often: Array | float = 1.0) -> Array:
+        """Probability of each clip for windows of `frames` frames: shorter clips never, so no frame is padding."""
+        enough = np.array([clip.frames >= frames for clip in self.clips])
+        if not enough.any():
+            raise InputError(f"no clip has {frames} frames; shorten the training windows")
+        weights = self.weights * often * enough
+        if not weights.any():
+            raise InputError(f"no clip of {frames} frames knows where down is; wanted some, or generation=0")
+        return weights / weights.sum()
+
+    def _picks(self, estimation: int, generation: int, frames: int, random: np.random.Generator) -> Integers:
+        """Which clips a batch is made of.  What is generated has to know where down is."""
+        picks = [random.choice(len(self.clips), estimation, p=self.eligible(frames))]
+        if generation:
+            chances = self.eligible(frames, self.often * ~self.local)
+            picks.append(random.choice(len(self.clips), generation, p=chances))
+        return np.concatenate(picks)
+
+    def draw(self, step: int, estimation: int, generation: int, frames: int) -> Batch:
+        """The batch of a step: `estimation` + `generation` samples of `frames` frames."""
+        random = Randomness.seeded(self.seed, step)
+        picks = self._picks(estimation, generation, frames, random.numpy)
+        windows = [self._window(self.clips[i], frames, random.numpy) for i in picks]
+        rotations, translation, betas = (
+            torch.from_numpy(np.stack([getattr(window, name) for window in windows])).float()
+            for name in ("rotations", "translation", "betas")
+        )
+        sources = Sources(
+            only_2d=torch.from_numpy(self.only_2d[picks]),
+            local=torch.from_numpy(self.local[picks]),
+            footage=[window.footage for window in windows],
+            features={name: _stacked(windows, name, width) for name, width in self.features.items()},
+        )
+        # bending and mixing need the 3D that a clip annotated in 2D does not have, and footage would show the old pose
+        free = ~sources.only_2d & torch.tensor([window.footage is None for window in windows])
+        (free_samples,) = free[:estimation].nonzero(as_tuple=True)
+        if len(free_samples):
+            options = self.augmentation
+            mixed = mix_limbs(rotations[free_samples], options.mix, random.torch)
+            rotations[free_samples] = perturb(mixed, options.perturb, options.tilt, random.torch)
+        motions = MotionWindows(rotations, translation, betas, [window.caption for window in windows])
+        return make_batch(motions, estimation, self.augmentation.no_text, random, sources)
+
+    def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> Window:
+        """A stretch of a clip: as its own camera filmed it, or perhaps at another speed, mirrored, on another body."""
+        if isinstance(clip, Recording) and self._as_filmed(clip, random):
+            start = int(random.integers(clip.frames - frames + 1))
+            if (footage := footage_of(clip, start, frames)) is not None:
+                return self._filmed(clip, footage, start, random)
+        music = self._feature(clip, "music")
+        # faster music has other features
+        faster = random.random() < self.augmentation.speed and music is None
+        rate = float(np.exp(random.uniform(-0.22, 0.22))) if faster else 1.0
+        needed = min(clip.frames, int(np.ceil((frames - 1) * rate)) + 2) if rate != 1 else frames
+        start = int(random.integers(clip.frames - needed + 1))
+        rotations, translation = clip.rotations[start : start + needed], clip.translation[start : start + needed]
+        if rate != 1:
+            rotations, translation = change_speed(rotations, translation, rate, frames)
+        offsets = clip.offsets
+        caption = str(random.choice(clip.captions)) if clip.captions else ""
+        if random.random() < self.augmentation.mirror:
+            rotations, translation, offsets = mirror(rotations, translation, offsets)
+            caption = mirrored_caption(caption)
+        betas = shape_space().betas(offsets) + random.normal(
+            0, self.augmentation.shape, shape_space().components.shape[0]
+        )
+        scale = leg_length(shape_space().offsets(betas)) / leg_length(offsets)
+        features = {} if music is None else {"music": music[start : start + frames]}
+        return Window(rotations, translation * np.float32(scale), betas, self._worded(caption, random), None, features)
+
+    def _as_filmed(self, clip: Recording, random: np.random.Generator) -> bool:
+        """Whether a window is filmed by the recording's own camera."""
+        if clip.truth != "world" or self._feature(clip, "video") is not None:
+            return True
+        own = clip.keypoints is not None or clip.camera is not None
+        return own and bool(random.random() < self.augmentation.own_camera)
+
+    def _filmed(self, clip: Recording, footage: Footage, start: int, random: np.random.Generator) -> Window:
+        """A stretch as it was recorded: another body, speed or side would not be what the camera saw."""
+        span = slice(start, start + len(footage.rotation))
+        features = {name: values[span] for name in FEATURES if (values := self._feature(clip, name)) is not None}
+        caption = str(random.choice(clip.captions)) if clip.captions else ""
+        caption = self._worded(caption, random)
+        betas = shape_space().betas(clip.offsets)
+        return Window(clip.rotations[span], clip.translation[span], betas, caption, footage, features)
+
+    def _worded(self, caption: str, random: np.random.Generator) -> str:
+        return reworded(caption, random) if self.reword else caption
+
+    def _feature(self, clip: Clip, name: str) -> Array | None:
+        """A clip's features, if the network takes them."""
+        values: Array | None = getattr(clip, name, None) if name in self.features else None
+        return values
+
+
+def _stacked(windows: Sequence[Window], name: str, width: int) -> tuple[Tensor, Tensor]:
+    """Features [batch, frames, width], zero where a window has none, and which windows [batch] have some."""
+    frames = len(windows[0].translation)
+    values = np.zeros((len(windows), frames, width), np.float32)
+    present = np.array([name in window.features for window in windows])
+    for index, window in enumerate(windows):
+        if present[index]:
+            values[index] = window.features[name]
+    return torch.from_numpy(values), torch.from_numpy(present)
