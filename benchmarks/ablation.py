@@ -30,7 +30,8 @@ from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.few_steps import captioned, generation_row
 from genmo.train.evaluation.simulated import estimates, middle, spread_out
-from genmo.train.evaluation.text_motion_evaluator import LONGEST, SHIPPED, load_evaluator
+from genmo.train.evaluation.text_motion_evaluator import SHIPPED, load_evaluator
+from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.evaluation.torch_model import load_motion_model
 from genmo.train.loop.trainer import train
 from genmo.train.metrics.paper_tables import estimation_row

@@ -27,7 +27,7 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
-from genmo.train.evaluation.report import PROMPTS, statistics
+from genmo.train.evaluation.generation import PROMPTS, statistics
 from genmo.train.metrics.pose import jitter, mpjpe, pa_mpjpe
 from genmo.train.tools.simulate_keypoints import cut, film, keypoint_arrays
 
@@ -128,11 +128,11 @@ def estimation_table(model: MotionModel, clips: list[Clip]) -> list[str]:
 
 def generation_table(model: MotionModel, samples: int) -> list[str]:
     lines = [
-        f"Generated, {samples} samples a prompt, 120 frames; before / after. Foot sliding as genmo-eval counts it (any "
-        "foot within 4 cm of the lowest point, swinging or not) and where the model's own contact is over 0.5, m/s; "
-        "root speed m/s.",
+        f"Generated, {samples} samples a prompt, 120 frames; before / after. Speed of low feet as genmo-eval counts it "
+        "(any foot within 4 cm of the lowest point, swinging or not) and where the model's own contact is over 0.5, "
+        "m/s; root speed m/s.",
         "",
-        "| prompt | foot sliding | in contact | jitter | root speed |",
+        "| prompt | low feet | in contact | jitter | root speed |",
         "|---|---|---|---|---|",
     ]
     every = []
@@ -143,7 +143,7 @@ def generation_table(model: MotionModel, samples: int) -> list[str]:
             for one in (motion, clean_feet(motion)):
                 numbers = statistics(one)
                 sums = contact_sums(one.joints_world(), motion.contacts, motion.fps)
-                rows.append([numbers["foot_sliding"], *sums, numbers["jitter"], numbers["root_speed"]])
+                rows.append([numbers["low_foot_speed"], *sums, numbers["jitter"], numbers["root_speed"]])
         table = np.array(rows).reshape(-1, 2, 5)
         every.append(table)
         lines.append(f"| {prompt} | {_pairs(table)} |")

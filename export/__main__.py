@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genmo.export.options import ExportOptions, TextEncoderOptions, read_prompts
 from genmo.export.targets import triton
-from genmo.export.tensorrt import build_plans
-from genmo.export.tensorrt.build_plans import BuildOptions
+from genmo.export.tensorrt import build_plans, plan_options
+from genmo.export.tensorrt.plan_options import BuildOptions
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
 
@@ -26,24 +27,10 @@ GRAVITIES = ("up", "down")
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class CommandOptions:
     """What `genmo-export` was asked to do."""
 
-    checkpoint: Path
-    out: Path
-    data: str | None
-    licence: str
-    precision: str
-    allowed_error: float | None
-    """millimetres, in place of the gate of bf16 or int8"""
-    statistics: str | None
-    gravity: str | None
-    profile: str
-    fused_steps: int | None
-    text_encoder: str | None
-    text_encoder_precision: str
-    prompts: Path | None
-    """to embed ahead of time, one a line"""
+    engine: ExportOptions
     plans: BuildOptions | None
     """TensorRT plans to build; None: none"""
     triton: Path | None
@@ -69,59 +56,45 @@ def parser() -> OneLineParser:
     add("--text-encoder", metavar="T5", help="for a checkpoint without one: a T5 folder, or its hub id")
     add("--text-encoder-precision", default="fp32", choices=TEXT_PRECISIONS, help="default: fp32")
     add("--cache-prompts", type=Path, metavar="FILE", help="embed these prompts, one a line; leave the encoder out")
-    build_plans.add_export_options(options)
+    plan_options.add_export_options(options)
     add("--triton", type=Path, metavar="DIR", help="write a Triton model repository of the engine too")
     return options
 
 
-def read_options(arguments: Sequence[str] | None) -> ExportOptions:
-    """The options, checked as far as they can be before any work.  Raises InputError and BackendError."""
+def read_options(arguments: Sequence[str] | None) -> CommandOptions:
+    """The options, checked as far as they can be before any work.  Raises InputError."""
     args = parser().parse_args(arguments)
-    if args.cache_prompts is not None and args.text_encoder is None:
+    text_encoder = None
+    if args.text_encoder is not None:
+        prompts = None if args.cache_prompts is None else read_prompts(args.cache_prompts)
+        text_encoder = TextEncoderOptions(args.text_encoder, args.text_encoder_precision, prompts)
+    elif args.cache_prompts is not None:
         raise InputError("--cache-prompts without --text-encoder; wanted the encoder that embeds the prompts")
-    return ExportOptions(
+    engine = ExportOptions(
         checkpoint=args.checkpoint,
         out=args.out,
-        data=args.data,
         licence=args.licence,
+        data=args.data,
         precision=args.precision,
         allowed_error=args.allow_error,
         statistics=args.statistics,
         gravity=args.gravity,
         profile=args.profile,
         fused_steps=args.fuse_steps,
-        text_encoder=args.text_encoder,
-        text_encoder_precision=args.text_encoder_precision,
-        prompts=args.cache_prompts,
-        plans=build_plans.export_options(vars(args)),
-        triton=args.triton,
+        text_encoder=text_encoder,
     )
+    return CommandOptions(engine, plan_options.export_options(vars(args)), args.triton)
 
 
-def run(options: ExportOptions) -> None:
+def run(options: CommandOptions) -> None:
     """Export, then build plans and a model repository where they were asked for.  Raises GenmoError."""
     from genmo.export import pipeline
 
     if options.plans is not None:
-        build_plans.check_buildable(options.plans, options.precision)
+        build_plans.check_buildable(options.plans, options.engine.precision)
     if options.triton is not None:
         triton.check_place(options.triton)
-    encoder = None
-    if options.text_encoder is not None:
-        encoder = pipeline.Encoder(options.text_encoder, options.text_encoder_precision, options.prompts)
-    out = pipeline.export(
-        options.checkpoint,
-        options.out,
-        options.data,
-        options.licence,
-        options.precision,
-        options.allowed_error,
-        options.statistics,
-        options.gravity,
-        profile=options.profile,
-        fused_steps=options.fused_steps,
-        encoder=encoder,
-    )
+    out = pipeline.export(options.engine)
     if options.plans is not None:
         print(f"wrote {build_plans.build_plans(out, options.plans)}")
     if options.triton is not None:

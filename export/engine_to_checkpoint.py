@@ -11,6 +11,7 @@ and each of its folded arrays is looked up among the graph's initializers.  Only
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,12 +136,12 @@ def fit_time(denoiser: Denoiser, rows: Tensor) -> float:
         optimizer.zero_grad()
         loss = error()
         loss.backward()
-        return loss.item()
+        return float(loss.item())
 
     optimizer.step(closure)
-    left = error().item() ** 0.5
+    remaining = math.sqrt(error().item())
     whole.float()
-    return left
+    return remaining
 
 
 def unfold(engine: Engine) -> Checkpoint:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from genmo.export.model_card import CARD, card, notes
 from genmo.export.onnx.constant_folding import reads_texts
 from genmo.export.onnx.graphs import write_graphs
 from genmo.export.onnx.onnx_builder import PRECISIONS
-from genmo.export.onnx.operator_profiles import PLAIN, check_precision, fitted
-from genmo.export.onnx.t5_encoder import add_text_encoder, read_prompts
+from genmo.export.onnx.operator_profiles import check_precision, fitted
+from genmo.export.onnx.t5_encoder import add_text_encoder
+from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.released_weights import open_checkpoint
 from genmo.runtime.denoiser.schedule import STEPS
@@ -25,6 +25,7 @@ from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import FORMAT, describe_signature, load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
 from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import folders_above, put_folder
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.runtime.support.version import __version__
@@ -34,8 +35,6 @@ from genmo.train.network.fusion import CROSS_ATTENTION
 TABLE = "text_encoder.npy"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 """whose versions an engine's provenance names"""
-MOST_FUSED_STEPS = 50
-APPROXIMATE = ("bf16", "int8")
 
 
 class ParityError(GenmoError):
@@ -45,31 +44,11 @@ class ParityError(GenmoError):
 
 
 def gate_of(precision: str, allowed: float | None) -> Gate:
-    """The gate of a precision; `allowed` (millimetres, mean) in its place where precisions are approximate anyway.
-
-    Raises InputError for another precision or a bad number.
-    """
-    if allowed is None:
-        return GATES_MM[precision]
-    if precision not in APPROXIMATE:
-        raise InputError(f"--allow-error with {precision}, whose gate is fixed; wanted {' or '.join(APPROXIMATE)}")
-    if not 0 < allowed < float("inf"):
-        raise InputError(f"--allow-error is {allowed}; wanted a positive number of millimetres")
-    return {"mean": allowed}
+    """The gate of a precision; `allowed` (millimetres, mean) in its place if given."""
+    return GATES_MM[precision] if allowed is None else {"mean": allowed}
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """A text encoder to put beside a checkpoint that has none."""
-
-    place: str
-    """a T5 folder, or its name on the hub"""
-    precision: str = "fp32"
-    prompts: Path | None = None
-    """embed these ahead of time, one a line, and leave the encoder out"""
-
-
-def describe(checkpoint: Checkpoint, precision: str, profile: str, licence: str) -> dict[str, Any]:
+def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, Any]:
     """The contents of `engine.json`, less what only the written files tell: parity, files, text encoders of others."""
     config = checkpoint.model.config
     encoder = {
@@ -92,11 +71,11 @@ def describe(checkpoint: Checkpoint, precision: str, profile: str, licence: str)
         "schedule": {"kind": "cosine", "steps": STEPS, "predicts": "x_0"},
         "conditions": [*texts, "keypoints", "bounding_box", "camera", *trained],
         "text_encoder": encoder if config.text_encoder == "ngram" else None,
-        "precision": precision,
-        "profile": profile,
+        "precision": options.precision,
+        "profile": options.profile,
         "provenance": checkpoint.provenance
         | {"versions": {"genmo": __version__} | {name: version(name) for name in LIBRARIES}},
-        "licence": licence,
+        "licence": options.licence,
     }
 
 
@@ -134,81 +113,85 @@ def next_commands(out: Path) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def export(
-    checkpoint_folder: Path,
-    out: Path,
-    data: str | None,
-    licence: str,
-    precision: str = "fp32",
-    allowed_error: float | None = None,
-    statistics: str | None = None,
-    gravity: str | None = None,
-    *,
-    profile: str = PLAIN,
-    fused_steps: int | None = None,
-    encoder: Encoder | None = None,
-) -> Path:
-    """Write the engine of a checkpoint to `out`, whole or not at all, and print its parity table.
+def export(options: ExportOptions) -> Path:
+    """Write the engine of a checkpoint to `options.out`, whole or not at all, and print its parity table.
 
-    `checkpoint_folder` may also be a released checkpoint with its `statistics` and `gravity`
-    (`genmo.export.released_weights`).
-    `precision`: a key of PRECISIONS; `allowed_error`: millimetres in place of the gate of bf16 or int8.
-    `profile`: a key of PROFILES; `fused_steps`: write the guided sampler of so many steps as a graph too.
     Raises InputError for a bad checkpoint or place, ParityError when the engine is over its gate.
     """
-    gate = gate_of(precision, allowed_error)
-    check_precision(profile, precision)
-    if fused_steps is not None and not 1 <= fused_steps <= MOST_FUSED_STEPS:
-        raise InputError(f"--fuse-steps is {fused_steps}; wanted 1 to {MOST_FUSED_STEPS}")
-    prompts = None if encoder is None or encoder.prompts is None else read_prompts(encoder.prompts)
-    if out.exists() and not (out / "engine.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: exists and is no engine; wanted a new folder or an engine to replace")
-    checkpoint = open_checkpoint(checkpoint_folder, statistics, gravity)
-    if checkpoint.model.family == CROSS_ATTENTION:
-        raise InputError(f"{checkpoint_folder}: fusion is cross_attention, for experiments only; train with fusion=mlp")
-    config = checkpoint.model.config
-    if encoder is not None:
-        check_encoder(checkpoint)
-    described = describe(checkpoint, precision, profile, licence)
-    motion = real_motion(data, checkpoint)
+    options.check()
+    check_precision(options.profile, options.precision)
+    checkpoint = _open(options)
+    described = describe(checkpoint, options)
+    motion = real_motion(options.data, checkpoint)
+    out = options.out
     with folders_above(out), tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / "engine"
         folder.mkdir()
-        denoiser = checkpoint.model.denoiser
-        calibration = calibration_inputs(checkpoint, motion) if precision == "int8" else []
-        graphs = write_graphs(
-            denoiser,
-            folder,
-            PRECISIONS[precision],
-            calibration,
-            profile=profile,
-            fused_steps=fused_steps or 0,
-            notes=notes(described),
-        )
+        graphs = _write_graphs(checkpoint, options, motion, folder, described)
         described["denoiser"] = describe_graphs(graphs)
-        if checkpoint.model.text_encoder is not None:
-            np.save(folder / TABLE, checkpoint.model.text_encoder.vectors.detach().numpy().astype(np.float32))
-        if encoder is not None:
-            described["text_encoder"] = add_text_encoder(
-                encoder.place,
-                folder,
-                config.text_tokens,
-                config.text_width,
-                encoder.precision,
-                prompts,
-                lambda model: fitted(model, profile),
-                notes(described),
-            )
-        rows = parity(checkpoint, OnnxRuntimeDenoiser(graphs, config), motion)
-        print(table(rows))
-        if not passes(rows, gate):
-            limits = ", ".join(f"{limit} mm ({name})" for name, limit in gate.items())
-            raise ParityError(f"the {precision} engine is over its gate of {limits}; nothing was written")
-        compared = "real motion" if motion else "random input"
-        described["parity"] = {"gate_mm": gate, "on": compared, "rows": rows}
+        _write_text_encoder(checkpoint, options, folder, described)
+        described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
         (folder / CARD).write_text(card(described), encoding="utf-8")
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         (folder / "engine.json").write_text(json.dumps(described, indent=1) + "\n")
         load_engine(folder)
         put_folder(folder, out)
     return out
+
+
+def _open(options: ExportOptions) -> Checkpoint:
+    """The checkpoint.  Raises InputError for one that cannot be exported, or not with the text encoder."""
+    checkpoint = open_checkpoint(options.checkpoint, options.statistics, options.gravity)
+    if checkpoint.model.family == CROSS_ATTENTION:
+        raise InputError(
+            f"{options.checkpoint}: fusion is cross_attention, for experiments only; train with fusion=mlp"
+        )
+    if options.text_encoder is not None:
+        check_encoder(checkpoint)
+    return checkpoint
+
+
+def _write_graphs(
+    checkpoint: Checkpoint, options: ExportOptions, motion: dict[str, Array], folder: Path, described: dict[str, Any]
+) -> Graphs:
+    calibration = calibration_inputs(checkpoint, motion) if options.precision == "int8" else []
+    return write_graphs(
+        checkpoint.model.denoiser,
+        folder,
+        PRECISIONS[options.precision],
+        calibration,
+        profile=options.profile,
+        fused_steps=options.fused_steps or 0,
+        notes=notes(described),
+    )
+
+
+def _write_text_encoder(
+    checkpoint: Checkpoint, options: ExportOptions, folder: Path, described: dict[str, Any]
+) -> None:
+    """The checkpoint's own table, or the T5 of the options, which `described` tells of then."""
+    if checkpoint.model.text_encoder is not None:
+        np.save(folder / TABLE, checkpoint.model.text_encoder.vectors.detach().numpy().astype(np.float32))
+    if options.text_encoder is not None:
+        config = checkpoint.model.config
+        described["text_encoder"] = add_text_encoder(
+            options.text_encoder,
+            folder,
+            config.text_tokens,
+            config.text_width,
+            lambda model: fitted(model, options.profile),
+            notes(described),
+        )
+
+
+def _measure_parity(
+    checkpoint: Checkpoint, options: ExportOptions, motion: dict[str, Array], graphs: Graphs
+) -> dict[str, Any]:
+    """Print and return the parity table.  Raises ParityError over the gate."""
+    gate = gate_of(options.precision, options.allowed_error)
+    rows = parity(checkpoint, OnnxRuntimeDenoiser(graphs, checkpoint.model.config), motion)
+    print(table(rows))
+    if not passes(rows, gate):
+        limits = ", ".join(f"{limit} mm ({name})" for name, limit in gate.items())
+        raise ParityError(f"the {options.precision} engine is over its gate of {limits}; nothing was written")
+    return {"gate_mm": gate, "on": "real motion" if motion else "random input", "rows": rows}

@@ -16,7 +16,7 @@ import torch
 from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import read_json, read_text
-from genmo.train.data.batches import Normalisation
+from genmo.train.network.normalisation import Normalisation
 
 LAYOUT = LAYOUTS["gem"]
 WANTED = "wanted the public repository's stats_compose.py (parsed, never run) or .json with mean and std"

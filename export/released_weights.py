@@ -307,7 +307,8 @@ def turn_gravity_up(denoiser: Denoiser, normalisation: Normalisation) -> Normali
 def _model(config: ModelConfig, family: str, weights: Weights) -> Model:
     model = Model(config, family)
     model.denoiser.load_state_dict({name: tensor.contiguous() for name, tensor in weights.items()})
-    return model.eval()
+    model.eval()
+    return model
 
 
 def convert(path: str | Path, statistics: str | Path | None, gravity: str | None = None) -> Checkpoint:

@@ -212,11 +212,12 @@ def tiny_engine(tmp_path_factory, tiny_checkpoint):
     """Folder of the engine of `tiny_checkpoint`, exported with a short parity report."""
     pytest.importorskip("onnxscript")
     from genmo.export import pipeline
+    from genmo.export.options import ExportOptions
 
     out = tmp_path_factory.mktemp("engine") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
-        pipeline.export(tiny_checkpoint, out, None, "none: random weights")
+        pipeline.export(ExportOptions(tiny_checkpoint, out, "none: random weights"))
     return out
 
 

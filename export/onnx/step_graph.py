@@ -18,6 +18,7 @@ from genmo.runtime.denoiser import residual_gain
 from genmo.runtime.denoiser.sampler import Update, timesteps_of, updates
 from genmo.runtime.denoiser.signature import outputs, sampler_inputs, sampler_outputs, step_inputs
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
+from genmo.runtime.motion.layout import SIXD
 from genmo.runtime.support.arrays import Array
 from genmo.train.network.attention import ROPE_BASE
 
@@ -126,7 +127,7 @@ class StepGraph:
         missed = self._smoothed(g("Sub", seen, g("Mul", root, turns)))
         known = g("Mul", g("Exp", log_variance), level(residual_gain.trusts()))
         gain = g("Div", known, g("Add", g.constant(1.0), g("Mul", known, root)))
-        by_joint = g("Mul", g("Reshape", missed, g.integers(0, 0, -1, 6)), g("Unsqueeze", gain, g.integers(3)))
+        by_joint = g("Mul", g("Reshape", missed, g.integers(0, 0, -1, SIXD)), g("Unsqueeze", gain, g.integers(3)))
         turns = g("Add", turns, g("Reshape", by_joint, g.integers(0, 0, -1)))
         return g("Concat", before, turns, after, axis=2)
 

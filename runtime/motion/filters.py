@@ -1,4 +1,4 @@
-"""Filters over time: Gaussian and raised-cosine smoothing, splines in tension."""
+"""Filters over time: Gaussian and raised-cosine smoothing, eases, splines in tension."""
 
 from __future__ import annotations
 
@@ -77,6 +77,17 @@ def raised_cosine(past: int, ahead: int) -> Array:
     return np.asarray(bell / bell.sum())
 
 
+def gaussian(spread: float, reach: int) -> Array:
+    """Taps [2 x reach + 1] of a Gaussian of `spread` frames, sum 1."""
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
+    return np.asarray(weights / weights.sum())
+
+
+def smoothstep(x: Array) -> Array:
+    """From 0 to 1 as `x` goes from 0 to 1, level at both ends: the cubic Hermite ease."""
+    return np.asarray(x**2 * (3 - 2 * x))
+
+
 def smoothed(features: Array, spread: float) -> Array:
     """[batch, frames, features] through a Gaussian of `spread` frames over time, the ends repeated.
 
@@ -84,8 +95,7 @@ def smoothed(features: Array, spread: float) -> Array:
     left at t = 900 shakes a motion as four times the jitter of people, a frame of smoothing takes that away.
     """
     reach = int(np.ceil(4 * spread))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
-    weights /= weights.sum()
+    weights = gaussian(spread, reach)
     frames = features.shape[1]
     padded = np.pad(features, ((0, 0), (reach, reach), (0, 0)), mode="edge")
     total = sum(weight * padded[:, start : start + frames] for start, weight in enumerate(weights.astype(np.float32)))

@@ -11,6 +11,12 @@ PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18,
 JOINT_COUNT = len(JOINTS)
 BETA_COUNT = 10
 
+
+def joint_indices(*names: str) -> tuple[int, ...]:
+    """The numbers of the joints of these names."""
+    return tuple(JOINTS.index(name) for name in names)
+
+
 FOOT_JOINTS = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 """The balls of the feet."""
 CONTACT_JOINTS = tuple(

@@ -136,12 +136,17 @@ def slerp(quaternions: Array, times: Array, at: Array) -> Array:
     after = np.clip(np.searchsorted(times, at, side="right"), 1, max(len(times) - 1, 1))
     start, end = quaternions[after - 1], quaternions[np.minimum(after, len(times) - 1)]
     span = times[np.minimum(after, len(times) - 1)] - times[after - 1]
-    weight = np.clip((at - times[after - 1]) / np.where(span > 0, span, 1), 0, 1)[:, None]
+    share = np.clip((at - times[after - 1]) / np.where(span > 0, span, 1), 0, 1)[:, None]
+    return slerp_between(start, end, share)
+
+
+def slerp_between(start: Array, end: Array, share: Array) -> Array:
+    """Unit quaternions [..., 4] a `share` [..., 1] of the way from `start` to `end` [..., 4], on the shortest arc."""
     cosine = np.sum(start * end, axis=-1, keepdims=True)
     end = np.where(cosine < 0, -end, end)
     angle = np.arccos(np.clip(np.abs(cosine), 0, 1))
     near = np.sin(angle) < 1e-6  # the arc is its chord
     sine = np.where(near, 1, np.sin(angle))
-    first = np.where(near, 1 - weight, np.sin((1 - weight) * angle) / sine)
-    second = np.where(near, weight, np.sin(weight * angle) / sine)
+    first = np.where(near, 1 - share, np.sin((1 - share) * angle) / sine)
+    second = np.where(near, share, np.sin(share * angle) / sine)
     return normalize(first * start + second * end)

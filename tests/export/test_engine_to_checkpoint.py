@@ -9,6 +9,7 @@ import torch
 from genmo.export import engine_to_checkpoint as unfolding
 from genmo.export import pipeline
 from genmo.export.onnx.graphs import example_inputs
+from genmo.export.options import ExportOptions
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.support.errors import GenmoError
 from genmo.train.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -35,7 +36,7 @@ def short_fit(monkeypatch):
 
 def test_a_checkpoint_survives_being_an_engine(trained, tmp_path, monkeypatch, short_fit):
     monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1,)))
-    pipeline.export(tmp_path / "trained", tmp_path / "engine", None, "none: random weights")
+    pipeline.export(ExportOptions(tmp_path / "trained", tmp_path / "engine", "none: random weights"))
     monkeypatch.setattr(unfolding, "TIME_ERROR", 0.1)  # 32 hidden channels are not found again
     assert unfolding.main([str(tmp_path / "engine"), "--out", str(tmp_path / "after")]) == 0
     after = load_checkpoint(tmp_path / "after")

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from genmo.export import pipeline, released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
 from genmo.export.onnx.graphs import export_graphs, write_onnx
+from genmo.export.options import ExportOptions
 from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
 from genmo.runtime.cli.run import main as run_command
 from genmo.runtime.denoiser.sampler import _with_and_without, estimate, generate
@@ -576,7 +577,7 @@ def test_the_command_exports_released_weights(tmp_path, statistics, monkeypatch)
             pipeline, name, lambda file, *_: released_weights.open_checkpoint(file, statistics), raising=False
         )
     monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
-    engine = load_engine(pipeline.export(path, tmp_path / "engine", None, "as the weights"))
+    engine = load_engine(pipeline.export(ExportOptions(path, tmp_path / "engine", "as the weights")))
     assert engine.config.layout == "gem" and engine.text_encoder is None
     assert engine.description["provenance"]["source"]["family"] == "gem"
     assert engine.mean[LAYOUT.slices["gravity_view_orientation"]][4] == 30, "y up"

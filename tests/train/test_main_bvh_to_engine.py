@@ -14,6 +14,7 @@ pytestmark = pytest.mark.requires("onnxscript")
 
 def test_bvh_to_motion_in_three_commands(tmp_path, random_motion, monkeypatch, capsys):
     from genmo.export import __main__ as export
+    from genmo.export import pipeline
     from genmo.runtime.formats.bvh import to_bvh
 
     folder = tmp_path / "bvh"

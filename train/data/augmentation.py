@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.motion import rotation as numpy_rotation
-from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, MIRROR_JOINTS
+from genmo.runtime.motion.joints import joint_indices
+from genmo.runtime.motion.skeleton import JOINT_COUNT, MIRROR_JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.train.data.simulated_cameras import wobble
 from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_axis_angle, sixd_from_matrix
@@ -92,24 +93,20 @@ def change_speed(rotations: Array, translation: Array, rate: float, frames: int)
     return mixed, path
 
 
-def _joints(*names: str) -> tuple[int, ...]:
-    return tuple(JOINTS.index(name) for name in names)
-
-
 LIMBS = (
-    (_joints("left_hip", "left_knee", "left_ankle", "left_foot"), 0.15),
-    (_joints("right_hip", "right_knee", "right_ankle", "right_foot"), 0.15),
-    (_joints("spine1", "spine2", "spine3"), 0.3),
-    (_joints("neck", "head"), 0.3),
-    (_joints("left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand"), 0.5),
-    (_joints("right_collar", "right_shoulder", "right_elbow", "right_wrist", "right_hand"), 0.5),
+    (joint_indices("left_hip", "left_knee", "left_ankle", "left_foot"), 0.15),
+    (joint_indices("right_hip", "right_knee", "right_ankle", "right_foot"), 0.15),
+    (joint_indices("spine1", "spine2", "spine3"), 0.3),
+    (joint_indices("neck", "head"), 0.3),
+    (joint_indices("left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand"), 0.5),
+    (joint_indices("right_collar", "right_shoulder", "right_elbow", "right_wrist", "right_hand"), 0.5),
 )
 """joints that go together, and the chance that a mixed motion has them from another; a strange leg contradicts the
 path, so legs change less often"""
 SPREAD = np.full(JOINT_COUNT, 0.15, np.float32)
 """radians that joints are bent by, a standard deviation an axis"""
-SPREAD[list(_joints("spine1", "spine2", "spine3", "left_collar", "right_collar"))] = 0.07
-SPREAD[list(_joints("pelvis", "left_hand", "right_hand"))] = 0.0
+SPREAD[list(joint_indices("spine1", "spine2", "spine3", "left_collar", "right_collar"))] = 0.07
+SPREAD[list(joint_indices("pelvis", "left_hand", "right_hand"))] = 0.0
 
 
 def mix_limbs(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -92,7 +92,7 @@ class BatchSampler:
         weights = self.weights * often * enough
         if not weights.any():
             raise InputError(f"no clip of {frames} frames knows where down is; wanted some, or generation=0")
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     def _picks(self, estimation: int, generation: int, frames: int, random: np.random.Generator) -> Integers:
         """Which clips a batch is made of.  What is generated has to know where down is."""

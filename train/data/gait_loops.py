@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix
 from genmo.runtime.motion.skeleton import forward_kinematics
@@ -48,16 +49,15 @@ def find_cycle(clip: Clip) -> tuple[int, int] | None:
         return None
     shape, change = _in_heading(clip)
     speed = np.linalg.norm(np.diff(clip.translation[:, [0, 2]], axis=0), axis=-1) * FPS
-    apart = np.linalg.norm(shape[:, None] - shape[None], axis=-1).mean(axis=-1)
+    distance = np.linalg.norm(shape[:, None] - shape[None], axis=-1).mean(axis=-1)
     # a tenth of a second of different movement weighs as much as the same distance between joints
-    apart += 3 * np.linalg.norm(change[:, None] - change[None], axis=-1).mean(axis=-1)
-    earlier, later = np.indices(apart.shape)
+    distance += 3 * np.linalg.norm(change[:, None] - change[None], axis=-1).mean(axis=-1)
+    earlier, later = np.indices(distance.shape)
     moving = speed > SLOWEST
     allowed = (later - earlier >= SHORTEST_CYCLE) & moving[:, None] & moving[None]
-    apart = np.where(allowed, apart, np.inf)
-    best = int(apart.argmin())
-    first, last = divmod(best, len(apart))
-    return (first, last) if apart[first, last] < CLOSEST[0] + CLOSEST[1] * speed[first] else None
+    distance = np.where(allowed, distance, np.inf)
+    first, last = divmod(int(distance.argmin()), len(distance))
+    return (first, last) if distance[first, last] < CLOSEST[0] + CLOSEST[1] * speed[first] else None
 
 
 def _in_heading(clip: Clip) -> tuple[Array, Array]:
@@ -83,8 +83,7 @@ def joined(rotations: Array, translation: Array, next_rotations: Array, next_tra
     path[:, 1] = next_translation[:, 1]
     poses = next_rotations.copy()
     poses[:, 0] = turn @ poses[:, 0]
-    fade = np.clip(1 - np.arange(len(poses)) / BLEND, 0, 1).astype(np.float32)
-    fade = fade**2 * (3 - 2 * fade)
+    fade = smoothstep(np.clip(1 - np.arange(len(poses)) / BLEND, 0, 1).astype(np.float32))
     sixd = sixd_from_matrix(poses)
     offset = sixd_from_matrix(rotations[-1]) - sixd[0]
     blended = matrix_from_6d(sixd + fade[:, None, None] * offset).astype(np.float32)

@@ -13,7 +13,7 @@ from genmo.runtime.formats.bvh_motion import bvh_motion, joint_map, read_names
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import read_bytes
 from genmo.train.datasets.bodies import grounded
-from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
+from genmo.train.datasets.resampling import frame_times, interpolated, interpolated_rotations
 from genmo.train.datasets.store import Recording
 
 __all__ = ["LICENCE", "bvh_clip", "joint_map", "read_folder", "read_names"]
@@ -34,7 +34,7 @@ def bvh_clip(
     The options are those of `genmo.runtime.formats.bvh_motion.bvh_motion`.
     """
     motion = bvh_motion(bvh, names=names, scale=scale, up=up, rest_frame=rest_frame)
-    places = frame_places(bvh.frames, motion.fps)
+    places = frame_times(bvh.frames, motion.fps)
     return {
         "rotations": interpolated_rotations(motion.rotations, places).astype(np.float32),
         "translation": interpolated(motion.translation, places).astype(np.float32),

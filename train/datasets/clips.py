@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.motion.joints import JOINT_COUNT, joint_indices
 from genmo.runtime.motion.rotation import matrix_from_quaternion
-from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_json, read_npz
 
-_LEG = [JOINTS.index("left_knee"), JOINTS.index("left_ankle")]
+_LEG = list(joint_indices("left_knee", "left_ankle"))
 """the lengths of their offsets make a leg"""
 
 

@@ -12,7 +12,7 @@ from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.bodies import Bodies, grounded
-from genmo.train.datasets.resampling import frame_places, interpolated, interpolated_rotations
+from genmo.train.datasets.resampling import frame_times, interpolated, interpolated_rotations
 
 BODY_JOINTS = JOINT_COUNT - 2
 """the hands of SMPL-24 stay at rest: SMPL-H and SMPL-X have fingers there, and no joint depends on them"""
@@ -56,7 +56,7 @@ def smpl_clip(
     path = trans if pelvis is None else trans + pelvis
     if world is not None:
         local[:, 0], path = world @ local[:, 0], rotate(world, path)
-    places = frame_places(frames, fps)
+    places = frame_times(frames, fps)
     local, path = interpolated_rotations(local, places), interpolated(path, places)
     if pelvis is None:
         path = grounded(local, path, offsets)

@@ -82,8 +82,8 @@ def parser() -> OneLineParser:
     options.add_argument(
         "--evaluator",
         metavar="DIR",
-        help="of R-precision and FID: what text_motion trained, or the folder of a published one; none: leave them out "
-        "(default: the one that ships with genmo)",
+        help="of R-precision and FID: what train_text_motion wrote, or the folder of a published one; none: leave them "
+        "out (default: the one that ships with genmo)",
     )
     options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_argument(
@@ -131,12 +131,12 @@ def measure(options: EvalOptions) -> tuple[dict[str, Any], str]:
         return _dance(options, subject)
     if options.in_betweening:
         return _in_betweening(options, subject)
-    judge = None if options.evaluator == "none" else read_evaluator(options.evaluator or SHIPPED, subject.held_out)
+    evaluator = None if options.evaluator == "none" else read_evaluator(options.evaluator or SHIPPED, subject.held_out)
     if options.steps_table is not None:
-        return _few_steps(options, subject, judge)
+        return _few_steps(options, subject, evaluator)
     required = options.evaluator is not None
     result = report.evaluate(
-        subject, options.samples or 8, options.steps or GENMO.steps, judge, options.rounds, required
+        subject, options.samples or 8, options.steps or GENMO.steps, evaluator, options.rounds, required
     )
     return result, report.markdown(result)
 
@@ -175,14 +175,14 @@ def _in_betweening(options: EvalOptions, subject: Subject) -> tuple[dict[str, An
     return result, inbetweening.markdown(result)
 
 
-def _few_steps(options: EvalOptions, subject: Subject, judge: Any) -> tuple[dict[str, Any], str]:
+def _few_steps(options: EvalOptions, subject: Subject, evaluator: Any) -> tuple[dict[str, Any], str]:
     from genmo.train.evaluation import few_steps
-    from genmo.train.evaluation.report import clips_of_actions
-    from genmo.train.evaluation.text_motion_evaluator import action_yardstick
+    from genmo.train.evaluation.generation import clips_of_actions
+    from genmo.train.evaluation.text_motion_report import action_yardstick
 
     counts = list(options.steps_table or few_steps.STEPS)
-    table = few_steps.report(subject.model, subject.held_out, judge, counts, options.rounds, sys.stderr.isatty())
-    table["yardstick"] = judge and action_yardstick(judge, clips_of_actions(subject.every))
+    table = few_steps.report(subject.model, subject.held_out, evaluator, counts, options.rounds, sys.stderr.isatty())
+    table["yardstick"] = evaluator and action_yardstick(evaluator, clips_of_actions(subject.every))
     result = subject.about | table
     return result, few_steps.markdown(result)
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from genmo.runtime import MotionModel
 from genmo.runtime.motion.motion import FPS, Motion
-from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.evaluation.simulated import estimates, middle
-from genmo.train.evaluation.text_motion_evaluator import LONGEST, Evaluator, text_motion_report
+from genmo.train.evaluation.text_motion_evaluator import Evaluator
+from genmo.train.evaluation.text_motion_features import LONGEST
+from genmo.train.evaluation.text_motion_report import text_motion_report
 from genmo.train.metrics.paper_tables import estimation_row, markdown_table
+from genmo.train.metrics.pose import root_speed
 from genmo.train.metrics.sets import mean_interval
 
 STEPS = (1, 2, 5, 10, 50)
@@ -37,45 +39,40 @@ def motions_for(model: MotionModel, clips: Sequence[Clip], steps: int, seed: int
     return [model.generate(clip.captions[0], min(clip.frames, LONGEST), steps=steps, seed=seed)[0] for clip in clips]
 
 
-def root_speed(translation: Array) -> float:
-    """Mean speed of the root over the ground, m/s, of pelvis positions [frames, 3]."""
-    return float(np.linalg.norm(np.diff(translation[:, [0, 2]], axis=0), axis=-1).mean() * FPS)
-
-
-def speed_ratio(made: Sequence[Motion], real: Sequence[Clip]) -> float:
+def speed_ratio(generated: Sequence[Motion], real: Sequence[Clip]) -> float:
     """Mean root speed of the motions over that of the clips (their middle LONGEST frames)."""
-    wanted = float(np.mean([root_speed(middle(clip, LONGEST).translation) for clip in real]))
-    return float(np.mean([root_speed(motion.translation) for motion in made])) / max(wanted, 1e-9)
+    expected = float(np.mean([root_speed(middle(clip, LONGEST).translation, FPS) for clip in real]))
+    return float(np.mean([root_speed(motion.translation, FPS) for motion in generated])) / max(expected, 1e-9)
 
 
 def generation_row(
-    model: MotionModel, real: Sequence[Clip], judge: Evaluator, steps: int, rounds: int, progress: Any = None
+    model: MotionModel, real: Sequence[Clip], evaluator: Evaluator, steps: int, rounds: int, progress: Any = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """FID, R@3, Diversity and the root speed over the real one, with intervals over the rounds; the real motions' row.
 
     Raises InputError for too few captions.
     """
-    made = []
+    generated = []
     for seed in range(rounds):
-        made.append(motions_for(model, real, steps, seed))
+        generated.append(motions_for(model, real, steps, seed))
         if progress is not None:
             progress.update()
-    found = text_motion_report(judge, real, made)
-    ratios = np.array([speed_ratio(motions, real) for motions in made])
-    row = {name: found["made"][name] for name in GENERATION}
+    report = text_motion_report(evaluator, real, generated)
+    ratios = np.array([speed_ratio(motions, real) for motions in generated])
+    row = {name: report["made"][name] for name in GENERATION}
     row["Root speed, made / real"] = mean_interval(ratios) if rounds > 1 else float(ratios[0])
-    return row, {name: found["real"][name] for name in GENERATION}
+    return row, {name: report["real"][name] for name in GENERATION}
 
 
 def report(
     model: MotionModel,
     clips: Sequence[Clip],
-    judge: Evaluator | None,
+    evaluator: Evaluator | None,
     steps: Sequence[int] = STEPS,
     rounds: int = 3,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """A row a number of steps; without a judge estimation only.
+    """A row a number of steps; without a evaluator estimation only.
 
     Raises InputError for a bad number of steps, or captions too few for R-precision.
     """
@@ -86,7 +83,7 @@ def report(
     real = captioned(clips)
     rows: dict[str, dict[str, Any]] = {}
     truth: dict[str, Any] = {}
-    with tqdm(total=len(steps) * (1 + (judge is not None) * rounds), disable=not progress, desc="steps") as bar:
+    with tqdm(total=len(steps) * (1 + (evaluator is not None) * rounds), disable=not progress, desc="steps") as bar:
         for count in steps:
             sampled = None if count == 1 else count
             made = list(estimates(model, clips, steps=sampled, fit=False, clean_feet=False))
@@ -95,16 +92,16 @@ def report(
             rows[f"{count} (regression)" if count == 1 else str(count)] = row = {
                 name: measured[name] for name in COLUMNS
             }
-            if judge is not None:
-                generated, truth = generation_row(model, real, judge, count, rounds, bar)
+            if evaluator is not None:
+                generated, truth = generation_row(model, real, evaluator, count, rounds, bar)
                 row |= generated
-    if judge is not None:
+    if evaluator is not None:
         rows["real motion"] = truth
     return {
         "steps_table": rows,
-        "captions": len(real) if judge is not None else 0,
-        "rounds": rounds if judge is not None else 0,
-        "evaluator": judge and judge.sha256,
+        "captions": len(real) if evaluator is not None else 0,
+        "rounds": rounds if evaluator is not None else 0,
+        "evaluator": evaluator and evaluator.sha256,
     }
 
 

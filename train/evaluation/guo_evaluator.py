@@ -40,7 +40,8 @@ from genmo.runtime.support.safe_read import (
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.resampling import interpolated
 from genmo.train.evaluation.humanml3d_features import RATE, WIDTH, features, lengths_of
-from genmo.train.evaluation.text_motion_evaluator import Evaluator, load_evaluator, wording
+from genmo.train.evaluation.text_motion_evaluator import Evaluator, load_evaluator
+from genmo.train.evaluation.text_motion_features import wording
 from genmo.train.network.pickle_program import check_pickle
 from genmo.train.network.safe_unpickle import Archive, StoredTensor
 
@@ -136,7 +137,7 @@ class PublishedEvaluator(Evaluator):
                 row[: len(part)] = torch.from_numpy(part)
             networks: Any = self.model
             found.append(networks.motion_encoder(networks.movement_encoder(padded), counts))
-        return torch.cat(found).double().numpy()
+        return np.asarray(torch.cat(found).double())
 
     def _movements(self, motion: Clip | Motion) -> Array:
         offsets = motion.rest_offsets if isinstance(motion, Motion) else motion.offsets
@@ -158,7 +159,7 @@ class PublishedEvaluator(Evaluator):
             for tensor, values in zip(padded, pair, strict=True):
                 tensor[row, : len(values)] = torch.from_numpy(values)
         networks: Any = self.model
-        return networks.text_encoder(padded[0], counts, padded[1]).double().numpy()
+        return np.asarray(networks.text_encoder(padded[0], counts, padded[1]).double())
 
     def _words(self, caption: str) -> tuple[Array, Array]:
         """Vectors [words, 300] and classes [words, 15] of a caption, between the marks of its start and end."""

@@ -11,20 +11,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.motion.filters import fir_filtered, gaussian
+from genmo.runtime.motion.joints import joint_indices
 from genmo.runtime.motion.rotation import normalize, rotate, transpose
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
 RATE = 20.0
-JOINTS = 22
+COUNT = 22
+"""joints: those of SMPL but the hands"""
 WIDTH = 263
 CONTACT = 0.002
 """squared metres: an ankle or foot that moves less in a frame is in contact"""
 SMOOTH = 20.0
 """frames, spread of the Gaussian over the direction that the person faces"""
+
 CHAINS = (
-    (0, 2, 5, 8, 11), (0, 1, 4, 7, 10), (0, 3, 6, 9, 12, 15), (9, 14, 17, 19, 21), (9, 13, 16, 18, 20),
-)  # fmt: skip
+    joint_indices("pelvis", "right_hip", "right_knee", "right_ankle", "right_foot"),
+    joint_indices("pelvis", "left_hip", "left_knee", "left_ankle", "left_foot"),
+    joint_indices("pelvis", "spine1", "spine2", "spine3", "neck", "head"),
+    joint_indices("spine3", "right_collar", "right_shoulder", "right_elbow", "right_wrist"),
+    joint_indices("spine3", "left_collar", "left_shoulder", "left_elbow", "left_wrist"),
+)
 _SIDE, _UP, _FRONT = np.eye(3)
 DIRECTIONS = np.array(
     [
@@ -33,7 +41,10 @@ DIRECTIONS = np.array(
     ]
 )  # fmt: skip
 """[22, 3] of each joint's bone where its rotation is none"""
-_LEFT, _RIGHT = (7, 10), (8, 11)
+_FEET = joint_indices("left_ankle", "left_foot", "right_ankle", "right_foot")
+_LEFT_HIP, _RIGHT_HIP, _LEFT_SHOULDER, _RIGHT_SHOULDER = joint_indices(
+    "left_hip", "right_hip", "left_shoulder", "right_shoulder"
+)
 
 
 def turn_between(first: Array, second: Array) -> Array:
@@ -54,7 +65,7 @@ def turn_between(first: Array, second: Array) -> Array:
 
 def facing(joints: Array) -> Array:
     """Unit directions [frames, 3] on the ground that hips and shoulders face."""
-    return _front(joints[:, 1] - joints[:, 2] + joints[:, 16] - joints[:, 17])
+    return _front(joints[:, _LEFT_HIP] - joints[:, _RIGHT_HIP] + joints[:, _LEFT_SHOULDER] - joints[:, _RIGHT_SHOULDER])
 
 
 def published_heading(joints: Array) -> Array:
@@ -62,11 +73,10 @@ def published_heading(joints: Array) -> Array:
 
     It counts the hips against the shoulders, a slip; the evaluators were trained on what comes of it.
     """
-    forward = _front(joints[:, 2] - joints[:, 1] + joints[:, 16] - joints[:, 17], unit=False)
+    left = joints[:, _RIGHT_HIP] - joints[:, _LEFT_HIP] + joints[:, _LEFT_SHOULDER] - joints[:, _RIGHT_SHOULDER]
+    forward = _front(left, unit=False)
     radius = int(4 * SMOOTH + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / SMOOTH) ** 2)
-    padded = np.pad(forward, ((radius, radius), (0, 0)), mode="edge")
-    return normalize(np.stack([np.convolve(axis, weights / weights.sum(), "valid") for axis in padded.T], axis=1))
+    return normalize(fir_filtered(forward, gaussian(SMOOTH, radius), radius))
 
 
 def _front(left: Array, unit: bool = True) -> Array:
@@ -77,22 +87,22 @@ def _front(left: Array, unit: bool = True) -> Array:
 
 def rotations_of(joints: Array) -> Array:
     """Local rotations [frames, 22, 3, 3] of world joints; joint 0 turns the heading to +z."""
-    local: Array = np.tile(np.eye(3), (len(joints), JOINTS, 1, 1))
+    local: Array = np.tile(np.eye(3), (len(joints), COUNT, 1, 1))
     heading = published_heading(joints)
     local[:, 0] = turn_between(heading, np.broadcast_to(_FRONT, heading.shape))
     for chain in CHAINS:
         world = local[:, 0]
         for parent, joint in zip(chain, chain[1:], strict=False):
             bone = joints[:, joint] - joints[:, parent]
-            turned = turn_between(np.broadcast_to(DIRECTIONS[joint], bone.shape), bone)
-            local[:, joint] = transpose(world) @ turned
-            world = turned
+            turn = turn_between(np.broadcast_to(DIRECTIONS[joint], bone.shape), bone)
+            local[:, joint] = transpose(world) @ turn
+            world = turn
     return local
 
 
 def lengths_of(joints: Array) -> Array:
     """[22] lengths of the bones of joints [22, 3]."""
-    lengths = np.zeros(JOINTS)
+    lengths = np.zeros(COUNT)
     for chain in CHAINS:
         for parent, joint in zip(chain, chain[1:], strict=False):
             lengths[joint] = np.linalg.norm(joints[joint] - joints[parent])
@@ -117,7 +127,7 @@ def features(joints: Array, lengths: Array | None = None) -> npt.NDArray[np.floa
 
     Raises InputError for fewer than two frames.
     """
-    joints = np.asarray(joints[:, :JOINTS], np.float64)
+    joints = np.asarray(joints[:, :COUNT], np.float64)
     if len(joints) < 2:
         raise InputError(f"a motion of {len(joints)} frames at 20 fps; HumanML3D's features want at least two")
     if lengths is not None:
@@ -127,20 +137,20 @@ def features(joints: Array, lengths: Array | None = None) -> npt.NDArray[np.floa
     joints = rotate(turn_between(facing(joints[:1])[0], _FRONT), joints)
     local = rotations_of(joints)
     heading = local[:, 0]
-    turned = heading[1:] @ transpose(heading[:-1])
-    half = np.arctan2(turned[:, 0, 2], turned[:, 0, 0]) / 2
+    turn = heading[1:] @ transpose(heading[:-1])
+    half = np.arctan2(turn[:, 0, 2], turn[:, 0, 0]) / 2
     speed = rotate(heading[1:], np.diff(joints[:, 0], axis=0))
-    places = rotate(heading[:, None], joints - joints[:, :1] * [1.0, 0.0, 1.0])
+    positions = rotate(heading[:, None], joints - joints[:, :1] * [1.0, 0.0, 1.0])
     moving = np.diff(joints, axis=0)
-    contact = (moving[:, [*_LEFT, *_RIGHT]] ** 2).sum(axis=-1) < CONTACT
+    contact = (moving[:, _FEET] ** 2).sum(axis=-1) < CONTACT
     count = len(joints) - 1
-    parts = [
+    blocks = [
         half[:, None],
         speed[:, [0, 2]],
-        places[:-1, 0, 1:2],
-        places[:-1, 1:].reshape(count, -1),
+        positions[:-1, 0, 1:2],
+        positions[:-1, 1:].reshape(count, -1),
         np.swapaxes(local[:-1, 1:, :, :2], -1, -2).reshape(count, -1),
         rotate(heading[:-1, None], moving).reshape(count, -1),
         contact,
     ]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    return np.concatenate(blocks, axis=1).astype(np.float32)

@@ -23,7 +23,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip, leg_length
 from genmo.train.datasets.resampling import interpolated_rotations
 from genmo.train.evaluation.simulated import middle, true_joints
-from genmo.train.evaluation.text_motion_evaluator import LONGEST
+from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.metrics.paper_tables import inbetweening_row, keyframe_error, markdown_table
 
 KEYFRAMES = (2, 5)

@@ -92,7 +92,7 @@ def recorded_estimate(
 
 def _skinned(mesh: Mesh, rotations: Array, joints: Array) -> Array:
     parts = (torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rotations, joints))
-    return mesh.vertices(*parts).numpy()
+    return np.asarray(mesh.vertices(*parts))
 
 
 def _in_camera(motion: Motion, mesh: Mesh) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genmo.runtime.motion.layout import LAYOUTS
+from genmo.runtime.motion.layout import LAYOUTS, SIXD
 from genmo.runtime.motion.motion import STATIC_SPEED
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT
 from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
@@ -79,7 +79,7 @@ def encode(
 def split(features: Tensor) -> dict[str, Tensor]:
     """Views of the blocks of [..., width]; joint rotations as [..., 24, 6]."""
     blocks = {name: features[..., part] for name, part in LAYOUT.slices.items()}
-    blocks["joint_rotations"] = blocks["joint_rotations"].unflatten(-1, (JOINT_COUNT, 6))
+    blocks["joint_rotations"] = blocks["joint_rotations"].unflatten(-1, (JOINT_COUNT, SIXD))
     return blocks
 
 

@@ -26,7 +26,8 @@ def _event_writer(config: TrainConfig, folder: Path) -> Callable[[str, float, in
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise InputError("config: tensorboard is not installed; pip install tensorboard or set it to false") from None
-    return SummaryWriter(str(folder / "events")).add_scalar
+    write_event: Callable[[str, float, int], None] = SummaryWriter(str(folder / "events")).add_scalar
+    return write_event
 
 
 class RunLog:

@@ -5,8 +5,11 @@ World joints [frames, 24, 3] in SMPL order, metres, y up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from genmo.runtime.motion.filters import gaussian
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
@@ -119,7 +122,7 @@ def _track(joints: Array, name: str) -> Array:
     if name in _FIXED:
         return np.broadcast_to(np.asarray(_FIXED[name]), (len(joints), 3))
     if name == "floor":
-        return joints[..., 1].min(axis=1)[:, None] * np.array([0.0, 1.0, 0.0])
+        return np.asarray(joints[..., 1].min(axis=1)[:, None] * np.array([0.0, 1.0, 0.0]))
     return joints[:, JOINTS.index(name)]
 
 
@@ -164,7 +167,7 @@ def dance_table(made: list[Array], real: list[Array], fps: float, *, published: 
     `published`: with the two slips of the code that published tables come from (motions must then have 60 fps).
     """
     table: dict[str, float] = {}
-    extractors = {
+    extractors: dict[str, Callable[[Array], Array]] = {
         "k": lambda joints: kinetic_features(joints, fps, published=published),
         "g": lambda joints: geometric_features(joints, 120.0 if published else fps),
     }
@@ -207,8 +210,7 @@ def kinematic_beats(joints: Array, fps: float) -> Array:
     speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean(axis=-1)
     width = SMOOTHING * fps
     reach = max(1, int(4 * width + 0.5))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    smooth = np.convolve(np.pad(speed, reach, mode="symmetric"), kernel / kernel.sum(), mode="valid")
+    smooth = np.convolve(np.pad(speed, reach, mode="symmetric"), gaussian(width, reach), mode="valid")
     inner = smooth[1:-1]
     return np.asarray((1 + np.flatnonzero((inner < smooth[:-2]) & (inner <= smooth[2:]))) / fps)
 

@@ -18,7 +18,7 @@ from genmo.train.metrics.pose import (
     FEET,
     accel,
     best_of,
-    foot_steps,
+    foot_sliding,
     jitter,
     mpjpe,
     pa_mpjpe,
@@ -32,7 +32,7 @@ from genmo.train.metrics.sets import Interval, bootstrap
 SHORTEST_PATH = 1.0
 """metres; RTE divides by the length of the true path, so clips of people who stay put are left out of it"""
 
-# name -> what it is told in
+# name -> unit
 UNITS = {
     "PA-MPJPE": "mm", "MPJPE": "mm", "PVE": "mm", "Accel": "m/s^2", "WA-MPJPE100": "mm", "W-MPJPE100": "mm",
     "RTE": "%", "Jitter": "10 m/s^3", "Foot sliding": "mm a frame in contact",
@@ -73,7 +73,7 @@ def _world(clip: Estimate) -> dict[str, Array]:
         "WA-MPJPE100": wa_mpjpe(clip.world, clip.true_world),
         "W-MPJPE100": w_mpjpe(clip.world, clip.true_world),
         "Jitter": np.array([jitter(clip.world, clip.fps)]),
-        "Foot sliding": foot_steps(clip.world[:, FEET], clip.true_world[:, FEET], clip.fps),
+        "Foot sliding": foot_sliding(clip.world[:, FEET], clip.true_world[:, FEET], clip.fps),
     }
     path = clip.true_world[:, 0]
     if np.linalg.norm(np.diff(path, axis=0), axis=-1).sum() >= SHORTEST_PATH:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.motion.skeleton import JOINTS
+from genmo.runtime.motion.joints import FOOT_JOINTS, joint_indices
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -16,7 +16,12 @@ SEGMENT = 100
 """frames over which WA-MPJPE100 and W-MPJPE100 align"""
 CONTACT_STEP = 0.01
 """metres a frame; a true foot that moves less is in contact (WHAM's threshold)"""
-FEET = tuple(JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
+FOOT_HEIGHT = 0.04
+"""metres above its lowest point: below, a foot counts as low"""
+GROUND = [0, 2]
+"""the horizontal coordinates of a world with y up"""
+ENDS = joint_indices("left_ankle", "right_ankle", "left_wrist", "right_wrist")
+FEET = joint_indices("left_ankle", "left_foot", "right_ankle", "right_foot")
 
 
 def point_error(predicted: Array, truth: Array) -> Array:
@@ -120,22 +125,41 @@ def jitter(joints: Array, fps: float) -> float:
     return float(np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean() * fps**3 / 10)
 
 
-def foot_steps(feet: Array, true_feet: Array, fps: float) -> Array:
-    """Distance in mm that feet move in each frame in which the true ones are in contact: [contacts].
+def foot_sliding(feet: Array, true_feet: Array, fps: float) -> Array:
+    """Foot sliding, mm a frame: how far feet move in each frame in which the true ones are in contact: [contacts].
 
     World points [frames, points, 3].  A true point that moves less than 1 cm a frame at 30 fps is in contact (WHAM,
     which takes vertices of heels and toes; on the skeleton take the joints FEET).  With the truth twice: the floor.
     """
     per_frame = 30.0 / fps
-    moved = np.linalg.norm(np.diff(true_feet, axis=0), axis=-1)
+    true_steps = np.linalg.norm(np.diff(true_feet, axis=0), axis=-1)
     steps = np.linalg.norm(np.diff(feet, axis=0), axis=-1)
-    return np.asarray(1000 * steps[moved < CONTACT_STEP * per_frame] / per_frame)
+    return np.asarray(1000 * steps[true_steps < CONTACT_STEP * per_frame] / per_frame)
 
 
-def foot_sliding(joints: Array, true_joints: Array, fps: float) -> float:
-    """Foot sliding, mm a frame in contact at 30 fps, of world joints [frames, 24, 3]; 0 without contact."""
-    steps = foot_steps(joints[:, FEET], true_joints[:, FEET], fps)
-    return float(steps.mean()) if len(steps) else 0.0
+def low_foot_speed(joints: Array, fps: float) -> float:
+    """Mean speed over the ground, m/s, of balls of feet while they are low; joints [frames, 24, 3] in the world.
+
+    A foot is low within FOOT_HEIGHT of its lowest point, swinging or not: what can be measured without a true motion.
+    """
+    feet = joints[:, FOOT_JOINTS]
+    speed = np.linalg.norm(np.diff(feet[..., GROUND], axis=0), axis=-1) * fps
+    low = feet[:-1, :, 1] < feet[..., 1].min() + FOOT_HEIGHT
+    return float(speed[low].mean()) if low.any() else 0.0
+
+
+def root_speed(path: Array, fps: float) -> float:
+    """Mean speed of the root over the ground, m/s, of pelvis positions [frames, 3]."""
+    return float(np.linalg.norm(np.diff(path[:, GROUND], axis=0), axis=-1).mean() * fps)
+
+
+def joint_range(joints: Array, root_rotation: Array) -> float:
+    """Mean extent, m, of the places of ankles and wrists in the root's frame.
+
+    World joints [frames, 24, 3] and root rotations [frames, 3, 3].
+    """
+    local = np.einsum("fji,fkj->fki", root_rotation, joints - joints[:, :1])
+    return float(np.ptp(local[:, ENDS], axis=0).mean())
 
 
 def best_of(errors: Array) -> float:

@@ -21,6 +21,7 @@ from genmo.runtime.denoiser import residual_gain, schedule
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import CAMERA_WIDTH, frame_conditions
 from genmo.runtime.engine.text_ngram import position_table
+from genmo.runtime.motion.layout import SIXD
 from genmo.runtime.motion.skeleton import COCO_COUNT, JOINT_COUNT
 from genmo.train.network.attention import MultiTextAttention, RopeAttention, rope_tables
 
@@ -95,8 +96,8 @@ class CameraEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.fuse = mlp(CAMERA_WIDTH, width, width)
-        still = torch.tensor([1.0, 0, 0, 0, 1, 0, *[0.0] * (CAMERA_WIDTH - 6)])
-        scale = torch.tensor([CAMERA_TURN] * 6 + [ROOT_SPEED] * 3 + [1.0] * (CAMERA_WIDTH - 9))
+        still = torch.tensor([1.0, 0, 0, 0, 1, 0, *[0.0] * (CAMERA_WIDTH - SIXD)])
+        scale = torch.tensor([CAMERA_TURN] * SIXD + [ROOT_SPEED] * 3 + [1.0] * (CAMERA_WIDTH - SIXD - 3))
         self.register_buffer("still", still, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
 
@@ -194,7 +195,7 @@ class Innovation(nn.Module):
             x_0 = x_0.float()
             missed = self.smoothed(x_t[..., self.turns] - root * x_0[..., self.turns])
             known = self.log_variance(x.float()).exp() * trust
-            gain = (known / (1 + known * root)).repeat_interleave(6, dim=-1)
+            gain = (known / (1 + known * root)).repeat_interleave(SIXD, dim=-1)
             turns = x_0[..., self.turns] + gain * missed
         return torch.cat([x_0[..., : self.turns.start], turns, x_0[..., self.turns.stop :]], dim=-1)
 

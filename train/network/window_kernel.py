@@ -13,6 +13,7 @@ import functools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -194,7 +195,7 @@ def recomputed(q: Tensor, k: Tensor, v: Tensor, tables: Tables | None, window: i
     return (blocked_window_attention if blocked else dense_window_attention)(q, k, v, window)
 
 
-def _keep(ctx: torch.autograd.function.FunctionCtx, inputs: tuple, output: Tensor) -> None:
+def _keep(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Any, ...], output: Tensor) -> None:
     q, k, v, cos, sin, ctx.window, ctx.pairing = inputs
     ctx.save_for_backward(q, k, v, cos, sin)
 

@@ -109,7 +109,8 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
         if not isinstance(place, dict):
             raise InputError(f"override {override!r}: {'.'.join(parents) or 'the file'} is no mapping")
         place[last] = parse_yaml(value, f"override {override!r}", "key=value, e.g. steps=2000")
-    return _build(TrainConfig(), stored, "")
+    config: TrainConfig = _build(TrainConfig(), stored, "")
+    return config
 
 
 def _is_number(value: Any) -> bool:

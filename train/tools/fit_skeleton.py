@@ -26,7 +26,7 @@ PROGRAM = "python -m genmo.train.tools.fit_skeleton"
 
 def mirrored_offsets(offsets: Array) -> Array:
     """Rest offsets [..., 24, 3] of the mirror image (x -> -x, left and right swapped)."""
-    return offsets[..., MIRROR_JOINTS, :] * np.array([-1.0, 1.0, 1.0])
+    return np.asarray(offsets[..., MIRROR_JOINTS, :] * np.array([-1.0, 1.0, 1.0]))
 
 
 def fit_shape_space(actors: Array, counts: int = BETA_COUNT) -> tuple[Array, Array, Array]:

@@ -11,12 +11,14 @@ import torch
 
 from genmo.export import pipeline
 from genmo.export.__main__ import main
-from genmo.export.onnx import t5_encoder
+from genmo.export.onnx import t5_encoder, t5_network
 from genmo.export.onnx.constant_folding import fold
 from genmo.export.onnx.graphs import write_onnx
 from genmo.export.onnx.onnx_builder import PRECISIONS
 from genmo.export.onnx.operator_profiles import fitted
 from genmo.export.onnx.step_graph import step_model
+from genmo.export.onnx.t5_graph import T5Graph
+from genmo.export.options import ExportOptions, TextEncoderOptions
 from genmo.export.parity import parity
 from genmo.runtime import MotionModel
 from genmo.runtime.engine.bundle import load_engine
@@ -89,9 +91,9 @@ def test_the_network_is_that_of_transformers(tmp_path, kind, tokens):
     mask[1, (tokens + 1) // 2 :] = 0
     wanted = answers(model, ids, mask).numpy()
     there = mask[..., None].numpy()
-    ours = t5_encoder.read_t5(tmp_path)
-    np.testing.assert_allclose(t5_encoder.encode(ours, ids, mask).numpy() * there, wanted * there, atol=1e-4)
-    graph = t5_encoder.T5Graph(ours, 200, PRECISIONS["fp32"]).build()
+    ours = t5_network.read_t5(tmp_path)
+    np.testing.assert_allclose(t5_network.encode(ours, ids, mask).numpy() * there, wanted * there, atol=1e-4)
+    graph = T5Graph(ours, 200, PRECISIONS["fp32"]).build()
     onnx.checker.check_model(graph, full_check=True)
     for one in (graph, fitted(graph, "unity")):
         np.testing.assert_allclose(run_graph(one, ids, mask) * there, wanted * there, atol=1e-4)
@@ -101,18 +103,18 @@ def test_buckets_are_those_of_transformers():
     from transformers.models.t5.modeling_t5 import T5Attention
 
     for buckets, distance in ((32, 128), (32, 64), (16, 20)):
-        config = t5_encoder.T5Config(8, 2, 4, 1, 8, buckets, distance, 1e-6, False)
+        config = t5_network.T5Config(8, 2, 4, 1, 8, buckets, distance, 1e-6, False)
         wanted = T5Attention._relative_position_bucket(
             torch.arange(-299, 300), bidirectional=True, num_buckets=buckets, max_distance=distance
         )
-        assert (t5_encoder.buckets_of(config, 300) == wanted).all()
+        assert (t5_network.buckets_of(config, 300) == wanted).all()
 
 
 def test_half_precision_is_small_and_near(tmp_path):
     model = make_t5(tmp_path, scale=0.05)
     ids, mask = torch.randint(0, 40, (2, 20)), torch.ones(2, 20)
-    wanted, ours = answers(model, ids, mask).numpy(), t5_encoder.read_t5(tmp_path)
-    single, half = (t5_encoder.T5Graph(ours, 20, PRECISIONS[name]).build() for name in ("fp32", "fp16"))
+    wanted, ours = answers(model, ids, mask).numpy(), t5_network.read_t5(tmp_path)
+    single, half = (T5Graph(ours, 20, PRECISIONS[name]).build() for name in ("fp32", "fp16"))
     error = np.linalg.norm(run_graph(half, ids, mask) - wanted, axis=-1) / np.linalg.norm(wanted, axis=-1)
     assert 1e-5 < error.max() < 5e-3
     assert half.ByteSize() < 0.75 * single.ByteSize()
@@ -135,7 +137,7 @@ def test_what_would_overflow_in_half_precision_does_not(tmp_path):
     last.register_forward_pre_hook(lambda layer, given: hidden.append(given[0].abs().max().item()))
     wanted = answers(model, ids, mask).numpy()
     assert max(hidden) > 65504
-    ours = run_graph(t5_encoder.T5Graph(t5_encoder.read_t5(tmp_path), 20, PRECISIONS["fp16"]).build(), ids, mask)
+    ours = run_graph(T5Graph(t5_network.read_t5(tmp_path), 20, PRECISIONS["fp16"]).build(), ids, mask)
     assert np.isfinite(ours).all()
     error = np.linalg.norm(ours - wanted, axis=-1) / np.linalg.norm(wanted, axis=-1)
     assert error.max() < t5_encoder.GATES["fp16"]
@@ -157,12 +159,12 @@ def test_weights_of_every_form_are_read(tmp_path, folder):
     with torch.no_grad():
         wanted = whole.encoder(input_ids=ids).last_hidden_state
     for form in ("shards", "pickled"):
-        np.testing.assert_allclose(t5_encoder.encode(t5_encoder.read_t5(tmp_path / form), ids, mask), wanted, atol=1e-5)
+        np.testing.assert_allclose(t5_network.encode(t5_network.read_t5(tmp_path / form), ids, mask), wanted, atol=1e-5)
 
 
 def test_weights_over_the_limit_of_a_file_lie_beside_it(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("genmo.export.onnx.graphs.INLINE_LIMIT", 1000)
-    described = t5_encoder.add_text_encoder(str(folder), tmp_path, TOKENS, WIDTH)
+    described = t5_encoder.add_text_encoder(TextEncoderOptions(str(folder)), tmp_path, TOKENS, WIDTH)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "text_encoder.onnx",
         "text_encoder.onnx.data",
@@ -212,14 +214,14 @@ def test_a_bad_encoder_is_one_line(tmp_path, name):
     spoil, message = BAD[name]
     spoil(place)
     with pytest.raises(InputError, match=message) as caught:
-        t5_encoder.add_text_encoder(str(place), out, TOKENS, WIDTH)
+        t5_encoder.add_text_encoder(TextEncoderOptions(str(place)), out, TOKENS, WIDTH)
     assert "\n" not in str(caught.value)
 
 
 def test_a_graph_over_its_gate_is_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(t5_encoder.GATES, "fp16", 1e-9)
     with pytest.raises(t5_encoder.TextParityError, match="over the gate of 1e-09"):
-        t5_encoder.add_text_encoder(str(folder), tmp_path, TOKENS, WIDTH, "fp16")
+        t5_encoder.add_text_encoder(TextEncoderOptions(str(folder), "fp16"), tmp_path, TOKENS, WIDTH)
 
 
 def test_hub_names(folder, monkeypatch, tmp_path):
@@ -344,7 +346,7 @@ def test_bad_prompt_files_are_one_line(quick, folder, silent_checkpoint, tmp_pat
 
 
 def test_without_tokenizers_the_user_hears_what_to_install(folder, tmp_path, monkeypatch):
-    t5_encoder.add_text_encoder(str(folder), tmp_path, TOKENS, WIDTH)
+    t5_encoder.add_text_encoder(TextEncoderOptions(str(folder)), tmp_path, TOKENS, WIDTH)
     encoder = T5TextEncoder(tmp_path / "text_encoder.onnx", tmp_path / "tokenizer.json", TOKENS, WIDTH)
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(BackendError, match=r'pip install "genmo-motion\[t5\]"'):
@@ -354,7 +356,7 @@ def test_without_tokenizers_the_user_hears_what_to_install(folder, tmp_path, mon
 
 
 def test_spoilt_files_of_an_encoder_are_engine_errors(folder, tmp_path):
-    t5_encoder.add_text_encoder(str(folder), tmp_path, TOKENS, WIDTH)
+    t5_encoder.add_text_encoder(TextEncoderOptions(str(folder)), tmp_path, TOKENS, WIDTH)
     graph, tokenizer = tmp_path / "text_encoder.onnx", tmp_path / "tokenizer.json"
     with pytest.raises(EngineError, match="token_vectors is"):
         T5TextEncoder(graph, tokenizer, TOKENS, WIDTH + 1).encode("dance")
@@ -366,9 +368,9 @@ def test_spoilt_files_of_an_encoder_are_engine_errors(folder, tmp_path):
     tokenizer.write_text("{}")
     with pytest.raises(EngineError, match="not a tokenizer"):
         T5TextEncoder(graph, tokenizer, TOKENS, WIDTH).encode("dance")
-    infinite = t5_encoder.read_t5(folder)
+    infinite = t5_network.read_t5(folder)
     infinite.weights["encoder.final_layer_norm.weight"][:] = float("inf")
-    write_onnx(t5_encoder.T5Graph(infinite, TOKENS, PRECISIONS["fp32"]).build(), graph)
+    write_onnx(T5Graph(infinite, TOKENS, PRECISIONS["fp32"]).build(), graph)
     write_tokenizer(tmp_path)
     with pytest.raises(EngineError, match="not 16 finite numbers"):
         T5TextEncoder(graph, tokenizer, TOKENS, WIDTH).encode("dance")
@@ -385,10 +387,9 @@ WRONG_CACHE = {
 
 @pytest.mark.parametrize("name", WRONG_CACHE)
 def test_a_cache_that_does_not_fit_is_an_engine_error(quick, folder, silent_checkpoint, tmp_path, name):
-    prompts = tmp_path / "prompts.txt"
-    prompts.write_text("a person walks\ndance\na man sits down\njumps\n")
-    encoder = pipeline.Encoder(str(folder), prompts=prompts)
-    out = pipeline.export(silent_checkpoint, tmp_path / "engine", None, "x", encoder=encoder)
+    prompts = ("a person walks", "dance", "a man sits down", "jumps")
+    encoder = TextEncoderOptions(str(folder), prompts=prompts)
+    out = pipeline.export(ExportOptions(silent_checkpoint, tmp_path / "engine", "x", text_encoder=encoder))
     described = json.loads((out / "engine.json").read_text())
     described["text_encoder"] |= WRONG_CACHE[name]
     (out / "engine.json").write_text(json.dumps(described))

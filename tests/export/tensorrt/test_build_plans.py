@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from genmo.export.tensorrt import build_plans as module
-from genmo.export.tensorrt.build_plans import (
-    Builder,
-    BuildOptions,
-    build_plans,
-    capabilities,
-    check_options,
-    read_frames,
-)
+from genmo.export.tensorrt.build_plans import build_plans
+from genmo.export.tensorrt.plan_builder import Builder
+from genmo.export.tensorrt.plan_options import BuildOptions, capabilities, check_options, read_frames
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import step_inputs
 from genmo.runtime.engine.backends.tensorrt_plans import DENSE_FRAMES, PLANS, Gpu, Profile, plan_profiles, read_plans

@@ -8,8 +8,9 @@ import onnx
 import pytest
 
 from genmo.export.tensorrt import build_plans as module
-from genmo.export.tensorrt import window_plugin
-from genmo.export.tensorrt.build_plans import BuildOptions, build_plans
+from genmo.export.tensorrt import plan_builder, window_plugin
+from genmo.export.tensorrt.build_plans import build_plans
+from genmo.export.tensorrt.plan_options import BuildOptions
 from genmo.runtime.engine.backends.tensorrt_plans import Gpu, Profile, find_plans, read_plans
 from genmo.runtime.engine.bundle import load_engine
 
@@ -141,9 +142,9 @@ def library(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt.plugin", made.plugin)
     monkeypatch.setattr(module, "_target", lambda library, options: (("sm_90",), "NVIDIA Test 1"))
     monkeypatch.setattr(window_plugin, "read_ptx", lambda target: f"ptx for {target}")
-    module.Log._of.pop("tensorrt", None)
+    plan_builder.Log._of.pop("tensorrt", None)
     yield made
-    module.Log._of.pop("tensorrt", None)
+    plan_builder.Log._of.pop("tensorrt", None)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from genmo.export.options import ExportOptions
 from genmo.export.parity import parity
 from genmo.export.pipeline import export
 from genmo.runtime import MotionModel
@@ -292,7 +293,7 @@ def test_it_trains_exports_and_runs_with_video_and_music(prepared, tmp_path, mon
         assert (embed.fuse[-1].weight != before[name]).any(), f"nothing was learned of {name}"
     trainer.save()
     monkeypatch.setattr("genmo.export.pipeline.parity", lambda *args: parity(*args, lengths=(1, 40)))
-    engine = export(tmp_path / "run", tmp_path / "engine", None, "none")
+    engine = export(ExportOptions(tmp_path / "run", tmp_path / "engine", "none"))
     model = MotionModel.load(engine, threads=1)
     rng = np.random.default_rng(0)
     spans = [

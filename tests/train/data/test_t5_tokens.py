@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genmo.export.onnx.t5_encoder import add_text_encoder
+from genmo.export.options import TextEncoderOptions
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.text_t5 import T5TextEncoder
 from genmo.runtime.support.errors import InputError
@@ -49,7 +50,7 @@ def t5(tmp_path_factory):
 def test_tokens_are_those_of_the_exported_encoder(t5, tmp_path):
     """ONNX Runtime and the tokenizer's own file, cut at the same length; float16 on the way."""
     (tmp_path / "engine").mkdir()
-    described = add_text_encoder(str(t5), tmp_path / "engine", TOKENS, WIDTH)
+    described = add_text_encoder(TextEncoderOptions(str(t5)), tmp_path / "engine", TOKENS, WIDTH)
     files = (tmp_path / "engine" / described[name] for name in ("file", "tokenizer"))
     runtime = T5TextEncoder(*files, TOKENS, WIDTH)
     ours = text_tokens(str(t5), PROMPTS, CONFIG, tmp_path / "texts", write=True)

@@ -15,7 +15,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.datasets import aist, amass, bedlam, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import Bodies, floor_height, read_body, rest_offsets
 from genmo.train.datasets.prepare import main as prepare
-from genmo.train.datasets.resampling import frame_places
+from genmo.train.datasets.resampling import frame_times
 
 VERTICES = 300
 # joints of a body model that are SMPL's 24
@@ -452,14 +452,14 @@ def test_motionx_gives_keypoints_and_texts(tmp_path, motion, body_file):
 
 
 def test_places_of_frames():
-    np.testing.assert_array_equal(frame_places(5, 60.0), [0, 2, 4])
-    np.testing.assert_array_equal(frame_places(4, 60.0), [0, 2])
-    np.testing.assert_array_equal(frame_places(1, 24.0), [0])
-    np.testing.assert_allclose(frame_places(3, 24.0), [0, 0.8, 1.6])
-    np.testing.assert_array_equal(frame_places(120, 1 / 0.0333333), np.arange(120))
+    np.testing.assert_array_equal(frame_times(5, 60.0), [0, 2, 4])
+    np.testing.assert_array_equal(frame_times(4, 60.0), [0, 2])
+    np.testing.assert_array_equal(frame_times(1, 24.0), [0])
+    np.testing.assert_allclose(frame_times(3, 24.0), [0, 0.8, 1.6])
+    np.testing.assert_array_equal(frame_times(120, 1 / 0.0333333), np.arange(120))
     for bad in (0.0, -3.0, np.nan):
         with pytest.raises(InputError, match="frames a second"):
-            frame_places(10, bad)
+            frame_times(10, bad)
 
 
 def turned(axis: int, degrees: float) -> np.ndarray:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_quaternion
+from genmo.runtime.motion.joints import FOOT_JOINTS, JOINTS
+from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_quaternion, matrix_from_yaw
 from genmo.runtime.support.errors import InputError
 from genmo.train.metrics.pose import (
     FEET,
@@ -13,11 +14,14 @@ from genmo.train.metrics.pose import (
     best_of,
     foot_sliding,
     jitter,
+    joint_range,
+    low_foot_speed,
     mpjpe,
     pa_mpjpe,
     point_error,
     procrustes,
     pve,
+    root_speed,
     rte,
     segments,
     similarity,
@@ -180,11 +184,32 @@ def test_foot_sliding_counts_only_frames_in_true_contact():
     truth, predicted = np.zeros((21, 24, 3)), np.zeros((21, 24, 3))
     truth[11:, FEET, 0] = np.arange(1, 11)[:, None] * 0.5
     predicted[:, FEET, 2] = np.cumsum([0.0] + [0.003] * 10 + [9.0] * 10)[:, None]
-    assert foot_sliding(predicted, truth, 30) == pytest.approx(3)
-    assert foot_sliding(truth, truth, 30) == 0
+    feet, true_feet = predicted[:, FEET], truth[:, FEET]
+    np.testing.assert_allclose(foot_sliding(feet, true_feet, 30), np.full(10 * len(FEET), 3.0))
+    assert not foot_sliding(true_feet, true_feet, 30).any()
     # the same motion at twice the rate: half the steps, the same slide for 1/30 s
-    assert foot_sliding(predicted, truth, 60) == pytest.approx(6)
-    assert foot_sliding(predicted, truth + np.arange(21)[:, None, None], 30) == 0  # never in contact
+    np.testing.assert_allclose(foot_sliding(feet, true_feet, 60), 6)
+    assert not len(foot_sliding(feet, true_feet + np.arange(21)[:, None, None], 30))  # never in contact
+
+
+def test_low_feet_are_measured_without_a_true_motion():
+    """The left foot slides on the ground at 1.5 m/s, the right one swings 5 cm over it."""
+    joints = np.zeros((31, 24, 3))
+    left, right = FOOT_JOINTS
+    joints[:, left, 0] = 0.05 * np.arange(31)
+    joints[:, right, 1:] = 0.05, 9.0
+    joints[:, right, 2] *= np.arange(31)
+    assert low_foot_speed(joints, 30) == pytest.approx(1.5)
+
+
+def test_the_range_of_wrists_and_ankles_is_that_in_the_roots_frame():
+    """A person who turns as a whole has none; an arm's swing counts as a quarter of the four."""
+    joints = np.zeros((3, 24, 3))
+    joints[:, JOINTS.index("left_wrist"), 0] = 0.5
+    turns = matrix_from_yaw(np.array([0.0, 1.0, 2.0]))
+    assert joint_range(joints @ np.swapaxes(turns, -1, -2), turns) == pytest.approx(0, abs=1e-12)
+    joints[1, JOINTS.index("left_wrist"), 0] = 1.7
+    assert joint_range(joints, np.tile(np.eye(3), (3, 1, 1))) == pytest.approx(1.2 / 12)
 
 
 def test_best_of_is_the_best_sample():
@@ -193,3 +218,9 @@ def test_best_of_is_the_best_sample():
 
 def test_point_error_of_a_known_offset():
     assert point_error(np.zeros((2, 5, 3)) + [0.003, 0, 0.004], np.zeros((2, 5, 3))) == pytest.approx([5, 5])
+
+
+def test_the_speed_of_the_root_goes_over_the_ground():
+    """Up and down does not count."""
+    walk = np.stack([np.zeros(31), np.sin(np.arange(31)), np.arange(31) * 1.2 / 30], axis=1)
+    assert root_speed(walk, 30) == pytest.approx(1.2)

@@ -56,10 +56,11 @@ def test_its_checkpoint_comes_back_and_is_not_exported(tmp_path, capsys):
     back = load_checkpoint(tmp_path / "c").model
     assert isinstance(back.denoiser, CrossAttentionDenoiser)
     pytest.importorskip("onnxscript")
+    from genmo.export.options import ExportOptions
     from genmo.export.pipeline import export
 
     with pytest.raises(InputError, match="fusion is cross_attention, for experiments only; train with fusion=mlp"):
-        export(tmp_path / "c", tmp_path / "e", None, "none")
+        export(ExportOptions(tmp_path / "c", tmp_path / "e", "none"))
     assert not (tmp_path / "e").exists()
 
 

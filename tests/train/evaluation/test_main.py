@@ -1,0 +1,26 @@
+"""Bad options of genmo-eval are one line and exit status 2."""
+
+import pytest
+
+from genmo.train.evaluation.__main__ import main
+
+BAD = {
+    "no such subject": (["--subjects", "made30/9"], "no clip of the validation subjects"),
+    "no evaluator": (["--subjects", "made30/02", "--evaluator", "nowhere"], "wanted a folder that"),
+    "zero steps": (["--subjects", "made30/02", "--steps", "0"], "--steps is 0; wanted 1 to 1000"),
+    "a table of zero steps": (["--subjects", "made30/02", "--steps-table", "0"], "wanted different numbers"),
+    "the same steps twice": (["--subjects", "made30/02", "--steps-table", "2", "2"], "wanted different numbers"),
+    "a picture": (["--subjects", "made30/02", "--out", "t.png"], "ends in .md or .json"),
+    "no folder": (["--subjects", "made30/02", "--out", "nowhere/t.md"], "no such folder"),
+    "no rounds": (["--subjects", "made30/02", "--rounds", "0"], "--rounds is 0"),
+    "too few captions": (["--subjects", "made30/02", "--steps-table", "1"], "R-precision wants 31"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_options_are_one_line(motion_set, tiny_checkpoint, judge, name, capsys):
+    arguments, message = BAD[name]
+    judged = [] if "--evaluator" in arguments else ["--evaluator", str(judge)]
+    assert main(["--checkpoint", str(tiny_checkpoint), "--data", str(motion_set), *judged, *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and message in said.err
