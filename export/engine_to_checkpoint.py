@@ -44,24 +44,24 @@ TIME_ITERATIONS = 1000
 """of L-BFGS, at most, for that fit"""
 
 
-class JointTargets:
+class WeightLookup:
     """Where the engine's graphs hold what a network of known weights has in the graphs of its own export."""
 
-    def __init__(self, known: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
+    def __init__(self, reference: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
         self._found: dict[bytes, Array] = {}
-        for theirs, ours in zip(map(_initializers, known), map(_initializers, stored), strict=True):
+        for theirs, ours in zip(map(_initializers, reference), map(_initializers, stored), strict=True):
             if {name: array.shape for name, array in theirs.items()} != {n: a.shape for n, a in ours.items()}:
                 raise EngineError(
                     "the graphs are of another network, or of one that was never trained; wanted a trained engine"
                 )
             for name, array in theirs.items():
-                for turned in (array, array.T):
-                    self._found[turned.tobytes()] = ours[name] if turned is array else ours[name].T
+                for view in (array, array.T):
+                    self._found[view.tobytes()] = ours[name] if view is array else ours[name].T
 
     def read(self, array: Array) -> Tensor | None:
-        """What the engine has where the known network has `array`, in float64; None: nowhere."""
-        found = self._found.get(array.tobytes())
-        return None if found is None else torch.from_numpy(found.astype(np.float64)).reshape(array.shape)
+        """What the engine has where the reference has `array`, in float64; None: nowhere."""
+        slot = self._found.get(array.tobytes())
+        return None if slot is None else torch.from_numpy(slot.astype(np.float64)).reshape(array.shape)
 
 
 def _initializers(model: onnx.ModelProto) -> dict[str, Array]:
@@ -83,7 +83,7 @@ def _random_network(config: ModelConfig, one_bias: bool) -> Denoiser:
     return denoiser
 
 
-def _scaled_weights(places: JointTargets, folded: FoldedStep) -> dict[str, Tensor]:
+def _scaled_weights(lookup: WeightLookup, folded: FoldedStep) -> dict[str, Tensor]:
     """The query, key and value layers, whose channels the step graph scales and reorders."""
     config = folded.config
     order = torch.from_numpy(rotary_order(config.width, config.heads))
@@ -91,16 +91,16 @@ def _scaled_weights(places: JointTargets, folded: FoldedStep) -> dict[str, Tenso
     layers = {}
     for index, module in enumerate(folded.modules):
         assert module.text is not None  # this network reads texts
-        for part, layer in (("weight", 0), ("bias", 1)):
+        for kind, layer in (("weight", 0), ("bias", 1)):
             qkv, q = (_parts(a)[layer] for a in (module.attention.qkv, module.text[0].q))
-            stored = _wanted(places.read(qkv), "attention")
-            stored = (stored.mT if part == "weight" else stored).contiguous()
+            stored = _required(lookup.read(qkv), "attention")
+            stored = (stored.mT if kind == "weight" else stored).contiguous()
             whole = torch.empty_like(stored)
             whole[order] = stored
             whole[: config.width] *= root
-            layers[f"rope_blocks.{index}.attention.qkv.{part}"] = whole
-            read = _wanted(places.read(q), "text")
-            layers[f"text_blocks.{index}.attention.q.{part}"] = root * (read.mT if part == "weight" else read)
+            layers[f"rope_blocks.{index}.attention.qkv.{kind}"] = whole
+            read = _required(lookup.read(q), "text")
+            layers[f"text_blocks.{index}.attention.q.{kind}"] = root * (read.mT if kind == "weight" else read)
     return layers
 
 
@@ -108,10 +108,10 @@ def _parts(layer: Linear) -> tuple[Array, Array]:
     return layer.weight, layer.bias
 
 
-def _wanted(found: Tensor | None, name: str) -> Tensor:
-    if found is None:
+def _required(tensor: Tensor | None, name: str) -> Tensor:
+    if tensor is None:
         raise EngineError(f"{name} is not among the stored weights; wanted an engine that this genmo exported")
-    return found
+    return tensor
 
 
 def fit_time(denoiser: Denoiser, rows: Tensor) -> float:
@@ -151,17 +151,17 @@ def unfold(engine: Engine) -> Checkpoint:
         raise EngineError(f"{engine.folder}: precision is {precision!r}; wanted an engine in fp32")
     paths = engine.denoiser
     stored = [onnx.load(path) for path in (paths.conditions, paths.texts, paths.step)]
-    known = _random_network(engine.config, "denoiser.condition_in.bias" not in _initializers(stored[0]))
-    graphs = export_graphs(known, profile=str(engine.description["profile"]))
-    places = JointTargets([graphs[name] for name in GRAPHS], stored)
-    folded = fold(known)
-    scaled = _scaled_weights(places, folded)
+    reference = _random_network(engine.config, "denoiser.condition_in.bias" not in _initializers(stored[0]))
+    graphs = export_graphs(reference, profile=str(engine.description["profile"]))
+    lookup = WeightLookup([graphs[name] for name in GRAPHS], stored)
+    folded = fold(reference)
+    scaled = _scaled_weights(lookup, folded)
     model = Model(engine.config)
-    for (name, parameter), theirs in zip(model.denoiser.named_parameters(), known.parameters(), strict=True):
+    for (name, parameter), theirs in zip(model.denoiser.named_parameters(), reference.parameters(), strict=True):
         if not name.startswith("time."):
-            found = scaled.get(name)
-            parameter.data = _wanted(places.read(theirs.detach().numpy()) if found is None else found, name).float()
-    left = fit_time(model.denoiser, _wanted(places.read(folded.time), "the timestep table"))
+            tensor = scaled.get(name)
+            parameter.data = _required(lookup.read(theirs.detach().numpy()) if tensor is None else tensor, name).float()
+    left = fit_time(model.denoiser, _required(lookup.read(folded.time), "the timestep table"))
     if left > TIME_ERROR:
         raise EngineError(f"{engine.folder}: the timestep's MLP was found to {left:.1e} only; wanted {TIME_ERROR}")
     if isinstance(engine.text_encoder, NgramTextEncoder):

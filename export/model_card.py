@@ -40,9 +40,9 @@ def notes(described: dict[str, Any]) -> dict[str, str]:
 
 def card(described: dict[str, Any]) -> str:
     """The model card: Markdown that says what the engine is, from what, for what, and how true it is to its model."""
-    parts = [_what(described), _inputs(described), _data(described), _parity(described), _limits(described)]
+    sections = [_what(described), _inputs(described), _data(described), _parity(described), _limits(described)]
     licence = ["## Licence", "", _line(described["licence"])]
-    return "\n".join("\n".join([*part, ""]) for part in (*parts, licence))
+    return "\n".join("\n".join([*section, ""]) for section in (*sections, licence))
 
 
 def _what(described: dict[str, Any]) -> list[str]:

@@ -64,11 +64,11 @@ def joints_of(checkpoint: Checkpoint, normalised: Array) -> tuple[Array, Array]:
 
 def error_mm(checkpoint: Checkpoint, ours: Array, reference: Array) -> Array:
     """Distance of every joint, world (root-aligned) and camera, in millimetres, flat."""
-    parts = []
+    windows = []
     for mine, theirs in zip(joints_of(checkpoint, ours), joints_of(checkpoint, reference), strict=True):
         mine, theirs = mine - mine[..., :1, :], theirs - theirs[..., :1, :]
-        parts.append(1000 * np.linalg.norm(mine - theirs, axis=-1).ravel())
-    return np.concatenate(parts)
+        windows.append(1000 * np.linalg.norm(mine - theirs, axis=-1).ravel())
+    return np.concatenate(windows)
 
 
 def cases(lengths: Sequence[int]) -> list[tuple[int, int, int]]:

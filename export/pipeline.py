@@ -99,17 +99,17 @@ def check_encoder(checkpoint: Checkpoint) -> None:
 def next_commands(out: Path) -> str:
     """What to type after an export, ready to paste."""
     engine = load_engine(out)
-    place, encoder = shlex.quote(str(out)), engine.description["text_encoder"]
+    folder, encoder = shlex.quote(str(out)), engine.description["text_encoder"]
     lines = []
     if encoder is not None:
         text = shlex.quote(encoder["prompts"][0] if "prompts" in encoder else "a person walks")
         steps = f" --steps {engine.denoiser.fused_steps}" if engine.denoiser.fused_steps else ""
-        lines.append(f"genmo-run --engine {place} --text {text} --seconds 4{steps} --out walk.html")
+        lines.append(f"genmo-run --engine {folder} --text {text} --seconds 4{steps} --out walk.html")
     body = " --body SMPLX_NEUTRAL.npz" if engine.config.motion_layout.shape_space == "smplx" else ""
-    lines.append(f"genmo-run --engine {place} --keypoints KEYPOINTS.npz{body} --out motion.glb")
+    lines.append(f"genmo-run --engine {folder} --keypoints KEYPOINTS.npz{body} --out motion.glb")
     if engine.description["conditions"][0] == "text" and encoder is None:
-        lines.append(f"genmo-export CHECKPOINT --out {place} --text-encoder T5_FOLDER   # texts need an encoder")
-    lines.append(f"genmo-eval --engine {place} --data MOTION_SET")
+        lines.append(f"genmo-export CHECKPOINT --out {folder} --text-encoder T5_FOLDER   # texts need an encoder")
+    lines.append(f"genmo-eval --engine {folder} --data MOTION_SET")
     return "\n".join(f"  {line}" for line in lines)
 
 

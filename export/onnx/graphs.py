@@ -83,15 +83,15 @@ class Texts(nn.Module):
             null = torch.cat([torch.zeros_like(spans[:, :1, :1]), MAX_FRAMES * ~spoken], dim=-1)
             reach = torch.cat([null, reach], dim=1)
         words = memory.flatten(1, 2)
-        parts = [part for block in self.denoiser.text_blocks for part in self._keys_and_values(block, words)]
-        return bias, reach, *parts
+        cached = [tensor for block in self.denoiser.text_blocks for tensor in self._keys_and_values(block, words)]
+        return bias, reach, *cached
 
     def _nothing(self, tokens: Tensor, mask: Tensor, spans: Tensor) -> tuple[Tensor, ...]:
         """Zeros in the right shapes, for a network that reads no texts."""
         config = self.denoiser.config
         words = torch.zeros_like(tokens[..., :1]).flatten(1, 2)[:, None].expand(-1, config.heads, -1, -1)
         values = words.expand(-1, -1, -1, config.width // config.heads)
-        return torch.zeros_like(mask), spans, *[part for _ in range(config.depth) for part in (values.mT, values)]
+        return torch.zeros_like(mask), spans, *[tensor for _ in range(config.depth) for tensor in (values.mT, values)]
 
     def _keys_and_values(self, block: nn.Module, words: Tensor) -> tuple[Tensor, Tensor]:
         keys, values = block.attention.kv(words).unflatten(-1, (2, self.denoiser.config.heads, -1)).unbind(2)
@@ -116,7 +116,9 @@ def example_inputs(config: ModelConfig, random: np.random.Generator, **sizes: in
 
 def _dynamic_shapes(specs: tuple[TensorSpec, ...]) -> tuple[dict[int, torch.export.Dim], ...]:
     dims = {name: torch.export.Dim(name, min=1, max=MAX_FRAMES) for name in DYNAMIC_AXES}
-    return tuple({place: dims[axis] for place, axis in enumerate(spec.axes) if isinstance(axis, str)} for spec in specs)
+    return tuple(
+        {axis_index: dims[axis] for axis_index, axis in enumerate(spec.axes) if isinstance(axis, str)} for spec in specs
+    )
 
 
 @contextlib.contextmanager

@@ -31,8 +31,8 @@ def input_ranges(denoiser: Denoiser, inputs: Sequence[Arrays]) -> Ranges:
     for name, module in denoiser.named_modules():
         if isinstance(module, nn.Linear) and "_blocks." in name:
 
-            def note(layer: nn.Module, given: tuple[Tensor, ...], name: str = name) -> None:
-                largest = given[0].abs().flatten(0, -2).amax(dim=0).double().numpy()
+            def note(layer: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
+                largest = inputs[0].abs().flatten(0, -2).amax(dim=0).double().numpy()
                 ranges[name] = np.maximum(ranges.get(name, 0.0), largest)
 
             hooks.append(module.register_forward_pre_hook(note))

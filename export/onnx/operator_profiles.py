@@ -67,12 +67,12 @@ def fitted(model: onnx.ModelProto, profile: str) -> onnx.ModelProto:
 
     Raises InputError, naming what does not fit, when it cannot be written so.
     """
-    wanted = PROFILES[profile]
-    if wanted.operators is None:
+    operators_of_profile = PROFILES[profile]
+    if operators_of_profile.operators is None:
         return model
-    faults = _strangers(model, wanted.operators)
-    older = model if faults else _older(model, wanted.opset)
-    faults = faults or misfits(older, wanted.operators)
+    faults = _strangers(model, operators_of_profile.operators)
+    older = model if faults else _older(model, operators_of_profile.opset)
+    faults = faults or misfits(older, operators_of_profile.operators)
     if faults:
         raise InputError(f"graph {model.graph.name} does not fit --profile {profile}: {'; '.join(faults)}")
     return older
@@ -80,12 +80,12 @@ def fitted(model: onnx.ModelProto, profile: str) -> onnx.ModelProto:
 
 def offending_operators(model: onnx.ModelProto, operators: frozenset[str]) -> list[str]:
     """Operators of the model, sorted, that are not among `operators`; those of other domains as domain.name."""
-    found = set()
+    missing = set()
     for graph in _graphs(model.graph):
         for node in graph.node:
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            found |= {name} - operators
-    return sorted(found)
+            missing |= {name} - operators
+    return sorted(missing)
 
 
 def misfits(model: onnx.ModelProto, operators: frozenset[str]) -> list[str]:
@@ -152,7 +152,9 @@ def _older(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 def _clamp_ends(graph: onnx.GraphProto) -> None:
     """Borders of slices that mean "to the end" get the largest number of 32 bits, which means the same."""
     uses = [
-        (name, node.op_type == "Slice" and at in (1, 2)) for node in graph.node for at, name in enumerate(node.input)
+        (name, node.op_type == "Slice" and index in (1, 2))
+        for node in graph.node
+        for index, name in enumerate(node.input)
     ]
     others = {name for name, border in uses if not border}
     borders = {name for name, _ in uses} - others
@@ -183,35 +185,35 @@ def _older_node(node: NodeProto, constants: dict[str, TensorProto], opset: int, 
 def _check_schema(node: NodeProto, opset: int, where: str) -> None:
     """The operator exists in the opset and knows the node's attributes.  Whether types fit, the checker says."""
     try:
-        known = onnx.defs.get_schema(node.op_type, opset)
+        schema = onnx.defs.get_schema(node.op_type, opset)
     except onnx.defs.SchemaError:
         raise InputError(f"graph {where}: {node.op_type} is newer than opset {opset}") from None
-    strange = sorted({attribute.name for attribute in node.attribute} - set(known.attributes))
-    if strange or len(node.input) > known.max_input:
+    strange = sorted({attribute.name for attribute in node.attribute} - set(schema.attributes))
+    if strange or len(node.input) > schema.max_input:
         what = f"attribute {strange[0]}" if strange else f"{len(node.input)} inputs"
         raise InputError(f"graph {where}: {node.op_type} has {what}, which opset {opset} does not know")
 
 
 def _layer_norm(node: NodeProto, graph: onnx.GraphProto) -> list[NodeProto]:
     """LayerNormalization over the last axis in older operators, in the shape that libraries recognise and fuse."""
-    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    assert given.get("axis", -1) == -1 and len(node.input) == 3 and len(node.output) == 1, node.name
+    stored = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    assert stored.get("axis", -1) == -1 and len(node.input) == 3 and len(node.output) == 1, node.name
     x, weight, bias = node.input
-    at = node.output[0]
-    for name, value in (("two", 2.0), ("epsilon", given.get("epsilon", 1e-5))):
-        graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), f"{at}_{name}"))
+    result = node.output[0]
+    for name, value in (("two", 2.0), ("epsilon", stored.get("epsilon", 1e-5))):
+        graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), f"{result}_{name}"))
 
     def make(kind: str, inputs: list[str], output: str, **attributes: object) -> NodeProto:
         return helper.make_node(kind, inputs, [output], output, **attributes)
 
     return [
-        make("ReduceMean", [x], f"{at}_mean", axes=[-1], keepdims=1),
-        make("Sub", [x, f"{at}_mean"], f"{at}_centred"),
-        make("Pow", [f"{at}_centred", f"{at}_two"], f"{at}_squares"),
-        make("ReduceMean", [f"{at}_squares"], f"{at}_variance", axes=[-1], keepdims=1),
-        make("Add", [f"{at}_variance", f"{at}_epsilon"], f"{at}_positive"),
-        make("Sqrt", [f"{at}_positive"], f"{at}_spread"),
-        make("Div", [f"{at}_centred", f"{at}_spread"], f"{at}_normal"),
-        make("Mul", [f"{at}_normal", weight], f"{at}_scaled"),
-        make("Add", [f"{at}_scaled", bias], at),
+        make("ReduceMean", [x], f"{result}_mean", axes=[-1], keepdims=1),
+        make("Sub", [x, f"{result}_mean"], f"{result}_centred"),
+        make("Pow", [f"{result}_centred", f"{result}_two"], f"{result}_squares"),
+        make("ReduceMean", [f"{result}_squares"], f"{result}_variance", axes=[-1], keepdims=1),
+        make("Add", [f"{result}_variance", f"{result}_epsilon"], f"{result}_positive"),
+        make("Sqrt", [f"{result}_positive"], f"{result}_spread"),
+        make("Div", [f"{result}_centred", f"{result}_spread"], f"{result}_normal"),
+        make("Mul", [f"{result}_normal", weight], f"{result}_scaled"),
+        make("Add", [f"{result}_scaled", bias], result),
     ]

@@ -119,14 +119,14 @@ class StepGraph:
     def _corrected(self, x_0: str, x_t: str, log_variance: str, level: Callable[[Array], str]) -> str:
         """x_0, float32, with what x_t shows of the joints' turns and the network missed: `denoiser.innovation`."""
         g, layout = self.graph, self.config.motion_layout
-        place = residual_gain.turns(layout)
-        sizes = g.integers(place.start, place.stop - place.start, layout.width - place.stop)
+        block = residual_gain.turns(layout)
+        sizes = g.integers(block.start, block.stop - block.start, layout.width - block.stop)
         before, turns, after = g.split("Split", x_0, sizes, outputs=3, axis=2)
-        seen = g("Slice", x_t, g.integers(place.start), g.integers(place.stop), g.integers(2))
+        noisy = g("Slice", x_t, g.integers(block.start), g.integers(block.stop), g.integers(2))
         root = level(residual_gain.roots())
-        missed = self._smoothed(g("Sub", seen, g("Mul", root, turns)))
-        known = g("Mul", g("Exp", log_variance), level(residual_gain.trusts()))
-        gain = g("Div", known, g("Add", g.constant(1.0), g("Mul", known, root)))
+        missed = self._smoothed(g("Sub", noisy, g("Mul", root, turns)))
+        ratio = g("Mul", g("Exp", log_variance), level(residual_gain.trusts()))
+        gain = g("Div", ratio, g("Add", g.constant(1.0), g("Mul", ratio, root)))
         by_joint = g("Mul", g("Reshape", missed, g.integers(0, 0, -1, SIXD)), g("Unsqueeze", gain, g.integers(3)))
         turns = g("Add", turns, g("Reshape", by_joint, g.integers(0, 0, -1)))
         return g("Concat", before, turns, after, axis=2)
@@ -247,7 +247,7 @@ class StepGraph:
         g, heads, width = self.graph, self.config.heads, self.config.width
         qkv = self._linear(self._norm(x, attention.norm), attention.qkv)
         by_frame = g("Concat", self.batch, self.frames, g.integers(width), axis=0)
-        a, b, v = (g("Reshape", part, by_frame) for part in g.split("Split", qkv, outputs=3, axis=1, num_outputs=3))
+        a, b, v = (g("Reshape", matrix, by_frame) for matrix in g.split("Split", qkv, outputs=3, axis=1, num_outputs=3))
         halves = self._turned(g.cast(a, "float32"), g.cast(b, "float32"))
         both = g(
             "Concat",
@@ -283,7 +283,7 @@ class StepGraph:
         g = self.graph
         q = self._linear(self._norm(x, text.norm), text.q)
         q = g("Transpose", g("Reshape", g.factor(q), self.query_shape), perm=[0, 2, 1, 3])
-        keys, values = (g.factor(self.inputs[f"text_{part}_{index}"]) for part in ("keys", "values"))
+        keys, values = (g.factor(self.inputs[f"text_{kind}_{index}"]) for kind in ("keys", "values"))
         scores = g("Reshape", g.cast(g("MatMul", q, keys), "float32"), self.score_shape)
         weights = g("Mul", g("Softmax", g("Add", scores, self.bias), axis=-1), self.reach)
         mixed = g("MatMul", g.factor(g("Reshape", weights, self.weight_shape)), values)
@@ -334,10 +334,10 @@ class SamplerGraph(StepGraph):
     def _next(self, x_t: str, x_0: str, before: str, update: Update) -> str:
         """x at the next timestep, or the sample: `sampler.Update`, without what it does not weigh."""
         g = self.graph
-        parts = [(weight, part) for weight, part in zip(update, (x_t, x_0, before), strict=True) if weight]
-        first, *more = (part if weight == 1 else g("Mul", g.constant(weight), part) for weight, part in parts)
-        for part in more:
-            first = g("Add", first, part)
+        terms = [(weight, term) for weight, term in zip(update, (x_t, x_0, before), strict=True) if weight]
+        first, *more = (term if weight == 1 else g("Mul", g.constant(weight), term) for weight, term in terms)
+        for term in more:
+            first = g("Add", first, term)
         return first
 
 

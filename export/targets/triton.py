@@ -124,8 +124,8 @@ def _write_model(folder: Path, config: str, file: Path | None, name: str = "") -
 
 def _choose_plans(engine: Engine) -> list[tuple[Path, PlanSet]]:
     """The plans that Triton can run: those of `tensorrt`.  Raises InputError where it is not clear which."""
-    found = [(folder, read_plans(folder)) for folder in plan_folders(engine.folder)]
-    ours = [(folder, plans) for folder, plans in found if plans.library == "tensorrt"]
+    plan_sets = [(folder, read_plans(folder)) for folder in plan_folders(engine.folder)]
+    ours = [(folder, plans) for folder, plans in plan_sets if plans.library == "tensorrt"]
     if len(ours) > 1:
         keys = ", ".join(folder.name for folder, _ in ours)
         raise InputError(f"{engine.folder} has several sets of TensorRT plans ({keys}); wanted --plans KEY")

@@ -64,18 +64,18 @@ def check_options(library: ModuleType, options: BuildOptions) -> None:
         raise InputError(f"--gpu with {name}, which builds for the GPU that is here; wanted --compatible or {RTX}")
     unknown = [gpu for gpu in options.gpus if gpu not in capabilities(library)]
     if unknown or len(set(options.gpus)) < len(options.gpus):
-        known = ", ".join(capabilities(library))
-        raise InputError(f"--gpu {' '.join(options.gpus)}; wanted each once, of {known}")
+        supported = ", ".join(capabilities(library))
+        raise InputError(f"--gpu {' '.join(options.gpus)}; wanted each once, of {supported}")
 
 
 def read_frames(text: str) -> tuple[int, int, int]:
     """`--frames`: N, FEWEST:USUAL:MOST or "dynamic".  Raises InputError for anything else."""
     if text == "dynamic":
         return DYNAMIC_FRAMES
-    parts = text.split(":")
-    if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
+    numbers = text.split(":")
+    if len(numbers) not in (1, 3) or not all(number.isdigit() for number in numbers):
         raise InputError(f"--frames is {text!r}; wanted N, FEWEST:USUAL:MOST or dynamic")
-    least, usual, most = (int(part) for part in (parts * 3)[:3])
+    least, usual, most = (int(number) for number in (numbers * 3)[:3])
     return least, usual, most
 
 

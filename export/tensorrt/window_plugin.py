@@ -49,14 +49,17 @@ def read_ptx(target: int, folder: Path | None = None) -> str:
     `build/kernels` (`make kernels`).  Raises InputError when there is none.
     """
     beside = Path(next(iter(genmo.runtime.__path__))).resolve()
-    places = [folder] if folder else [beside / "ptx", beside.parent / "build" / "kernels" / "kernels" / "ptx"]
-    fitting = sorted((known for known in TARGETS if known <= target), reverse=True)
-    for path in (place / f"window_attention.sm{known}.ptx" for place in places for known in fitting):
+    folders = [folder] if folder else [beside / "ptx", beside.parent / "build" / "kernels" / "kernels" / "ptx"]
+    fitting = sorted((architecture for architecture in TARGETS if architecture <= target), reverse=True)
+    for path in (
+        directory / f"window_attention.sm{architecture}.ptx" for directory in folders for architecture in fitting
+    ):
         if path.is_file():
             return path.read_text(encoding="utf-8")
+    files = ", ".join(f"window_attention.sm{architecture}.ptx" for architecture in TARGETS)
     raise InputError(
-        f"no PTX for compute capability {target / 10:.1f} in {' or '.join(map(str, places))}; wanted one of "
-        f"{', '.join(f'window_attention.sm{known}.ptx' for known in TARGETS)}: build them with `make kernels`"
+        f"no PTX for compute capability {target / 10:.1f} in {' or '.join(map(str, folders))}; wanted one of "
+        f"{files}: build them with `make kernels`"
     )
 
 
@@ -84,10 +87,10 @@ def _attention_of(split: onnx.NodeProto, reader: _Reader, config: ModelConfig) -
     first, _, values = split.output
     (by_frame,) = reader.readers[first]
     size = [*reader.maker[by_frame.input[1]].input[:2], f"{NAME}_width"]
-    turned = reader.on(first, "Reshape")[-1].output[0]
-    casts = [node for node in reader.readers[turned] if node.op_type == "Cast"]
+    transposed = reader.on(first, "Reshape")[-1].output[0]
+    casts = [node for node in reader.readers[transposed] if node.op_type == "Cast"]
     tables = {}
-    for product in reader.readers[casts[0].output[0] if casts else turned]:
+    for product in reader.readers[casts[0].output[0] if casts else transposed]:
         table = reader.maker[product.input[1]].input[0]  # behind the Tile that repeats it for every head
         tables[reader.maker[table].op_type] = table
     way = reader.on(values, "Slice")
@@ -141,10 +144,10 @@ def _axis(node: onnx.NodeProto) -> int:
 
 def _needed(nodes: list[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:
     """The nodes that the outputs depend on, in their order."""
-    wanted, kept = set(outputs), []
+    needed, kept = set(outputs), []
     for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
+        if needed.intersection(node.output):
+            needed.update(node.input)
             kept.append(node)
     return kept[::-1]
 
@@ -192,8 +195,8 @@ def register_plugin(plugin: Any, ptx: str) -> None:
         launch.grid_x, launch.grid_y, launch.grid_z = plugin.cdiv(frames, rows), heads, batch
         launch.block_x = threads
         extra = plugin.SymIntExprs(4)
-        for place, value in enumerate((frames, heads, window, SCALE_BITS)):
-            extra[place] = plugin.SymInt32(value)
+        for index, value in enumerate((frames, heads, window, SCALE_BITS)):
+            extra[index] = plugin.SymInt32(value)
         return kernel_name(kind, head_width), ptx, launch, extra
 
     identifier = f"{NAMESPACE}::{NAME}"

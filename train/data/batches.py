@@ -130,7 +130,7 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):
-        return {name: _moved(part, device) for name, part in value.items()}
+        return {name: _moved(entry, device) for name, entry in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: _moved(getattr(value, f.name), device) for f in fields(value)})
     return value

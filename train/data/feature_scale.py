@@ -33,11 +33,11 @@ class FeatureScales:
         """Statistics over all frames of all clips."""
         scales = {}
         for name in names:
-            parts = [values for clip in clips if (values := getattr(clip, name, None)) is not None]
-            if parts:
-                count = sum(len(part) for part in parts)
-                mean = sum(np.asarray(part, np.float64).sum(axis=0) for part in parts) / count
-                square = sum(((part - mean) ** 2).sum(axis=0) for part in parts) / count
+            arrays = [values for clip in clips if (values := getattr(clip, name, None)) is not None]
+            if arrays:
+                count = sum(len(array) for array in arrays)
+                mean = sum(np.asarray(array, np.float64).sum(axis=0) for array in arrays) / count
+                square = sum(((array - mean) ** 2).sum(axis=0) for array in arrays) / count
                 spread = np.where(square > CONSTANT**2, np.sqrt(square), 1.0)
                 scales[name] = torch.from_numpy(mean).float(), torch.from_numpy(spread).float()
         return cls(scales)

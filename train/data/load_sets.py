@@ -40,7 +40,7 @@ def read_training_data(config: TrainConfig) -> TrainingData:
     clips, held_out, shares = load_data(config)
     outside = texts_from_outside(config)
     if outside and not config.text_model:
-        clips, held_out = ([replace(clip, captions=()) for clip in part] for part in (clips, held_out))
+        clips, held_out = ([replace(clip, captions=()) for clip in group] for group in (clips, held_out))
     check_data(config, clips)
     sampler = BatchSampler(
         clips,
@@ -104,12 +104,12 @@ def _has_more(clip: Clip) -> bool:
 
 def known_subjects(names: Sequence[str], field: str, clips: Sequence[Clip]) -> list[str]:
     """The clips' subjects that `names` means, one by one or by their set.  Raises InputError for an unknown."""
-    wanted = set(names)
-    found = {clip.subject: {clip.subject, clip.subject.split("/")[0]} & wanted for clip in clips}
-    unknown = sorted(wanted - set().union(*found.values()))
+    requested = set(names)
+    matches = {clip.subject: {clip.subject, clip.subject.split("/")[0]} & requested for clip in clips}
+    unknown = sorted(requested - set().union(*matches.values()))
     if unknown:
-        raise InputError(f"config: {field} {unknown} are in no training clip; the data has {sorted(found)}")
-    return [subject for subject, meant in found.items() if meant]
+        raise InputError(f"config: {field} {unknown} are in no training clip; the data has {sorted(matches)}")
+    return [subject for subject, names_of_subject in matches.items() if names_of_subject]
 
 
 def feature_widths(config: TrainConfig) -> dict[str, int]:
@@ -126,12 +126,12 @@ def check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
             f"wanted windows of at most {longest}, e.g. frames=[{max(2, longest)}]"
         )
     for name, width in feature_widths(config).items():
-        found = {values.shape[1] for clip in clips if (values := getattr(clip, name, None)) is not None}
-        if found - {width}:
-            said = ", ".join(map(str, sorted(found)))
-            raise InputError(f"config: model.{name}_width is {width}, the clips' {name} features have {said}")
-    heard = config.model.music_width and any(getattr(clip, "music", None) is not None for clip in clips)
-    if config.generation and not heard and not any(clip.captions for clip in clips):
+        widths = {values.shape[1] for clip in clips if (values := getattr(clip, name, None)) is not None}
+        if widths - {width}:
+            listed = ", ".join(map(str, sorted(widths)))
+            raise InputError(f"config: model.{name}_width is {width}, the clips' {name} features have {listed}")
+    has_music = config.model.music_width and any(getattr(clip, "music", None) is not None for clip in clips)
+    if config.generation and not has_music and not any(clip.captions for clip in clips):
         if config.model.text_encoder == "none" and not config.text_model:
             raise InputError(
                 "config: model.text_encoder is none, so texts come from outside; wanted text_model=T5 (a folder as "

@@ -48,7 +48,7 @@ class Footage:
 
 def moves(rotation: Array, position: Array) -> bool:
     """Whether a camera of poses [frames, 3, 3] and [frames, 3] turns or goes."""
-    steps = [np.abs(np.diff(part, axis=0)).max(initial=0.0) for part in (rotation, position)]
+    steps = [np.abs(np.diff(values, axis=0)).max(initial=0.0) for values in (rotation, position)]
     return bool(max(steps) > STILL)
 
 
@@ -88,8 +88,8 @@ def image_size(clip: Recording) -> tuple[float, float]:
     if clip.intrinsics is not None:  # the principal point is about the middle
         return 2 * float(clip.intrinsics[0, 2]), 2 * float(clip.intrinsics[1, 2])
     assert clip.keypoints is not None
-    seen = clip.keypoints[clip.keypoints[..., 2] > VISIBLE]
-    return (float(seen[:, 0].max()), float(seen[:, 1].max())) if len(seen) else (1.0, 1.0)
+    visible = clip.keypoints[clip.keypoints[..., 2] > VISIBLE]
+    return (float(visible[:, 0].max()), float(visible[:, 1].max())) if len(visible) else (1.0, 1.0)
 
 
 def filmed_by(cameras: Cameras, footage: Sequence[Footage | None]) -> Cameras:

@@ -52,8 +52,8 @@ class Shard:
 
     def to(self, device: torch.device) -> Shard:
         """The same on another device."""
-        there = {"device": device, "non_blocking": True}
-        return Shard(self.batch.to(device), self.timestep.to(**there), self.noise.to(**there), self.seed)
+        timestep, noise = (tensor.to(device, non_blocking=True) for tensor in (self.timestep, self.noise))
+        return Shard(self.batch.to(device), timestep, noise, self.seed)
 
 
 @cache
@@ -147,8 +147,8 @@ def _allow_many_files() -> None:
     """Every tensor that waits in shared memory is an open file, and systems allow a process a thousand at first."""
     if resource is not None:
         now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
+        limit = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, limit), most))
 
 
 def _as_it_is(shards: list[Shard]) -> list[Shard]:

@@ -40,7 +40,7 @@ INSTALL = 'pip install "genmo-motion[train,t5]" "transformers>=5,<6"'
 def prompts_of(clips: Iterable[Clip]) -> list[str]:
     """Every prompt that training may ask for: the captions, and their mirror images."""
     captions = (caption for clip in clips for caption in clip.captions)
-    return list(dict.fromkeys(plain(said) for caption in captions for said in (caption, mirrored_caption(caption))))
+    return list(dict.fromkeys(plain(prompt) for caption in captions for prompt in (caption, mirrored_caption(caption))))
 
 
 class TextTokens(nn.Module):
@@ -65,9 +65,9 @@ class TextTokens(nn.Module):
         """
         vectors = np.zeros((len(prompts), *self._size), np.float32)
         mask = np.zeros(vectors.shape[:2], np.float32)
-        for place, prompt in enumerate(prompts):
+        for index, prompt in enumerate(prompts):
             if prompt:
-                vectors[place], mask[place] = self.encode(prompt)
+                vectors[index], mask[index] = self.encode(prompt)
         return torch.from_numpy(vectors).to(self.place.device), torch.from_numpy(mask).to(self.place.device)
 
 
@@ -86,9 +86,9 @@ def text_tokens(
     """
     if not prompts:
         return TextTokens([], [], np.zeros((0, config.text_width), np.float16), config)
-    found = _stored(folder, model, config)
-    if found is not None and set(prompts) <= set(found[0]):
-        return TextTokens(*found, config)
+    cached = _stored(folder, model, config)
+    if cached is not None and set(prompts) <= set(cached[0]):
+        return TextTokens(*cached, config)
     lengths, vectors = _embedded(model, prompts, config, device)
     if write:
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,21 +128,21 @@ def _embedded(model: str, prompts: Sequence[str], config: ModelConfig, device: t
     encoder = encoder.to(device)
     ids = [tokenizer.encode(prompt).ids for prompt in prompts]
     vectors: list[Array] = [np.zeros(0)] * len(prompts)
-    order = sorted(range(len(prompts)), key=lambda place: len(ids[place]))  # neighbours need little padding
+    order = sorted(range(len(prompts)), key=lambda index: len(ids[index]))  # neighbours need little padding
     bar = tqdm(total=len(prompts), desc="embed captions", unit="text", disable=not sys.stderr.isatty())
     with bar:
         for start in range(0, len(order), AT_ONCE):
-            places = order[start : start + AT_ONCE]
-            longest = max(len(ids[place]) for place in places)
-            tokens = torch.zeros(len(places), longest, dtype=torch.int64)
-            mask = torch.zeros(len(places), longest)
-            for row, place in enumerate(places):
-                tokens[row, : len(ids[place])] = torch.tensor(ids[place])
-                mask[row, : len(ids[place])] = 1
+            batch = order[start : start + AT_ONCE]
+            longest = max(len(ids[index]) for index in batch)
+            tokens = torch.zeros(len(batch), longest, dtype=torch.int64)
+            mask = torch.zeros(len(batch), longest)
+            for row, index in enumerate(batch):
+                tokens[row, : len(ids[index])] = torch.tensor(ids[index])
+                mask[row, : len(ids[index])] = 1
             answer = encoder(input_ids=tokens.to(device), attention_mask=mask.to(device)).last_hidden_state
-            for row, place in enumerate(places):
-                vectors[place] = answer[row, : len(ids[place])].cpu().numpy().astype(np.float16)
-            bar.update(len(places))
+            for row, index in enumerate(batch):
+                vectors[index] = answer[row, : len(ids[index])].cpu().numpy().astype(np.float16)
+            bar.update(len(batch))
     together = np.concatenate(vectors)
     if not np.isfinite(together).all():
         raise InputError(f"config: text_model {model} answers with numbers that are not finite; wanted another T5")
@@ -157,13 +157,13 @@ def _open(model: str, config: ModelConfig) -> tuple[Any, Any]:
         raise InputError(f"config: text_model wants transformers, which is not installed: {INSTALL}") from None
     if not sys.stderr.isatty():
         transformers.utils.logging.disable_progress_bar()
-    wanted = "wanted a T5 folder as transformers saves it, or its name on the hub"
+    expected = "wanted a T5 folder as transformers saves it, or its name on the hub"
     try:
         encoder = transformers.T5EncoderModel.from_pretrained(model, dtype=torch.float32)
         fast = transformers.AutoTokenizer.from_pretrained(model)
     except Exception as error:  # files, network, names and rights: the library has many kinds
         first = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise InputError(f"config: text_model {model} cannot be opened ({first}); {wanted}") from None
+        raise InputError(f"config: text_model {model} cannot be opened ({first}); {expected}") from None
     width = encoder.config.d_model
     if width != config.text_width:
         raise InputError(f"config: text_model {model} has tokens of {width} channels; wanted model.text_width={width}")

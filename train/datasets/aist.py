@@ -58,12 +58,12 @@ def read_folder(folder: str | Path, bodies: Bodies) -> Iterator[Recording]:
         if path.stem in ignored:
             continue
         motion = read_motion(path)
-        told = _NAME.fullmatch(path.stem)
+        match = _NAME.fullmatch(path.stem)
         yield Recording(
             name=path.stem,
-            subject=told["dancer"] if told else "unknown",
+            subject=match["dancer"] if match else "unknown",
             captions=(),
-            extra={part: told[part] for part in ("genre", "situation", "music", "dance")} if told else {},
+            extra={field: match[field] for field in ("genre", "situation", "music", "dance")} if match else {},
             # one neutral template, scaled: AIST++ has no betas
             **smpl_clip(motion["poses"], motion["trans"], np.zeros(10), "neutral", bodies, fps=RATE),
         )

@@ -37,8 +37,8 @@ class Motion:
 
     def clip(self, bodies: Bodies, start: float = 0.0, stop: float | None = None) -> dict[str, Any]:
         """`rotations`, `translation` and `offsets` of a Clip, from `start` to `stop` in frames of the file."""
-        part = slice(int(round(start)), None if stop is None else int(round(stop)))
-        return smpl_clip(self.poses[part], self.trans[part], self.betas, self.gender, bodies, fps=self.fps, world=Z_UP)
+        span = slice(int(round(start)), None if stop is None else int(round(stop)))
+        return smpl_clip(self.poses[span], self.trans[span], self.betas, self.gender, bodies, fps=self.fps, world=Z_UP)
 
 
 def read_motion(path: str | Path) -> Motion | None:

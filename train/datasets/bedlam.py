@@ -83,20 +83,20 @@ def _numbers(path: Path, row: dict[str, str], columns: tuple[str, ...]) -> list[
 
 def read_sequences(path: Path) -> list[Placed]:
     """The bodies of be_seq.csv, in order.  Raises InputError with what is wrong."""
-    found, sequence = [], ""
+    bodies, sequence = [], ""
     for row in _table(path, ("Body", "X", "Y", "Z", "Yaw", "Comment")):
-        said = dict(_COMMENT.findall(row["Comment"] or ""))
-        if "sequence_name" in said:
-            sequence = said["sequence_name"]
-        elif "start_frame" in said:
+        comment = dict(_COMMENT.findall(row["Comment"] or ""))
+        if "sequence_name" in comment:
+            sequence = comment["sequence_name"]
+        elif "start_frame" in comment:
             person, _, motion = row["Body"].rpartition("_")
-            if not (sequence and person and said["start_frame"].isdigit()):
+            if not (sequence and person and comment["start_frame"].isdigit()):
                 raise InputError(f"{path}: body {row['Body']!r}; wanted PERSON_MOTION and a start_frame in a sequence")
             x, y, z, yaw = _numbers(path, row, ("X", "Y", "Z", "Yaw"))
-            found.append(Placed(sequence, person, motion, int(said["start_frame"]), (x, y, z), yaw))
-    if not found:
+            bodies.append(Placed(sequence, person, motion, int(comment["start_frame"]), (x, y, z), yaw))
+    if not bodies:
         raise InputError(f"{path}: no row with a start_frame; wanted BEDLAM's be_seq.csv")
-    return found
+    return bodies
 
 
 def read_camera(path: Path, on_its_side: bool) -> tuple[Camera, Array, tuple[int, int]]:
@@ -143,14 +143,14 @@ def _recording(folder: Path, scene: Path, placed: Placed, number: int, bodies: B
     camera, intrinsics, size = read_camera(
         scene / "ground_truth" / "camera" / f"{placed.sequence}_camera.csv", "closeup" in scene.name
     )
-    part = slice(placed.start, placed.start + len(camera.position))
-    frames = len(poses[part])
+    span = slice(placed.start, placed.start + len(camera.position))
+    frames = len(poses[span])
     if not frames:
         raise InputError(f"{path}: {len(poses)} frames; be_seq.csv wants it from frame {placed.start} on")
     # BEDLAM turns bodies about an axis that points down
     heading = matrix_from_yaw(np.array(-np.radians(placed.yaw - 90)))
     clip = smpl_clip(
-        poses[part, :66], trans[part], checked(betas, (None,), f"{path}: betas"), gender, bodies, fps=FPS, world=heading
+        poses[span, :66], trans[span], checked(betas, (None,), f"{path}: betas"), gender, bodies, fps=FPS, world=heading
     )
     clip["translation"] = (clip["translation"] + from_unreal(np.array(placed.place))).astype(np.float32)
     return Recording(

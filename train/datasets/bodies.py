@@ -75,14 +75,14 @@ class Bodies:
             return self.source
         word = re.compile(rf"(^|[^a-z])({gender}|{gender[0]})([^a-z]|$)")
         files = [p for p in sorted(self.source.rglob("*")) if p.suffix in (".npz", ".pkl") and p.name[0] != "."]
-        found = [p for p in files if word.search(p.relative_to(self.source).as_posix().lower())]
-        if len(found) != 1:
-            names = ", ".join(p.name for p in found) or "none"
+        matches = [p for p in files if word.search(p.relative_to(self.source).as_posix().lower())]
+        if len(matches) != 1:
+            names = ", ".join(p.name for p in matches) or "none"
             raise InputError(
                 f"{self.source}: bodies for {gender}: {names}; wanted exactly one file, "
                 f"such as SMPLH_{gender.upper()}.pkl or {gender}/model.npz"
             )
-        return found[0]
+        return matches[0]
 
     def skeleton(self, gender: str, betas: Array) -> tuple[Array, Array | None]:
         """Rest offsets [24, 3] and the pelvis [3] that SMPL adds to `trans`; None: unknown, use the floor."""

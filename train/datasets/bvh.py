@@ -34,10 +34,10 @@ def bvh_clip(
     The options are those of `genmo.runtime.formats.bvh_motion.bvh_motion`.
     """
     motion = bvh_motion(bvh, names=names, scale=scale, up=up, rest_frame=rest_frame)
-    places = frame_times(bvh.frames, motion.fps)
+    times = frame_times(bvh.frames, motion.fps)
     return {
-        "rotations": interpolated_rotations(motion.rotations, places).astype(np.float32),
-        "translation": interpolated(motion.translation, places).astype(np.float32),
+        "rotations": interpolated_rotations(motion.rotations, times).astype(np.float32),
+        "translation": interpolated(motion.translation, times).astype(np.float32),
         "offsets": motion.rest_offsets.astype(np.float32),
     }
 

@@ -33,21 +33,21 @@ def with_features(clips: Iterable[Clip], video: Path | None, music: Path | None)
         if folder is not None and not folder.is_dir():
             raise InputError(f"{folder}: no such folder; wanted the {name} features of the clips")
     tracks: dict[Path, Array] = {}
-    found = {"video": 0, "music": 0}
+    counts = {"video": 0, "music": 0}
     for clip in clips:
         recording = _recording(clip)
         if video is not None and (path := video / f"{recording.name}.npy").is_file():
             _check_filmed(recording, path)
             recording = replace(recording, video=_fitting(read_features(path), recording, path))
-            found["video"] += 1
+            counts["video"] += 1
         if music is not None and (sound := _track(music, recording)) is not None:
             if sound not in tracks:
                 tracks[sound] = read_music(sound)
             recording = replace(recording, music=_fitting(tracks[sound], recording, sound))
-            found["music"] += 1
+            counts["music"] += 1
         yield recording
     for name, folder in (("video", video), ("music", music)):
-        if folder is not None and not found[name]:
+        if folder is not None and not counts[name]:
             raise InputError(f"{folder}: features of no clip; wanted {name} files named like the clips")
 
 

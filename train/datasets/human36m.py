@@ -57,13 +57,13 @@ def read_pose(path: Path, width: int) -> Array:
         import cdflib
     except ImportError:
         raise InputError('Human3.6M wants cdflib to read CDF files: pip install "genmo-motion[datasets]"') from None
-    wanted = f"wanted a CDF file of Human3.6M with Pose [1, n, {width}]"
+    expected = f"wanted a CDF file of Human3.6M with Pose [1, n, {width}]"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; {wanted}")
+        raise InputError(f"{path}: no such file; {expected}")
     try:
         values = np.asarray(cdflib.CDF(path).varget("Pose"))
     except Exception as error:  # noqa: BLE001  cdflib raises what comes
-        raise InputError(f"{path}: not read ({' '.join(str(error).split())[:120]}); {wanted}") from None
+        raise InputError(f"{path}: not read ({' '.join(str(error).split())[:120]}); {expected}") from None
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
     return checked(values, (None, width), f"{path}: Pose")
@@ -80,9 +80,9 @@ def euler(angles: Array, axes: str) -> Array:
 
 def bone_lengths(positions: Array) -> Array:
     """[32] median distance of each joint of [n, 32, 3] from its parent; the root's is zero."""
-    apart = np.linalg.norm(positions - positions[:, list(PARENTS)], axis=-1)
-    apart[:, 0] = 0
-    return np.asarray(np.median(apart, axis=0))
+    lengths = np.linalg.norm(positions - positions[:, list(PARENTS)], axis=-1)
+    lengths[:, 0] = 0
+    return np.asarray(np.median(lengths, axis=0))
 
 
 def _skeleton(angles: Array, positions: Array, axes: str) -> Bvh:
@@ -90,8 +90,8 @@ def _skeleton(angles: Array, positions: Array, axes: str) -> Bvh:
     rotations = np.tile(np.eye(3), (len(angles), len(NAMES), 1, 1))
     rotations[:, TURNING] = euler(angles[:, 3:].reshape(len(angles), len(TURNING), 3), axes)
     offsets = bone_lengths(positions)[:, None] * DIRECTIONS
-    places = np.tile(offsets, (len(angles), 1, 1))
-    places[:, 0] = angles[:, :3]
+    translations = np.tile(offsets, (len(angles), 1, 1))
+    translations[:, 0] = angles[:, :3]
     return Bvh(
         names=NAMES,
         parents=PARENTS,
@@ -100,16 +100,16 @@ def _skeleton(angles: Array, positions: Array, axes: str) -> Bvh:
         channels=tuple(() for _ in NAMES),
         frame_time=1 / RATE,
         rotations=rotations,
-        positions=places,
+        positions=translations,
     )
 
 
 def _misfit(skeleton: Bvh, positions: Array) -> tuple[float, Array]:
     """Mean distance in millimetres of the joints after the best turn and shift, and that turn [3, 3] of columns."""
-    made = skeleton.kinematics()[1].reshape(-1, 3)
+    modelled = skeleton.kinematics()[1].reshape(-1, 3)
     truth = positions.reshape(-1, 3)
-    turn, _, shift = similarity(made, truth, scaled=False)
-    return float(np.linalg.norm(made @ turn + shift - truth, axis=-1).mean()), turn.T
+    turn, _, shift = similarity(modelled, truth, scaled=False)
+    return float(np.linalg.norm(modelled @ turn + shift - truth, axis=-1).mean()), turn.T
 
 
 def read_recording(angles: Array, positions: Array, name: str) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _recording(
 ) -> Recording:
     scene = sequence.name.split("_")[0]
     frames = [read_body(path) for path in files]
-    parts = {name: np.stack([frame[name] for frame in frames]) for name in _PARTS}
+    arrays = {name: np.stack([frame[name] for frame in frames]) for name in _PARTS}
     key = str(int(subject)) if subject.isdigit() else subject
     if key not in genders:
         raise InputError(f"{files[0]}: subject {subject} is not in gender.json")
@@ -128,14 +128,14 @@ def _recording(
     turn, shift = (np.eye(3), np.zeros(3)) if world is None else world
 
     def clip(world_turn: Array) -> dict[str, Any]:
-        poses = np.concatenate([parts["global_orient"], parts["body_pose"]], axis=1)
-        betas = np.median(parts["betas"], axis=0)
-        return smpl_clip(poses, parts["transl"], betas, genders[key], bodies, fps=FPS, world=world_turn)
+        poses = np.concatenate([arrays["global_orient"], arrays["body_pose"]], axis=1)
+        betas = np.median(arrays["betas"], axis=0)
+        return smpl_clip(poses, arrays["transl"], betas, genders[key], bodies, fps=FPS, world=world_turn)
 
     if world is not None:
         turn, shift = Z_UP @ turn, rotate(Z_UP, shift)
-    made = clip(turn)
-    made["translation"] = (made["translation"] + shift).astype(np.float32)
+    result = clip(turn)
+    result["translation"] = (result["translation"] + shift).astype(np.float32)
     camera, name = _camera(folder / "scan_calibration" / scene / "calibration", turn, shift, len(files))
     return Recording(
         name=f"{sequence.name}/{subject}" + (f"-{number}" if number else ""),
@@ -144,7 +144,7 @@ def _recording(
         truth="local" if world is None else "world",
         extra={"split": sequence.parent.name, "scene": scene, "camera": name},
         **camera,
-        **made,
+        **result,
     )
 
 

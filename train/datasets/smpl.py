@@ -35,8 +35,8 @@ def checked(values: Any, shape: tuple[int | None, ...], name: str) -> npt.NDArra
     array = np.asarray(values, np.float64)
     fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if not fits or not len(array) or not np.isfinite(array).all():
-        wanted = ", ".join("n" if side is None else str(side) for side in shape)
-        raise InputError(f"{name}: shape {array.shape}; wanted finite numbers [{wanted}]")
+        expected = ", ".join("n" if side is None else str(side) for side in shape)
+        raise InputError(f"{name}: shape {array.shape}; wanted finite numbers [{expected}]")
     return array
 
 
@@ -56,8 +56,8 @@ def smpl_clip(
     path = trans if pelvis is None else trans + pelvis
     if world is not None:
         local[:, 0], path = world @ local[:, 0], rotate(world, path)
-    places = frame_times(frames, fps)
-    local, path = interpolated_rotations(local, places), interpolated(path, places)
+    times = frame_times(frames, fps)
+    local, path = interpolated_rotations(local, times), interpolated(path, times)
     if pelvis is None:
         path = grounded(local, path, offsets)
     return {

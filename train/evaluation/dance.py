@@ -32,18 +32,18 @@ FEWEST = 2
 
 def windows_of(clips: Sequence[Clip]) -> list[Recording]:
     """Windows of the clips with music whose motion is known.  Raises InputError for too few."""
-    found = [
+    windows = [
         clip.cut(slice(start, start + WINDOW))
         for clip in clips
         if isinstance(clip, Recording) and clip.music is not None and clip.truth == "world"
         for start in range(0, clip.frames - WINDOW + 1, WINDOW)
     ]
-    if len(found) < FEWEST:
+    if len(windows) < FEWEST:
         raise InputError(
-            f"--dance: {len(found)} windows of {WINDOW} frames with music among the clips of these subjects; wanted at "
-            f"least {FEWEST}: sets with music, as genmo-prepare --music writes them"
+            f"--dance: {len(windows)} windows of {WINDOW} frames with music among the clips of these subjects; wanted "
+            f"at least {FEWEST}: sets with music, as genmo-prepare --music writes them"
         )
-    return found
+    return windows
 
 
 def musical_beats(music: Array) -> Array:
@@ -68,16 +68,16 @@ def report(
     divided: dict[str, float] = {}
     with tqdm(total=rounds * len(windows), disable=not progress, desc="dance", unit="motion") as bar:
         for seed in range(rounds):
-            made = []
+            generated = []
             for clip in windows:
                 assert clip.music is not None
                 span = FeatureSpan("music", np.asarray(clip.music, np.float64))
                 timeline = Timeline(clip.frames, features=(span,), steps=steps, seed=seed)
-                made.append(model.follow(timeline).motions[0].joints_world())
+                generated.append(model.follow(timeline).motions[0].joints_world())
                 bar.update()
-            table = dance_table(made, real, FPS)
+            table = dance_table(generated, real, FPS)
             divided = {name[: -len(" of real")]: value for name, value in table.items() if name.endswith(" of real")}
-            rows.append({name: value for name, value in table.items() if " " not in name} | _single(made, windows))
+            rows.append({name: value for name, value in table.items() if " " not in name} | _single(generated, windows))
     return {
         "dance": {
             "genmo": {name: over_rounds([row[name] for row in rows]) for name in rows[0]},

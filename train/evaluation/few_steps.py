@@ -86,8 +86,8 @@ def report(
     with tqdm(total=len(steps) * (1 + (evaluator is not None) * rounds), disable=not progress, desc="steps") as bar:
         for count in steps:
             sampled = None if count == 1 else count
-            made = list(estimates(model, clips, steps=sampled, fit=False, clean_feet=False))
-            measured = estimation_row(made)
+            results = list(estimates(model, clips, steps=sampled, fit=False, clean_feet=False))
+            measured = estimation_row(results)
             bar.update()
             rows[f"{count} (regression)" if count == 1 else str(count)] = row = {
                 name: measured[name] for name in COLUMNS

@@ -45,9 +45,9 @@ def on_skeleton(motion: Motion, clip: Clip) -> Array:
 
 def between_by_slerp(clip: Clip, keys: Keyframes) -> Array:
     """World joints [frames, 24, 3] of someone who turns from keyframe to keyframe at constant speed and stays put."""
-    places = np.interp(np.arange(clip.frames), keys.frames, np.arange(len(keys.frames)))
+    times = np.interp(np.arange(clip.frames), keys.frames, np.arange(len(keys.frames)))
     still = np.broadcast_to(clip.translation[0], clip.translation.shape)
-    return forward_kinematics(interpolated_rotations(keys.rotations, places), still, clip.offsets)[1]
+    return forward_kinematics(interpolated_rotations(keys.rotations, times), still, clip.offsets)[1]
 
 
 def _made(model: MotionModel, clip: Clip, keys: Keyframes, samples: int, steps: int) -> list[Motion]:
@@ -79,8 +79,8 @@ def report(
             joints, worst = [], 0.0
             for clip, key, motions in _each(model, windows, keys, samples, steps):
                 joints.append([on_skeleton(motion, clip) for motion in motions])
-                found = [keyframe_error(m.rotations, key.rotations, key.frames.tolist()) for m in motions]
-                worst = max(worst, *found)
+                sample_errors = [keyframe_error(m.rotations, key.rotations, key.frames.tolist()) for m in motions]
+                worst = max(worst, *sample_errors)
                 bar.update()
             rows[f"{count} keyframes, genmo"] = dict(inbetweening_row(joints, truths))
             errors[f"{count} keyframes"] = worst

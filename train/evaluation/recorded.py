@@ -35,18 +35,18 @@ SHORTEST = 30
 
 def recordings(clips: Iterable[Clip]) -> list[Recording]:
     """The clips, good stretches only, whose own camera saw a motion that is known.  Raises InputError without any."""
-    found = [
+    usable = [
         stretch
         for clip in clips
         if isinstance(clip, Recording) and clip.camera is not None and clip.truth in ("world", "local")
         for stretch in good_stretches(clip, SHORTEST)
     ]
-    if not found:
+    if not usable:
         raise InputError(
             "--recorded: no clip of these subjects has a camera of its own; wanted sets such as emdb, 3dpw, rich or "
             "bedlam, as genmo-prepare writes them"
         )
-    return found
+    return usable
 
 
 def seen_keypoints(clip: Recording) -> Keypoints:
@@ -56,8 +56,8 @@ def seen_keypoints(clip: Recording) -> Keypoints:
     lens = default_intrinsics(*image_size(clip)) if clip.intrinsics is None else np.asarray(clip.intrinsics, np.float64)
     points = clip.keypoints
     if points is None:
-        turned, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
-        local = clip.camera.to_camera(coco_keypoints(turned, joints))
+        global_rotations, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
+        local = clip.camera.to_camera(coco_keypoints(global_rotations, joints))
         pixels = lens[0, 0] * local[..., :2] / np.maximum(local[..., 2:], NEAR) + lens[:2, 2]
         inside = (pixels >= 0).all(-1) & (pixels < image_size(clip)).all(-1) & (local[..., 2] > NEAR)
         points = np.concatenate([pixels, inside[..., None]], axis=-1)
@@ -73,34 +73,34 @@ def recorded_estimate(
     if clip.video is not None and model.engine.config.video_width:
         features = (FeatureSpan("video", np.asarray(clip.video, np.float64)),)
     timeline = Timeline(clip.frames, keypoints=(KeypointSpan(keypoints),), features=features)
-    (made,) = model.follow(timeline, fit=fit, clean_feet=clean_feet).motions
-    turned, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
-    assert made.joints_camera is not None and clip.camera is not None
+    (motion,) = model.follow(timeline, fit=fit, clean_feet=clean_feet).motions
+    global_rotations, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
+    assert motion.joints_camera is not None and clip.camera is not None
     surface: dict[str, Any] = {}
     if mesh is not None:
-        surface["vertices"] = _in_camera(made, mesh)
-        surface["true_vertices"] = clip.camera.to_camera(_skinned(mesh, turned, joints))
+        surface["vertices"] = _in_camera(motion, mesh)
+        surface["true_vertices"] = clip.camera.to_camera(_skinned(mesh, global_rotations, joints))
     world = clip.truth == "world"
     return Estimate(
-        camera=made.joints_camera,
+        camera=motion.joints_camera,
         true_camera=clip.camera.to_camera(joints),
-        world=made.joints_world() if world else None,
+        world=motion.joints_world() if world else None,
         true_world=joints if world else None,
         **surface,
     )
 
 
 def _skinned(mesh: Mesh, rotations: Array, joints: Array) -> Array:
-    parts = (torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rotations, joints))
-    return np.asarray(mesh.vertices(*parts))
+    tensors = (torch.from_numpy(np.ascontiguousarray(array)).float() for array in (rotations, joints))
+    return np.asarray(mesh.vertices(*tensors))
 
 
 def _in_camera(motion: Motion, mesh: Mesh) -> Array:
     """A motion's vertices [frames, vertices, 3] in the camera frame: turned and shifted as its joints are."""
-    turned, joints = motion.kinematics()
+    rotations, joints = motion.kinematics()
     assert motion.joints_camera is not None
     turn, _, shift = similarity(joints, motion.joints_camera, scaled=False)
-    return np.asarray(_skinned(mesh, turned, joints) @ turn + shift[:, None])
+    return np.asarray(_skinned(mesh, rotations, joints) @ turn + shift[:, None])
 
 
 def report(
@@ -112,22 +112,22 @@ def report(
     """
     from tqdm import tqdm
 
-    found = recordings(clips)
-    made = [recorded_estimate(model, clip, mesh) for clip in tqdm(found, unit="clip", disable=not progress)]
+    measured = recordings(clips)
+    results = [recorded_estimate(model, clip, mesh) for clip in tqdm(measured, unit="clip", disable=not progress)]
     groups: dict[str, list[int]] = {}
-    for place, clip in enumerate(found):
+    for index, clip in enumerate(measured):
         assert clip.camera is not None
         name = clip.name.split("/")[0]
         kind = "moving" if moves(clip.camera.rotation, clip.camera.position) else "static"
         for group in (name, f"{name}, {kind} camera"):
-            groups.setdefault(group, []).append(place)
+            groups.setdefault(group, []).append(index)
     rows = {
-        group: estimation_row([made[place] for place in places])
-        for group, places in groups.items()
-        if "," not in group or len(places) < len(groups[group.split(",")[0]])
+        group: estimation_row([results[index] for index in indices])
+        for group, indices in groups.items()
+        if "," not in group or len(indices) < len(groups[group.split(",")[0]])
     }
-    frames = sum(clip.frames for clip in found)
-    return {"clips": len(found), "frames": frames, "recorded": rows}
+    frames = sum(clip.frames for clip in measured)
+    return {"clips": len(measured), "frames": frames, "recorded": rows}
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -34,15 +34,15 @@ def camera_truth(clip: Clip, seed: int) -> Array:
 def middle(clip: Clip, longest: int) -> Clip:
     """The middle of a clip, at most `longest` frames of it."""
     frames = min(clip.frames, longest)
-    part = slice((clip.frames - frames) // 2, (clip.frames - frames) // 2 + frames)
-    return replace(clip, rotations=clip.rotations[part], translation=clip.translation[part])
+    span = slice((clip.frames - frames) // 2, (clip.frames - frames) // 2 + frames)
+    return replace(clip, rotations=clip.rotations[span], translation=clip.translation[span])
 
 
 def spread_out(clips: Sequence[Clip], count: int) -> list[Clip]:
     """At most `count` of the clips, evenly taken; 0: all."""
     if not count or len(clips) <= count:
         return list(clips)
-    return [clips[round(place)] for place in np.linspace(0, len(clips) - 1, count)]
+    return [clips[round(index)] for index in np.linspace(0, len(clips) - 1, count)]
 
 
 def estimates(
@@ -70,16 +70,16 @@ def estimates(
         if not with_camera:
             del arrays["camera_to_world"]
         keypoints = parse_keypoints(arrays)
-        heard = captioned and clip.captions and model.engine.text_encoder is not None
-        texts = (Text(clip.captions[0]),) if heard else ()
+        with_text = captioned and clip.captions and model.engine.text_encoder is not None
+        texts = (Text(clip.captions[0]),) if with_text else ()
         timeline = Timeline(keypoints.frames, texts, (KeypointSpan(keypoints),), steps=steps, seed=seed)
-        (made,) = model.follow(timeline, fit=fit, clean_feet=clean_feet).motions
+        (motion,) = model.follow(timeline, fit=fit, clean_feet=clean_feet).motions
         truth = true_joints(clip)
-        assert made.joints_camera is not None  # what keypoints show has a camera
+        assert motion.joints_camera is not None  # what keypoints show has a camera
         yield Estimate(
-            camera=made.joints_camera,
+            camera=motion.joints_camera,
             true_camera=camera.to_camera(truth),
-            world=made.joints_world() if with_camera else None,
+            world=motion.joints_world() if with_camera else None,
             true_world=truth if with_camera else None,
         )
 

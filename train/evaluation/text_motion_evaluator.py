@@ -46,8 +46,8 @@ class Evaluator:
     def embed_motions(self, motions: Sequence[Clip | Motion], batch: int = 128) -> Array:
         """[n, 128] float64."""
         features = [features_of(motion) for motion in motions]
-        parts = [self.model.encode_motions(features[i : i + batch]) for i in range(0, len(features), batch)]
-        return np.asarray(torch.cat(parts).double())
+        embeddings = [self.model.encode_motions(features[i : i + batch]) for i in range(0, len(features), batch)]
+        return np.asarray(torch.cat(embeddings).double())
 
     @torch.no_grad()
     def embed_texts(self, captions: Sequence[str]) -> Array:

@@ -64,5 +64,5 @@ def wording(caption: str) -> str:
 
 def same_wording(captions: Sequence[str], clips: Sequence[Clip]) -> npt.NDArray[np.bool_]:
     """[n, m]: caption i is, word for word, one of the captions of clip j."""
-    said = [{wording(caption) for caption in clip.captions} for clip in clips]
-    return np.array([[wording(caption) in words for words in said] for caption in captions], bool)
+    wordings = [{wording(caption) for caption in clip.captions} for clip in clips]
+    return np.array([[wording(caption) in words for words in wordings] for caption in captions], bool)

@@ -108,28 +108,28 @@ def train(
 
 def _normalise(model: TextMotion, clips: Sequence[Clip], random: np.random.Generator) -> None:
     picks = random.choice(len(clips), min(len(clips), 400), replace=False)
-    seen = np.concatenate([features_of(clips[i]) for i in picks])
-    model.mean.copy_(torch.from_numpy(seen.mean(axis=0)))
-    model.std.copy_(torch.from_numpy(np.maximum(seen.std(axis=0), 0.02)))
+    sample = np.concatenate([features_of(clips[i]) for i in picks])
+    model.mean.copy_(torch.from_numpy(sample.mean(axis=0)))
+    model.std.copy_(torch.from_numpy(np.maximum(sample.std(axis=0), 0.02)))
 
 
 def _loss(model: TextMotion, clips: Sequence[Clip], weights: Array, batch: int, random: np.random.Generator) -> Tensor:
     """One batch: windows of different clips, half of them mirrored, each with one of its captions."""
     picked = [clips[i] for i in random.choice(len(clips), batch, replace=False, p=weights)]
-    features, captions, said = [], [], []
+    features, captions, wordings = [], [], []
     for clip in picked:
         frames = min(clip.frames, int(random.integers(SHORTEST * 2, LONGEST + 1)))
         start = int(random.integers(clip.frames - frames + 1))
-        part = slice(start, start + frames)
-        pose, path, offsets = clip.rotations[part], clip.translation[part], clip.offsets
+        span = slice(start, start + frames)
+        pose, path, offsets = clip.rotations[span], clip.translation[span], clip.offsets
         words = clip.captions
         if random.random() < 0.5:
             pose, path, offsets = mirror(pose, path, offsets)
             words = tuple(mirrored_caption(caption) for caption in words)
         features.append(motion_features(pose, path, offsets))
         captions.append(str(random.choice(words)))
-        said.append({wording(caption) for caption in words})
-    same = torch.tensor([[wording(caption) in words for words in said] for caption in captions])
+        wordings.append({wording(caption) for caption in words})
+    same = torch.tensor([[wording(caption) in words for words in wordings] for caption in captions])
     texts = model.encode_texts(captions, gram_dropout=0.15)
     return contrastive_loss(texts, model.encode_motions(features), same, model.sharpness)
 

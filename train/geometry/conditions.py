@@ -22,17 +22,17 @@ def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
     return pixels, (pixels.abs() < edge).all(-1) & (local[..., 2] > NEAR)
 
 
-def bounding_boxes(pixels: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def bounding_boxes(pixels: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
     """Boxes [batch, frames, 3] (centre x, y, side) around the seen points [batch, frames, n, 2]; frames with one.
 
     Unlike the numpy twin, frames without a box get a zero box: their mask hides them from the network.
     """
     inf = torch.inf
-    low = torch.where(seen[..., None], pixels, inf).amin(dim=-2)
-    high = torch.where(seen[..., None], pixels, -inf).amax(dim=-2)
-    known = (seen.sum(dim=-1) >= 2) & ((high - low).amax(dim=-1) > 0)
+    low = torch.where(visible[..., None], pixels, inf).amin(dim=-2)
+    high = torch.where(visible[..., None], pixels, -inf).amax(dim=-2)
+    has_box = (visible.sum(dim=-1) >= 2) & ((high - low).amax(dim=-1) > 0)
     boxes = torch.cat([(low + high) / 2, BOX_MARGIN * (high - low).amax(dim=-1, keepdim=True)], dim=-1)
-    return torch.where(known[..., None], boxes, 0.0), known
+    return torch.where(has_box[..., None], boxes, 0.0), has_box
 
 
 def camera_condition(rotation: Tensor, position: Tensor) -> Tensor:
@@ -47,13 +47,13 @@ def camera_condition(rotation: Tensor, position: Tensor) -> Tensor:
     return torch.cat([sixd_from_matrix(turn), step, to_camera[..., 1]], dim=-1)
 
 
-def keypoint_conditions(pixels: Tensor, seen: Tensor, focal: Tensor) -> dict[str, Tensor]:
+def keypoint_conditions(pixels: Tensor, visible: Tensor, focal: Tensor) -> dict[str, Tensor]:
     """`keypoints` and `bounding_box` conditions with masks, from points in image heights from the centre."""
-    boxes, known = bounding_boxes(pixels, seen)
+    boxes, has_box = bounding_boxes(pixels, visible)
     side = boxes[..., None, 2:].clamp_min(1e-6)
-    shown = (seen & known[..., None])[..., None]
+    shown = (visible & has_box[..., None])[..., None]
     local = torch.where(shown, 2 * (pixels - boxes[..., None, :2]) / side, 0.0)
-    mask = known.to(pixels.dtype)
+    mask = has_box.to(pixels.dtype)
     return {
         "keypoints": torch.cat([local, shown.to(pixels.dtype)], dim=-1),
         "keypoints_mask": mask,

@@ -32,16 +32,16 @@ _PLACE = [_ORDER.index(joint) for joint in range(len(PARENTS))]
 
 def forward_kinematics(rotations: Tensor, translation: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
     """Global rotations [..., 24, 3, 3] and joint positions [..., 24, 3]; see the numpy twin."""
-    turned, positions = {0: rotations[..., 0, :, :]}, {0: translation}
+    global_rotations, positions = {0: rotations[..., 0, :, :]}, {0: translation}
     levels_turned, levels_positions = [rotations[..., :1, :, :]], [translation[..., None, :]]
     for joints, parents in LEVELS:
-        above = torch.stack([turned[p] for p in parents], dim=-3)
-        here = above @ rotations[..., joints, :, :]
-        place = torch.stack([positions[p] for p in parents], dim=-2) + rotate(above, offsets[..., joints, :])
-        turned.update(zip(joints, here.unbind(-3), strict=True))
-        positions.update(zip(joints, place.unbind(-2), strict=True))
-        levels_turned.append(here)
-        levels_positions.append(place)
+        above = torch.stack([global_rotations[p] for p in parents], dim=-3)
+        composed = above @ rotations[..., joints, :, :]
+        position = torch.stack([positions[p] for p in parents], dim=-2) + rotate(above, offsets[..., joints, :])
+        global_rotations.update(zip(joints, composed.unbind(-3), strict=True))
+        positions.update(zip(joints, position.unbind(-2), strict=True))
+        levels_turned.append(composed)
+        levels_positions.append(position)
     return (
         torch.cat(levels_turned, dim=-3)[..., _PLACE, :, :],
         torch.cat(levels_positions, dim=-2)[..., _PLACE, :],

@@ -38,8 +38,8 @@ class Mesh:
     def vertices(self, rotations: Tensor, joints: Tensor) -> Tensor:
         """[..., vertices, 3] of global joint rotations [..., 24, 3, 3] and joints [..., 24, 3], in their frame."""
         columns = rotations.transpose(-1, -2).flatten(-3, -2)  # [..., 24 x 3, 3]
-        turned = self.beside.transpose(0, 1).flatten(1) @ columns
-        return turned + self.weights @ joints
+        rotated = self.beside.transpose(0, 1).flatten(1) @ columns
+        return rotated + self.weights @ joints
 
     def to(self, device: torch.device) -> Mesh:
         """The same on another device."""
@@ -54,8 +54,8 @@ def read_mesh(path: str | Path, count: int | None = None) -> Mesh:
     template, regressor, skin = entries(path, _NEEDED, _WANTED)
     joints = len(regressor)
     if joints not in HANDS or skin.shape != (len(template), joints) or regressor.shape != (joints, len(template)):
-        found = f"weights {skin.shape}, J_regressor {regressor.shape} and v_template {template.shape}"
-        raise InputError(f"{path}: has {found}; wanted {_WANTED}, of 24, 52 or 55 joints")
+        shapes = f"weights {skin.shape}, J_regressor {regressor.shape} and v_template {template.shape}"
+        raise InputError(f"{path}: has {shapes}; wanted {_WANTED}, of 24, 52 or 55 joints")
     rest = (regressor @ template)[[*range(JOINT_COUNT - 2), *HANDS[joints]]]
     weights = _of_24(skin)
     if count is not None and count < len(template):

@@ -78,7 +78,7 @@ def encode(
 
 def split(features: Tensor) -> dict[str, Tensor]:
     """Views of the blocks of [..., width]; joint rotations as [..., 24, 6]."""
-    blocks = {name: features[..., part] for name, part in LAYOUT.slices.items()}
+    blocks = {name: features[..., block] for name, block in LAYOUT.slices.items()}
     blocks["joint_rotations"] = blocks["joint_rotations"].unflatten(-1, (JOINT_COUNT, SIXD))
     return blocks
 

@@ -21,9 +21,9 @@ def check_config(config: TrainConfig) -> None:
         raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
     if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
         raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
-    for field, known in (("objective", OBJECTIVES), ("fusion", tuple(FUSIONS))):
-        if getattr(config, field) not in known:
-            raise InputError(f"config: {field} is {getattr(config, field)!r}; wanted one of {', '.join(known)}")
+    for field, choices in (("objective", OBJECTIVES), ("fusion", tuple(FUSIONS))):
+        if getattr(config, field) not in choices:
+            raise InputError(f"config: {field} is {getattr(config, field)!r}; wanted one of {', '.join(choices)}")
     if config.objective == "regression" and config.generation:
         raise InputError(f"config: objective is regression and generation {config.generation}; wanted generation=0")
     least = {

@@ -72,8 +72,8 @@ def _device(name: str, local: int) -> torch.device:
         raise InputError(f"config: device is {name!r}; wanted auto, cpu, cuda or cuda:N")
     if device.type == "cuda":
         index = local if device.index is None else device.index
-        there = torch.cuda.device_count()
-        if index >= there:
-            raise InputError(f"config: device is {name!r}; this machine has {there} CUDA devices: use device=cpu")
+        count = torch.cuda.device_count()
+        if index >= count:
+            raise InputError(f"config: device is {name!r}; this machine has {count} CUDA devices: use device=cpu")
         return torch.device("cuda", index)
     return device

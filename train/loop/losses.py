@@ -94,11 +94,11 @@ def block_error(predicted: Tensor, target: Tensor, local: Tensor) -> Tensor:
     `local` [batch] samples know LOCAL_BLOCKS only.
     """
     error = (predicted - target).square()
-    parts = []
+    terms = []
     for name, weight in BLOCK_WEIGHTS.items():
-        part = weight * error[..., LAYOUT.slices[name]].mean(dim=(1, 2))
-        parts.append(part if name in LOCAL_BLOCKS else part * ~local)
-    return torch.stack(parts).sum(dim=0)
+        term = weight * error[..., LAYOUT.slices[name]].mean(dim=(1, 2))
+        terms.append(term if name in LOCAL_BLOCKS else term * ~local)
+    return torch.stack(terms).sum(dim=0)
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
@@ -114,10 +114,10 @@ def squared(a: Tensor, b: Tensor) -> Tensor:
 def reprojection(pose: Pose, truth: Pose) -> Tensor:
     """Distance on the image plane (focal length 1) over the person's true apparent size: [batch]."""
     points = pose.camera + pose.root_camera[..., None, :]
-    wanted = truth.camera + truth.root_camera[..., None, :]
-    near = wanted[..., 2:] > NEAR
-    flat = torch.where(near, points[..., :2] / points[..., 2:].clamp_min(NEAR), 0.0)
-    flat_wanted = torch.where(near, wanted[..., :2] / wanted[..., 2:].clamp_min(NEAR), 0.0)
+    true_points = truth.camera + truth.root_camera[..., None, :]
+    in_front = true_points[..., 2:] > NEAR
+    flat = torch.where(in_front, points[..., :2] / points[..., 2:].clamp_min(NEAR), 0.0)
+    flat_wanted = torch.where(in_front, true_points[..., :2] / true_points[..., 2:].clamp_min(NEAR), 0.0)
     size = 1.7 / truth.root_camera[..., 2].clamp_min(NEAR)
     error = ((flat - flat_wanted).square().sum(dim=-1) + 1e-8).sqrt() / size[..., None]
     return error.clamp_max(2).flatten(1).mean(dim=1)
@@ -129,8 +129,8 @@ def reprojection_2d(pose: Pose, batch: Batch) -> Tensor:
     points = pose.keypoints + pose.root_camera[..., None, :]
     depth = points[..., 2:].clamp_min(NEAR)
     flat = batch.cameras.focal[:, None, None, None] * points[..., :2] / depth
-    boxes, known = bounding_boxes(batch.keypoints_2d.pixels, batch.keypoints_2d.visible)
-    counted = batch.keypoints_2d.visible & known[..., None]
+    boxes, has_box = bounding_boxes(batch.keypoints_2d.pixels, batch.keypoints_2d.visible)
+    counted = batch.keypoints_2d.visible & has_box[..., None]
     error = ((flat - batch.keypoints_2d.pixels).square().sum(dim=-1) + 1e-8).sqrt() / boxes[..., 2:].clamp_min(0.02)
     error = torch.where(counted, error, 0.0).clamp_max(2)
     return error.flatten(1).sum(dim=1) / counted.flatten(1).sum(dim=1).clamp_min(1)
@@ -139,8 +139,8 @@ def reprojection_2d(pose: Pose, batch: Batch) -> Tensor:
 def contact_velocity(world: Tensor, contacts: Tensor) -> Tensor:
     """Squared speed of the joints that the data holds still, [batch]; contacts [batch, frames, 6]."""
     speed = world[..., CONTACT_JOINTS, :].diff(dim=1).square().sum(dim=-1)
-    held = contacts[:, :-1]
-    return (speed * held).flatten(1).sum(dim=1) / held.flatten(1).sum(dim=1).clamp_min(1)
+    in_contact = contacts[:, :-1]
+    return (speed * in_contact).flatten(1).sum(dim=1) / in_contact.flatten(1).sum(dim=1).clamp_min(1)
 
 
 def losses(
@@ -166,11 +166,11 @@ def losses(
     with torch.no_grad():
         truth = pose_of(batch.features, yaw, mesh)
     estimating = torch.arange(len(target), device=target.device) < batch.estimation
-    known = ~batch.only_2d
-    in_world = known & ~batch.local
+    has_motion = ~batch.only_2d
+    in_world = has_motion & ~batch.local
 
-    def by_mode(a: Tensor, b: Tensor, known: Tensor = known) -> Tensor:
-        return (torch.where(estimating, distance(a, b), 3 * squared(a, b)) * known).mean()
+    def by_mode(a: Tensor, b: Tensor, counted: Tensor = has_motion) -> Tensor:
+        return (torch.where(estimating, distance(a, b), 3 * squared(a, b)) * counted).mean()
 
     contacts = split(batch.features)["contacts"]
     velocity = pose.world.diff(dim=1), truth.world.diff(dim=1)
@@ -178,11 +178,11 @@ def losses(
     if pose.vertices is not None and truth.vertices is not None:
         surface["vertices"] = by_mode(pose.vertices, truth.vertices)
     return {
-        "features": (block_error(predicted, target, batch.local) * known).mean(),
+        "features": (block_error(predicted, target, batch.local) * has_motion).mean(),
         "body": by_mode(pose.body, truth.body),
         "camera_joints": by_mode(pose.camera, truth.camera),
         **surface,
-        "reprojection": (reprojection(pose, truth) * (estimating & known)).mean(),
+        "reprojection": (reprojection(pose, truth) * (estimating & has_motion)).mean(),
         "reprojection_2d": (reprojection_2d(pose, batch) * batch.only_2d).mean(),
         "path": by_mode(pose.world[..., 0, :], truth.world[..., 0, :], in_world),
         "joint_velocity": (squared(*velocity) * in_world).mean(),

@@ -117,13 +117,13 @@ class Trainer:
         batches = (
             self.sampler.draw(-1 - i, c.estimation, c.generation, max(c.frames)) for i in range(STATISTICS_BATCHES)
         )
-        known = [batch.features[~(batch.only_2d | batch.local)].flatten(0, 1) for batch in batches]
-        if not any(map(len, known)):
+        in_world = [batch.features[~(batch.only_2d | batch.local)].flatten(0, 1) for batch in batches]
+        if not any(map(len, in_world)):
             raise InputError(
                 "config: no clip in data holds its motion in the world, so nothing tells how large motions are; wanted "
                 "some, or init=DIR of a run that had some"
             )
-        return Normalisation.fit(torch.cat(known))
+        return Normalisation.fit(torch.cat(in_world))
 
     def _start_from(self, checkpoint: Checkpoint) -> Normalisation:
         """Take the weights of another run of the same network; its normalisation.

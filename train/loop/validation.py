@@ -32,16 +32,16 @@ def validation_batch(clips: list[Clip], limit: int = 96) -> Batch:
     windows = windows[:: max(1, len(windows) // limit)]
     generator = torch.Generator().manual_seed(1)
 
-    def stack(parts: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(parts))
+    def stack(arrays: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays))
 
     rotations = stack([c.rotations[s : s + FRAMES] for c, s in windows])
     translation = stack([c.translation[s : s + FRAMES] for c, s in windows])
     offsets = stack([c.offsets for c, _ in windows])
-    turned, joints = forward_kinematics(rotations, translation, offsets[:, None])
+    global_rotations, joints = forward_kinematics(rotations, translation, offsets[:, None])
     nowhere = torch.zeros(len(windows), dtype=torch.bool)
     cameras = simulate_cameras(translation, torch.zeros(len(windows)), nowhere, generator)
-    pixels, inside = project(coco_keypoints(turned, joints), cameras)
+    pixels, inside = project(coco_keypoints(global_rotations, joints), cameras)
     conditions = {
         **keypoint_conditions(pixels, inside, cameras.focal),
         "camera": camera_condition(cameras.rotation, cameras.position),

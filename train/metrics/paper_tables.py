@@ -146,4 +146,4 @@ def plain(value: Any) -> Any:
     """Rows and reports as plain JSON: an interval becomes {value, low, high}."""
     if isinstance(value, Interval):
         return asdict(value)
-    return {key: plain(part) for key, part in value.items()} if isinstance(value, Mapping) else value
+    return {key: plain(entry) for key, entry in value.items()} if isinstance(value, Mapping) else value

@@ -88,8 +88,8 @@ def segments(frames: int, length: int = SEGMENT) -> list[slice]:
 def _aligned_by_segment(predicted: Array, truth: Array, head: int | None) -> Array:
     """Joint errors in mm [frames] after one similarity a segment, fitted on its first `head` frames (None: all)."""
     errors = []
-    for part in segments(len(truth)):
-        p, t = predicted[part], truth[part]
+    for segment in segments(len(truth)):
+        p, t = predicted[segment], truth[segment]
         fit = similarity(p[:head].reshape(-1, 3), t[:head].reshape(-1, 3))
         errors.append(point_error(_moved(p.reshape(-1, 3), fit).reshape(p.shape), t))
     return np.concatenate(errors)

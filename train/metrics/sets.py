@@ -63,8 +63,8 @@ def bootstrap(
         raise InputError("no values; an interval wants at least one group")
     random = np.random.default_rng(seed)
     picks = random.integers(len(groups), size=(draws, len(groups)))
-    found = [float(statistic(np.concatenate([groups[i] for i in pick]))) for pick in picks]
-    low, high = np.percentile(found, [2.5, 97.5])
+    values = [float(statistic(np.concatenate([groups[i] for i in pick]))) for pick in picks]
+    low, high = np.percentile(values, [2.5, 97.5])
     return Interval(float(statistic(np.concatenate(groups))), float(low), float(high))
 
 
@@ -108,17 +108,17 @@ def r_precision(
     fewest = int(wrong.sum(axis=1).min())
     if fewest < pool - 1:
         raise InputError(f"a text has {fewest} motions of other wordings; {pool}-way R-precision wants {pool - 1}")
-    apart = distances(texts, motions)
-    closer = wrong & (apart <= np.diagonal(apart)[:, None])
+    distance = distances(texts, motions)
+    closer = wrong & (distance <= np.diagonal(distance)[:, None])
     random = np.random.default_rng(seed)
-    found = []
+    hits = []
     for _ in range(draws):
         # the pool - 1 smallest of random numbers given to the wrong ones are a uniform choice without repetition
         order = np.where(wrong, random.random(wrong.shape), np.inf)
         chosen = np.argpartition(order, pool - 2, axis=1)[:, : pool - 1]
         ahead = np.take_along_axis(closer, chosen, axis=1).sum(axis=1)
-        found.append([float((ahead < k).mean()) for k in (1, 2, 3)])
-    return np.asarray(found)
+        hits.append([float((ahead < k).mean()) for k in (1, 2, 3)])
+    return np.asarray(hits)
 
 
 def mm_dist(texts: Array, motions: Array) -> Array:

@@ -88,7 +88,7 @@ class RopeAttention(nn.Module):
         """choose the O(N W) form; the exporter always does, training for long windows"""
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-        q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, dim=-1))
+        q, k, v = (split_heads(matrix, self.heads) for matrix in self.qkv(x).chunk(3, dim=-1))
         attend = blocked_window_attention if self.blocked else dense_window_attention
         mixed = attend(apply_rope(q, rope), apply_rope(k, rope), v, self.window)
         return self.out(mixed.transpose(1, 2).flatten(2))
@@ -110,7 +110,7 @@ class MultiTextAttention(nn.Module):
         (0 or a large negative number), reach [batch, texts, frames] (0 or 1) -> [batch, frames, width]."""
         batch, count, tokens, _ = texts.shape
         q = split_heads(self.q(x), self.heads)
-        k, v = (split_heads(part, self.heads) for part in self.kv(texts.flatten(1, 2)).chunk(2, dim=-1))
+        k, v = (split_heads(matrix, self.heads) for matrix in self.kv(texts.flatten(1, 2)).chunk(2, dim=-1))
         scores = (q * q.shape[-1] ** -0.5) @ k.mT  # [batch, heads, frames, texts * tokens]
         scores = scores.unflatten(-1, (count, tokens)) + token_bias[:, None, None]
         weights = scores.softmax(dim=-1) * reach.mT[:, None, :, :, None]

@@ -45,11 +45,11 @@ def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width_in, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width_out))
 
 
-def change(values: Tensor, known: Tensor) -> Tensor:
+def change(values: Tensor, valid: Tensor) -> Tensor:
     """values[i + 1] - values[i] over [batch, frames, ...], zero at the last frame and where either is not known."""
     frames = torch.zeros((), dtype=torch.int64, device=values.device) + values.shape[1]
     following = torch.minimum(torch.arange(values.shape[1], device=values.device) + 1, frames - 1)
-    both = known * known.index_select(1, following)
+    both = valid * valid.index_select(1, following)
     return both * (values.index_select(1, following) - values)
 
 
@@ -64,10 +64,10 @@ class KeypointEmbedding(nn.Module):
         self.fuse = mlp(COCO_COUNT * JOINT_WIDTH, 2 * width, width)
 
     def forward(self, keypoints: Tensor, mask: Tensor) -> Tensor:
-        place, seen = keypoints[..., :2], keypoints[..., 2:]
-        speed = (KEYPOINT_SPEED * change(place, seen * mask[..., None, None])).clamp(-OUTLIER, OUTLIER)
-        moving = torch.cat([2 * place, speed], dim=-1)
-        points = seen * (self.point(moving) + self.place) + (1 - seen) * self.unseen
+        positions, visible = keypoints[..., :2], keypoints[..., 2:]
+        speed = (KEYPOINT_SPEED * change(positions, visible * mask[..., None, None])).clamp(-OUTLIER, OUTLIER)
+        moving = torch.cat([2 * positions, speed], dim=-1)
+        points = visible * (self.point(moving) + self.place) + (1 - visible) * self.unseen
         return self.fuse(points.flatten(-2))
 
 
@@ -86,8 +86,8 @@ class BoxEmbedding(nn.Module):
         rough = BOX_METRES * torch.cat([box[..., :2], torch.ones_like(side)], dim=-1) / side
         # a box jumps when a limb is hidden or shown
         speed = (ROOT_SPEED * change(rough, mask[..., None])).clamp(-OUTLIER, OUTLIER)
-        place = torch.cat([2 * box[..., :2], side.log() + 1, rough / 3], dim=-1).clamp(-OUTLIER, OUTLIER)
-        return self.fuse(torch.cat([place, speed], dim=-1))
+        geometry = torch.cat([2 * box[..., :2], side.log() + 1, rough / 3], dim=-1).clamp(-OUTLIER, OUTLIER)
+        return self.fuse(torch.cat([geometry, speed], dim=-1))
 
 
 class CameraEmbedding(nn.Module):
@@ -141,8 +141,8 @@ class ConditionFusion(nn.Module):
         for name, embed in self.embed.items():
             mask = conditions[f"{name}_mask"]
             shown = mask[..., None]
-            part = shown * embed(conditions[name], mask) + (1 - shown) * self.absent[name]
-            total = part if total is None else total + part
+            embedded = shown * embed(conditions[name], mask) + (1 - shown) * self.absent[name]
+            total = embedded if total is None else total + embedded
         assert total is not None  # every model has keypoints
         return total
 
@@ -194,8 +194,8 @@ class Innovation(nn.Module):
         with torch.autocast(x_0.device.type, enabled=False):
             x_0 = x_0.float()
             missed = self.smoothed(x_t[..., self.turns] - root * x_0[..., self.turns])
-            known = self.log_variance(x.float()).exp() * trust
-            gain = (known / (1 + known * root)).repeat_interleave(SIXD, dim=-1)
+            ratio = self.log_variance(x.float()).exp() * trust
+            gain = (ratio / (1 + ratio * root)).repeat_interleave(SIXD, dim=-1)
             turns = x_0[..., self.turns] + gain * missed
         return torch.cat([x_0[..., : self.turns.start], turns, x_0[..., self.turns.stop :]], dim=-1)
 

@@ -36,7 +36,7 @@ class ConditionAttention(nn.Module):
     def forward(self, x: Tensor, conditions: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         """x [batch, frames, width] plus what it found."""
         q = split_heads(self.q(self.norm(x)), self.heads)
-        k, v = (split_heads(part, self.heads) for part in self.kv(conditions).chunk(2, dim=-1))
+        k, v = (split_heads(matrix, self.heads) for matrix in self.kv(conditions).chunk(2, dim=-1))
         mixed = F.scaled_dot_product_attention(apply_rope(q, rope), apply_rope(k, rope), v)
         return x + self.out(mixed.transpose(1, 2).flatten(2))
 

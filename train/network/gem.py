@@ -56,8 +56,8 @@ class SeenKeypoints(nn.Module):
         self.fuse = exact_mlp(COCO_COUNT * JOINT_WIDTH, 2 * width, width)
 
     def forward(self, keypoints: Tensor, mask: Tensor) -> Tensor:
-        seen = (keypoints[..., 2:] * mask[..., None, None] > VISIBLE).to(keypoints.dtype)
-        points = seen * self.point(keypoints[..., :2]) + (1 - seen) * self.unseen
+        visible = (keypoints[..., 2:] * mask[..., None, None] > VISIBLE).to(keypoints.dtype)
+        points = visible * self.point(keypoints[..., :2]) + (1 - visible) * self.unseen
         return self.fuse(points.flatten(-2))
 
 
@@ -94,15 +94,15 @@ class SumOfConditions(nn.Module):
     def forward(self, conditions: dict[str, Tensor]) -> Tensor:
         total = self.keypoints(conditions["keypoints"], conditions["keypoints_mask"])
         for name, embed in self.embed.items():
-            value, there = conditions[name], conditions[f"{name}_mask"][..., None]
+            value, present = conditions[name], conditions[f"{name}_mask"][..., None]
             if name == "camera":
-                value = (value[..., :TURN_WIDTH] - self.turn_mean) / self.turn_std * there  # at rest: zero
-            part = embed(value)
+                value = (value[..., :TURN_WIDTH] - self.turn_mean) / self.turn_std * present  # at rest: zero
+            embedded = embed(value)
             if name in self.flagged:
-                part = self.flagged[name](torch.cat([part * there, there], dim=-1))
+                embedded = self.flagged[name](torch.cat([embedded * present, present], dim=-1))
             elif name != "camera":
-                part = part * there
-            total = total + part
+                embedded = embedded * present
+            total = total + embedded
         return total
 
 

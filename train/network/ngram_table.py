@@ -46,10 +46,10 @@ class NgramTable(nn.Module):
         for index, prompt in enumerate(prompts):
             words = words_of(prompt)[:size] if prompt else []
             mask[index, : len(words)] = 1
-            for place in range(size):
+            for slot in range(size):
                 starts.append(len(rows))
-                if place < len(words):
-                    grams = word_rows(words[place], self.config.text_buckets)
+                if slot < len(words):
+                    grams = word_rows(words[slot], self.config.text_buckets)
                     kept = [row for row in grams if chance.random() >= gram_dropout]
                     rows.extend(kept or grams[-1:])
         device = self.positions.device

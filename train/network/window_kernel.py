@@ -69,12 +69,12 @@ def library_path() -> Path:
     named = os.environ.get(LIBRARY_VARIABLE)
     beside = Path(next(iter(genmo.runtime.__path__))).resolve()
     name = _library_name()
-    places = [Path(named)] if named else [beside / name, beside.parent / "build" / "kernels" / "kernels" / name]
-    for path in places:
+    paths = [Path(named)] if named else [beside / name, beside.parent / "build" / "kernels" / "kernels" / name]
+    for path in paths:
         if path.is_file():
             return path
     raise BackendError(
-        f"no {name} at {' or '.join(map(str, places))}; build it with `make kernels` or point {LIBRARY_VARIABLE} at it"
+        f"no {name} at {' or '.join(map(str, paths))}; build it with `make kernels` or point {LIBRARY_VARIABLE} at it"
     )
 
 
@@ -203,9 +203,9 @@ def _keep(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Any, ...], out
 def _gradient(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
     q, k, v, cos, sin = ctx.saved_tensors
     with torch.enable_grad():
-        parts = [x.detach().requires_grad_() for x in (q, k, v)]
-        out = recomputed(parts[0], parts[1], parts[2], _tables(cos, sin), ctx.window, ctx.pairing)
-    return (*torch.autograd.grad(out, parts, gradient), None, None, None, None)
+        leaves = [x.detach().requires_grad_() for x in (q, k, v)]
+        out = recomputed(leaves[0], leaves[1], leaves[2], _tables(cos, sin), ctx.window, ctx.pairing)
+    return (*torch.autograd.grad(out, leaves, gradient), None, None, None, None)
 
 
 _operator.register_autograd(_gradient, setup_context=_keep)
@@ -241,8 +241,8 @@ def window_attention(
         )
     cos, sin = rope if rope is not None else (None, None)
     if cos is not None and sin is not None:
-        wanted = (q.shape[2], q.shape[3] // 2)
-        sound = q.shape[3] % 2 == 0 and cos.shape == sin.shape == wanted
-        _refuse_unless(sound, f"tables {list(cos.shape)}, {list(sin.shape)}; wanted {list(wanted)} of an even width")
+        expected = (q.shape[2], q.shape[3] // 2)
+        sound = q.shape[3] % 2 == 0 and cos.shape == sin.shape == expected
+        _refuse_unless(sound, f"tables {list(cos.shape)}, {list(sin.shape)}; wanted {list(expected)} of an even width")
     out: Tensor = torch.ops.genmo.window_attention(q, k, v, cos, sin, window, pairing)
     return out

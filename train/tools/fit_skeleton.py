@@ -52,20 +52,20 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--leave-out", nargs="*", default=[], help="subjects that the fit must not see")
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args(arguments)
-    seen: dict[bytes, Array] = {}
+    fitted: dict[bytes, Array] = {}
     held_out: dict[bytes, Array] = {}
     for clip in read_clips(args.data):
-        part = held_out if clip.subject.split("/")[1] in args.leave_out else seen
-        part[np.round(clip.offsets, 4).tobytes()] = clip.offsets
-    mean, components, explained = fit_shape_space(np.stack(list(seen.values())))
+        group = held_out if clip.subject.split("/")[1] in args.leave_out else fitted
+        group[np.round(clip.offsets, 4).tobytes()] = clip.offsets
+    mean, components, explained = fit_shape_space(np.stack(list(fitted.values())))
     basis = components.reshape(len(components), -1)
     report = {}
-    for name, part in (("seen", seen), ("left_out", held_out)):
-        if part:
-            rest = (np.stack(list(part.values())) - mean).reshape(len(part), -1)
-            residual = (rest - rest @ np.linalg.pinv(basis) @ basis).reshape(len(part), JOINT_COUNT, 3)
+    for name, group in (("seen", fitted), ("left_out", held_out)):
+        if group:
+            rest = (np.stack(list(group.values())) - mean).reshape(len(group), -1)
+            residual = (rest - rest @ np.linalg.pinv(basis) @ basis).reshape(len(group), JOINT_COUNT, 3)
             report[name] = {
-                "actors": len(part),
+                "actors": len(group),
                 "offset_residual_mm": round(1000 * float(np.linalg.norm(residual, axis=-1).mean()), 3),
                 "explained": round(float(1 - (residual**2).sum() / (rest**2).sum()), 5),
             }

@@ -53,18 +53,18 @@ def keypoint_arrays(
     """The arrays of a keypoint file: `noise` pixels of Gaussian error at 1000 px image height, a `hidden` share of
     the keypoints with confidence 0."""
     random = np.random.default_rng(seed)
-    turned, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
-    points = camera.to_camera(coco_keypoints(turned, joints))
+    global_rotations, joints = forward_kinematics(clip.rotations, clip.translation, clip.offsets)
+    points = camera.to_camera(coco_keypoints(global_rotations, joints))
     width, height = round(IMAGE_HEIGHT * float(cameras.aspect[0])), IMAGE_HEIGHT
     focal = IMAGE_HEIGHT * float(cameras.focal[0])
     pixels = focal * points[..., :2] / np.maximum(points[..., 2:], 0.3) + np.array([width / 2, height / 2])
     inside = (pixels >= 0).all(-1) & (pixels[..., 0] < width) & (pixels[..., 1] < height) & (points[..., 2] > 0.3)
-    seen = inside & (random.random((clip.frames, COCO_COUNT)) >= hidden)
+    visible = inside & (random.random((clip.frames, COCO_COUNT)) >= hidden)
     pixels = pixels + noise * random.standard_normal(pixels.shape)
     to_world = np.tile(np.eye(4), (clip.frames, 1, 1))
     to_world[:, :3, :3], to_world[:, :3, 3] = camera.rotation, camera.position
     return {
-        "keypoints": np.concatenate([np.where(seen[..., None], pixels, 0), seen[..., None]], axis=-1),
+        "keypoints": np.concatenate([np.where(visible[..., None], pixels, 0), visible[..., None]], axis=-1),
         "image_size": np.array([width, height]),
         "intrinsics": np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]),
         "camera_to_world": to_world,
