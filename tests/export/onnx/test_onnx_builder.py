@@ -1,14 +1,16 @@
 """Graphs written node by node: the arithmetic of each piece, and what is folded, against the definitions."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
+from onnx import TensorProto
 
 from genmo.export.onnx.constant_folding import fold, rotary_order
-from genmo.export.onnx.onnx_builder import FP32, PRECISIONS, Graph, Linear
-from genmo.export.onnx.step_graph import CROSSOVER, StepGraph
+from genmo.export.onnx.onnx_builder import FP32, PRECISIONS, TYPED_BF16, Graph, Linear
+from genmo.export.onnx.step_graph import CROSSOVER, StepGraph, step_model
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.train.network.attention import rope_tables, window_mask
 
@@ -168,3 +170,39 @@ def test_the_null_text_is_the_attention_to_one_token(tiny_model):
         np.testing.assert_allclose(
             wanted[0], (text.null @ text.out.weight + text.out.bias)[None].repeat(3, 0), atol=1e-5
         )
+
+
+STORED = {
+    "fp32": TensorProto.FLOAT,
+    "fp16": TensorProto.FLOAT16,
+    "bf16": TensorProto.BFLOAT16,
+    "int8": TensorProto.INT8,
+}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_types_are_said_and_fp32_stays_where_it_matters(tiny_model, precision):
+    model = step_model(fold(tiny_model.denoiser), PRECISIONS[precision])
+    onnx.checker.check_model(model, full_check=True)
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in (*inferred.value_info, *inferred.input)}
+    types |= {tensor.name: tensor.data_type for tensor in inferred.initializer}
+    for node in inferred.node:
+        if node.op_type in ("Softmax", "LayerNormalization", "Tanh", "Sin", "Pow"):
+            assert types[node.input[0]] == TensorProto.FLOAT, node.name
+        if node.op_type == "MatMul" and precision == "fp16" and "fused" not in node.name:
+            assert {types[name] for name in node.input} in ({TensorProto.FLOAT16}, {TensorProto.FLOAT}), node.name
+    stored = [t.data_type for t in inferred.initializer if len(t.dims) == 2 and t.dims[0] == t.dims[1] == 32]
+    assert stored.count(STORED[precision]) >= 3, "attention's out, text query and out"
+    heads = [t for t in inferred.initializer if list(t.dims) == [32, 181]]
+    assert [t.data_type for t in heads] == [TensorProto.FLOAT]
+
+
+def test_bfloat16_products_can_be_typed_for_gpus(tiny_model):
+    """No CPU library runs these; the checker must agree with the types."""
+    model = step_model(fold(tiny_model.denoiser), TYPED_BF16)
+    onnx.checker.check_model(model, full_check=True)
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in inferred.value_info}
+    products = [types[node.output[0]] for node in inferred.node if node.op_type in ("MatMul", "Gemm")]
+    assert products.count(TensorProto.BFLOAT16) == 12 and products.count(TensorProto.FLOAT) == 5

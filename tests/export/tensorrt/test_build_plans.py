@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,20 +9,14 @@ import pytest
 from genmo.export.tensorrt import build_plans as module
 from genmo.export.tensorrt.build_plans import build_plans
 from genmo.export.tensorrt.plan_builder import Builder
-from genmo.export.tensorrt.plan_options import BuildOptions, capabilities, check_options, read_frames
+from genmo.export.tensorrt.plan_options import BuildOptions
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import step_inputs
 from genmo.runtime.engine.backends.tensorrt_plans import DENSE_FRAMES, PLANS, Gpu, Profile, plan_profiles, read_plans
-from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, file_hash
 from genmo.runtime.support.errors import BackendError, InputError
 
 SHORT = BuildOptions(library="tensorrt_rtx", profiles=(Profile((40, 40, 40), batch=2, texts=2),))
-
-
-@pytest.fixture
-def library():
-    return pytest.importorskip("tensorrt_rtx", reason='pip install "genmo-motion[tensorrt-rtx]"')
 
 
 def test_what_is_built_and_how_it_is_described(engine_copy, tmp_path, library):
@@ -47,30 +40,6 @@ def test_what_is_built_and_how_it_is_described(engine_copy, tmp_path, library):
     assert again == out and len(list((engine / "tensorrt").iterdir())) == 1
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_89"])
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "typed bf16"])
-def test_every_graph_of_every_precision_builds(tiny_model, tmp_path, library, architecture, precision):
-    from genmo.export.onnx.constant_folding import fold
-    from genmo.export.onnx.graphs import write_onnx
-    from genmo.export.onnx.onnx_builder import PRECISIONS, TYPED_BF16
-    from genmo.export.onnx.step_graph import step_model
-
-    chosen = (PRECISIONS | {"typed bf16": TYPED_BF16})[precision]
-    write_onnx(step_model(fold(tiny_model.denoiser), chosen), tmp_path / "step.onnx")
-    shapes = plan_profiles(SHORT.profiles, tiny_model.config, True)["step"]
-    builder = Builder(library, BuildOptions(gpus=(architecture,)), b"")
-    assert len(builder.build("step", builder.parse(tmp_path / "step.onnx"), shapes)) > 100_000
-
-
-def test_every_length_at_once_builds(tiny_engine, library):
-    """In pieces; the same range in one profile asks for tens of gigabytes."""
-    engine = load_engine(tiny_engine)
-    builder = Builder(library, BuildOptions(), b"")
-    shapes = plan_profiles((Profile(batch=2, texts=1),), engine.config, True)["step"]
-    assert [corners["x_t"][2][1] for corners in shapes] == [60, 240, 1800]
-    assert builder.build("step", builder.parse(engine.denoiser.step), shapes)
-
-
 def test_int8_is_refused_with_what_to_do(engine_copy, tmp_path, library):
     engine = engine_copy(tmp_path / "engine")
     described = json.loads((engine / "engine.json").read_text()) | {"precision": "int8"}
@@ -78,18 +47,6 @@ def test_int8_is_refused_with_what_to_do(engine_copy, tmp_path, library):
     with pytest.raises(InputError, match="DynamicQuantizeLinear.*--precision fp16"):
         build_plans(engine, SHORT)
     assert not (engine / "tensorrt").exists()
-
-
-def test_int8_graphs_are_still_not_parsed(tiny_model, tmp_path, library):
-    """The day they are, `UNPARSED` is wrong."""
-    from genmo.export.onnx.constant_folding import fold
-    from genmo.export.onnx.graphs import write_onnx
-    from genmo.export.onnx.onnx_builder import PRECISIONS
-    from genmo.export.onnx.step_graph import step_model
-
-    write_onnx(step_model(fold(tiny_model.denoiser), PRECISIONS["int8"]), tmp_path / "step.onnx")
-    with pytest.raises(InputError, match="step.onnx: tensorrt_rtx cannot read it .*DynamicQuantizeLinear"):
-        Builder(library, SHORT, b"").parse(tmp_path / "step.onnx")
 
 
 def test_a_build_that_fails_leaves_nothing(engine_copy, tmp_path, library, monkeypatch):
@@ -138,37 +95,6 @@ def test_the_command_is_one_line_when_it_fails(engine_copy, tmp_path, library, c
     assert module.main([str(tmp_path), "--library", "tensorrt_rtx"]) == 2
     assert "no engine.json" in capsys.readouterr().err
     assert not (engine / "tensorrt").exists()
-
-
-def test_tensorrt_options_are_its_own():
-    library = SimpleNamespace(__name__="tensorrt")
-    check_options(library, BuildOptions(compatible="ampere+", version_compatible=True))
-    with pytest.raises(InputError, match="--gpu with tensorrt, which builds for the GPU that is here"):
-        check_options(library, BuildOptions(gpus=("sm_80",)))
-    with pytest.raises(InputError, match="differ in frames only"):
-        check_options(library, BuildOptions(profiles=(Profile(batch=2), Profile((9, 9, 9), batch=4))))
-    assert capabilities(library) == {}
-
-
-def test_flags_of_tensorrt(library):
-    """What the builder is told for `tensorrt`, on a configuration that writes down what it is told."""
-    told = SimpleNamespace(flags=[], cleared=[])
-    config = SimpleNamespace(set_flag=told.flags.append, clear_flag=told.cleared.append)
-    builder = Builder(library, BuildOptions(compatible="ampere+", version_compatible=True), b"")
-    builder._set_flags(config)
-    flags = library.BuilderFlag
-    assert told.cleared == [flags.TF32]
-    assert told.flags == [flags.VERSION_COMPATIBLE, flags.EXCLUDE_LEAN_RUNTIME, flags.REQUIRE_USER_ALLOCATION]
-    assert config.hardware_compatibility_level == library.HardwareCompatibilityLevel.AMPERE_PLUS
-    told.cleared.clear()
-    Builder(library, BuildOptions(tf32=True), b"")._set_flags(config)
-    assert not told.cleared
-
-
-def test_the_frames_option():
-    assert read_frames("dynamic") == (1, 120, 1800)
-    assert read_frames("60") == (60, 60, 60)
-    assert read_frames("1:2:3") == (1, 2, 3)
 
 
 def test_the_crossover_is_the_exporters():

@@ -16,6 +16,7 @@ from genmo.runtime.motion.rotation import (
     quaternion_from_matrix,
     rotate,
     sixd_from_matrix,
+    slerp_between,
     transpose,
 )
 
@@ -142,3 +143,16 @@ def test_any_leading_shape():
     close(matrices[1, 0, 3], matrix_from_axis_angle(turns[1, 0, 3]), 1e-15)
     assert matrix_from_axis_angle(turns[:, :0]).shape == (2, 0, 5, 3, 3)
     assert quaternion_from_matrix(matrices[:, :0]).shape == (2, 0, 5, 4)
+
+
+def test_slerp_turns_at_constant_speed_the_short_way():
+    """Along a turn about one axis the angle is the share; q and -q are the same end; equal ends stay."""
+    angles = np.array([0.0, 2.0])
+    axis = np.array([0.0, 0.6, 0.8])
+    start, end = quaternion_from_matrix(matrix_from_axis_angle(angles[:, None] * axis))
+    share = np.linspace(0, 1, 11)[:, None]
+    expected = matrix_from_axis_angle(share * 2.0 * axis)
+    for sign in (1, -1):
+        between = slerp_between(np.tile(start, (11, 1)), np.tile(sign * end, (11, 1)), share)
+        np.testing.assert_allclose(matrix_from_quaternion(between), expected, atol=1e-12)
+    np.testing.assert_allclose(slerp_between(start, start, np.array([0.3])), start, atol=1e-12)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime.motion.rotation import matrix_from_yaw
-from genmo.runtime.motion.skeleton import MIRROR_JOINTS, forward_kinematics, shape_space
+from genmo.runtime.motion.skeleton import MIRROR_JOINTS, forward_kinematics
 from genmo.train.data.augmentation import (
     LIMBS,
     SYNONYMS,
@@ -21,7 +21,6 @@ from genmo.train.data.augmentation import (
     perturb,
     reworded,
 )
-from genmo.train.tools.fit_skeleton import fit_shape_space, mirrored_offsets
 
 
 def test_a_mirrored_motion_has_mirrored_joints(random_motion):
@@ -149,24 +148,6 @@ def test_who_leans_keeps_the_pose(random_motion):
     torch.testing.assert_close(turn, turn[:, :1].expand_as(turn), atol=1e-5, rtol=0)
     angle = angle_between(leaning[:, 0, 0], rotations[:, 0, 0])
     assert angle.median() < 0.6 and (angle > 1.2).float().mean() > 0.08, "most lean a little, some lie"
-
-
-def test_a_shape_space_is_fitted_to_its_actors():
-    """Actors that differ in three ways are described exactly by three components, and so are their mirror images."""
-    rng = np.random.default_rng(0)
-    base = shape_space().mean
-    ways = rng.normal(0, 0.02, (3, 24, 3))
-    ways[:, 0] = 0
-    symmetric = ways + mirrored_offsets(ways)
-    actors = base + np.einsum("nk,kjc->njc", rng.normal(size=(30, 3)), symmetric)
-    mean, components, explained = fit_shape_space(actors, 3)
-    assert explained[-1] == pytest.approx(1)
-    basis = components.reshape(3, -1)
-    for group in (actors, mirrored_offsets(actors)):
-        rest = (group - mean).reshape(30, -1)
-        np.testing.assert_allclose(rest @ np.linalg.pinv(basis) @ basis, rest, atol=1e-9)
-    coordinates = (actors - mean).reshape(30, -1) @ np.linalg.pinv(basis)
-    np.testing.assert_allclose((coordinates**2).mean(axis=0), 1, atol=1e-6)
 
 
 def test_speed_is_changed_by_resampling():

@@ -17,7 +17,6 @@ from genmo.train.data import step_stream as feeds
 from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.step_stream import FILES, Feed, draw_timesteps, noised, signal_of
 from genmo.train.datasets.read import read_clips
-from genmo.train.loop import distributed
 from genmo.train.loop.trainer import Trainer
 from genmo.train.network.checkpoint import load_checkpoint
 from genmo.train.settings.augmentation import AugmentationConfig
@@ -179,29 +178,6 @@ def test_the_share_of_the_motion_that_is_shown():
     assert signal[0] == 1 and signal[1] > 0.999 and signal[3] < 1e-4
     quarter = torch.cos(torch.tensor((501 / 1000 + 0.008) / 1.008 * math.pi / 2)) ** 2
     assert signal[2].item() == pytest.approx(quarter.item(), rel=2e-3)
-
-
-BAD = {
-    "an unknown device": ({"device": "gpu"}, "device is 'gpu'; wanted auto, cpu, cuda"),
-    "a device of another kind": ({"device": "meta"}, "wanted auto, cpu, cuda"),
-    "a device that is not there": ({"device": "cuda:97"}, "CUDA devices: use device=cpu"),
-    "no shards": ({"shards": 0}, "shards is 0"),
-    "2D of nobody": ({"subjects_2d": ("nobody",)}, "subjects_2d .'nobody'. are in no training clip"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_setting_is_one_line_before_the_first_step(config, tmp_path, name):
-    changes, message = BAD[name]
-    with pytest.raises(InputError, match=message) as caught:
-        Trainer(replace(config, **changes), tmp_path / "run")
-    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
-
-
-def test_shards_must_divide_among_processes(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(distributed, "join", lambda device: distributed.Processes(0, 3, torch.device("cpu")))
-    with pytest.raises(InputError, match="shards is 4; wanted a multiple of the processes, 3"):
-        Trainer(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize(("now", "most", "expected"), [(64, 128, 128), (64, 10**9, FILES), (64, -1, FILES)])

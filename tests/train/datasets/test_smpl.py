@@ -15,9 +15,10 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.datasets import aist, amass, bedlam, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import Bodies, floor_height, read_body, rest_offsets
 from genmo.train.datasets.prepare import main as prepare
-from genmo.train.datasets.resampling import frame_times
 
 VERTICES = 300
+
+
 # joints of a body model that are SMPL's 24
 SMPL24_OF = {24: [*range(24)], 52: [*range(22), 25, 40], 55: [*range(22), 28, 43]}
 
@@ -451,17 +452,6 @@ def test_motionx_gives_keypoints_and_texts(tmp_path, motion, body_file):
         list(motionx.read_folder(tmp_path, Bodies(body_file(55))))
 
 
-def test_places_of_frames():
-    np.testing.assert_array_equal(frame_times(5, 60.0), [0, 2, 4])
-    np.testing.assert_array_equal(frame_times(4, 60.0), [0, 2])
-    np.testing.assert_array_equal(frame_times(1, 24.0), [0])
-    np.testing.assert_allclose(frame_times(3, 24.0), [0, 0.8, 1.6])
-    np.testing.assert_array_equal(frame_times(120, 1 / 0.0333333), np.arange(120))
-    for bad in (0.0, -3.0, np.nan):
-        with pytest.raises(InputError, match="frames a second"):
-            frame_times(10, bad)
-
-
 def turned(axis: int, degrees: float) -> np.ndarray:
     vector = np.zeros(3)
     vector[axis] = np.radians(degrees)
@@ -469,6 +459,8 @@ def turned(axis: int, degrees: float) -> np.ndarray:
 
 
 BEDLAM_CAMERA = {"yaw": 33.0, "pitch": -11.0, "roll": 4.0, "x": -310.0, "y": 45.0, "z": 150.0}
+
+
 BEDLAM_BODY = {"X": 120.0, "Y": -60.0, "Z": 12.0, "Yaw": 70.0}
 
 

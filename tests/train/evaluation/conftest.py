@@ -75,3 +75,9 @@ def judge(tmp_path_factory, many_set):
     folder = tmp_path_factory.mktemp("judge") / "ev"
     save_evaluator(folder, train(list(read_clips(many_set)), Plan(steps=2, batch=4)), {})
     return folder
+
+
+@pytest.fixture(scope="module")
+def joints(request):
+    motion = request.getfixturevalue("random_motion")(61, 3)
+    return motion.joints_world()[:, :22]
