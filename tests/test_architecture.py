@@ -143,8 +143,10 @@ FLOORS = {
         ("__main__",),
     ],
     "export": [
+        ("options",),
         ("onnx",),
-        ("tensorrt", "targets", "parity", "released_weights", "model_card"),
+        ("tensorrt", "targets", "parity", "model_card", "released_statistics", "engine_to_checkpoint"),
+        ("released_weights",),
         ("pipeline",),
         ("__main__",),
     ],

@@ -84,7 +84,8 @@ def gaussian(spread: float, reach: int) -> Array:
 
 
 def smoothstep(x: Array) -> Array:
-    """From 0 to 1 as `x` goes from 0 to 1, level at both ends: the cubic Hermite ease."""
+    """0 for `x` below 0, 1 above 1, between them the cubic Hermite ease that is level at both ends."""
+    x = np.clip(x, 0, 1)
     return np.asarray(x**2 * (3 - 2 * x))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from genmo.runtime.motion.filters import smoothed
+from genmo.runtime.motion.filters import smoothed, smoothstep
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.rotation import matrix_from_6d, sixd_from_matrix
 from genmo.runtime.motion.skeleton import forward_kinematics
@@ -38,8 +38,7 @@ def remove_steps(features: Array, borders: Sequence[int]) -> Array:
     step is more than the speed on both sides is taken back by half on either side, fading within `SEAM` frames.
     """
     features = features.astype(np.float64)
-    near = 1 - np.arange(SEAM) / SEAM
-    fade = (near**2 * (3 - 2 * near))[:, None]
+    fade = smoothstep(1 - np.arange(SEAM) / SEAM)[:, None]
     for border in borders:
         if 2 <= border <= len(features) - 2:
             before, at = features[border - 2 : border], features[border : border + 2]
@@ -106,6 +105,5 @@ def sharpness(joints: Array) -> Array:
 def _around(features: Array, border: int, spread: float) -> Array:
     """Features smoothed at the border, less and less away from it, not at all `AROUND` frames from it."""
     apart = np.abs(np.arange(len(features)) - border + 0.5) / AROUND
-    near = np.clip(1.5 - 1.5 * apart, 0, 1)
-    share = (near**2 * (3 - 2 * near))[:, None]
+    share = smoothstep(1.5 - 1.5 * apart)[:, None]
     return np.asarray(features + share * (smoothed(features[None], spread)[0] - features))

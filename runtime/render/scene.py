@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
@@ -141,8 +142,8 @@ class Scene:
         sky = 0.5 + 0.5 * normals[:, 1]
         rim = (1 - np.maximum((normals * view).sum(axis=-1), 0)) ** 3
         shine = np.maximum((normals * half).sum(axis=-1), 0) ** 28
-        low = np.clip((vertices[:, 1] - self.ground + 0.25 * np.maximum(normals[:, 1], 0)) / 0.5, 0, 1)
-        near_floor = 0.72 + 0.28 * low**2 * (3 - 2 * low)
+        low = (vertices[:, 1] - self.ground + 0.25 * np.maximum(normals[:, 1], 0)) / 0.5
+        near_floor = 0.72 + 0.28 * smoothstep(low)
         dark, bright = np.asarray([0.30, 0.31, 0.38]), np.asarray([0.50, 0.52, 0.55])
         ambient = (dark + np.outer(sky, bright - dark)) * near_floor[:, None]
         lit = BODY * (ambient + np.outer(wrap, [0.80, 0.76, 0.70]))
@@ -172,8 +173,8 @@ class Scene:
         dark = SHADOW_ALPHA * self._shadow(shot, vertices)[..., None]
         tiles = tiles * (1 - dark) + SHADOW * dark
         centre = self._centre_of(shot)
-        far = np.clip((np.linalg.norm(places - centre, axis=-1) - 4.0) / 13.0, 0, 1)
-        fog = np.where(rays[..., 1] < -1e-6, far * far * (3 - 2 * far), 1.0)[..., None]
+        far = (np.linalg.norm(places - centre, axis=-1) - 4.0) / 13.0
+        fog = np.where(rays[..., 1] < -1e-6, smoothstep(far), 1.0)[..., None]
         return np.asarray(tiles + fog * (SKY - tiles))
 
     def _centre_of(self, shot: Shot) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.support.arrays import Array, Flags
 
 
@@ -28,14 +29,8 @@ def held(apart: Array, planted: Flags, fade: int) -> Array:
             length = max(1, min(fade, gap))
             place = np.arange(1, gap + 1)[:, None]
             if number > 0:
-                moves[free_from : run.start] += moves[free_from - 1] * _ease(1 - place / (length + 1))
+                moves[free_from : run.start] += moves[free_from - 1] * smoothstep(1 - place / (length + 1))
             if run.start < len(apart):
-                moves[free_from : run.start] += moves[run.start] * _ease(1 - (gap + 1 - place) / (length + 1))
+                moves[free_from : run.start] += moves[run.start] * smoothstep(1 - (gap + 1 - place) / (length + 1))
         free_from = run.stop
     return moves
-
-
-def _ease(share: Array) -> Array:
-    """Smooth step of a share, 0 below 0."""
-    x = np.clip(share, 0, 1)
-    return np.asarray(x * x * (3 - 2 * x))

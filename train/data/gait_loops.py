@@ -83,7 +83,7 @@ def joined(rotations: Array, translation: Array, next_rotations: Array, next_tra
     path[:, 1] = next_translation[:, 1]
     poses = next_rotations.copy()
     poses[:, 0] = turn @ poses[:, 0]
-    fade = smoothstep(np.clip(1 - np.arange(len(poses)) / BLEND, 0, 1).astype(np.float32))
+    fade = smoothstep((1 - np.arange(len(poses)) / BLEND).astype(np.float32))
     sixd = sixd_from_matrix(poses)
     offset = sixd_from_matrix(rotations[-1]) - sixd[0]
     blended = matrix_from_6d(sixd + fade[:, None, None] * offset).astype(np.float32)

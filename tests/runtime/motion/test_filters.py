@@ -18,4 +18,5 @@ def test_an_ease_is_level_at_both_ends_and_half_in_the_middle():
     eased = smoothstep(x)
     np.testing.assert_allclose(eased[[0, 50, 100]], [0, 0.5, 1])
     assert (np.diff(eased) > 0).all() and np.diff(eased)[[0, -1]].max() < 4e-4
+    np.testing.assert_array_equal(smoothstep(np.array([-2.0, 3.0])), [0, 1])
     assert smoothstep(x.astype(np.float32)).dtype == np.float32
