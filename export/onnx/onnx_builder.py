@@ -158,10 +158,10 @@ class Graph:
         """LayerNorm over the last axis, in float32."""
         return self("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=epsilon)
 
-    def name(self, x: str, wanted: str) -> None:
+    def name(self, x: str, new_name: str) -> None:
         """Give the result of the last node, in float32, the name of an output of the graph."""
         assert self.cast(x, "float32") == self._nodes[-1].output[0]
-        self._nodes[-1].output[0] = wanted
+        self._nodes[-1].output[0] = new_name
 
     def model(self, name: str, outputs: Sequence[TensorSpec]) -> onnx.ModelProto:
         """The finished model."""

@@ -70,8 +70,8 @@ def load(source: str, size: tuple[int, int] | None = None) -> Exportable:
     elif kind in (*SIGMOID, *SOFTMAX):
         maker, outputs = transformers.AutoModelForObjectDetection, ("logits", "pred_boxes")
     else:
-        known = ", ".join((*POSE, *SIGMOID, *SOFTMAX))
-        raise InputError(f"{source}: a model of type {kind}; wanted one of {known}")
+        supported = ", ".join((*POSE, *SIGMOID, *SOFTMAX))
+        raise InputError(f"{source}: a model of type {kind}; wanted one of {supported}")
     try:
         model = maker.from_pretrained(source, attn_implementation="eager").eval()
     except Exception as error:  # as above
@@ -85,9 +85,9 @@ def load(source: str, size: tuple[int, int] | None = None) -> Exportable:
     softmax = kind in SOFTMAX
     plain = ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
     picture = _picture(source, *((IMAGENET_MEAN, IMAGENET_STD) if softmax else plain))
-    told = {"kind": kind, "person": person, "activation": "softmax" if softmax else "sigmoid"}
-    told["fit"] = "pad" if softmax else "stretch"
-    return Exportable(model, size or SIZES.get(kind, (640, 640)), outputs, told | picture)
+    settings = {"kind": kind, "person": person, "activation": "softmax" if softmax else "sigmoid"}
+    settings["fit"] = "pad" if softmax else "stretch"
+    return Exportable(model, size or SIZES.get(kind, (640, 640)), outputs, settings | picture)
 
 
 def _check_depth(model: Any, source: str) -> None:
@@ -113,9 +113,9 @@ def _picture(source: str, mean: tuple[float, ...], std: tuple[float, ...]) -> di
     """Mean and deviation of 0 to 255, of `preprocessor_config.json` where the folder has one."""
     path = Path(source) / "preprocessor_config.json"
     if path.is_file():
-        told = read_json(path, "preprocessor_config.json of a detector")
-        if told.get("do_normalize", False) and "image_mean" in told:
-            mean, std = (tuple(255.0 * one for one in told[key]) for key in ("image_mean", "image_std"))
+        settings = read_json(path, "preprocessor_config.json of a detector")
+        if settings.get("do_normalize", False) and "image_mean" in settings:
+            mean, std = (tuple(255.0 * one for one in settings[key]) for key in ("image_mean", "image_std"))
     return {"mean": list(mean), "std": list(std)}
 
 
@@ -123,40 +123,40 @@ def export(source: str, out: str | Path, size: tuple[int, int] | None = None) ->
     """Write the ONNX file; the largest difference from PyTorch over the largest value.  Raises InputError."""
     import torch
 
-    found = load(source, size)
-    height, width = found.size
+    exportable = load(source, size)
+    height, width = exportable.size
 
     class Wanted(torch.nn.Module):
         """The outputs by name; ViTPose of several data sets answers as for the first, COCO."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.model = found.model
+            self.model = exportable.model
 
         def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            experts = getattr(getattr(found.model.config, "backbone_config", None), "num_experts", 1)
-            told = {"dataset_index": torch.zeros(len(pixel_values), dtype=torch.int64)} if experts > 1 else {}
-            answers = self.model(pixel_values, **told)
-            return tuple(answers[name] for name in found.outputs)
+            experts = getattr(getattr(exportable.model.config, "backbone_config", None), "num_experts", 1)
+            experts_input = {"dataset_index": torch.zeros(len(pixel_values), dtype=torch.int64)} if experts > 1 else {}
+            answers = self.model(pixel_values, **experts_input)
+            return tuple(answers[name] for name in exportable.outputs)
 
     network = Wanted().eval()
-    pose = found.outputs == ("heatmaps",)
+    pose = exportable.outputs == ("heatmaps",)
     example = torch.from_numpy(np.random.default_rng(0).normal(size=(2 if pose else 1, 3, height, width))).float()
     with torch.no_grad():
-        wanted = [answer.numpy() for answer in network(example)]
-    graph = _graph(network, example, found, dynamic=pose)
+        expected = [answer.numpy() for answer in network(example)]
+    graph = _graph(network, example, exportable, dynamic=pose)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(graph)
         answers = Network(path, threads=1)(example.numpy())
-    error = max(float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9)) for a, b in zip(answers, wanted, strict=True))
+    error = max(float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9)) for a, b in zip(answers, expected, strict=True))
     if not error <= GATE:
         raise InputError(f"{source}: the exported graph differs by {error:.2g} of the largest value; wanted {GATE:g}")
     write_aside(out, graph)
     return error
 
 
-def _graph(network: Any, example: Any, found: Exportable, dynamic: bool) -> bytes:
+def _graph(network: Any, example: Any, exportable: Exportable, dynamic: bool) -> bytes:
     import io
     import warnings
 
@@ -164,16 +164,16 @@ def _graph(network: Any, example: Any, found: Exportable, dynamic: bool) -> byte
     import torch
 
     packed = io.BytesIO()
-    axes = {name: {0: "batch"} for name in ("pixel_values", *found.outputs)} if dynamic else None
+    axes = {name: {0: "batch"} for name in ("pixel_values", *exportable.outputs)} if dynamic else None
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network, (example,), packed, input_names=["pixel_values"], output_names=list(found.outputs),
+            network, (example,), packed, input_names=["pixel_values"], output_names=list(exportable.outputs),
             opset_version=OPSET, dynamic_axes=axes, dynamo=False,
         )  # fmt: skip
     model = onnx.load_from_string(packed.getvalue())
     del model.metadata_props[:]
-    model.metadata_props.add(key=PROPERTY, value=json.dumps(found.properties, sort_keys=True))
+    model.metadata_props.add(key=PROPERTY, value=json.dumps(exportable.properties, sort_keys=True))
     return bytes(model.SerializeToString())
 
 

@@ -83,13 +83,13 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
     engine = load_engine(folder)
     precision = str(engine.description["precision"])
     library, gpus, gpu_name = check_buildable(options, precision)
-    place = folder / FOLDER
-    cache_file = options.timing_cache or place / TIMING_CACHE
+    plan_root = folder / FOLDER
+    cache_file = options.timing_cache or plan_root / TIMING_CACHE
     cache = b""
     if library.__name__ != RTX and cache_file.is_file():
         cache = read_bytes(cache_file, "a timing cache")
-    place.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix=".building.") as scratch:
+    plan_root.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=plan_root, prefix=".building.") as scratch:
         aside = Path(scratch) / "plans"
         aside.mkdir()
         builder = Builder(library, options, cache, _kernel(options, gpus))
@@ -109,7 +109,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
             plans={path.stem: file_hash(path) for path in sorted(aside.iterdir())},
         )
         (aside / DESCRIPTION).write_text(json.dumps(plans.to_json(), indent=1) + "\n")
-        out = place / plans.key
+        out = plan_root / plans.key
         put_folder(aside, out)
     if builder.cache:
         write_aside(cache_file, builder.cache)

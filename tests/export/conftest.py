@@ -7,11 +7,11 @@ from genmo.runtime.engine.graphs import GRAPHS
 from genmo.train.network.checkpoint import load_checkpoint
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def checkpoint(tiny_checkpoint):
     return load_checkpoint(tiny_checkpoint)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def graphs(tiny_engine):
     return {name: onnx.load(tiny_engine / f"{name}.onnx") for name in GRAPHS}

@@ -74,21 +74,21 @@ def read_index(path: Path) -> list[Entry]:
 
 def read_texts(path: Path) -> list[Line]:
     """Captions of one motion.  Raises InputError with the line that is wrong."""
-    wanted = "wanted lines caption#tokens#from#to"
-    lines = read_text(path, wanted.removeprefix("wanted ")).splitlines()
-    found = []
+    expected = "wanted lines caption#tokens#from#to"
+    lines = read_text(path, expected.removeprefix("wanted ")).splitlines()
+    entries = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        parts = line.strip().split("#")
+        columns = line.strip().split("#")
         try:
-            caption, tokens, start, stop = parts
+            caption, tokens, start, stop = columns
             # the published files have a few "nan" for 0
             seconds = [0.0 if word == "nan" else float(word) for word in (start, stop)]
         except ValueError:
-            raise InputError(f"{path}, line {number}: {line.strip()[:60]!r}; {wanted}") from None
-        found.append(Line(caption.strip(), tokens.strip(), *seconds))
-    return found
+            raise InputError(f"{path}, line {number}: {line.strip()[:60]!r}; {expected}") from None
+        entries.append(Line(caption.strip(), tokens.strip(), *seconds))
+    return entries
 
 
 def source_file(amass_folder: Path, source: PurePosixPath) -> Path:
@@ -96,12 +96,12 @@ def source_file(amass_folder: Path, source: PurePosixPath) -> Path:
 
     Raises InputError that says where it was looked for.
     """
-    parts = [part for part in source.parts if part not in (".", "pose_data")]
-    stem = PurePosixPath(parts[-1]).stem
+    folders = [folder for folder in source.parts if folder not in (".", "pose_data")]
+    stem = PurePosixPath(folders[-1]).stem
     stems = [stem, stem.removesuffix("_poses") + "_stageii"]
     stems += [name.replace(" ", "_") for name in stems if " " in name]
-    sets = (parts[0], *_RENAMED.get(parts[0], ()))
-    middles = {tuple(parts[1:-1]), tuple(part.replace(" ", "_") for part in parts[1:-1])}
+    sets = (folders[0], *_RENAMED.get(folders[0], ()))
+    middles = {tuple(folders[1:-1]), tuple(folder.replace(" ", "_") for folder in folders[1:-1])}
     tried = [amass_folder.joinpath(s, *m, f"{name}.npz") for s in sets for m in sorted(middles) for name in stems]
     for path in tried:
         if path.is_file():
@@ -145,15 +145,15 @@ def _clips(
     spans: dict[tuple[int, int], dict[str, str]] = {}
     for line in lines:
         whole = line.start == 0 and line.stop == 0
-        part = (first, last) if whole else (first + int(line.start * RATE), min(first + int(line.stop * RATE), last))
-        spans.setdefault(part, {}).setdefault(line.caption, line.tokens)
+        span = (first, last) if whole else (first + int(line.start * RATE), min(first + int(line.stop * RATE), last))
+        spans.setdefault(span, {}).setdefault(line.caption, line.tokens)
     for number, ((start, stop), captions) in enumerate(spans.items()):
         if stop - start < 2:
             continue
         clip = motion.clip(bodies, start * step, min(stop * step, len(motion.poses)))
         yield Recording(
             name=entry.name if (start, stop) == (first, last) else f"{entry.name}-{number}",
-            subject="/".join(part for part in entry.source.parts[:-1] if part not in (".", "pose_data")),
+            subject="/".join(folder for folder in entry.source.parts[:-1] if folder not in (".", "pose_data")),
             captions=tuple(captions),
             extra={"tokens": list(captions.values())} | ({"split": splits[entry.name]} if entry.name in splits else {}),
             **clip,
@@ -162,9 +162,11 @@ def _clips(
 
 def _splits(folder: Path) -> dict[str, str]:
     """Motion -> "train", "val" or "test", from the lists that are there."""
-    found: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for split in ("train", "val", "test"):
         path = folder / f"{split}.txt"
         if path.is_file():
-            found |= {name.strip(): split for name in read_text(path, "names of motions").splitlines() if name.strip()}
-    return found
+            split_of |= {
+                name.strip(): split for name in read_text(path, "names of motions").splitlines() if name.strip()
+            }
+    return split_of

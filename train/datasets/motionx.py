@@ -33,13 +33,13 @@ _TRANS, _BETAS = slice(309, 312), slice(312, 322)
 
 def read_keypoints(path: Path) -> Array:
     """COCO-17 pixels and confidence [frames, 17, 3], in the order of the frames' file names."""
-    wanted = "wanted COCO-style JSON with annotations of file_name and body_kpts"
+    expected = "wanted COCO-style JSON with annotations of file_name and body_kpts"
     try:
-        entries = read_json(path, wanted.removeprefix("wanted "))["annotations"]
+        entries = read_json(path, expected.removeprefix("wanted "))["annotations"]
         entries = sorted(entries, key=lambda entry: str(entry["file_name"]))
         points = np.asarray([entry["body_kpts"][:COCO_COUNT] for entry in entries])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not read ({first_line(error)}); {wanted}") from None
+        raise InputError(f"{path}: not read ({first_line(error)}); {expected}") from None
     return checked(points, (None, COCO_COUNT, 3), f"{path}: body_kpts")
 
 

@@ -73,9 +73,9 @@ class Recording(Clip):
 
     def cut(self, span: slice) -> Recording:
         """The frames of a span, of every array."""
-        parts: dict[str, Any] = {name: values[span] for name, values in _by_frame(self).items()}
+        arrays: dict[str, Any] = {name: values[span] for name, values in _by_frame(self).items()}
         camera = self.camera and Camera(self.camera.rotation[span], self.camera.position[span])
-        return replace(self, name=f"{self.name}[{span.start}:{span.stop}]", camera=camera, **parts)
+        return replace(self, name=f"{self.name}[{span.start}:{span.stop}]", camera=camera, **arrays)
 
 
 def good_stretches(clip: Recording, shortest: int) -> list[Recording]:
@@ -100,15 +100,15 @@ def _header(shape: tuple[int, ...], dtype: str) -> bytes:
 
 def _parts(clip: Clip) -> dict[str, npt.NDArray[Any] | None]:
     """A clip's rows by array name; None: it has none."""
-    found: dict[str, npt.NDArray[Any] | None] = {"rotations": clip.rotations, "translation": clip.translation}
+    arrays: dict[str, npt.NDArray[Any] | None] = {"rotations": clip.rotations, "translation": clip.translation}
     if isinstance(clip, Recording):
         pose = None
         if clip.camera is not None:
             pose = np.tile(np.eye(4), (clip.frames, 1, 1))
             pose[:, :3, :3], pose[:, :3, 3] = clip.camera.rotation, clip.camera.position
-        found |= {"keypoints": clip.keypoints, "camera": pose, "valid": clip.valid}
-        found |= {name: getattr(clip, name) for name in FEATURES}
-    return found
+        arrays |= {"keypoints": clip.keypoints, "camera": pose, "valid": clip.valid}
+        arrays |= {name: getattr(clip, name) for name in FEATURES}
+    return arrays
 
 
 def _described(clip: Clip) -> dict[str, Any]:
@@ -145,8 +145,8 @@ class _Writer:
                 continue
             shape, dtype = self.kinds.setdefault(name, (values.shape[1:], "<f4"))
             if values.shape != (clip.frames, *shape) or not np.isfinite(values).all():
-                wanted = ", ".join(map(str, (clip.frames, *shape)))
-                raise InputError(f"clip {clip.name}: {name} of shape {values.shape}; wanted finite [{wanted}]")
+                expected = ", ".join(map(str, (clip.frames, *shape)))
+                raise InputError(f"clip {clip.name}: {name} of shape {values.shape}; wanted finite [{expected}]")
             if name not in self.files:
                 self.files[name] = open(self.folder / f"{name}.npy", "wb")
                 self.files[name].write(bytes(_HEADER))
@@ -236,9 +236,9 @@ def read_store(folder: str | Path) -> list[Recording]:
     all.  Raises InputError when a file is missing, altered or of another version.
     """
     folder = Path(folder)
-    wanted = "wanted a folder that `genmo-prepare` wrote"
+    expected = "wanted a folder that `genmo-prepare` wrote"
     try:
-        index = read_json(folder / "index.json", wanted.removeprefix("wanted "))
+        index = read_json(folder / "index.json", expected.removeprefix("wanted "))
         if index["format"] != FORMAT or index["version"] != VERSION:
             raise InputError(
                 f"{folder}: format {quoted(index['format'])} {quoted(index['version'])}; wanted {FORMAT} {VERSION}"
@@ -247,7 +247,7 @@ def read_store(folder: str | Path) -> list[Recording]:
         return [_recording(folder.name, arrays, number, record) for number, record in enumerate(index["clips"])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else first_line(error)
-        raise InputError(f"{folder}: {reason}; {wanted}") from None
+        raise InputError(f"{folder}: {reason}; {expected}") from None
 
 
 def _mapped(folder: Path, name: str, entry: dict[str, Any]) -> npt.NDArray[Any]:
@@ -265,24 +265,24 @@ def _mapped(folder: Path, name: str, entry: dict[str, Any]) -> npt.NDArray[Any]:
 
 def _recording(store: str, arrays: dict[str, npt.NDArray[Any]], number: int, record: dict[str, Any]) -> Recording:
     frames, rows = int(record["frames"]), record["rows"]
-    parts = {name: arrays[name][row : row + frames] for name, row in rows.items()}
-    if any(len(part) != frames for part in parts.values()):
+    slices = {name: arrays[name][row : row + frames] for name, row in rows.items()}
+    if any(len(array) != frames for array in slices.values()):
         raise ValueError(f"clip {record['name']} reaches past the end of its arrays")
-    pose = parts.get("camera")
+    pose = slices.get("camera")
     return Recording(
         name=f"{store}/{record['name']}",
         subject=f"{store}/{record['subject']}",
         captions=tuple(record["captions"]),
-        rotations=parts["rotations"],
-        translation=parts["translation"],
+        rotations=slices["rotations"],
+        translation=slices["translation"],
         offsets=arrays["offsets"][number],
-        keypoints=parts.get("keypoints"),
+        keypoints=slices.get("keypoints"),
         camera=None if pose is None else Camera(pose[:, :3, :3], pose[:, :3, 3]),
         intrinsics=np.asarray(record["intrinsics"]) if "intrinsics" in record else None,
         image_size=tuple(record["image_size"]) if "image_size" in record else None,
-        valid=parts.get("valid"),
-        video=parts.get("video"),
-        music=parts.get("music"),
+        valid=slices.get("valid"),
+        video=slices.get("video"),
+        music=slices.get("music"),
         truth=record.get("truth", "world"),
         extra=record.get("extra", {}),
     )

@@ -126,18 +126,18 @@ class PublishedEvaluator(Evaluator):
     @torch.no_grad()
     def embed_motions(self, motions: Sequence[Clip | Motion], batch: int = 128) -> Array:
         """[n, 512] float64 of the first 9.8 seconds of each."""
-        parts = [self._movements(motion) for motion in motions]
-        found = []
-        for start in range(0, len(parts), batch):
-            some = parts[start : start + batch]
-            counts = torch.tensor([len(part) // UNIT for part in some])
+        movements = [self._movements(motion) for motion in motions]
+        embeddings = []
+        for start in range(0, len(movements), batch):
+            some = movements[start : start + batch]
+            counts = torch.tensor([len(movement) // UNIT for movement in some])
             # always as long as published: the convolutions see what lies behind a motion's end
             padded = torch.zeros(len(some), LONGEST, WIDTH - 4)
-            for row, part in zip(padded, some, strict=True):
-                row[: len(part)] = torch.from_numpy(part)
+            for row, movement in zip(padded, some, strict=True):
+                row[: len(movement)] = torch.from_numpy(movement)
             networks: Any = self.model
-            found.append(networks.motion_encoder(networks.movement_encoder(padded), counts))
-        return np.asarray(torch.cat(found).double())
+            embeddings.append(networks.motion_encoder(networks.movement_encoder(padded), counts))
+        return np.asarray(torch.cat(embeddings).double())
 
     def _movements(self, motion: Clip | Motion) -> Array:
         offsets = motion.rest_offsets if isinstance(motion, Motion) else motion.offsets
@@ -163,20 +163,20 @@ class PublishedEvaluator(Evaluator):
 
     def _words(self, caption: str) -> tuple[Array, Array]:
         """Vectors [words, 300] and classes [words, 15] of a caption, between the marks of its start and end."""
-        said = self.tokens.get(wording(caption))
-        if said is None:
+        token_text = self.tokens.get(wording(caption))
+        if token_text is None:
             raise InputError(
                 f"caption {caption!r} has no parts of speech, which the published evaluator reads; wanted clips of "
                 'genmo-prepare humanml3d, or tokens.json beside the weights: {"he walks": "he/PRON walk/VERB"}'
             )
-        pairs = [("sos", "OTHER"), *(word.rsplit("/", 1) for word in said.split()[:MOST_WORDS]), ("eos", "OTHER")]
+        pairs = [("sos", "OTHER"), *(word.rsplit("/", 1) for word in token_text.split()[:MOST_WORDS]), ("eos", "OTHER")]
         vectors, classes = np.zeros((len(pairs), 300), np.float32), np.zeros((len(pairs), len(CLASSES)), np.float32)
-        for place, pair in enumerate(pairs):
+        for position, pair in enumerate(pairs):
             word, tag = pair if len(pair) == 2 else (pair[0], "OTHER")
-            known = word in self.vectors
-            tag = _CLASS_OF.get(word, tag) if known else "OTHER"
-            vectors[place] = self.vectors[word if known else "unk"]
-            classes[place, CLASSES.index(tag if tag in CLASSES else "OTHER")] = 1
+            in_vocabulary = word in self.vectors
+            tag = _CLASS_OF.get(word, tag) if in_vocabulary else "OTHER"
+            vectors[position] = self.vectors[word if in_vocabulary else "unk"]
+            classes[position, CLASSES.index(tag if tag in CLASSES else "OTHER")] = 1
         return vectors, classes
 
 
@@ -214,10 +214,10 @@ def read_evaluator(folder: str | Path, clips: Sequence[Clip] = ()) -> Evaluator:
 
 
 def _only(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name))
-    if len(found) != 1:
-        raise InputError(f"{folder}: {len(found)} files {name} below it; wanted one: {_WANTED}")
-    return found[0]
+    paths = sorted(folder.rglob(name))
+    if len(paths) != 1:
+        raise InputError(f"{folder}: {len(paths)} files {name} below it; wanted one: {_WANTED}")
+    return paths[0]
 
 
 def _array(path: Path, shape: tuple[int | None, ...]) -> Array:
@@ -267,21 +267,21 @@ def _vectors(folder: Path) -> dict[str, Array]:
     words = _plain_pickle(_only(folder, "our_vab_words.pkl"), list)
     rows = _plain_pickle(_only(folder, "our_vab_idx.pkl"), dict)
     try:
-        found = {str(word): table[int(rows[word])] for word in words}
+        vectors = {str(word): table[int(rows[word])] for word in words}
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise InputError(f"{folder}: our_vab_words.pkl and our_vab_idx.pkl do not fit ({error})") from None
-    missing = [word for word in ("unk", "sos", "eos") if word not in found]
+    missing = [word for word in ("unk", "sos", "eos") if word not in vectors]
     if missing:
         raise InputError(f"{folder}: our_vab_words.pkl has no {missing[0]!r}; wanted {_WANTED}")
-    return found
+    return vectors
 
 
 def _stored_tokens(folder: Path) -> dict[str, str]:
     path = folder / "tokens.json"
     if not path.is_file():
         return {}
-    wanted = "a JSON object: caption -> word/TAG word/TAG ..."
-    stored = read_json(path, wanted)
+    expected = "a JSON object: caption -> word/TAG word/TAG ..."
+    stored = read_json(path, expected)
     if not isinstance(stored, dict):
-        raise InputError(f"{path}: a {type(stored).__name__}; wanted {wanted}")
-    return {caption: str(said) for caption, said in stored.items()}
+        raise InputError(f"{path}: a {type(stored).__name__}; wanted {expected}")
+    return {caption: str(token_text) for caption, token_text in stored.items()}

@@ -87,8 +87,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     try:
         described = read_json(folder / "model.json", "the description of a checkpoint", MAX_DESCRIPTION)
         config = ModelConfig.from_json(described["model"])
-        given = (described["normalisation"][key] for key in ("mean", "std"))
-        statistics = Normalisation(*(torch.from_numpy(numbers(value, "normalisation")).float() for value in given))
+        lists = (described["normalisation"][key] for key in ("mean", "std"))
+        statistics = Normalisation(*(torch.from_numpy(numbers(value, "normalisation")).float() for value in lists))
         provenance, family = described["provenance"], described.get("family", "genmo")
         if not isinstance(family, str) or family not in FAMILIES:
             raise ValueError(f"family {quoted(family)} is none of {sorted(FAMILIES)}")

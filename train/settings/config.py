@@ -102,13 +102,13 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
         key, equals, value = override.partition("=")
         if not equals:
             raise InputError(f"override {override!r} has no '='; wanted key=value, e.g. steps=2000")
-        place = stored
+        node = stored
         *parents, last = key.split(".")
         for name in parents:
-            place = place.setdefault(name, {}) if isinstance(place, dict) else None
-        if not isinstance(place, dict):
+            node = node.setdefault(name, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
             raise InputError(f"override {override!r}: {'.'.join(parents) or 'the file'} is no mapping")
-        place[last] = parse_yaml(value, f"override {override!r}", "key=value, e.g. steps=2000")
+        node[last] = parse_yaml(value, f"override {override!r}", "key=value, e.g. steps=2000")
     config: TrainConfig = _build(TrainConfig(), stored, "")
     return config
 
@@ -127,11 +127,11 @@ def _build(default: Any, stored: Any, where: str) -> Any:
     """`default` (a dataclass) with the stored entries, each checked against the default's type."""
     if not isinstance(stored, dict):
         raise InputError(f"config: {where or 'the file'} is {quoted(stored)}; wanted a mapping")
-    known = {f.name for f in fields(default)}
+    names = {f.name for f in fields(default)}
     changes: dict[str, Any] = {}
     for name, value in stored.items():
-        if name not in known:
-            raise InputError(f"config: unknown key {quoted(f'{where}{name}')}; known are {', '.join(sorted(known))}")
+        if name not in names:
+            raise InputError(f"config: unknown key {quoted(f'{where}{name}')}; known are {', '.join(sorted(names))}")
         before = getattr(default, name)
         if is_dataclass(before):
             value = _build(before, value, f"{where}{name}.")
@@ -140,7 +140,7 @@ def _build(default: Any, stored: Any, where: str) -> Any:
         elif isinstance(before, float) and _is_number(value):
             value = float(value)
         elif type(value) is not type(before):
-            wanted = f"{type(before).__name__}, such as {before!r}"
-            raise InputError(f"config: {where}{name} is {quoted(value)}; wanted {wanted}")
+            expected = f"{type(before).__name__}, such as {before!r}"
+            raise InputError(f"config: {where}{name} is {quoted(value)}; wanted {expected}")
         changes[name] = value
     return replace(default, **changes)
