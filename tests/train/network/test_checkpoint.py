@@ -7,8 +7,8 @@ import torch
 
 from genmo.runtime.denoiser.config import LARGEST, ModelConfig
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batches import Normalisation
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, save_checkpoint
+from genmo.train.network.normalisation import Normalisation
 
 CONFIG = ModelConfig(
     width=16, depth=1, heads=2, mlp_width=8, text_width=4, video_width=0, music_width=0, text_encoder="ngram",
