@@ -24,7 +24,7 @@ help: ## list these names
 demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
 	@mkdir -p demo
 	$(DEMO) --text "a person walks forward" --seconds 5 $(foreach kind,npz bvh glb html svg,--out demo/text.$(kind))
-	$(DEMO) --keypoints examples/keypoints.npz $(foreach kind,npz bvh glb html svg,--out demo/keypoints.$(kind))
+	$(DEMO) --keypoints examples/dance_keypoints.npz $(foreach kind,npz bvh glb html svg,--out demo/keypoints.$(kind))
 	@echo "Open demo/text.html and demo/keypoints.html in a browser; .bvh and .glb load in Blender, Unity, Unreal and Maya."
 
 test: check ## install everything in .venv-test; style, types and all tests (WORKERS=0: in one process)

@@ -53,14 +53,13 @@ def _tells_time(tail: str) -> bool:
     return re.match(r"[^\w]*\d", tail) is not None and "'" not in tail and set(words) <= _TIME_WORDS
 
 
-def length_in_frames(frames: int | None, seconds: float | None, texts: list[Text]) -> int | None:
-    """Frames asked for; with neither option the end of the last text span, or None."""
+def length_in_frames(frames: int | None, seconds: float | None) -> int | None:
+    """Frames that the options ask for, or None."""
     if seconds is not None:
         if not (math.isfinite(seconds) and seconds > 0):
             raise InputError(f"--seconds is {seconds:g}; wanted more than 0")
         return max(1, round(seconds * FPS))
-    ends = [text.end for text in texts if text.end is not None]
-    return frames if frames is not None or not ends else max(ends)
+    return frames
 
 
 def timeline_of(
@@ -82,10 +81,11 @@ def timeline_of(
     music = None if options.music is None else read_music(options.music)
     keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
     places = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
-    frames = length_in_frames(options.frames, options.seconds, list(texts))
+    frames = length_in_frames(options.frames, options.seconds)
     if frames is None:
-        last_frames = [int(part.frames.max()) for part in (keyframes, places) if len(part.frames)]
-        frames = _default_length(keypoints, None if music is None else len(music), last_frames)
+        ends = [text.end for text in texts if text.end is not None]
+        frames = _default_length(keypoints, None if music is None else len(music), ends)
+        frames = max([frames, *(int(part.frames.max()) + 1 for part in (keyframes, places) if len(part.frames))])
     music_spans = () if music is None else (FeatureSpan("music", music[:frames], source=str(options.music)),)
     return Timeline(
         frames,
@@ -106,11 +106,12 @@ def _read_timeline(options: RunOptions, path: str) -> Timeline:
     return read_timeline(path)
 
 
-def _default_length(keypoints: tuple[KeypointSpan, ...], music: int | None, last_frames: list[int]) -> int:
-    """Frames where no option says it: of the keypoints, else of the music, else the usual; at least to the last frame
-    that a keyframe or a constraint names."""
-    frames = keypoints[0].frames if keypoints else DEFAULT_FRAMES if music is None else music
-    return max([frames, *(last + 1 for last in last_frames)])
+def _default_length(keypoints: tuple[KeypointSpan, ...], music: int | None, ends: list[int]) -> int:
+    """Frames where no option says it: of the keypoints, else of the music, and at least to the last of the `ends` of
+    texts; with texts alone to that, or the usual number where they have no end."""
+    if keypoints or music is not None:
+        return max([keypoints[0].frames if keypoints else music or 0, *ends])
+    return max(ends, default=DEFAULT_FRAMES)
 
 
 def notes(timeline: Timeline, options: RunOptions) -> list[str]:

@@ -105,15 +105,30 @@ def test_an_at_sign_may_stand_in_a_prompt(prompt):
 
 
 def test_length():
-    texts = [Text("a", 0, 40), Text("b", 10, None), Text("c", 20, 90)]
-    assert length_in_frames(None, None, texts) == 90
-    assert length_in_frames(25, None, texts) == 25
-    assert length_in_frames(None, 2.5, texts) == 75
-    assert length_in_frames(None, 0.001, []) == 1
-    assert length_in_frames(None, None, [Text("a")]) is None
+    assert length_in_frames(25, None) == 25
+    assert length_in_frames(None, 2.5) == 75
+    assert length_in_frames(None, 0.001) == 1
+    assert length_in_frames(None, None) is None
     for seconds in (0, -1, float("nan"), float("inf")):
         with pytest.raises(InputError, match="wanted more than 0"):
-            length_in_frames(None, seconds, [])
+            length_in_frames(None, seconds)
+
+
+@pytest.mark.parametrize(
+    ("texts", "keypoints", "frames"),
+    [
+        (["walk"], False, 120),
+        (["a@0-1", "b", "c@1-3"], False, 90),
+        (["jump@0.1-0.3"], True, 12),  # the keypoints' length
+        (["walk@0-2"], True, 60),
+    ],
+)
+def test_length_where_no_option_says_it(run, tmp_path, texts, keypoints, frames):
+    options = [part for text in texts for part in ("--text", text)]
+    if keypoints:
+        options += ["--keypoints", save_keypoints(tmp_path / "k.npz", camera=True)]
+    status, printed, _ = run(*options, "--steps", 1, "--json", "--out", tmp_path / "m.npz")
+    assert status == 0 and json.loads(printed)["frames"] == frames
 
 
 @pytest.mark.end_to_end
