@@ -50,14 +50,14 @@ def pixel_error(pose: CameraPose, keypoints: Keypoints) -> float:
 def test_jacobian_is_the_derivative(random_motion):
     pose = true_pose(random_motion(3))
     rays, points = project(pose)
-    joints = forward_kinematics(pose.rotations, pose.root, pose.offsets)[1]
-    jacobian = fitting._jacobian(points, joints, points[..., 2:]) / points[..., 2:, None]
+    linear = fitting._reprojection(pose, rays, np.ones((3, 17)))
+    jacobian = linear.rows.reshape(3, 17, 2, -1) / points[..., 2:, None]
     size, step = jacobian.shape[-1], 1e-6
     for column in range(size):
         change = np.zeros((3, size))
         change[:, column] = step
-        rotations = fitting._turn(pose, change[:, :-3].reshape(3, -1, 3))
-        moved = project(CameraPose(rotations, pose.root + change[:, -3:], pose.offsets))[0]
+        rotations, root, _ = fitting.FREE_JOINTS.moved(pose.rotations, pose.root, linear.globals_, change)
+        moved = project(CameraPose(rotations, root, pose.offsets))[0]
         np.testing.assert_allclose((moved - rays) / step, jacobian[..., column], atol=2e-5)
 
 
@@ -73,10 +73,10 @@ def test_bent_poses_come_back(random_motion):
     for seed in range(5):
         truth = true_pose(random_motion(40, seed))
         start, keypoints = bent(truth, seed), keypoints_of(truth)
-        found = fit_pose(start, keypoints)
-        ratios.append(joint_error(found, truth) / joint_error(start, truth))
-        assert pixel_error(found, keypoints) < 0.2 * pixel_error(start, keypoints)
-        identity = found.rotations @ transpose(found.rotations)
+        fitted = fit_pose(start, keypoints)
+        ratios.append(joint_error(fitted, truth) / joint_error(start, truth))
+        assert pixel_error(fitted, keypoints) < 0.2 * pixel_error(start, keypoints)
+        identity = fitted.rotations @ transpose(fitted.rotations)
         np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-9)
     assert np.mean(ratios) < 0.5 and max(ratios) < 1
 
@@ -99,18 +99,20 @@ def test_frames_after_the_keypoints_ease_out(random_motion):
     truth = true_pose(random_motion(60))
     first = Keypoints(keypoints_of(truth).points[:30], INTRINSICS)
     start = bent(truth)
-    found = fit_pose(start, first)
-    assert len(found.root) == 60
-    np.testing.assert_allclose(found.root[-1], start.root[-1], atol=1e-9)
-    np.testing.assert_allclose(found.rotations[-1], start.rotations[-1], atol=1e-9)
+    fitted = fit_pose(start, first)
+    assert len(fitted.root) == 60
+    np.testing.assert_allclose(fitted.root[-1], start.root[-1], atol=1e-9)
+    np.testing.assert_allclose(fitted.rotations[-1], start.rotations[-1], atol=1e-9)
 
 
-def test_what_is_not_seen_returns_to_the_network(random_motion):
+def test_what_is_not_visible_returns_to_the_network(random_motion):
     """One frame without keypoints: both terms are quadratic, so the step is known in closed form."""
     pose = true_pose(random_motion(1))
-    turned = np.full((1, len(fitting._SPREAD)), 0.1)
-    step = fitting._solve(pose, np.zeros((1, 17, 2)), np.zeros((1, 17)), turned, np.ones(1))
-    np.testing.assert_allclose(step, -turned / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)
+    changes = np.full((1, fitting.FREE_JOINTS.parameters), 0.1)
+    step = fitting._damping(np.ones(1)).step(
+        fitting._reprojection(pose, np.zeros((1, 17, 2)), np.zeros((1, 17))), changes
+    )
+    np.testing.assert_allclose(step, -changes / (1 + 1 / fitting.CHANGE**2), rtol=1e-9)
 
 
 def on_body(pose: CameraPose, betas) -> CameraPose:
@@ -129,8 +131,8 @@ def test_shape_rows_are_the_derivative(random_motion):
     betas = np.random.default_rng(1).normal(size=10)
     pose = on_body(true_pose(random_motion(3)), betas)
     rays, points = project(pose)
-    at = fitting._linear(pose, rays, np.ones((3, 17), bool))
-    rows = fitting._shape_rows(at).reshape(3, 17, 2, 10) / points[..., 2:, None]
+    linear = fitting._reprojection(pose, rays, np.ones((3, 17)))
+    rows = fitting._shape_rows(linear).reshape(3, 17, 2, 10) / points[..., 2:, None]
     for column, step in enumerate(1e-6 * np.eye(10)):
         moved = project(on_body(pose, betas + step))[0]
         np.testing.assert_allclose((moved - rays) / 1e-6, rows[..., column], atol=2e-6)
@@ -141,24 +143,26 @@ def test_one_step_is_that_of_all_poses_and_the_shape_together(random_motion):
     frames, betas = 3, np.random.default_rng(1).normal(size=10)
     truth = true_pose(random_motion(frames))
     keypoints, body = keypoints_of(truth), on_body(bent(truth), betas)
-    rays, seen = normalised_rays(keypoints, frames)
-    turned = 0.1 * np.random.default_rng(2).normal(size=(frames, len(fitting._SPREAD)))
-    told = fitting._shape_told(body, rays, seen, turned)
-    at = fitting._linear(body, rays, seen)
-    size = turned.shape[1]
+    rays, weights = normalised_rays(keypoints, frames)
+    changes = 0.1 * np.random.default_rng(2).normal(size=(frames, fitting.FREE_JOINTS.parameters))
+    linear = fitting._reprojection(body, rays, weights)
+    equations = fitting._shape_equations(linear, changes)
+    size = changes.shape[1]
     rows = np.zeros((frames, 34, frames * size + 10))
     for index in range(frames):
-        rows[index, :, index * size : (index + 1) * size] = at.rows[index]
-    rows[..., -10:] = fitting._shape_rows(at)
-    flat, weight = rows.reshape(-1, rows.shape[-1]), at.weight.reshape(-1, 1)
-    stiff = np.concatenate([np.tile(1 / fitting._SPREAD**2, frames), np.ones(10)])
+        rows[index, :, index * size : (index + 1) * size] = linear.rows[index]
+    rows[..., -10:] = fitting._shape_rows(linear)
+    flat, weight = rows.reshape(-1, rows.shape[-1]), linear.weight.reshape(-1, 1)
+    stiff = np.concatenate([np.tile(fitting.FREE_JOINTS.stiffness, frames), np.ones(10)])
     hessian = flat.T @ (weight * flat) + np.diag(stiff)
-    slope = (flat.T @ (weight * at.residual.reshape(-1, 1)))[:, 0]
-    slope += stiff * np.concatenate([turned.ravel(), 0.3 * np.ones(10)])
+    slope = (flat.T @ (weight * linear.residual.reshape(-1, 1)))[:, 0]
+    slope += stiff * np.concatenate([changes.ravel(), 0.3 * np.ones(10)])
     expected = -np.linalg.solve(hessian, slope)
-    change = -np.linalg.solve(told.hessian.sum(axis=0) + np.eye(10), told.slope.sum(axis=0) + 0.3)
+    change = -np.linalg.solve(equations.hessian.sum(axis=0) + np.eye(10), equations.slope.sum(axis=0) + 0.3)
     np.testing.assert_allclose(change, expected[-10:], rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(-(told.own + told.coupling @ change).ravel(), expected[:-10], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        -(equations.pose + equations.coupling @ change).ravel(), expected[:-10], rtol=1e-6, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("frames", [1, 31, 32, 33, 200])
@@ -170,15 +174,17 @@ def test_the_true_shape_stays(random_motion, frames):
 
 
 def test_a_body_that_is_seen_from_many_sides_tells_its_shape(random_motion):
-    wrong, found = [], []
+    before, fitted = [], []
     for seed in range(5):
         truth = np.random.default_rng(seed).normal(size=10)
         pose = on_body(true_pose(random_motion(60, seed)), truth)
         guess = truth + np.random.default_rng(seed + 50).normal(size=10)
-        made = shaped_by(bent(pose, seed, 0.05), keypoints_of(pose), guess)
-        wrong.append(np.abs(bones(guess) - bones(truth)).mean())
-        found.append(np.abs(bones(made) - bones(truth)).mean())
-    assert np.mean(found) < 0.75 * np.mean(wrong) and all(f < w for f, w in zip(found, wrong, strict=True))
+        estimated = shaped_by(bent(pose, seed, 0.05), keypoints_of(pose), guess)
+        before.append(np.abs(bones(guess) - bones(truth)).mean())
+        fitted.append(np.abs(bones(estimated) - bones(truth)).mean())
+    assert np.mean(fitted) < 0.75 * np.mean(before) and all(
+        after < start for after, start in zip(fitted, before, strict=True)
+    )
 
 
 def test_unseen_keypoints_tell_nothing_of_the_shape(random_motion):
@@ -199,11 +205,11 @@ def test_a_stream_of_frames_tells_what_the_whole_motion_tells(random_motion):
     for frame in range(200):
         now = shape.betas(guess)
         one = CameraPose(pose.rotations[[frame]], pose.root[[frame]], shape_space().offsets(now))
-        seen = Keypoints(keypoints.points[[frame]], INTRINSICS)
-        shape.push(fit_pose(one, seen), seen, now)
-    made = shape.betas(guess)
-    assert np.abs(bones(made) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
-    assert np.abs(bones(made) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()
+        detected = Keypoints(keypoints.points[[frame]], INTRINSICS)
+        shape.push(fit_pose(one, detected), detected, now)
+    estimated = shape.betas(guess)
+    assert np.abs(bones(estimated) - bones(whole)).mean() < 0.3 * np.abs(bones(guess) - bones(whole)).mean()
+    assert np.abs(bones(estimated) - bones(truth)).mean() < 0.75 * np.abs(bones(guess) - bones(truth)).mean()
 
 
 def test_confidence_is_a_weight_and_no_step(random_motion):
@@ -222,14 +228,14 @@ def slow_noise(keypoints: Keypoints, pixels: float) -> Keypoints:
     return Keypoints(points, keypoints.intrinsics)
 
 
-def test_errors_that_change_slowly_cost_trust_and_are_obeyed_less(random_motion, monkeypatch):
+def test_errors_that_change_slowly_cost_trust_and_count_less(random_motion, monkeypatch):
     """People 440 px tall: errors of 2 px are those of a good detector, of 14 px cost nearly all trust."""
     truth = true_pose(random_motion(90, 1))
     start, keypoints = bent(truth, 1, 0.05), keypoints_of(truth)
     trusts = []
     for pixels in (0.0, 2.0, 14.0):
         spoiled = slow_noise(keypoints, pixels)
-        full = fitting._obeyed(start, *normalised_rays(spoiled, 90), np.ones(90), 10)
+        full = fitting._solved(start, *normalised_rays(spoiled, 90), np.ones(90), 10)
         trusts.append(fitting._trust(start, full, *normalised_rays(spoiled, 90)))
     assert trusts[0].min() == 1 and trusts[1].mean() > 0.95 and trusts[2].mean() < 0.5
     spoiled = slow_noise(keypoints, 14.0)
@@ -244,6 +250,6 @@ def test_the_root_goes_straight_through_frames_without_anybody(random_motion):
     keypoints.points[20:40, :, 2] = 0
     lost = CameraPose(truth.rotations, truth.root.copy(), truth.offsets)
     lost.root[20:40] += [0.0, 0.0, 0.5]  # where a network may put who is unseen
-    found = fit_pose(lost, keypoints).root
+    fitted = fit_pose(lost, keypoints).root
     share = np.linspace(0, 1, 22)[1:-1, None]
-    np.testing.assert_allclose(found[20:40], (1 - share) * found[19] + share * found[40], atol=1e-9)
+    np.testing.assert_allclose(fitted[20:40], (1 - share) * fitted[19] + share * fitted[40], atol=1e-9)
