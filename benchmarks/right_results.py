@@ -28,7 +28,7 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
-from genmo.train.evaluation.report import PROMPTS
+from genmo.train.evaluation.generation import PROMPTS
 from genmo.train.evaluation.simulated import estimates, spread_out
 from genmo.train.metrics.paper_tables import Estimate
 from genmo.train.metrics.pose import w_mpjpe, wa_mpjpe
