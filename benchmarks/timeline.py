@@ -100,7 +100,7 @@ def scenario_ratio(model: MotionModel, seed: int) -> float:
     joints = model.follow(timeline).motions[0].joints_world()
     sharpest = np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1).max(axis=1) * FPS**2
     near = np.zeros(len(sharpest), bool)
-    for border in [*timeline.borders, *timeline.keyframes.frames]:
+    for border in [*timeline.boundaries, *timeline.keyframes.frames]:
         near[max(0, int(border) - 1 - NEAR) : int(border) + NEAR] = True
     return float(sharpest[near].max() / np.percentile(sharpest[~near], 99))
 

@@ -58,7 +58,7 @@ def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, for
         check_motion(motion)
         save_performance(path, retarget(motion, form.character))
     else:
-        save_motion(path, motion, title=title, given=sources)
+        save_motion(path, motion, title=title, sources=sources)
 
 
 def check_output(out: str) -> None:

@@ -55,13 +55,15 @@ def with_heads(
 
 def _transl(weak: Array, spans: Sequence[KeypointSpan], conventions: Conventions) -> Array | None:
     """SMPL-X's `transl` in the camera [frames, 3] metres; between frames with a box on a line, None without any."""
-    root, known = np.zeros_like(weak), np.zeros(len(weak), np.bool_)
+    root, has_box = np.zeros_like(weak), np.zeros(len(weak), np.bool_)
     for span in spans:
-        boxes, seen = bounding_boxes(span.keypoints.points, conventions)
-        at, lens = np.arange(span.start, span.end)[seen], span.keypoints.intrinsics
-        root[at] = from_weak_perspective(weak[at], boxes[seen], np.full(len(at), lens[0, 0]), lens[:2, 2])
-        known[at] = True
-    if not known.any():
+        boxes, boxed = bounding_boxes(span.keypoints.points, conventions)
+        indices, lens = np.arange(span.start, span.end)[boxed], span.keypoints.intrinsics
+        root[indices] = from_weak_perspective(
+            weak[indices], boxes[boxed], np.full(len(indices), lens[0, 0]), lens[:2, 2]
+        )
+        has_box[indices] = True
+    if not has_box.any():
         return None
     frames = np.arange(len(weak))
-    return np.stack([np.interp(frames, frames[known], root[known, axis]) for axis in range(3)], axis=-1)
+    return np.stack([np.interp(frames, frames[has_box], root[has_box, axis]) for axis in range(3)], axis=-1)

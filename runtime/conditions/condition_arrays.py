@@ -35,22 +35,22 @@ def camera_condition(camera: Camera) -> Array:
 
 def keypoint_conditions(keypoints: Keypoints, conventions: Conventions = GENMO) -> dict[str, Array]:
     """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
-    boxes, known = bounding_boxes(keypoints.points, conventions)
+    boxes, has_box = bounding_boxes(keypoints.points, conventions)
     centre, side = boxes[:, None, :2], boxes[:, None, 2:]
     local = 2 * (keypoints.points[..., :2] - centre) / side
-    seen = (keypoints.points[..., 2:] > VISIBLE) & known[:, None, None]
-    boxed = known & (seen.sum(axis=(1, 2)) >= conventions.box_keypoints)
+    visible = (keypoints.points[..., 2:] > VISIBLE) & has_box[:, None, None]
+    boxed = has_box & (visible.sum(axis=(1, 2)) >= conventions.box_keypoints)
     focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
     arrays = {
-        "keypoints": np.concatenate([np.where(seen, local, 0), seen], axis=-1),
-        "keypoints_mask": known.astype(np.float64),
+        "keypoints": np.concatenate([np.where(visible, local, 0), visible], axis=-1),
+        "keypoints_mask": has_box.astype(np.float64),
         "bounding_box": np.concatenate([boxes[:, :2] - middle, boxes[:, 2:]], axis=-1) / focal * boxed[:, None],
         "bounding_box_mask": boxed.astype(np.float64),
     }
     camera = keypoints.camera
     if camera is None and conventions.unknown_camera_stands:
-        camera = static_camera(len(known))
+        camera = static_camera(len(has_box))
     if camera is not None:
         arrays["camera"] = camera_condition(camera)
-        arrays["camera_mask"] = np.ones(len(known))
+        arrays["camera_mask"] = np.ones(len(has_box))
     return arrays

@@ -1,7 +1,7 @@
-"""What a motion must meet exactly at some frames: whole poses (`Keyframes`), or places of joints (`JointTargets`).
+"""Constraints that a motion must satisfy at some frames: whole poses (`Keyframes`) or joint positions (`JointTargets`).
 
 Both are in the world of the motion (right-handed, y up, metres, 30 fps).  `genmo.runtime.refine.constraint_solver`
-makes a motion meet them; `docs/timeline.md` tells what the files hold.
+makes a motion satisfy them; `docs/timeline.md` describes the files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Frames = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Keyframes:
-    """Poses at given frames."""
+    """Full-body poses at single frames."""
 
     frames: Frames
     """[K] rising"""
@@ -40,14 +40,14 @@ class Keyframes:
         return Keyframes(self.frames[chosen], self.rotations[chosen], self.root[chosen])
 
     @property
-    def placed(self) -> npt.NDArray[np.bool_]:
+    def has_root(self) -> npt.NDArray[np.bool_]:
         """[K] whether the position of the pelvis is known."""
         return np.asarray(np.isfinite(self.root).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
 class JointTargets:
-    """Where joints must be at given frames."""
+    """Positions of joints at single frames."""
 
     frames: Frames
     """[M] rising"""
@@ -57,7 +57,7 @@ class JointTargets:
     """[M, 3] world, metres; a NaN coordinate is free"""
 
     def shifted(self, start: int) -> JointTargets:
-        """The same places `start` frames later."""
+        """The same targets `start` frames later."""
         return replace(self, frames=self.frames + start)
 
 
@@ -79,44 +79,44 @@ def joined_keyframes(parts: Sequence[Keyframes]) -> Keyframes:
 
 
 def joined_joint_targets(parts: Sequence[JointTargets]) -> JointTargets:
-    """All places in order of time.  Raises InputError when a joint has two places in a frame."""
+    """All targets in order of time.  Raises InputError when a joint has two targets in a frame."""
     if not any(len(part.frames) for part in parts):
         return NO_JOINT_TARGETS
     frames, joints, positions = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "joints", "positions")
     )
     order = np.lexsort((joints, frames))
-    places = JointTargets(frames[order], joints[order], positions[order])
-    twice = (np.diff(places.frames) == 0) & (np.diff(places.joints) == 0)
+    targets = JointTargets(frames[order], joints[order], positions[order])
+    twice = (np.diff(targets.frames) == 0) & (np.diff(targets.joints) == 0)
     if twice.any():
-        where = int(np.argmax(twice))
-        name = JOINTS[places.joints[where]]
-        raise InputError(f"frame {places.frames[where]} has two places for {name}; wanted one a joint and frame")
-    return places
+        index = int(np.argmax(twice))
+        name = JOINTS[targets.joints[index]]
+        raise InputError(f"frame {targets.frames[index]} has two places for {name}; wanted one a joint and frame")
+    return targets
 
 
 @dataclass(frozen=True)
 class ConstraintErrors:
-    """How far a motion is from what it must meet, millimetres; None where nothing was asked."""
+    """How far a motion is from its constraints, millimetres; None without constraints of that kind."""
 
     keyframes: float | None
-    """largest distance of a joint from the keyframe's, the pelvis put on the motion's where its place is free"""
+    """largest distance of a joint from the keyframe's, the pelvis put on the motion's where its position is free"""
     places: float | None
-    """mean distance of a joint from its place, over the coordinates that were given"""
+    """mean distance of a joint from its target, over the coordinates that are not free"""
     worst_place: float | None
     """the largest of these"""
 
 
 def constraint_errors(motion: Motion, keyframes: Keyframes, places: JointTargets) -> ConstraintErrors:
-    """The distances left between a motion and its keyframes and places."""
+    """The distances left between a motion and its keyframes and joint targets."""
     joints = motion.joints_world()
-    key = place = worst = None
+    key = mean = worst = None
     if len(keyframes.frames):
-        there = joints[keyframes.frames]
-        root = np.where(np.isfinite(keyframes.root), keyframes.root, there[:, 0])
-        wanted = forward_kinematics(keyframes.rotations, root, motion.rest_offsets)[1]
-        key = 1000 * float(np.linalg.norm(there - wanted, axis=-1).max())
+        actual = joints[keyframes.frames]
+        root = np.where(np.isfinite(keyframes.root), keyframes.root, actual[:, 0])
+        expected = forward_kinematics(keyframes.rotations, root, motion.rest_offsets)[1]
+        key = 1000 * float(np.linalg.norm(actual - expected, axis=-1).max())
     if len(places.frames):
-        apart = np.linalg.norm(np.nan_to_num(joints[places.frames, places.joints] - places.positions), axis=-1)
-        place, worst = 1000 * float(apart.mean()), 1000 * float(apart.max())
-    return ConstraintErrors(key, place, worst)
+        distances = np.linalg.norm(np.nan_to_num(joints[places.frames, places.joints] - places.positions), axis=-1)
+        mean, worst = 1000 * float(distances.mean()), 1000 * float(distances.max())
+    return ConstraintErrors(key, mean, worst)

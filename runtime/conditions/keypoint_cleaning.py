@@ -1,10 +1,10 @@
 """Keypoints as detectors make them, cleaned before anything else sees them: pure functions of [frames, 17, 3] points.
 
 A detector trembles, loses points for some frames, throws one across the image and takes left for right.  In this order:
-1. exchanged sides are put right, of the whole body or the legs, where keeping the sides would make them jump;
-2. points far from where they were just before and after are unseen;
-3. short gaps are bridged by a cubic through the sights around them;
-4. points are smoothed by a Gaussian as wide as their own noise asks for, each sight counting by its confidence.
+1. swapped sides are swapped back, of the whole body or the legs, where keeping the sides would make them jump;
+2. points far from where they were just before and after are hidden;
+3. short gaps are bridged by a cubic through the detections around them;
+4. points are smoothed by a Gaussian as wide as their own noise asks for, each detection weighted by its confidence.
 
 Noiseless points come out as they went in: the width goes to zero with the noise.  Lengths are in person's heights:
 the larger side of the box around the visible points, its median over the clip.
@@ -35,7 +35,7 @@ STEADY = 2.0
 FEWEST = 48
 """third differences from which the noise is taken; fewer tell nothing"""
 OUTLIER = 0.3
-"""heights from the median of the five frames around it beyond which a point is no sight of its joint"""
+"""heights from the median of the five frames around it beyond which a point is an outlier"""
 JUMP = 0.15
 """heights a frame that no joint moves in relation to its body: with none, there is no outlier to look for"""
 EXCHANGE = 0.05
@@ -69,10 +69,10 @@ def clean_points(points: Array, noise: float | None = None) -> Array:
 
 def framing_notes(points: Array, source: str) -> tuple[str, ...]:
     """A line for the user where points [frames, 17, 3] show no hips in most frames that show anybody; else none."""
-    seen = points[..., 2] > VISIBLE
-    there, hips = seen.any(axis=1), seen[:, _PAIRS["hip"]].any(axis=1)
-    if there.sum() < 2 * (there & ~hips).sum():
-        share = 100 * (there & ~hips).sum() / there.sum()
+    visible = points[..., 2] > VISIBLE
+    detected, hips = visible.any(axis=1), visible[:, _PAIRS["hip"]].any(axis=1)
+    if detected.sum() < 2 * (detected & ~hips).sum():
+        share = 100 * (detected & ~hips).sum() / detected.sum()
         return (
             f"{source}: the hips are out of sight in {share:.0f} % of the frames; the engine has not learned "
             "that: size, place and legs are guessed; wanted a camera that sees the hips too",
@@ -83,12 +83,12 @@ def framing_notes(points: Array, source: str) -> tuple[str, ...]:
 def person_height(points: Array) -> float:
     """Pixels: the larger side of the box around the visible of the points [frames, 17, 3], its median over the frames
     with at least two; 0 where nobody is seen."""
-    seen = points[..., 2] > VISIBLE
-    there = seen.sum(axis=1) >= 2
-    if not there.any():
+    visible = points[..., 2] > VISIBLE
+    detected = visible.sum(axis=1) >= 2
+    if not detected.any():
         return 0.0
-    low: Array = np.where(seen[..., None], points[..., :2], np.inf)[there].min(axis=1)
-    high: Array = np.where(seen[..., None], points[..., :2], -np.inf)[there].max(axis=1)
+    low: Array = np.where(visible[..., None], points[..., :2], np.inf)[detected].min(axis=1)
+    high: Array = np.where(visible[..., None], points[..., :2], -np.inf)[detected].max(axis=1)
     return float(np.median((high - low).max(axis=-1)))
 
 
@@ -98,8 +98,8 @@ def noise_level(points: Array, height: float) -> float:
     From the median absolute third difference of points seen in four frames on end, which motion hardly reaches; 0 where
     there are too few of them.
     """
-    seen = points[..., 2] > VISIBLE
-    whole = seen[:-3] & seen[1:-2] & seen[2:-1] & seen[3:]
+    visible = points[..., 2] > VISIBLE
+    whole = visible[:-3] & visible[1:-2] & visible[2:-1] & visible[3:]
     if whole.sum() < FEWEST:
         return 0.0
     third = np.abs(np.diff(points[..., :2], n=3, axis=0)[whole])
@@ -112,33 +112,33 @@ def smoothing_width(noise: float) -> float:
 
 
 def smooth(points: Array, width: float) -> Array:
-    """Points [frames, 17, 3] under a Gaussian of `width` frames; each neighbour counts by its confidence.
+    """Points [frames, 17, 3] under a Gaussian of `width` frames; each neighbour is weighted by its confidence.
 
     Normalised convolution (Knutsson and Westin, 1993) with a kernel made free of bias where the points are seen
     unevenly: a line stays a line.  What is not visible stays as it is, and so do all confidences.
     """
-    reach = int(np.ceil(CUT * width))
+    radius = int(np.ceil(CUT * width))
     if width < 0.05 or len(points) < 3:
         return points
     weight = np.where(points[..., 2] > VISIBLE, points[..., 2], 0)
     frames = len(points)
-    padded = np.pad(points[..., :2] * weight[..., None], [(reach, reach), (0, 0), (0, 0)])
-    weights = np.pad(weight, [(reach, reach), (0, 0)])
+    padded = np.pad(points[..., :2] * weight[..., None], [(radius, radius), (0, 0), (0, 0)])
+    weights = np.pad(weight, [(radius, radius), (0, 0)])
     moments, sums = np.zeros((3, *weight.shape)), np.zeros((2, *weight.shape, 2))
-    for offset in range(-reach, reach + 1):
+    for offset in range(-radius, radius + 1):
         share = np.exp(-0.5 * (offset / width) ** 2)
-        near = slice(reach + offset, reach + offset + frames)
+        window = slice(radius + offset, radius + offset + frames)
         for power in range(3):
-            moments[power] += share * offset**power * weights[near]
+            moments[power] += share * offset**power * weights[window]
         for power in range(2):
-            sums[power] += share * offset**power * padded[near]
+            sums[power] += share * offset**power * padded[window]
     # the value at offset 0 of the weighted least-squares line; a mean where the neighbours span no line
     spread = moments[0] * moments[2] - moments[1] ** 2
     lined = (spread > 1e-9 * np.maximum(moments[0], 1e-12) ** 2) & (moments[0] > 0)
     line = moments[2, ..., None] * sums[0] - moments[1, ..., None] * sums[1]
-    place = np.where(lined[..., None], line / np.where(lined, spread, 1)[..., None], points[..., :2])
+    fitted = np.where(lined[..., None], line / np.where(lined, spread, 1)[..., None], points[..., :2])
     smoothed = points.copy()
-    smoothed[..., :2] = np.where((weight > 0)[..., None], place, points[..., :2])
+    smoothed[..., :2] = np.where((weight > 0)[..., None], fitted, points[..., :2])
     return smoothed
 
 
@@ -147,55 +147,55 @@ def steady_confidence(points: Array) -> Array:
     and forth; of what has a place only, and what is unseen in all of these frames stays so."""
     if len(points) < 3:
         return points
-    reach = int(np.ceil(CUT * STEADY))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / STEADY) ** 2)
-    placed = points[..., 2] > 0
+    radius = int(np.ceil(CUT * STEADY))
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / STEADY) ** 2)
+    has_position = points[..., 2] > 0
     mass, count = np.zeros_like(points[..., 2]), np.zeros_like(points[..., 2])
-    padded, there = (np.pad(x, [(reach, reach), (0, 0)]) for x in (points[..., 2], placed.astype(np.float64)))
+    padded, present = (np.pad(x, [(radius, radius), (0, 0)]) for x in (points[..., 2], has_position.astype(np.float64)))
     for offset, tap in enumerate(taps):
         mass += tap * padded[offset : offset + len(points)]
-        count += tap * there[offset : offset + len(points)]
+        count += tap * present[offset : offset + len(points)]
     steady = points.copy()
-    steady[..., 2] = np.where(placed, mass / np.maximum(count, 1e-12), points[..., 2])
+    steady[..., 2] = np.where(has_position, mass / np.maximum(count, 1e-12), points[..., 2])
     return steady
 
 
 def bridge_gaps(points: Array) -> Array:
-    """Points [frames, 17, 3] with gaps of up to LONGEST_GAP frames bridged by a cubic Hermite through the sights around
-    them, whose slopes are those from sight to sight (Catmull-Rom); the confidence falls towards the middle of a gap."""
+    """Points [frames, 17, 3] with gaps of up to LONGEST_GAP frames bridged by a cubic Hermite through the detections
+    around them, whose slopes are those of Catmull and Rom; the confidence falls towards the middle of a gap."""
     bridged = points.copy()
-    seen = points[..., 2] > VISIBLE
-    for point in np.flatnonzero((~seen).any(axis=0) & (seen.sum(axis=0) >= 2)):
-        at = np.flatnonzero(seen[:, point])
-        gap = np.diff(at) - 1
+    visible = points[..., 2] > VISIBLE
+    for point in np.flatnonzero((~visible).any(axis=0) & (visible.sum(axis=0) >= 2)):
+        frames = np.flatnonzero(visible[:, point])
+        gap = np.diff(frames) - 1
         if not ((gap > 0) & (gap <= LONGEST_GAP)).any():
             continue
-        missing = np.setdiff1d(np.arange(at[0], at[-1]), at)
-        after = np.searchsorted(at, missing)
+        missing = np.setdiff1d(np.arange(frames[0], frames[-1]), frames)
+        after = np.searchsorted(frames, missing)
         missing, after = (x[gap[after - 1] <= LONGEST_GAP] for x in (missing, after))
-        values = points[at, point]
-        length = np.diff(at)[after - 1][:, None].astype(np.float64)
-        x = (missing - at[after - 1])[:, None] / length
-        slope = _slopes(at, values[:, :2])
-        place = _hermite(x, length, *(v[i] for i in (after - 1, after) for v in (values[:, :2], slope)))
+        values = points[frames, point]
+        length = np.diff(frames)[after - 1][:, None].astype(np.float64)
+        x = (missing - frames[after - 1])[:, None] / length
+        slope = _slopes(frames, values[:, :2])
+        position = _hermite(x, length, *(v[i] for i in (after - 1, after) for v in (values[:, :2], slope)))
         lower = np.minimum(values[after - 1, 2], values[after, 2])
-        away = np.minimum(missing - at[after - 1], at[after] - missing)
-        bridged[missing, point, :2] = place
+        away = np.minimum(missing - frames[after - 1], frames[after] - missing)
+        bridged[missing, point, :2] = position
         bridged[missing, point, 2] = np.maximum(lower * (1 - 0.3 * away / LONGEST_GAP), np.nextafter(VISIBLE, 1))
     return bridged
 
 
-def _slopes(at: npt.NDArray[np.intp], values: Array) -> Array:
-    """Slopes [K, 2] at the sights `at` [K] of `values` [K, 2]: from the neighbour before to that after, pixels a frame;
-    a long gap beside a sight says nothing of how fast it moves there."""
-    step = np.diff(at)[:, None].astype(np.float64)
+def _slopes(frames: npt.NDArray[np.intp], values: Array) -> Array:
+    """Slopes [K, 2] in pixels a frame of `values` [K, 2] at `frames` [K], from the neighbour before to that after;
+    a long gap beside a detection says nothing of how fast it moves there."""
+    step = np.diff(frames)[:, None].astype(np.float64)
     rise = np.diff(values, axis=0) / step
     weight = np.where(step <= LONGEST_GAP + 1, 1 / step, 1e-9)
-    total = np.zeros((len(at), 1))
+    total = np.zeros((len(frames), 1))
     slopes = np.zeros_like(values)
-    for part in (slice(None, -1), slice(1, None)):
-        slopes[part] += weight * rise
-        total[part] += weight
+    for rows in (slice(None, -1), slice(1, None)):
+        slopes[rows] += weight * rise
+        total[rows] += weight
     return np.asarray(slopes / total)
 
 
@@ -212,19 +212,19 @@ def _hermite(x: Array, length: Array, start: Array, leave: Array, end: Array, ar
 def hide_outliers(points: Array, height: float) -> Array:
     """Points [frames, 17, 3] with confidence 0 where one is OUTLIER heights from the median of the two frames before
     it, itself and the two after, in relation to the middle of its body."""
-    seen = points[..., 2] > VISIBLE
-    places = np.where(seen[..., None], points[..., :2], np.nan)
+    visible = points[..., 2] > VISIBLE
+    positions = np.where(visible[..., None], points[..., :2], np.nan)
     with np.errstate(invalid="ignore"):
-        shown = np.asarray(seen.any(axis=1), np.bool_)
-        local = places - np.where(shown[:, None], _median(places, axis=1), 0)[:, None]
+        detected = np.asarray(visible.any(axis=1), np.bool_)
+        local = positions - np.where(detected[:, None], _median(positions, axis=1), 0)[:, None]
         if len(points) < 3 or not (np.abs(np.diff(local, axis=0)) > JUMP * height).any():
             return points
         padded = np.pad(local, [(2, 2), (0, 0), (0, 0)], constant_values=np.nan)
         around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)
-        far = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
-    cleaned = points.copy()
-    cleaned[..., 2] = np.where(far, 0, points[..., 2])
-    return cleaned
+        outlier = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
+    result = points.copy()
+    result[..., 2] = np.where(outlier, 0, points[..., 2])
+    return result
 
 
 def _median(values: Array, axis: int) -> Array:
@@ -242,11 +242,11 @@ def exchange_sides(points: Array, height: float) -> Array:
     are not EXCHANGE heights a pair shorter change nothing: sides that lie close together stay as the detector said.
     """
     for parts in EXCHANGED:
-        left, right = (np.array([_PAIRS[part][side] for part in parts]) for side in (0, 1))
-        turned = exchanged_frames(points[:, left], points[:, right], height)
-        if turned.any():
+        left, right = (np.array([_PAIRS[name][side] for name in parts]) for side in (0, 1))
+        exchanged = exchanged_frames(points[:, left], points[:, right], height)
+        if exchanged.any():
             points = points.copy()
-            rows = np.flatnonzero(turned)[:, None]
+            rows = np.flatnonzero(exchanged)[:, None]
             points[rows, left], points[rows, right] = points[rows, right], points[rows, left]
     return points
 
@@ -275,11 +275,11 @@ def exchanged_frames(left: Array, right: Array, height: float) -> Flags:
 def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int64]]:
     """How far the pairs jump in pixels from when both sides of them were last seen, if the sides stay [frames] and if
     they change [frames], and of how many pairs that is [frames]."""
-    seen = (left[..., 2] > VISIBLE) & (right[..., 2] > VISIBLE)
+    visible = (left[..., 2] > VISIBLE) & (right[..., 2] > VISIBLE)
     frames = np.arange(len(left))[:, None]
-    last = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    last = np.maximum.accumulate(np.where(visible, frames, -1), axis=0)
     before = np.concatenate([np.full_like(last[:1], -1), last[:-1]])
-    known = seen & (before >= 0) & (frames - before <= LONGEST_GAP)
+    comparable = visible & (before >= 0) & (frames - before <= LONGEST_GAP)
     ago = np.maximum(before, 0)[..., None]
     was_left, was_right = (np.take_along_axis(side[..., :2], ago, axis=0) for side in (left, right))
 
@@ -288,4 +288,4 @@ def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int6
 
     a, b = left[..., :2], right[..., :2]
     same, crossed = jump(a, was_left) + jump(b, was_right), jump(a, was_right) + jump(b, was_left)
-    return (known * same).sum(axis=1), (known * crossed).sum(axis=1), known.sum(axis=1)
+    return (comparable * same).sum(axis=1), (comparable * crossed).sum(axis=1), comparable.sum(axis=1)

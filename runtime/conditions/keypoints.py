@@ -20,7 +20,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import LARGEST
 
 VISIBLE = 0.5
-"""Keypoints of higher confidence count as seen."""
+"""Keypoints of higher confidence count as visible."""
 BOX_MARGIN = 1.2
 """The box's side over the larger extent of the visible keypoints."""
 
@@ -64,7 +64,7 @@ def are_guessed(intrinsics: Array) -> bool:
 def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keypoints:
     """Checked `Keypoints` from the arrays of a keypoint file; `source` names it in errors.
 
-    A point that holds NaN was not seen.  Raises InputError for missing, wrongly shaped or otherwise non-finite arrays.
+    A point that holds NaN is hidden.  Raises InputError for missing, wrongly shaped or otherwise non-finite arrays.
     """
     stored = arrays.get("keypoints")
     if stored is not None and stored.dtype.kind == "f" and stored.ndim:
@@ -96,13 +96,13 @@ def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keyp
 
 
 def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...], source: str) -> Array:
-    wanted = "[" + ", ".join("N" if n is None else str(n) for n in shape) + "]"
+    expected = "[" + ", ".join("N" if n is None else str(n) for n in shape) + "]"
     if name not in arrays:
-        raise InputError(f"{source}: no array {name!r}; wanted {name} {wanted}, the file has {sorted(arrays)}")
+        raise InputError(f"{source}: no array {name!r}; wanted {name} {expected}, the file has {sorted(arrays)}")
     array = arrays[name]
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or array.dtype.kind not in "fiu":
-        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {wanted}")
+        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {expected}")
     if not (np.abs(array) < LARGEST).all():
         raise InputError(
             f"{source}: {name} holds NaN or infinity, or more than {LARGEST:g}; wanted finite numbers "
@@ -117,15 +117,15 @@ def bounding_boxes(points: Array, conventions: Conventions = GENMO) -> tuple[Arr
     Frames with fewer than two visible points take the box of the frames around them, linearly in between.
     `conventions` say how wide a box the weights were trained with.
     """
-    seen = points[..., 2] > VISIBLE
-    low: Array = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
-    high: Array = np.where(seen[..., None], points[..., :2], -np.inf).max(axis=1)
-    known = np.asarray((seen.sum(axis=1) >= 2) & (np.max(high - low, axis=-1, initial=0) > 0), bool)
-    if not known.any():
-        return np.tile([0.0, 0.0, 1.0], (len(points), 1)), known
+    visible = points[..., 2] > VISIBLE
+    low: Array = np.where(visible[..., None], points[..., :2], np.inf).min(axis=1)
+    high: Array = np.where(visible[..., None], points[..., :2], -np.inf).max(axis=1)
+    has_box = np.asarray((visible.sum(axis=1) >= 2) & (np.max(high - low, axis=-1, initial=0) > 0), bool)
+    if not has_box.any():
+        return np.tile([0.0, 0.0, 1.0], (len(points), 1)), has_box
     with np.errstate(invalid="ignore"):
         extent = (high - low) / [conventions.box_aspect, 1.0]
         boxes = np.concatenate([(low + high) / 2, BOX_MARGIN * extent.max(axis=-1, keepdims=True)], axis=-1)
     frames = np.arange(len(points))
-    filled = [np.interp(frames, frames[known], boxes[known, column]) for column in range(3)]
-    return np.stack(filled, axis=-1), known
+    filled = [np.interp(frames, frames[has_box], boxes[has_box, column]) for column in range(3)]
+    return np.stack(filled, axis=-1), has_box

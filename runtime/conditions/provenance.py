@@ -1,6 +1,6 @@
 """What a motion was made from, kept beside it in `.npz` and drawn by the `.html` player.
 
-All times are frames of the motion.  Nothing here is needed to play the motion: a file without it has nothing given.
+All times are frames of the motion.  Nothing here is needed to play the motion: a file without it has no sources.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _no_frames() -> Integers:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """2D keypoints that the motion follows, and the lens that saw them, from frame `start` on."""
+    """2D keypoints that the motion follows, and the lens that they were detected through, from frame `start` on."""
 
     start: int
     points: Array
@@ -55,20 +55,20 @@ class MotionSources:
     beats: Integers = field(default_factory=_no_frames)
     """[beats] frames on which the music has a beat"""
     keyframes: Integers = field(default_factory=_no_frames)
-    """[keyframes] frames whose pose was given"""
+    """[keyframes] frames with a keyframe pose"""
     place_frames: Integers = field(default_factory=_no_frames)
-    """[places] frames in which a joint was to be brought somewhere"""
+    """[places] frames of joint targets"""
     place_joints: Integers = field(default_factory=_no_frames)
-    """[places] which joint"""
+    """[places] index of the joint"""
     place_positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
-    """[places, 3] world, metres; NaN where any value will do"""
+    """[places, 3] world, metres; a NaN coordinate is free"""
 
     def at_rate(self, fps: float, frames: int) -> MotionSources:
         """The same of a motion that was brought from 30 to `fps` frames a second and then has `frames` of them."""
         if fps == FPS:
             return self
 
-        def at(frame: Integers) -> Integers:
+        def frame_at_rate(frame: Integers) -> Integers:
             return np.asarray(np.clip(np.rint(frame * (fps / FPS)), 0, frames - 1), np.int64)
 
         def span(start: int, end: int | None) -> tuple[int, int]:
@@ -86,9 +86,9 @@ class MotionSources:
             texts=tuple(Text(text.prompt, *span(text.start, text.end)) for text in self.texts),
             views=tuple(views),
             features=tuple((name, *span(start, end)) for name, start, end in self.features),
-            beats=at(self.beats),
-            keyframes=at(self.keyframes),
-            place_frames=at(self.place_frames),
+            beats=frame_at_rate(self.beats),
+            keyframes=frame_at_rate(self.keyframes),
+            place_frames=frame_at_rate(self.place_frames),
         )
 
 
@@ -119,58 +119,60 @@ def sources_of(timeline: Timeline) -> MotionSources:
     )
 
 
-def sources_to_arrays(given: MotionSources) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of the motion `.npz` that hold it; parts that are not there have none."""
+def sources_to_arrays(sources: MotionSources) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of the motion `.npz` that hold it; absent parts have none."""
     arrays: dict[str, npt.NDArray[Any]] = {}
-    if given.texts:
-        arrays["texts"] = np.asarray([text.prompt for text in given.texts])
-        arrays["text_spans"] = np.asarray([(text.start, text.end) for text in given.texts], np.int64)
-    if given.views:
-        arrays["keypoints"] = np.concatenate([view.points for view in given.views])
-        arrays["keypoint_spans"] = np.asarray([(view.start, view.end) for view in given.views], np.int64)
-        arrays["intrinsics"] = np.stack([view.intrinsics for view in given.views])
-    if given.features:
-        arrays["features"] = np.asarray([name for name, _, _ in given.features])
-        arrays["feature_spans"] = np.asarray([span[1:] for span in given.features], np.int64)
-    if len(given.beats):
-        arrays["beats"] = given.beats
-    if len(given.keyframes):
-        arrays["keyframes"] = given.keyframes
-    if len(given.place_frames):
+    if sources.texts:
+        arrays["texts"] = np.asarray([text.prompt for text in sources.texts])
+        arrays["text_spans"] = np.asarray([(text.start, text.end) for text in sources.texts], np.int64)
+    if sources.views:
+        arrays["keypoints"] = np.concatenate([view.points for view in sources.views])
+        arrays["keypoint_spans"] = np.asarray([(view.start, view.end) for view in sources.views], np.int64)
+        arrays["intrinsics"] = np.stack([view.intrinsics for view in sources.views])
+    if sources.features:
+        arrays["features"] = np.asarray([name for name, _, _ in sources.features])
+        arrays["feature_spans"] = np.asarray([span[1:] for span in sources.features], np.int64)
+    if len(sources.beats):
+        arrays["beats"] = sources.beats
+    if len(sources.keyframes):
+        arrays["keyframes"] = sources.keyframes
+    if len(sources.place_frames):
         arrays |= {
-            "place_frames": given.place_frames,
-            "place_joints": given.place_joints,
-            "place_positions": given.place_positions,
+            "place_frames": sources.place_frames,
+            "place_joints": sources.place_joints,
+            "place_positions": sources.place_positions,
         }
     return {PREFIX + name: array for name, array in arrays.items()}
 
 
 def sources_from_arrays(stored: Mapping[str, npt.NDArray[Any]], frames: int) -> MotionSources:
-    """What `given_arrays` wrote, for a motion of `frames` frames.  Raises ValueError for arrays that are not that."""
-    found = {name.removeprefix(PREFIX): array for name, array in stored.items() if name.startswith(PREFIX)}
-    spans = _spans(found, "text_spans", frames)
-    prompts = _strings(found, "texts", len(spans))
-    names = _strings(found, "features", len(_spans(found, "feature_spans", frames)))
-    positions = np.asarray(found.get("place_positions", np.zeros((0, 3))), np.float64)
-    place_frames, joints = _frames(found, "place_frames", frames), _frames(found, "place_joints", JOINT_COUNT)
+    """The inverse of `sources_to_arrays`, for a motion of `frames` frames.  Raises ValueError for other arrays."""
+    arrays = {name.removeprefix(PREFIX): array for name, array in stored.items() if name.startswith(PREFIX)}
+    spans = _spans(arrays, "text_spans", frames)
+    prompts = _strings(arrays, "texts", len(spans))
+    names = _strings(arrays, "features", len(_spans(arrays, "feature_spans", frames)))
+    positions = np.asarray(arrays.get("place_positions", np.zeros((0, 3))), np.float64)
+    place_frames, joints = _frames(arrays, "place_frames", frames), _frames(arrays, "place_joints", JOINT_COUNT)
     if not positions.shape == (len(place_frames), 3) or len(joints) != len(place_frames) or np.isinf(positions).any():
         raise ValueError(f"{PREFIX}place_positions has shape {positions.shape}, not ({len(place_frames)}, 3)")
     return MotionSources(
         texts=tuple(Text(prompt, *span) for prompt, span in zip(prompts, spans, strict=True)),
-        views=_views(found, frames),
-        features=tuple((name, *span) for name, span in zip(names, _spans(found, "feature_spans", frames), strict=True)),
-        beats=_frames(found, "beats", frames),
-        keyframes=_frames(found, "keyframes", frames),
+        views=_views(arrays, frames),
+        features=tuple(
+            (name, *span) for name, span in zip(names, _spans(arrays, "feature_spans", frames), strict=True)
+        ),
+        beats=_frames(arrays, "beats", frames),
+        keyframes=_frames(arrays, "keyframes", frames),
         place_frames=place_frames,
         place_joints=joints,
         place_positions=positions,
     )
 
 
-def _views(found: Mapping[str, npt.NDArray[Any]], frames: int) -> tuple[View, ...]:
-    spans = _spans(found, "keypoint_spans", frames)
-    points = np.asarray(found.get("keypoints", np.zeros((0, COCO_COUNT, 3))))
-    intrinsics = np.asarray(found.get("intrinsics", np.zeros((0, 3, 3))))
+def _views(arrays: Mapping[str, npt.NDArray[Any]], frames: int) -> tuple[View, ...]:
+    spans = _spans(arrays, "keypoint_spans", frames)
+    points = np.asarray(arrays.get("keypoints", np.zeros((0, COCO_COUNT, 3))))
+    intrinsics = np.asarray(arrays.get("intrinsics", np.zeros((0, 3, 3))))
     count = sum(end - start for start, end in spans)
     for name, array, shape in (
         ("keypoints", points, (count, COCO_COUNT, 3)),
@@ -187,8 +189,8 @@ def _views(found: Mapping[str, npt.NDArray[Any]], frames: int) -> tuple[View, ..
     )
 
 
-def _spans(found: Mapping[str, npt.NDArray[Any]], name: str, frames: int) -> list[tuple[int, int]]:
-    array = found.get(name, np.zeros((0, 2), np.int64))
+def _spans(arrays: Mapping[str, npt.NDArray[Any]], name: str, frames: int) -> list[tuple[int, int]]:
+    array = arrays.get(name, np.zeros((0, 2), np.int64))
     if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
         raise ValueError(f"{PREFIX}{name} has shape {array.shape}, not (spans, 2)")
     spans = [(int(start), int(end)) for start, end in array]
@@ -197,15 +199,15 @@ def _spans(found: Mapping[str, npt.NDArray[Any]], name: str, frames: int) -> lis
     return spans
 
 
-def _strings(found: Mapping[str, npt.NDArray[Any]], name: str, count: int) -> list[str]:
-    array = found.get(name, np.zeros(0, "U1"))
+def _strings(arrays: Mapping[str, npt.NDArray[Any]], name: str, count: int) -> list[str]:
+    array = arrays.get(name, np.zeros(0, "U1"))
     if array.shape != (count,) or array.dtype.kind != "U":
         raise ValueError(f"{PREFIX}{name} are not {count} strings")
     return [str(value)[:MOST_TEXT] for value in array]
 
 
-def _frames(found: Mapping[str, npt.NDArray[Any]], name: str, below: int) -> Integers:
-    array = found.get(name, _no_frames())
+def _frames(arrays: Mapping[str, npt.NDArray[Any]], name: str, below: int) -> Integers:
+    array = arrays.get(name, _no_frames())
     if array.ndim != 1 or array.dtype.kind not in "iu" or not ((array >= 0) & (array < below)).all():
         raise ValueError(f"{PREFIX}{name} are not whole numbers from 0 to {below - 1}")
     return array.astype(np.int64)

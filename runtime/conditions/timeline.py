@@ -1,4 +1,4 @@
-"""Everything that one motion must obey, and when: the `Timeline`, and the file `timeline.yaml` that holds one.
+"""The conditions of one motion over time: the `Timeline`, as the file `timeline.yaml` holds one.
 
 Frames count from 0 at 30 a second; a span [start, end) excludes its end.  `docs/timeline.md` has every key of the file.
 """
@@ -33,7 +33,7 @@ class Timeline:
 
     Texts may overlap each other and everything else; keypoints may not overlap keypoints, nor cameras cameras.  Each
     keypoint span has intrinsics and a camera of its own, and a world of its own: the first one's is the motion's.
-    Raises InputError for spans, keyframes and places that do not lie within the motion, and for wrong options.
+    Raises InputError for spans, keyframes and joint targets that do not lie within the motion, and for wrong options.
     """
 
     frames: int = DEFAULT_FRAMES
@@ -51,7 +51,7 @@ class Timeline:
     """weight of texts and music; None: the engine's default (`Conventions`)"""
     seed: int = 0
     notes: tuple[str, ...] = field(default=())
-    """what was taken for granted when files were read, for the user to see"""
+    """assumptions made when files were read, for the user"""
 
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
@@ -79,20 +79,20 @@ class Timeline:
 
     @property
     def shots(self) -> tuple[KeypointSpan | CameraSpan, ...]:
-        """What a camera saw, in order of time."""
+        """Spans with a camera, in order of time."""
         return tuple(sorted((*self.keypoints, *self.cameras), key=lambda span: span.start))
 
     @property
-    def borders(self) -> list[int]:
+    def boundaries(self) -> list[int]:
         """Frames, in order, at which a condition begins or has ended."""
         spans: list[Text | Span] = [*self.texts, *self.keypoints, *self.cameras, *self.features]
-        found = {frame for span in spans for frame in (span.start, span.end) if frame is not None}
-        return sorted(frame for frame in found if 0 < frame < self.frames)
+        frames = {frame for span in spans for frame in (span.start, span.end) if frame is not None}
+        return sorted(frame for frame in frames if 0 < frame < self.frames)
 
     @property
     def edges(self) -> list[int]:
-        """Frames around which nothing may jerk: borders of conditions, and keyframes."""
-        return [*self.borders, *map(int, self.keyframes.frames)]
+        """Frames around which nothing may jerk: boundaries of conditions, and keyframes."""
+        return [*self.boundaries, *map(int, self.keyframes.frames)]
 
     @property
     def sampled(self) -> bool:
@@ -102,8 +102,7 @@ class Timeline:
 
     @property
     def estimated_in_part(self) -> bool:
-        """Whether what keypoints and video show is estimated in one step and the rest of the motion is generated around
-        it."""
+        """Whether frames with keypoints or video are estimated in one step and the rest is generated around them."""
         kinds = {span.name for span in self.features}
         return bool((self.keypoints or "video" in kinds) and (self.texts or self.constrained or "music" in kinds))
 
@@ -119,7 +118,7 @@ class Timeline:
 
     @property
     def constrained(self) -> bool:
-        """Whether there are keyframes or places to meet."""
+        """Whether there are keyframes or joint targets."""
         return bool(len(self.keyframes.frames) or len(self.places.frames))
 
     def conditions(self, config: ModelConfig) -> dict[str, Array]:
@@ -127,7 +126,7 @@ class Timeline:
 
         Raises InputError for a condition that the engine does not take.
         """
-        given: dict[str, Array] = {}
+        inputs: dict[str, Array] = {}
         for span in self.features:
             width = frame_conditions(config).get(span.name, (0,))[0]
             if width == 0:
@@ -136,39 +135,39 @@ class Timeline:
             if span.values.shape[1] != width:
                 what = f"{span.name} has {span.values.shape[1]} features a frame; this engine wants {width}"
                 raise InputError(_from(span.source, what))
-            _put(given, span, {span.name: span.values, f"{span.name}_mask": np.ones(span.frames)}, self.frames)
+            _put(inputs, span, {span.name: span.values, f"{span.name}_mask": np.ones(span.frames)}, self.frames)
         for shot in self.shots:
             if isinstance(shot, KeypointSpan):
                 arrays = keypoint_conditions(shot.keypoints, config.conventions)
             else:
                 arrays = {"camera": camera_condition(shot.camera), "camera_mask": np.ones(shot.frames)}
-            _put(given, shot, arrays, self.frames)
-        return assemble(config, self.frames, given)
+            _put(inputs, shot, arrays, self.frames)
+        return assemble(config, self.frames, inputs)
 
 
-def assemble(config: ModelConfig, frames: int, given: dict[str, Array]) -> dict[str, Array]:
+def assemble(config: ModelConfig, frames: int, inputs: dict[str, Array]) -> dict[str, Array]:
     """Every per-frame condition of the model as float32 [1, frames, ...] with its mask; absent ones are zero.
 
     Raises InputError for a condition that the model does not have or of another length.
     """
     conditions = frame_conditions(config)
-    unknown = sorted(set(given) - {name + end for name in conditions for end in ("", "_mask")})
+    unknown = sorted(set(inputs) - {name + end for name in conditions for end in ("", "_mask")})
     if unknown:
         raise InputError(f"this engine takes no {unknown[0]!r} condition; it takes {sorted(conditions)} and texts")
     arrays: dict[str, Array] = {}
     for name, shape in conditions.items():
-        for key, wanted in ((name, (frames, *shape)), (f"{name}_mask", (frames,))):
-            value = given.get(key, np.zeros(wanted))
-            if value.shape != wanted:
-                raise InputError(f"condition {key} is {list(value.shape)}; wanted {list(wanted)}")
+        for key, expected_shape in ((name, (frames, *shape)), (f"{name}_mask", (frames,))):
+            value = inputs.get(key, np.zeros(expected_shape))
+            if value.shape != expected_shape:
+                raise InputError(f"condition {key} is {list(value.shape)}; wanted {list(expected_shape)}")
             arrays[key] = np.ascontiguousarray(value[None], np.float32)
     return arrays
 
 
-def _put(given: dict[str, Array], span: Span, arrays: dict[str, Array], frames: int) -> None:
-    """Write the arrays [span.frames, ...] of a span into `given` [frames, ...], zero where nothing is known."""
+def _put(inputs: dict[str, Array], span: Span, arrays: dict[str, Array], frames: int) -> None:
+    """Write the arrays [span.frames, ...] of a span into `inputs` [frames, ...], zero elsewhere."""
     for name, values in arrays.items():
-        whole = given.setdefault(name, np.zeros((frames, *values.shape[1:])))
+        whole = inputs.setdefault(name, np.zeros((frames, *values.shape[1:])))
         whole[span.start : span.end] = values
 
 

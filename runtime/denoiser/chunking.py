@@ -48,11 +48,11 @@ def chunk_frames(config: ModelConfig, frames: int, chunk: int | None) -> int:
     return chunk if chunk < frames else 0
 
 
-def chunk_borders(frames: int, chunk: int) -> list[tuple[int, int]]:
+def chunk_bounds(frames: int, chunk: int) -> list[tuple[int, int]]:
     """Starts and ends of the fewest chunks of at most `chunk` frames, about equally long."""
     count = -(-frames // chunk)
-    borders = [index * frames // count for index in range(count + 1)]
-    return list(zip(borders[:-1], borders[1:], strict=True))
+    bounds = [index * frames // count for index in range(count + 1)]
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
 class ChunkedDenoiser:
@@ -80,7 +80,7 @@ class ChunkedDenoiser:
         """What a sequence's steps share, computed once; the step.  All motions of a call have one timestep."""
         frames = conditions["keypoints_mask"].shape[1]
         parts = []
-        for start, end in chunk_borders(frames, self._chunk):
+        for start, end in chunk_bounds(frames, self._chunk):
             low, high = max(start - self._margin, 0), min(end + self._margin, frames)
             parts.append((start, end, low, high, stepper(self._denoiser, conditions_of(conditions, low, high))))
         return lambda x_t, timestep: self._joined(parts, x_t, timestep)
@@ -100,9 +100,9 @@ class ChunkedDenoiser:
 
 def conditions_of(conditions: Arrays, start: int, end: int) -> Arrays:
     """The conditions [batch, end - start, ...] of frames `start` to `end`, with the texts that reach any of them."""
-    part = {name: array[:, start:end] for name, array in conditions.items() if name not in _TEXTS}
+    chunk = {name: array[:, start:end] for name, array in conditions.items() if name not in _TEXTS}
     spans = np.clip(conditions["text_spans"] - start, 0, end - start)
     reached = np.flatnonzero((spans[..., 1] > spans[..., 0]).any(axis=0))
     kept = reached if len(reached) else np.array([0])  # a slot that reaches nothing is filled by the null text
-    part |= {name: conditions[name][:, kept] for name in _TEXTS[:2]}
-    return part | {"text_spans": spans[:, kept]}
+    chunk |= {name: conditions[name][:, kept] for name in _TEXTS[:2]}
+    return chunk | {"text_spans": spans[:, kept]}

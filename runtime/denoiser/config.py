@@ -53,8 +53,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         kinds = {"int": (int, "whole numbers"), "str": (str, "texts"), "bool": (bool, "true or false")}
-        for kind, (wanted, words) in kinds.items():
-            wrong = [f.name for f in fields(self) if f.type == kind and type(getattr(self, f.name)) is not wanted]
+        for kind, (python_type, words) in kinds.items():
+            wrong = [f.name for f in fields(self) if f.type == kind and type(getattr(self, f.name)) is not python_type]
             if wrong:
                 raise EngineError(f"model config: {', '.join(wrong)} must be {words}")
         small = [name for name in ("width", "depth", "heads", "mlp_width", "window") if getattr(self, name) < 1]

@@ -30,8 +30,8 @@ FIRST_JOINT = 1
 
 def turns(layout: Layout) -> slice:
     """Where in a frame's features the joints' turns are, SIXD numbers a joint from FIRST_JOINT on."""
-    place = layout.slices["joint_rotations"]
-    return slice(place.start + SIXD * FIRST_JOINT, place.stop)
+    block = layout.slices["joint_rotations"]
+    return slice(block.start + SIXD * FIRST_JOINT, block.stop)
 
 
 def kernel() -> Array:

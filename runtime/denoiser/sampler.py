@@ -69,14 +69,14 @@ def stepper(denoiser: Denoiser, conditions: Arrays) -> Step:
 
 @dataclass(frozen=True, eq=False)
 class Inpainting:
-    """What is known of the motion before it is made (keyframes, places of joints), in normalised features."""
+    """Features that keyframes and joint targets fix before sampling, normalised (diffusion inpainting)."""
 
     values: Array
     """[frames, features]"""
     mask: npt.NDArray[np.bool_]
-    """[frames, features] which of `values` are known"""
+    """[frames, features] which of `values` are fixed"""
     project: Callable[[Array], Array]
-    """[batch, frames, features] of a prediction x_0 -> the nearest that agrees with what is known"""
+    """[batch, frames, features] of a prediction x_0 -> the nearest that satisfies the constraints"""
 
 
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
@@ -95,7 +95,7 @@ def generate(
     steps: int,
     guidance: float,
     progress: Callable[[int], object] = lambda step: None,
-    known: Inpainting | None = None,
+    inpainting: Inpainting | None = None,
     conventions: Conventions = GENMO,
 ) -> Arrays:
     """A sample of the motions under the conditions, from `noise` [batch, frames, features].  The denoiser's outputs at
@@ -107,26 +107,26 @@ def generate(
     Guidance (Ho and Salimans 2022) acts on text and music only and is skipped where it would change nothing.
     Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is extrapolated
     (`updates`) and `smoothed`.
-    `known` features overwrite x_t before every step, with the noise of its level (appendix D of the paper), and every
-    prediction is corrected before it is used, the last one too.
+    The features of `inpainting` overwrite x_t before every step, with the noise of its level (appendix D of the paper),
+    and every prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps, EngineError for a
     network that answers NaN or infinity.
     """
     timesteps = timesteps_of(steps, conventions)
     levels = schedule.alphas_cumprod()
     guided = guidance != 1 and _has_guided_condition(conditions)
-    if guided and known is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
+    if guided and inpainting is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
         both = _with_and_without(conditions, conventions)
         sample = _finite(denoiser.sample(both, noise.astype(np.float32), guidance))
         progress(steps)
         return sample | {"x_0": _finished(sample["x_0"], timesteps)}
     step = stepper(denoiser, _with_and_without(conditions, conventions) if guided else conditions)
-    correct = _unchanged if known is None else known.project
+    correct = _unchanged if inpainting is None else inpainting.project
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
     outputs: Arrays = {}
     for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps, conventions), strict=True)):
-        if known is not None:
-            x_t = inpainted(x_t, known, noise, float(levels[timestep]))
+        if inpainting is not None:
+            x_t = inpainted(x_t, inpainting, noise, float(levels[timestep]))
         if guided:
             outputs = _guide(step(np.concatenate([x_t, x_t]), timestep), guidance)
         else:
@@ -161,13 +161,13 @@ def _finished(sample: Array, timesteps: Sequence[int], correct: Callable[[Array]
     return correct(smoothed(sample, SMOOTHING)) if _ends_in_noise(timesteps) else sample
 
 
-def inpainted(x_t: Array, known: Inpainting, noise: Array, level: float) -> Array:
-    """x_t [batch, frames, features] with its known features mixed with `noise` as at a cumulative alpha of `level`.
+def inpainted(x_t: Array, inpainting: Inpainting, noise: Array, level: float) -> Array:
+    """x_t [batch, frames, features] with its fixed features mixed with `noise` as at a cumulative alpha of `level`.
 
     The same noise at every step: DDIM without chance, were it to predict these features, would keep it.
     """
-    mixed = np.float32(level**0.5) * known.values + np.float32((1 - level) ** 0.5) * noise
-    return np.where(known.mask, mixed, x_t).astype(np.float32)
+    mixed = np.float32(level**0.5) * inpainting.values + np.float32((1 - level) ** 0.5) * noise
+    return np.where(inpainting.mask, mixed, x_t).astype(np.float32)
 
 
 class Update(NamedTuple):

@@ -52,10 +52,10 @@ def step_timesteps(steps: int) -> list[int]:
         return [STEPS - 1]
     index = np.arange(steps)
     end = STEPS - 50 * steps if steps <= FEW else 0
-    wanted = np.round(STEPS - 1 - (STEPS - 1 - end) * (index / (steps - 1)) ** SPACING)
+    spaced = np.round(STEPS - 1 - (STEPS - 1 - end) * (index / (steps - 1)) ** SPACING)
     # where steps are many they cannot be denser than one by one: each below the one before, room for those after
-    apart = np.minimum.accumulate(wanted + index) - index
-    return [int(t) for t in np.maximum(apart, steps - 1 - index)]
+    distinct = np.minimum.accumulate(spaced + index) - index
+    return [int(t) for t in np.maximum(distinct, steps - 1 - index)]
 
 
 def _check(steps: int) -> None:

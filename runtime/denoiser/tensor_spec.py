@@ -24,15 +24,17 @@ class TensorSpec:
 
 
 def check_signature(
-    found: dict[str, tuple[str, list[Any]]], specs: Sequence[TensorSpec], dtypes: dict[str, str], path: Path
+    actual: dict[str, tuple[str, list[Any]]], specs: Sequence[TensorSpec], dtypes: dict[str, str], path: Path
 ) -> None:
     """Compare a graph's inputs or outputs (name -> the library's dtype, shape) with the signature: names, dtypes,
     ranks and fixed axes.  Raises EngineError."""
-    wanted = {spec.name for spec in specs}
-    if set(found) != wanted:
-        raise EngineError(f"{path}: not a genmo graph of this model: it has {sorted(found)}, wanted {sorted(wanted)}")
+    expected = {spec.name for spec in specs}
+    if set(actual) != expected:
+        raise EngineError(
+            f"{path}: not a genmo graph of this model: it has {sorted(actual)}, wanted {sorted(expected)}"
+        )
     for spec in specs:
-        dtype, shape = found[spec.name]
+        dtype, shape = actual[spec.name]
         fixed = [(a, b) for a, b in zip(spec.axes, shape, strict=False) if isinstance(b, int)]
         if dtype != dtypes[spec.dtype] or len(shape) != len(spec.axes) or any(a != b for a, b in fixed):
             raise EngineError(

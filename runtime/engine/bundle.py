@@ -124,8 +124,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except InputError as error:
         raise EngineError(f"{error}: export the engine again") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        found = quoted(description.get("format") if isinstance(description, dict) else None)
-        raise EngineError(f"{path}: format is {found}; this genmo reads format {FORMAT}: export the engine again")
+        got = quoted(description.get("format") if isinstance(description, dict) else None)
+        raise EngineError(f"{path}: format is {got}; this genmo reads format {FORMAT}: export the engine again")
     return description
 
 

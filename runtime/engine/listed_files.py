@@ -29,26 +29,26 @@ def check_files(folder: Path, files: object) -> dict[str, str]:
     """
     if not isinstance(files, Mapping) or not all(isinstance(text, str) for pair in files.items() for text in pair):
         raise EngineError(f"{folder}/engine.json: files is no table of names and hashes; export the engine again")
-    for name, wanted in files.items():
+    for name, expected in files.items():
         plain = Path(name).name == name and not name.startswith(".") and "\0" not in name
-        if not plain or len(name.encode(errors="replace")) > LONGEST_NAME or not _DIGEST.fullmatch(wanted):
+        if not plain or len(name.encode(errors="replace")) > LONGEST_NAME or not _DIGEST.fullmatch(expected):
             raise EngineError(
                 f"{folder}/engine.json: {quoted(name)} is not a plain file name with a SHA-256; export the engine again"
             )
-    for name, wanted in files.items():
-        _check_file(folder, name, wanted, files)
+    for name, expected in files.items():
+        _check_file(folder, name, expected, files)
     return dict(files)
 
 
-def _check_file(folder: Path, name: str, wanted: str, files: Mapping[str, str]) -> None:
+def _check_file(folder: Path, name: str, expected: str, files: Mapping[str, str]) -> None:
     path = folder / name
     if not path.is_file():
         raise EngineError(f"{folder}: {name} is missing; copy the whole folder or export the engine again")
     try:
-        found = sha256(path, "a file of an engine", MAX_TABLE_BYTES if name.endswith(GRAPH) else MAX_WEIGHTS_BYTES)
+        actual = sha256(path, "a file of an engine", MAX_TABLE_BYTES if name.endswith(GRAPH) else MAX_WEIGHTS_BYTES)
     except InputError as error:
         raise EngineError(str(error)) from None
-    if found != wanted:
+    if actual != expected:
         raise EngineError(f"{path}: its SHA-256 is not the one in engine.json: damaged or altered; export it again")
     for elsewhere in external_files(path) if name.endswith(GRAPH) else ():
         if elsewhere not in files:
@@ -64,18 +64,18 @@ def external_files(path: Path) -> Iterator[str]:
         if not path.stat().st_size:
             return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            at = data.find(_WORD)
-            while at >= 0:
-                if _KEY.search(data[max(at - _LONGEST_TAG, 0) : at + len(_WORD)]):
-                    yield _name(data, at)
-                at = data.find(_WORD, at + 1)
+            position = data.find(_WORD)
+            while position >= 0:
+                if _KEY.search(data[max(position - _LONGEST_TAG, 0) : position + len(_WORD)]):
+                    yield _name(data, position)
+                position = data.find(_WORD, position + 1)
 
 
-def _name(data: mmap.mmap, at: int) -> str:
-    """The file's name that follows the key at `at`; "" where the pair is not written as every tool writes it."""
-    pair = _PAIR.match(data, max(at - _BEFORE, 0))
+def _name(data: mmap.mmap, position: int) -> str:
+    """The file's name that follows the key at `position`; "" where the pair is not written as every tool writes it."""
+    pair = _PAIR.match(data, max(position - _BEFORE, 0))
     if pair is None:
         return ""
     whole, length = pair[1][0], pair[2][0]
-    right = pair.start() == at - _BEFORE and whole == pair.end() - pair.start() - 2 + length < 128
+    right = pair.start() == position - _BEFORE and whole == pair.end() - pair.start() - 2 + length < 128
     return data[pair.end() : pair.end() + length].decode(errors="replace") if right else ""

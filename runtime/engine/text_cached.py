@@ -36,7 +36,7 @@ class CachedTextEncoder:
     def _rows(self) -> dict[str, slice]:
         """Prompt -> the rows of its tokens."""
         ends = np.cumsum([0, *self.lengths]).tolist()
-        return {prompt: slice(*ends[place : place + 2]) for place, prompt in enumerate(self.prompts)}
+        return {prompt: slice(*ends[index : index + 2]) for index, prompt in enumerate(self.prompts)}
 
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, width] and their mask [tokens] (1 = a token).
@@ -45,7 +45,7 @@ class CachedTextEncoder:
         """
         rows = self._rows.get(plain(prompt))
         if rows is None:
-            some = ", ".join(repr(known) for known in self.prompts[:_NAMED])
+            some = ", ".join(repr(cached) for cached in self.prompts[:_NAMED])
             more = f" and {len(self.prompts) - _NAMED} more" if len(self.prompts) > _NAMED else ""
             raise InputError(
                 f"text is {prompt!r}, which is not in the prompt cache of this engine, and it has no text encoder; "

@@ -29,8 +29,8 @@ def open_text_encoder(
     kinds = {NGRAM_SCHEME: _ngram_encoder, T5_SCHEME: _t5_encoder, CACHE_SCHEME: _cached_encoder}
     kind, file, tokenizer = (stored.get(name) for name in ("kind", "file", "tokenizer"))
     if not isinstance(kind, str) or kind not in kinds:
-        known = ", ".join(repr(kind) for kind in kinds)
-        raise EngineError(f"{folder}: text encoder {quoted(kind)} is unknown; this genmo has {known}")
+        supported = ", ".join(repr(kind) for kind in kinds)
+        raise EngineError(f"{folder}: text encoder {quoted(kind)} is unknown; this genmo has {supported}")
     if not isinstance(file, str) or file not in files:
         raise EngineError(f"{folder}: text encoder {quoted(file)} is not among its files; export it again")
     if kind == T5_SCHEME and (not isinstance(tokenizer, str) or tokenizer not in files):

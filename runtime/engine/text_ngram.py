@@ -72,8 +72,8 @@ class NgramTextEncoder:
         """Token vectors [tokens, width] and their mask [tokens] (1 = a word).  Raises InputError for no word."""
         words = words_of(prompt)[: self.tokens]
         encoded = np.zeros((self.tokens, self.table.shape[1]), np.float32)
-        for place, word in enumerate(words):
-            encoded[place] = self.table[list(word_rows(word, len(self.table)))].mean(axis=0)
+        for index, word in enumerate(words):
+            encoded[index] = self.table[list(word_rows(word, len(self.table)))].mean(axis=0)
         encoded += position_table(*encoded.shape).astype(np.float32)
         mask = (np.arange(self.tokens) < len(words)).astype(np.float32)
         return encoded * mask[:, None], mask

@@ -47,17 +47,17 @@ __all__ = [
 _Writer = Callable[[Motion, str | None, str | None, MotionSources], bytes]
 
 _WRITERS: dict[str, _Writer] = {
-    ".npz": lambda motion, title, prompt, given: to_npz(motion, given),
-    ".bvh": lambda motion, title, prompt, given: to_bvh(motion),
-    ".glb": lambda motion, title, prompt, given: to_glb(motion),
+    ".npz": lambda motion, title, prompt, sources: to_npz(motion, sources),
+    ".bvh": lambda motion, title, prompt, sources: to_bvh(motion),
+    ".glb": lambda motion, title, prompt, sources: to_glb(motion),
     ".html": to_html,
-    ".svg": lambda motion, title, prompt, given: to_svg(motion, title),
-    ".png": lambda motion, title, prompt, given: to_png(motion),
-    ".gif": lambda motion, title, prompt, given: to_gif(motion),
-    ".mp4": lambda motion, title, prompt, given: to_mp4(motion),
-    ".usd": lambda motion, title, prompt, given: to_usd(motion, ".usd"),
-    ".usda": lambda motion, title, prompt, given: to_usd(motion, ".usda"),
-    ".usdz": lambda motion, title, prompt, given: to_usd(motion, ".usdz"),
+    ".svg": lambda motion, title, prompt, sources: to_svg(motion, title),
+    ".png": lambda motion, title, prompt, sources: to_png(motion),
+    ".gif": lambda motion, title, prompt, sources: to_gif(motion),
+    ".mp4": lambda motion, title, prompt, sources: to_mp4(motion),
+    ".usd": lambda motion, title, prompt, sources: to_usd(motion, ".usd"),
+    ".usda": lambda motion, title, prompt, sources: to_usd(motion, ".usda"),
+    ".usdz": lambda motion, title, prompt, sources: to_usd(motion, ".usdz"),
 }
 
 SUFFIXES = tuple(_WRITERS)
@@ -85,25 +85,25 @@ def save_motion(
     motion: Motion,
     title: str | None = None,
     prompt: str | None = None,
-    given: MotionSources = NO_SOURCES,
+    sources: MotionSources = NO_SOURCES,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 
-    `title` (html, svg) and `prompt` (html) are shown with the motion; `given`, what it was made from in frames at
+    `title` (html, svg) and `prompt` (html) are shown with the motion; `sources`, what it was made from in frames at
     30 a second, is kept in npz and drawn in html.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
     writer = _WRITERS[check_suffix(path)]
     check_motion(motion)
-    write_aside(path, writer(motion, title, prompt, given.at_rate(motion.fps, motion.frames)))
+    write_aside(path, writer(motion, title, prompt, sources.at_rate(motion.fps, motion.frames)))
 
 
 def check_motion(motion: Motion) -> None:
     """Raise InputError for a motion that no file can hold."""
     if motion.frames == 0:
         raise InputError("got a motion of 0 frames, wanted at least 1; ask for more frames")
-    if not all(np.isfinite(part).all() for part in (motion.rotations, motion.translation, motion.rest_offsets)):
+    if not all(np.isfinite(array).all() for array in (motion.rotations, motion.translation, motion.rest_offsets)):
         raise InputError("got a motion with numbers that are not finite, wanted finite ones; check the input data")
 
 

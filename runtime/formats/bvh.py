@@ -56,12 +56,14 @@ class Bvh:
 
     def kinematics(self) -> tuple[Array, Array]:
         """World rotations [frames, joints, 3, 3] and joint positions [frames, joints, 3]."""
-        turned, placed = self.rotations.copy(), self.positions.copy()
+        world_rotations, world_positions = self.rotations.copy(), self.positions.copy()
         for joint, parent in enumerate(self.parents):
             if parent >= 0:
-                turned[:, joint] = turned[:, parent] @ self.rotations[:, joint]
-                placed[:, joint] = placed[:, parent] + rotate(turned[:, parent], self.positions[:, joint])
-        return turned, placed
+                world_rotations[:, joint] = world_rotations[:, parent] @ self.rotations[:, joint]
+                world_positions[:, joint] = world_positions[:, parent] + rotate(
+                    world_rotations[:, parent], self.positions[:, joint]
+                )
+        return world_rotations, world_positions
 
 
 def euler(rotations: Array, order: str = "ZXY") -> Array:
@@ -135,24 +137,24 @@ def _columns(bvh: Bvh, joint: int) -> Array:
             "Z: export the character with three rotations a joint"
         )
     column = iter(angles.T)
-    found: list[Array] = []
+    columns: list[Array] = []
     for channel in channels:
         if channel.endswith("rotation"):
-            found.append(next(column))
+            columns.append(next(column))
         elif channel.endswith("position"):
-            found.append(bvh.positions[:, joint, _AXES[channel[0]]])
+            columns.append(bvh.positions[:, joint, _AXES[channel[0]]])
         else:  # a scale, which nothing here changes
-            found.append(np.ones(bvh.frames))
-    return np.stack(found, axis=1) if found else np.zeros((bvh.frames, 0))
+            columns.append(np.ones(bvh.frames))
+    return np.stack(columns, axis=1) if columns else np.zeros((bvh.frames, 0))
 
 
 def _depth_first(parents: tuple[int, ...], joint: int) -> list[int]:
     """Joints in the order in which HIERARCHY lists them, which is the order of the channels."""
-    found, waiting = [], [joint]
+    order, waiting = [], [joint]
     while waiting:
-        found.append(waiting.pop())
-        waiting += [child for child in reversed(range(len(parents))) if parents[child] == found[-1]]
-    return found
+        order.append(waiting.pop())
+        waiting += [child for child in reversed(range(len(parents))) if parents[child] == order[-1]]
+    return order
 
 
 def _hierarchy(bvh: Bvh, joint: int, depth: int = 0) -> list[str]:
@@ -268,11 +270,13 @@ def _open_joint(reader: BvhWords, tree: _Hierarchy, parent: int) -> int:
 
 
 def _read_channels(reader: BvhWords) -> tuple[str, ...]:
-    known = {f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation", "scale")}
+    channels = {
+        f"{axis}{kind}".upper(): f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation", "scale")
+    }
     count = reader.count("the number of channels")
-    if count > len(known):
-        reader.fail(f"{count} channels", f"at most {len(known)}")
-    return tuple(known[reader.expect(*known.values()).upper()] for _ in range(count))
+    if count > len(channels):
+        reader.fail(f"{count} channels", f"at most {len(channels)}")
+    return tuple(channels[reader.expect(*channels.values()).upper()] for _ in range(count))
 
 
 def _poses(tree: _Hierarchy, values: Array) -> tuple[Array, Array]:

@@ -48,10 +48,10 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
     Raises InputError that lists the file's joints when a limb, the pelvis or the neck is not found.
     """
     nodes = name_parts(bvh.names, bvh.parents).nodes
-    found = {JOINT_OF_PART[part]: number for part, number in nodes.items()}
-    found |= _named(bvh, names or {})
-    missing = [joint for joint in _REQUIRED if joint not in found]
-    if not {"neck", "head"} & set(found):
+    joints = {JOINT_OF_PART[part]: number for part, number in nodes.items()}
+    joints |= _named(bvh, names or {})
+    missing = [joint for joint in _REQUIRED if joint not in joints]
+    if not {"neck", "head"} & set(joints):
         missing.append("neck")
     if missing:
         listed = ", ".join(name[:40] for name in bvh.names[:LISTED])
@@ -60,12 +60,12 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
             f"no joint for {', '.join(missing)} among {listed}{more}; name each in a JSON file "
             f'{{"{missing[0]}": "joint of the file", ...}} and pass --names'
         )
-    if "neck" not in found:
-        trunk = ancestors(bvh.parents, found["left_shoulder"])
-        neck = neck_bones(bvh.parents, found["head"], trunk)
-        found |= {"neck": neck[0]} if neck else {}
-    found |= {joint: number for joint, number in _spine(bvh, found).items() if joint not in found}
-    return {JOINTS.index(joint): number for joint, number in found.items()}
+    if "neck" not in joints:
+        trunk = ancestors(bvh.parents, joints["left_shoulder"])
+        neck = neck_bones(bvh.parents, joints["head"], trunk)
+        joints |= {"neck": neck[0]} if neck else {}
+    joints |= {joint: number for joint, number in _spine(bvh, joints).items() if joint not in joints}
+    return {JOINTS.index(joint): number for joint, number in joints.items()}
 
 
 def _named(bvh: Bvh, names: dict[str, str]) -> dict[str, int]:
@@ -78,11 +78,11 @@ def _named(bvh: Bvh, names: dict[str, str]) -> dict[str, int]:
     return {joint: bvh.names.index(name) for joint, name in names.items()}
 
 
-def _spine(bvh: Bvh, found: dict[str, int]) -> dict[str, int]:
+def _spine(bvh: Bvh, joints: dict[str, int]) -> dict[str, int]:
     """spine1 to spine3 of the joints between pelvis and neck; spine3 is where neck and arms part."""
-    arm = set(ancestors(bvh.parents, found.get("left_collar", found["left_shoulder"])))
-    upward = ancestors(bvh.parents, found.get("neck", found.get("head", found["left_shoulder"])))[1:]
-    between = upward[: upward.index(found["pelvis"])] if found["pelvis"] in upward else []
+    arm = set(ancestors(bvh.parents, joints.get("left_collar", joints["left_shoulder"])))
+    upward = ancestors(bvh.parents, joints.get("neck", joints.get("head", joints["left_shoulder"])))[1:]
+    between = upward[: upward.index(joints["pelvis"])] if joints["pelvis"] in upward else []
     shared = [joint for joint in reversed(between) if joint in arm]
     if not shared:
         return {}
@@ -125,7 +125,7 @@ class Retarget:
     """[24, 3] rest offsets in SMPL's rest pose, in the file's unit"""
 
 
-def retarget(found: dict[int, int], rest: Array, *, same_rest: bool = False) -> Retarget:
+def retarget(joints: dict[int, int], rest: Array, *, same_rest: bool = False) -> Retarget:
     """The turns and offsets for a map (see joint_map) and the file's joints in its rest pose [joints, 3].
 
     `same_rest`: the rest pose is SMPL's by convention, wherever this person's bones point.
@@ -135,53 +135,53 @@ def retarget(found: dict[int, int], rest: Array, *, same_rest: bool = False) -> 
     """
     mean = shape_space().mean
     standing = rest_joints(mean)
-    source = {**found}
+    source = {**joints}
     for joint in range(JOINT_COUNT):
-        source.setdefault(joint, source[PARENTS[joint]] if joint else found[0])
-    place = _places(found, rest, standing)
+        source.setdefault(joint, source[PARENTS[joint]] if joint else joints[0])
+    positions = _smpl_rest_positions(joints, rest, standing)
     legs = [JOINTS.index(name) for name in ("left_hip", "left_knee", "left_ankle")]
-    scale = _length(place[legs]) / _length(standing[legs])
+    scale = _length(positions[legs]) / _length(standing[legs])
     hips = (JOINTS.index("left_hip"), JOINTS.index("right_hip"))
     neck = JOINTS.index("neck")
-    frames = [_frame(p[neck] - p[0], p[hips[0]] - p[hips[1]]) for p in (standing, place)]
+    frames = [_frame(p[neck] - p[0], p[hips[0]] - p[hips[1]]) for p in (standing, positions)]
     turns = np.empty((JOINT_COUNT, 3, 3))
     for joint in range(JOINT_COUNT):
         turn = frames[1] @ frames[0].T if joint == 0 else turns[PARENTS[joint]]
         if joint == 0 and np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)) < SAME_POSE:
             turn = np.eye(3)
         children = [c for c in range(JOINT_COUNT) if PARENTS[c] == joint]
-        if joint and len(children) == 1 and joint in found and not np.isnan(place[children[0], 0]):
-            turn = _swing(turn, mean[children[0]], place[children[0]] - place[joint], frames[1][:, 0]) @ turn
+        if joint and len(children) == 1 and joint in joints and not np.isnan(positions[children[0], 0]):
+            turn = _swing(turn, mean[children[0]], positions[children[0]] - positions[joint], frames[1][:, 0]) @ turn
         turns[joint] = np.eye(3) if same_rest else turn
     offsets = np.zeros((JOINT_COUNT, 3))
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        lacking = np.isnan(place[joint, 0])
-        offsets[joint] = scale * mean[joint] if lacking else turns[parent].T @ (place[joint] - place[parent])
+        lacking = np.isnan(positions[joint, 0])
+        offsets[joint] = scale * mean[joint] if lacking else turns[parent].T @ (positions[joint] - positions[parent])
     return Retarget(source, turns, offsets)
 
 
-def _swing(turn: Array, bone: Array, wanted: Array, axis: Array) -> Array:
-    """What is still to turn for SMPL's `bone`, already turned with its parent, to point like the file's `wanted`."""
-    length = float(np.linalg.norm(wanted))
+def _swing(turn: Array, bone: Array, target: Array, axis: Array) -> Array:
+    """What is still to turn for SMPL's `bone`, already turned with its parent, to point like the file's `target`."""
+    length = float(np.linalg.norm(target))
     if length < 1e-6:
         return np.eye(3)
     now = normalize(turn @ bone)
-    close = float(now @ wanted) / length > np.cos(SAME_POSE)
-    return np.eye(3) if close else _turn_between(now, wanted / length, axis)
+    close = float(now @ target) / length > np.cos(SAME_POSE)
+    return np.eye(3) if close else _turn_between(now, target / length, axis)
 
 
-def _places(found: dict[int, int], rest: Array, standing: Array) -> Array:
+def _smpl_rest_positions(joints: dict[int, int], rest: Array, standing: Array) -> Array:
     """Rest positions [24, 3] in the file's frame; joints it lacks are put in between, or are NaN at a limb's end."""
-    place = np.full((JOINT_COUNT, 3), np.nan)
-    for joint, number in found.items():
-        place[joint] = rest[number]
+    positions = np.full((JOINT_COUNT, 3), np.nan)
+    for joint, number in joints.items():
+        positions[joint] = rest[number]
     for joint, parent in enumerate(PARENTS):
-        below = next((c for c in range(joint + 1, JOINT_COUNT) if c in found and _is_above(joint, c)), None)
-        if joint not in found and below is not None:
+        below = next((c for c in range(joint + 1, JOINT_COUNT) if c in joints and _is_above(joint, c)), None)
+        if joint not in joints and below is not None:
             whole = np.linalg.norm(standing[below] - standing[parent])
-            part = np.linalg.norm(standing[joint] - standing[parent]) / max(float(whole), 1e-6)
-            place[joint] = place[parent] + min(float(part), 1.0) * (place[below] - place[parent])
-    return place
+            share = np.linalg.norm(standing[joint] - standing[parent]) / max(float(whole), 1e-6)
+            positions[joint] = positions[parent] + min(float(share), 1.0) * (positions[below] - positions[parent])
+    return positions
 
 
 def _is_above(joint: int, other: int) -> bool:
@@ -211,10 +211,10 @@ def unit_of(offsets: Array, *, any_size: bool = False) -> float:
     raise InputError(f"legs are {length:.4g} units long, a person's in none of {', '.join(UNITS)}; pass --scale")
 
 
-def _stands_on_z(positions: Array, found: dict[int, int]) -> bool:
+def _stands_on_z(positions: Array, joints: dict[int, int]) -> bool:
     """True when heads are above ankles along z much more than along y, in the middle of all frames."""
-    ankles = positions[:, [found[JOINTS.index(f"{side}_ankle")] for side in ("left", "right")]].mean(axis=1)
-    top = next(found[joint] for joint in (JOINTS.index("neck"), JOINTS.index("head")) if joint in found)
+    ankles = positions[:, [joints[JOINTS.index(f"{side}_ankle")] for side in ("left", "right")]].mean(axis=1)
+    top = next(joints[joint] for joint in (JOINTS.index("neck"), JOINTS.index("head")) if joint in joints)
     up = np.median(positions[:, top] - ankles, axis=0)
     return bool(up[2] > 2 * abs(up[1]))
 
@@ -235,20 +235,20 @@ def bvh_motion(
     (None: all channels zero).
     Raises InputError for a skeleton that is no person's.
     """
-    found = joint_map(bvh, names)
-    turned, positions = bvh.kinematics()
+    joints = joint_map(bvh, names)
+    rotations, positions = bvh.kinematics()
     if rest_frame is None:
         base, rest = np.tile(np.eye(3), (len(bvh.names), 1, 1)), _rest_positions(bvh)
     elif 0 <= rest_frame < bvh.frames:
-        base, rest = turned[rest_frame], positions[rest_frame]
+        base, rest = rotations[rest_frame], positions[rest_frame]
     else:
         raise InputError(f"--rest-frame {rest_frame}: the file has frames 0 to {bvh.frames - 1}")
-    plan = retarget(found, rest, same_rest=rest_frame is None and set(bvh.names) == set(JOINTS))
+    plan = retarget(joints, rest, same_rest=rest_frame is None and set(bvh.names) == set(JOINTS))
     metres = unit_of(plan.offsets, any_size=any_size) if scale is None else scale
     columns = [plan.joints[joint] for joint in range(JOINT_COUNT)]
-    world = turned[:, columns] @ transpose(base[columns]) @ plan.turns
-    path = metres * positions[:, found[0]]
-    if up == "z" or (up is None and _stands_on_z(positions, found)):
+    world = rotations[:, columns] @ transpose(base[columns]) @ plan.turns
+    path = metres * positions[:, joints[0]]
+    if up == "z" or (up is None and _stands_on_z(positions, joints)):
         world, path = Z_UP @ world, rotate(Z_UP, path)
     local = world.copy()
     for joint, parent in enumerate(PARENTS[1:], start=1):
@@ -266,10 +266,10 @@ def read_names(path: str | Path | None) -> dict[str, str] | None:
     """The table of a --names file: SMPL joint -> joint of the file.  Raises InputError when it is not JSON of names."""
     if path is None:
         return None
-    wanted = "a JSON object: SMPL joint -> joint of the file"
-    names = read_json(path, wanted)
+    expected = "a JSON object: SMPL joint -> joint of the file"
+    names = read_json(path, expected)
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise InputError(f"{path}: holds something else than names; wanted {wanted}")
+        raise InputError(f"{path}: holds something else than names; wanted {expected}")
     return names
 
 
@@ -289,8 +289,8 @@ def read_bvh_motion(path: str | Path, *, names: dict[str, str] | None = None, sc
 
 
 def _rest_positions(bvh: Bvh) -> Array:
-    places = np.array(bvh.offsets, np.float64)
+    positions = np.array(bvh.offsets, np.float64)
     for joint, parent in enumerate(bvh.parents):
         if parent >= 0:
-            places[joint] += places[parent]
-    return places
+            positions[joint] += positions[parent]
+    return positions

@@ -32,50 +32,50 @@ class BvhWords:
             for word in line.split():
                 yield number, word
 
-    def fail(self, got: str, wanted: str) -> NoReturn:
-        raise InputError(f"{self.path}, line {self.line}: got {got}, wanted {wanted}; export the BVH file again")
+    def fail(self, got: str, expected: str) -> NoReturn:
+        raise InputError(f"{self.path}, line {self.line}: got {got}, wanted {expected}; export the BVH file again")
 
-    def word(self, wanted: str) -> str:
+    def word(self, expected: str) -> str:
         self.line, word = next(self._words, (self.line, ""))
         if not word:
-            self.fail("the end of the file", wanted)
+            self.fail("the end of the file", expected)
         return word
 
-    def expect(self, *wanted: str) -> str:
-        """The next word, which must be one of `wanted` (letter case ignored)."""
-        word = self.word(" or ".join(wanted))
-        if word.upper() not in (choice.upper() for choice in wanted):
-            self.fail(quoted(word), " or ".join(wanted))
+    def expect(self, *expected: str) -> str:
+        """The next word, which must be one of `expected` (letter case ignored)."""
+        word = self.word(" or ".join(expected))
+        if word.upper() not in (choice.upper() for choice in expected):
+            self.fail(quoted(word), " or ".join(expected))
         return word
 
     def label(self, *words: str) -> None:
         """The words before a colon, with or without blanks around that: `Frames: 20`, `Frames:20`, `Frames : 20`."""
-        wanted = f"{' '.join(words)}:"
+        expected = f"{' '.join(words)}:"
         for word in words[:-1]:
             self.expect(word)
-        got = self.word(wanted)
+        got = self.word(expected)
         name, colon, rest = got.partition(":")
         if not colon and name.upper() == words[-1].upper():
-            colon, rest = (following := self.word(wanted))[:1], following[1:]
+            colon, rest = (following := self.word(expected))[:1], following[1:]
         if colon != ":" or name.upper() != words[-1].upper():
-            self.fail(quoted(got), wanted)
+            self.fail(quoted(got), expected)
         if rest:
             self._words = itertools.chain([(self.line, rest)], self._words)
 
-    def number(self, wanted: str) -> float:
-        word = self.word(wanted)
+    def number(self, expected: str) -> float:
+        word = self.word(expected)
         try:
             value = float(word)
         except ValueError:
-            self.fail(quoted(word), wanted)
+            self.fail(quoted(word), expected)
         if not np.isfinite(value):
-            self.fail(quoted(word), wanted)
+            self.fail(quoted(word), expected)
         return value
 
-    def count(self, wanted: str) -> int:
-        value = self.number(wanted)
+    def count(self, expected: str) -> int:
+        value = self.number(expected)
         if value != int(value) or value < 0:
-            self.fail(quoted(value), wanted)
+            self.fail(quoted(value), expected)
         return int(value)
 
     def offset(self) -> Array:
@@ -120,7 +120,7 @@ class BvhWords:
             return values
         # Something is wrong: go through it again, slowly, to tell on which line.
         after, self._words = self._words, iter(words)
-        places = range(start, start + len(words))
-        values = np.asarray([self.number(f"a number in frame {place // width} (from 0)") for place in places])
+        indices = range(start, start + len(words))
+        values = np.asarray([self.number(f"a number in frame {index // width} (from 0)") for index in indices])
         self._words = after
         return values

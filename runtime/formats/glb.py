@@ -83,8 +83,8 @@ def to_glb(motion: Motion) -> bytes:
 def _nodes(offsets: Array, pelvis: Array) -> list[Json]:
     nodes: list[Json] = []
     for joint, name in enumerate(JOINTS):
-        place = pelvis if joint == 0 else offsets[joint]
-        node: Json = {"name": name, "translation": place.tolist(), "rotation": [0.0, 0.0, 0.0, 1.0]}
+        translation = pelvis if joint == 0 else offsets[joint]
+        node: Json = {"name": name, "translation": translation.tolist(), "rotation": [0.0, 0.0, 0.0, 1.0]}
         children = [child for child in range(JOINT_COUNT) if PARENTS[child] == joint]
         if children:
             node["children"] = children

@@ -61,20 +61,20 @@ class Gltf:
     def entries(self, name: str) -> list[Json]:
         """The top-level list `name`, empty where the file has none."""
         if name not in self._checked:
-            found = self.json.get(name, [])
-            if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            entries = self.json.get(name, [])
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
                 raise self.fail(f"{name} is no list of objects")
-            if len(found) > MAX_ENTRIES:
-                raise self.fail(f"{len(found)} {name}, more than {MAX_ENTRIES}")
-            self._checked[name] = found
+            if len(entries) > MAX_ENTRIES:
+                raise self.fail(f"{len(entries)} {name}, more than {MAX_ENTRIES}")
+            self._checked[name] = entries
         return self._checked[name]
 
     def entry(self, name: str, index: object) -> Json:
         """Element `index` of the top-level list `name`."""
-        found = self.entries(name)
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(found):
+        entries = self.entries(name)
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(entries):
             raise self.fail(f"there is no {name}[{quoted(index)}]")
-        return found[index]
+        return entries[index]
 
     def array(self, accessor: object) -> Numbers:
         """The numbers [count, width] of an accessor; integers that stand for 0..1 or -1..1 as floats."""
@@ -153,13 +153,13 @@ def _self_contained(gltf: Gltf, folder: Path) -> Gltf:
     views = gltf.entries("bufferViews")
     for view in views:
         extensions = view.get("extensions", {})
-        parts = [extensions[name] for name in PACKED if name in extensions] if isinstance(extensions, dict) else []
-        for part in (view, *parts):
-            if not isinstance(part, dict):
+        packed = [extensions[name] for name in PACKED if name in extensions] if isinstance(extensions, dict) else []
+        for holder in (view, *packed):
+            if not isinstance(holder, dict):
                 raise gltf.fail("the extensions of its bufferViews are no objects")
-            gltf.entry("buffers", part.get("buffer"))
-            part["byteOffset"] = starts[part["buffer"]] + _whole(gltf, part.get("byteOffset", 0))
-            part["buffer"] = 0
+            gltf.entry("buffers", holder.get("buffer"))
+            holder["byteOffset"] = starts[holder["buffer"]] + _whole(gltf, holder.get("byteOffset", 0))
+            holder["buffer"] = 0
     for number, image in enumerate(gltf.entries("images")):
         if "uri" in image:
             content = _resource(gltf, folder, image.pop("uri"), f"images[{number}]", len(chunk))
@@ -192,13 +192,13 @@ def _resource(gltf: Gltf, folder: Path, uri: object, what: str, so_far: int) -> 
             raise gltf.fail(f"the base64 of {what} is not understood") from None
     else:
         try:
-            place = (folder / unquote(uri)).resolve()
-            inside = place.is_relative_to(folder.resolve())
+            target = (folder / unquote(uri)).resolve()
+            inside = target.is_relative_to(folder.resolve())
         except (ValueError, OSError):  # a zero byte, or longer than any path
             inside = False
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) or not inside:
             raise InputError(f"{gltf.path}: {what} is {uri[:80]!r}; wanted a file beside it: export it as .glb")
-        data = read_bytes(place, f"{what} of {gltf.path}, beside it")
+        data = read_bytes(target, f"{what} of {gltf.path}, beside it")
     if so_far + len(data) > MAX_BYTES:
         raise gltf.fail(f"it is over {MAX_BYTES} bytes with what lies beside it")
     return data

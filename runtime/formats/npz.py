@@ -20,7 +20,7 @@ genmo's side:
     rotations           [N, 24, 3, 3]  local joint rotations (joint 0: root in the world), SMPL-24 order
     offsets             [24, 3]        rest offsets, metres
     genmo_betas         [10]           coefficients of genmo's shape space; zero where the shape is SMPL-X's
-    smplx_betas         [10]           the person's shape as released weights told it, where they did: also without a
+    smplx_betas         [10]           the person's shape as released weights predict it, where they do: also without a
                                        body file, when the motion is that of genmo's mean skeleton and `betas` are zero
     smplx_rest          [24, 3]        metres, rest joints of the body file for these betas, where there was one
     joints_world        [N, 24, 3]     metres, y up
@@ -81,14 +81,14 @@ SHORTEST_BONE, LONGEST_BONE = 1e-4, 10.0  # metres
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
-def to_npz(motion: Motion, given: MotionSources = NO_SOURCES) -> bytes:
+def to_npz(motion: Motion, sources: MotionSources = NO_SOURCES) -> bytes:
     """The bytes of the motion `.npz`; the same motion always gives the same bytes.
 
-    `given`: what it was made from, kept for viewers.
+    `sources`: what it was made from, kept for viewers.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, value in motion_arrays(motion, given).items():
+        for name, value in motion_arrays(motion, sources).items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, np.asarray(value, order="C"), allow_pickle=False)
@@ -104,9 +104,9 @@ def default_camera(motion: Motion) -> Camera:
     )
 
 
-def motion_arrays(motion: Motion, given: MotionSources = NO_SOURCES) -> dict[str, npt.NDArray[Any]]:
+def motion_arrays(motion: Motion, sources: MotionSources = NO_SOURCES) -> dict[str, npt.NDArray[Any]]:
     """Everything the file holds, by key (see the module's table)."""
-    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion), **sources_to_arrays(given)}
+    arrays = {**_smplx_arrays(motion), **_genmo_arrays(motion), **sources_to_arrays(sources)}
     return {k: v.astype(np.float32) if v.dtype.kind == "f" and v.ndim else v for k, v in arrays.items()}
 
 
@@ -136,7 +136,7 @@ def _smplx_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
 def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
     joints = motion.joints_world()
     camera = default_camera(motion) if motion.camera is None else motion.camera
-    seen = camera.to_camera(joints) if motion.joints_camera is None else motion.joints_camera
+    joints_camera = camera.to_camera(joints) if motion.joints_camera is None else motion.joints_camera
     pose = np.tile(np.eye(4), (motion.frames, 1, 1))
     pose[:, :3, :3], pose[:, :3, 3] = camera.rotation, camera.position
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
@@ -146,7 +146,7 @@ def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
         "offsets": motion.rest_offsets,
         "genmo_betas": np.asarray(motion.betas),
         "joints_world": joints,
-        "joints_camera": seen,
+        "joints_camera": joints_camera,
         "camera_to_world": pose,
         "camera_known": np.asarray(motion.camera is not None),
         "joints_camera_known": np.asarray(motion.joints_camera is not None),
@@ -167,17 +167,17 @@ def load_npz(path: str | Path) -> Motion:
 def load_npz_given(path: str | Path) -> tuple[Motion, MotionSources]:
     """The motion in a `.npz` that `to_npz` wrote, and what it was made from.
 
-    Files from before that was kept have nothing given.  Raises InputError as `load_npz` does.
+    Older files have no sources.  Raises InputError as `load_npz` does.
     """
-    wanted = "a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
-    arrays = read_npz(path, wanted)
+    expected = "a motion .npz that genmo wrote; write it again with genmo-run --out FILE.npz"
+    arrays = read_npz(path, expected)
     try:
         motion = _read_motion(arrays)
         return motion, sources_from_arrays(arrays, motion.frames)
     except KeyError as error:
-        raise InputError(f"{path}: has no {error.args[0]!r}; wanted {wanted}") from error
+        raise InputError(f"{path}: has no {error.args[0]!r}; wanted {expected}") from error
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {first_line(error)}; wanted {wanted}") from error
+        raise InputError(f"{path}: {first_line(error)}; wanted {expected}") from error
 
 
 def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:

@@ -33,7 +33,7 @@ class Skeleton:
     """parents come before their children; -1 for a root"""
     rotations: Array
     """[bones, 3, 3]"""
-    places: Array
+    positions: Array
     """[bones, 3]"""
 
 
@@ -70,22 +70,22 @@ def to_usd(motion: Motion, suffix: str = ".usd") -> bytes:
     still = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
     body = body_mesh(offsets)
     skin = Skin(body.vertices + pelvis, body.normals, body.faces, body.joints, body.weights)
-    turned, placed = motion.kinematics()
+    rotations, positions = motion.kinematics()
     skeleton = Skeleton(JOINTS, PARENTS, still, rest_joints(offsets) + pelvis)
-    return usd_bytes(skeleton, turned, placed, motion.fps, suffix, skin)
+    return usd_bytes(skeleton, rotations, positions, motion.fps, suffix, skin)
 
 
 def usd_bytes(
-    skeleton: Skeleton, turned: Array, placed: Array, fps: float, suffix: str, skin: Skin | None = None
+    skeleton: Skeleton, rotations: Array, positions: Array, fps: float, suffix: str, skin: Skin | None = None
 ) -> bytes:
-    """A stage with a skeleton that plays world rotations [frames, bones, 3, 3] and places [frames, bones, 3].
+    """A stage with a skeleton that plays world rotations [frames, bones, 3, 3] and positions [frames, bones, 3].
 
     Raises BackendError without usd-core.
     """
     need_usd()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"motion{'.usdc' if suffix == '.usdz' else suffix}"
-        _write_stage(str(path), skeleton, turned, placed, fps, skin)
+        _write_stage(str(path), skeleton, rotations, positions, fps, skin)
         if suffix == ".usdz":
             from pxr import UsdUtils
 
@@ -96,7 +96,9 @@ def usd_bytes(
         return path.read_bytes()
 
 
-def _write_stage(path: str, skeleton: Skeleton, turned: Array, placed: Array, fps: float, skin: Skin | None) -> None:
+def _write_stage(
+    path: str, skeleton: Skeleton, rotations: Array, positions: Array, fps: float, skin: Skin | None
+) -> None:
     from pxr import Sdf, Usd, UsdGeom, UsdSkel, Vt
 
     stage = Usd.Stage.CreateNew(path)
@@ -105,21 +107,21 @@ def _write_stage(path: str, skeleton: Skeleton, turned: Array, placed: Array, fp
     stage.SetTimeCodesPerSecond(fps)
     stage.SetFramesPerSecond(fps)
     stage.SetStartTimeCode(0)
-    stage.SetEndTimeCode(len(placed) - 1)
+    stage.SetEndTimeCode(len(positions) - 1)
     root = UsdSkel.Root.Define(stage, "/person")
     stage.SetDefaultPrim(root.GetPrim())
     tokens = _tokens(skeleton)
     bones = UsdSkel.Skeleton.Define(stage, "/person/skeleton")
     bones.CreateJointsAttr(tokens)
-    rest, rest_places = _local(skeleton.parents, skeleton.rotations[None], skeleton.places[None])
-    bones.CreateBindTransformsAttr(_matrices(skeleton.rotations, skeleton.places))
-    bones.CreateRestTransformsAttr(_matrices(rest[0], rest_places[0]))
+    rest, rest_positions = _local(skeleton.parents, skeleton.rotations[None], skeleton.positions[None])
+    bones.CreateBindTransformsAttr(_matrices(skeleton.rotations, skeleton.positions))
+    bones.CreateRestTransformsAttr(_matrices(rest[0], rest_positions[0]))
     moves = UsdSkel.Animation.Define(stage, "/person/skeleton/motion")
     moves.CreateJointsAttr(tokens)
-    local, steps = _local(skeleton.parents, turned, placed)
+    local, steps = _local(skeleton.parents, rotations, positions)
     quaternions = continuous_quaternions(local)[..., [1, 2, 3, 0]].astype(np.float32)  # numpy to USD: x, y, z, w
     turning, going = moves.CreateRotationsAttr(), moves.CreateTranslationsAttr()
-    for frame in range(len(placed)):
+    for frame in range(len(positions)):
         turning.Set(Vt.QuatfArrayFromBuffer(np.ascontiguousarray(quaternions[frame])), frame)
         going.Set(Vt.Vec3fArray.FromNumpy(steps[frame].astype(np.float32)), frame)
     moves.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(tokens), 3), np.float16)))
@@ -169,21 +171,21 @@ def _tokens(skeleton: Skeleton) -> list[str]:
     return paths
 
 
-def _local(parents: tuple[int, ...], turned: Array, placed: Array) -> tuple[Array, Array]:
-    """Rotations [frames, bones, 3, 3] and places [frames, bones, 3] relative to the parents."""
-    local, steps = turned.copy(), placed.copy()
+def _local(parents: tuple[int, ...], rotations: Array, positions: Array) -> tuple[Array, Array]:
+    """Rotations [frames, bones, 3, 3] and positions [frames, bones, 3] relative to the parents."""
+    local, steps = rotations.copy(), positions.copy()
     for bone, parent in enumerate(parents):
         if parent >= 0:
-            local[:, bone] = transpose(turned[:, parent]) @ turned[:, bone]
-            steps[:, bone] = rotate(transpose(turned[:, parent]), placed[:, bone] - placed[:, parent])
+            local[:, bone] = transpose(rotations[:, parent]) @ rotations[:, bone]
+            steps[:, bone] = rotate(transpose(rotations[:, parent]), positions[:, bone] - positions[:, parent])
     return local, steps
 
 
-def _matrices(rotations: Array, places: Array) -> Any:
+def _matrices(rotations: Array, positions: Array) -> Any:
     """USD's matrices, which act on rows."""
     from pxr import Vt
 
-    matrices = np.tile(np.eye(4), (len(places), 1, 1))
+    matrices = np.tile(np.eye(4), (len(positions), 1, 1))
     matrices[:, :3, :3] = np.swapaxes(rotations, -1, -2)
-    matrices[:, 3, :3] = places
+    matrices[:, 3, :3] = positions
     return Vt.Matrix4dArray.FromNumpy(matrices)

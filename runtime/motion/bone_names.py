@@ -128,7 +128,7 @@ def _letters(name: str) -> str:
 def _shared_prefix(names: Sequence[str]) -> str:
     """The longest beginning, up to a separator, of more than half of the names; "" where there is none."""
     counts = Counter(
-        name[: at + 1] for name in names for at, sign in enumerate(name[:_PREFIX_LENGTH]) if sign in "_-. "
+        name[: index + 1] for name in names for index, sign in enumerate(name[:_PREFIX_LENGTH]) if sign in "_-. "
     )
     return max((start for start, count in counts.items() if count > len(names) / 2), key=len, default="")
 
@@ -145,64 +145,66 @@ def _readings(names: Sequence[str]) -> list[list[str]]:
     return [[_PREFIX.sub("", _letters(name)) for name in reading] for reading in readings]
 
 
-def _found(words: str, side: str | None, known: dict[str, int]) -> int | None:
-    """The node of the first spelling that is there."""
+def _first_match(words: str, side: str | None, node_of: dict[str, int]) -> int | None:
+    """The node of the first of the spellings of `words` that a bone has; None without one."""
     for word in words.split():
         if side is None:
             spellings = [pattern.format(word) for pattern in _MIDDLE_WORDS]
         else:
             spellings = [s for token in _SIDE_WORDS[side] for s in (token + word, word + token)]
         for spelling in spellings:
-            if spelling in known:
-                return known[spelling]
+            if spelling in node_of:
+                return node_of[spelling]
     return None
 
 
-def _limbs(words: tuple[str, ...], limbs: tuple[str, ...], known: dict[str, int]) -> dict[str, int]:
+def _limbs(words: tuple[str, ...], limbs: tuple[str, ...], node_of: dict[str, int]) -> dict[str, int]:
     nodes = {
-        f"{side}_{limb}": _found(word, side, known) for side in SIDES for limb, word in zip(limbs, words, strict=True)
+        f"{side}_{limb}": _first_match(word, side, node_of)
+        for side in SIDES
+        for limb, word in zip(limbs, words, strict=True)
     }
     return {part: node for part, node in nodes.items() if node is not None}
 
 
-def _rank(found: dict[str, int]) -> tuple[int, int]:
-    return sum(part in found for part in REQUIRED), len(found)
+def _rank(nodes: dict[str, int]) -> tuple[int, int]:
+    return sum(part in nodes for part in REQUIRED), len(nodes)
 
 
-def _by_convention(known: dict[str, int], parents: Sequence[int]) -> tuple[int, dict[str, int]]:
+def _by_convention(node_of: dict[str, int], parents: Sequence[int]) -> tuple[int, dict[str, int]]:
     """The number of the convention that finds most, and the parts; legs and arms each by the one that fits them."""
-    legs = [_limbs(convention.leg, LEG, known) for convention in CONVENTIONS]
-    arms = [_limbs(convention.arm, ARM, known) for convention in CONVENTIONS]
+    legs = [_limbs(convention.leg, LEG, node_of) for convention in CONVENTIONS]
+    arms = [_limbs(convention.arm, ARM, node_of) for convention in CONVENTIONS]
     numbers = range(len(CONVENTIONS))
     best = max(
         numbers,
-        key=lambda n: (*_rank(legs[n] | arms[n]), _found(CONVENTIONS[n].hips, None, known) is not None),
+        key=lambda n: (*_rank(legs[n] | arms[n]), _first_match(CONVENTIONS[n].hips, None, node_of) is not None),
     )
     order = sorted(numbers, key=lambda n: n != best)
-    found = max((legs[n] for n in order), key=_rank) | max((arms[n] for n in order), key=_rank)
+    nodes = max((legs[n] for n in order), key=_rank) | max((arms[n] for n in order), key=_rank)
     for part, word in (("neck", "neck neck1 neck01 necklower 首"), ("head", f"{CONVENTIONS[best].head} head head1")):
-        node = _found(word, None, known)
-        if node is not None and node not in found.values():
-            found[part] = node
-    hips = _hips(CONVENTIONS[best].hips, found, known, parents)
-    return best, found if hips is None else found | {"hips": hips}
+        node = _first_match(word, None, node_of)
+        if node is not None and node not in nodes.values():
+            nodes[part] = node
+    hips = _hips(CONVENTIONS[best].hips, nodes, node_of, parents)
+    return best, nodes if hips is None else nodes | {"hips": hips}
 
 
-def _hips(words: str, found: dict[str, int], known: dict[str, int], parents: Sequence[int]) -> int | None:
+def _hips(words: str, nodes: dict[str, int], node_of: dict[str, int], parents: Sequence[int]) -> int | None:
     """The node called hips that legs and head hang on; without one, the lowest node that they all hang on.
 
     DAZ's pelvis carries only the legs, Mixamo's root more than the body: names alone do not decide.
     """
-    tips = [found[part] for part in ("left_upper_leg", "right_upper_leg", "head", "neck") if part in found]
+    tips = [nodes[part] for part in ("left_upper_leg", "right_upper_leg", "head", "neck") if part in nodes]
     if len(tips) < 3:
-        return _found(words, None, known)
+        return _first_match(words, None, node_of)
     others = set.intersection(*(set(ancestors(parents, tip)[1:]) for tip in tips[1:]))
     shared = [node for node in ancestors(parents, tips[0])[1:] if node in others]
     for word in (*words.split(), "hips", "pelvis", "hip"):
-        node = _found(word, None, known)
-        if node is not None and node in shared and node not in found.values():
+        node = _first_match(word, None, node_of)
+        if node is not None and node in shared and node not in nodes.values():
             return node
-    return next((node for node in shared if node not in found.values()), None)
+    return next((node for node in shared if node not in nodes.values()), None)
 
 
 def ancestors(parents: Sequence[int], node: int) -> list[int]:
@@ -231,8 +233,8 @@ def name_parts(names: Sequence[str], parents: Sequence[int], bones: Sequence[int
         chosen = [node for node in chosen if names[node].startswith("DEF-")]
     best = NamedParts(CONVENTIONS[0].name, {})
     for reading in _readings([names[node] for node in chosen]):
-        known = {word: node for word, node in zip(reversed(reading), reversed(chosen), strict=True) if word}
-        number, found = _by_convention(known, parents)
-        if _rank(found) > _rank(best.nodes):
-            best = NamedParts(CONVENTIONS[number].name, found)
+        node_of = {word: node for word, node in zip(reversed(reading), reversed(chosen), strict=True) if word}
+        number, nodes = _by_convention(node_of, parents)
+        if _rank(nodes) > _rank(best.nodes):
+            best = NamedParts(CONVENTIONS[number].name, nodes)
     return best

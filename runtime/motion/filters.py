@@ -15,14 +15,14 @@ def tension_spline(knots: Numbers, values: Array, frames: int, tension: float) -
     """
     if len(knots) == 0:
         return np.zeros((frames, values.shape[1]))
-    at, sigma = np.arange(frames, dtype=np.float64), 1 / tension
+    time, sigma = np.arange(frames, dtype=np.float64), 1 / tension
     bend = _second_derivatives(np.diff(knots).astype(np.float64), values, sigma) / sigma**2
     # beyond the ends: a decaying exponential added to a constant, its curvature the spline's
-    left, right = np.minimum(at - knots[0], 0)[:, None], np.minimum(knots[-1] - at, 0)[:, None]
+    left, right = np.minimum(time - knots[0], 0)[:, None], np.minimum(knots[-1] - time, 0)[:, None]
     outside = bend[:1] * np.expm1(sigma * left) + bend[-1:] * np.expm1(sigma * right)
     if len(knots) == 1:
         return np.asarray(values + outside)
-    inner = np.clip(at, knots[0], knots[-1])
+    inner = np.clip(time, knots[0], knots[-1])
     k = np.clip(np.searchsorted(knots, inner, side="right") - 1, 0, len(knots) - 2)
     h = (knots[k + 1] - knots[k])[:, None].astype(np.float64)
     after = (inner - knots[k])[:, None]
@@ -41,24 +41,24 @@ def _second_derivatives(h: Array, values: Array, sigma: float) -> Array:
     diagonal[:-1] += middle
     diagonal[1:] += middle
     diagonal[[0, -1]] += sigma if len(values) > 1 else 1.0
-    wanted = np.zeros_like(values)
-    wanted[:-1] += rise
-    wanted[1:] -= rise
+    rhs = np.zeros_like(values)  # [K, C], solved in place
+    rhs[:-1] += rise
+    rhs[1:] -= rise
     # Thomas: the system is tridiagonal, symmetric and diagonally dominant
     for k in range(1, len(values)):
         share = side[k - 1] / diagonal[k - 1]
         diagonal[k] -= share * side[k - 1]
-        wanted[k] -= share * wanted[k - 1]
-    wanted[-1] /= diagonal[-1]
+        rhs[k] -= share * rhs[k - 1]
+    rhs[-1] /= diagonal[-1]
     for k in range(len(values) - 2, -1, -1):
-        wanted[k] = (wanted[k] - side[k] * wanted[k + 1]) / diagonal[k]
-    return wanted
+        rhs[k] = (rhs[k] - side[k] * rhs[k + 1]) / diagonal[k]
+    return rhs
 
 
-def _sinh_ratio(part: Array, whole: Array, sigma: float) -> Array:
-    """sinh(sigma part) / sinh(sigma whole) for 0 <= part <= whole, without overflow."""
+def _sinh_ratio(x: Array, whole: Array, sigma: float) -> Array:
+    """sinh(sigma x) / sinh(sigma whole) for 0 <= x <= whole, without overflow."""
     return np.asarray(
-        np.exp(-sigma * (whole - part)) * np.expm1(-2 * sigma * part) / np.expm1(-2 * sigma * np.maximum(whole, 1e-9))
+        np.exp(-sigma * (whole - x)) * np.expm1(-2 * sigma * x) / np.expm1(-2 * sigma * np.maximum(whole, 1e-9))
     )
 
 
@@ -72,8 +72,8 @@ def fir_filtered(values: Array, taps: Array, past: int) -> Array:
 
 def raised_cosine(past: int, ahead: int) -> Array:
     """Taps [past + 1 + ahead] of a raised cosine that ends on each side, sum 1."""
-    place = np.concatenate([np.arange(-past, 0) / (past + 1), np.arange(ahead + 1) / (ahead + 1)])
-    bell = 1 + np.cos(np.pi * place)
+    phase = np.concatenate([np.arange(-past, 0) / (past + 1), np.arange(ahead + 1) / (ahead + 1)])
+    bell = 1 + np.cos(np.pi * phase)
     return np.asarray(bell / bell.sum())
 
 
@@ -95,9 +95,9 @@ def smoothed(features: Array, spread: float) -> Array:
     What a prediction keeps of the noise in x_t changes from frame to frame at random, people do not: the noise that is
     left at t = 900 shakes a motion as four times the jitter of people, a frame of smoothing takes that away.
     """
-    reach = int(np.ceil(4 * spread))
-    weights = gaussian(spread, reach)
+    radius = int(np.ceil(4 * spread))
+    weights = gaussian(spread, radius)
     frames = features.shape[1]
-    padded = np.pad(features, ((0, 0), (reach, reach), (0, 0)), mode="edge")
+    padded = np.pad(features, ((0, 0), (radius, radius), (0, 0)), mode="edge")
     total = sum(weight * padded[:, start : start + frames] for start, weight in enumerate(weights.astype(np.float32)))
     return np.asarray(total, features.dtype)

@@ -42,7 +42,7 @@ class Layout:
 
     def split(self, features: Array) -> dict[str, Array]:
         """Views of the blocks of [..., width], each [..., block width]."""
-        return {name: features[..., part] for name, part in self.slices.items()}
+        return {name: features[..., block] for name, block in self.slices.items()}
 
 
 LAYOUTS = {

@@ -1,6 +1,6 @@
 """A motion at another frame rate.
 
-To more frames: rotations by spherical cubic interpolation (squad; Shoemake 1985), places by the cubic through the
+To more frames: rotations by spherical cubic interpolation (squad; Shoemake 1985), positions by the cubic through the
 neighbours (Catmull and Rom 1974); both pass through every frame and have no corner there.
 To fewer frames: each new frame is a windowed-sinc average (Lanczos, 3 lobes) of the old ones around it, so that what
 is too fast for the new rate does not come back as a slow wobble.  Rotations are averaged as rotation vectors from the
@@ -50,55 +50,55 @@ def at_rate(motion: Motion, fps: float | None) -> Motion:
     if fps is None or abs(check_rate(fps) - motion.fps) < SAME:
         return motion
     count = frames_at(motion.frames, motion.fps, fps)
-    places = np.minimum(np.arange(count) * motion.fps / fps, max(motion.frames - 1, 0))
+    times = np.minimum(np.arange(count) * motion.fps / fps, max(motion.frames - 1, 0))
     fewer = max(motion.fps / fps, 1.0)
     camera, contacts, root = motion.camera, motion.contacts, motion.root_camera
     if camera is not None:
-        camera = Camera(resampled_rotations(camera.rotation, places, fewer), resampled(camera.position, places, fewer))
+        camera = Camera(resampled_rotations(camera.rotation, times, fewer), resampled(camera.position, times, fewer))
     if root is not None:
-        root = RootPose(resampled_rotations(root.rotation, places, fewer), resampled(root.translation, places, fewer))
+        root = RootPose(resampled_rotations(root.rotation, times, fewer), resampled(root.translation, times, fewer))
     return replace(
         motion,
-        rotations=resampled_rotations(motion.rotations, places, fewer),
-        translation=resampled(motion.translation, places, fewer),
-        contacts=None if contacts is None else _linear(contacts, places),
+        rotations=resampled_rotations(motion.rotations, times, fewer),
+        translation=resampled(motion.translation, times, fewer),
+        contacts=None if contacts is None else _linear(contacts, times),
         camera=camera,
         root_camera=root,
         fps=float(fps),
     )
 
 
-def resampled(values: Array, places: Array, fewer: float = 1.0) -> Array:
-    """Values [frames, ...] at `places` [n], numbers of frames: cubic, or averaged when one in `fewer` > 1 is kept."""
+def resampled(values: Array, times: Array, fewer: float = 1.0) -> Array:
+    """Values [frames, ...] at `times` [n] in frames: cubic, or averaged when one in `fewer` > 1 is kept."""
     if len(values) == 1:
-        return np.repeat(values, len(places), axis=0)
+        return np.repeat(values, len(times), axis=0)
     if fewer > 1:
-        index, weights = _average(places, len(values), fewer)
+        index, weights = _average(times, len(values), fewer)
         return np.asarray(np.einsum("nk,nk...->n...", weights, values[index]))
-    low, part = _between(places, len(values))
-    part = part.reshape(-1, *[1] * (values.ndim - 1))
+    low, fraction = _between(times, len(values))
+    fraction = fraction.reshape(-1, *[1] * (values.ndim - 1))
     first, second = values[low], values[low + 1]
     slope = np.gradient(values, axis=0)
     cubic = 2 * (first - second) + slope[low] + slope[low + 1]
     square = -3 * (first - second) - 2 * slope[low] - slope[low + 1]
-    return np.asarray(first + part * (slope[low] + part * (square + part * cubic)))
+    return np.asarray(first + fraction * (slope[low] + fraction * (square + fraction * cubic)))
 
 
-def resampled_rotations(rotations: Array, places: Array, fewer: float = 1.0) -> Array:
-    """Rotations [frames, ..., 3, 3] at `places` [n] (see `resampled`)."""
+def resampled_rotations(rotations: Array, times: Array, fewer: float = 1.0) -> Array:
+    """Rotations [frames, ..., 3, 3] at `times` [n] (see `resampled`)."""
     rotations = np.asarray(rotations)
     if len(rotations) == 1:
-        return np.repeat(rotations, len(places), axis=0)
+        return np.repeat(rotations, len(times), axis=0)
     if fewer > 1:
-        return _averaged(rotations, places, fewer)
-    low, part = _between(places, len(rotations))
+        return _averaged(rotations, times, fewer)
+    low, fraction = _between(times, len(rotations))
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(rotations, np.float64)))
     steps = axis_angle_from_matrix(transpose(exact[:-1]) @ exact[1:])
     # Squad's inner points: half the change of angular velocity away from the frame.
     bend = np.zeros((len(exact), *steps.shape[1:]))
     bend[1:-1] = (steps[:-1] - steps[1:]) / 4
     inner = exact @ matrix_from_axis_angle(bend)
-    share = part.reshape(-1, *[1] * (steps.ndim - 1))
+    share = fraction.reshape(-1, *[1] * (steps.ndim - 1))
     straight = _slerp(exact[low], exact[low + 1], share)
     bent = _slerp(inner[low], inner[low + 1], share)
     return np.asarray(_slerp(straight, bent, 2 * share * (1 - share)), rotations.dtype)
@@ -110,29 +110,29 @@ def _slerp(first: Array, second: Array, share: Array) -> Array:
     return np.asarray(first @ matrix_from_axis_angle(share * step))
 
 
-def _between(places: Array, frames: int) -> tuple[np.ndarray, Array]:
-    low = np.minimum(places.astype(int), frames - 2)
-    return low, places - low
+def _between(times: Array, frames: int) -> tuple[np.ndarray, Array]:
+    low = np.minimum(times.astype(int), frames - 2)
+    return low, times - low
 
 
-def _linear(values: Array, places: Array) -> Array:
-    """Values [frames, n] at `places`: what lies between 0 and 1 stays there."""
+def _linear(values: Array, times: Array) -> Array:
+    """Values [frames, n] at `times`: what lies between 0 and 1 stays there."""
     if len(values) == 1:
-        return np.repeat(values, len(places), axis=0)
-    low, part = _between(places, len(values))
-    return np.asarray(values[low] * (1 - part[:, None]) + values[low + 1] * part[:, None])
+        return np.repeat(values, len(times), axis=0)
+    low, fraction = _between(times, len(values))
+    return np.asarray(values[low] * (1 - fraction[:, None]) + values[low + 1] * fraction[:, None])
 
 
-def _average(places: Array, frames: int, fewer: float) -> tuple[np.ndarray, Array]:
-    """Frames [n, taps] around `places` [n] and their weights, which keep constant and steady signals as they are."""
-    reach = int(np.ceil(LOBES * fewer))
-    index = np.rint(places).astype(int)[:, None] + np.arange(-reach, reach + 1)
+def _average(times: Array, frames: int, fewer: float) -> tuple[np.ndarray, Array]:
+    """Frames [n, taps] around `times` [n] and their weights, which keep constant and steady signals as they are."""
+    radius = int(np.ceil(LOBES * fewer))
+    index = np.rint(times).astype(int)[:, None] + np.arange(-radius, radius + 1)
     inside = (index >= 0) & (index < frames)
-    away = index - places[:, None]
+    away = index - times[:, None]
     x = np.where(inside, away / fewer, LOBES)
     weights = np.where(np.abs(x) < LOBES, np.sinc(x) * np.sinc(x / LOBES), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    # A bell around the place, made to sum to zero, takes off what first moment is left (at the ends much).
+    # A bell around the time, made to sum to zero, takes off what first moment is left (at the ends much).
     bell = np.where(inside, np.exp(-0.5 * (away / fewer) ** 2), 0.0)
     centred = bell * (away - (bell * away).sum(axis=1, keepdims=True) / bell.sum(axis=1, keepdims=True))
     moment = (centred * away).sum(axis=1, keepdims=True)
@@ -141,12 +141,12 @@ def _average(places: Array, frames: int, fewer: float) -> tuple[np.ndarray, Arra
     return np.clip(index, 0, frames - 1), weights
 
 
-def _averaged(rotations: Array, places: Array, fewer: float) -> Array:
+def _averaged(rotations: Array, times: Array, fewer: float) -> Array:
     """Rotations averaged as rotation vectors from the nearest frame, one tap at a time: memory stays that of the
     answer."""
-    index, weights = _average(places, len(rotations), fewer)
+    index, weights = _average(times, len(rotations), fewer)
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(rotations, np.float64)))
-    nearest = exact[np.clip(np.rint(places).astype(int), 0, len(rotations) - 1)]
+    nearest = exact[np.clip(np.rint(times).astype(int), 0, len(rotations) - 1)]
     total = np.zeros(nearest.shape[:-1])
     for tap in range(index.shape[1]):
         away = axis_angle_from_matrix(transpose(nearest) @ exact[index[:, tap]])

@@ -32,8 +32,8 @@ ANKLE_HEIGHT = 0.035
 # The sole's ends, metres of the mean body: two spheres that touch the floor (the toes' all but) when the foot is flat.
 _HEEL_BACK, _HEEL_RADIUS = 0.026, 0.034
 _TOE_AHEAD, _TOE_RADIUS, _TOE_RISE = 0.062, 0.019, 0.004
-_LEG_BONES = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle")]
-_SPINE = [JOINTS.index(part) for part in ("spine1", "spine2", "spine3", "neck", "head")]
+_LEG_BONES = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("hip", "knee", "ankle")]
+_SPINE = [JOINTS.index(name) for name in ("spine1", "spine2", "spine3", "neck", "head")]
 
 
 def _levels() -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
@@ -55,8 +55,8 @@ COCO_KEYPOINTS: tuple[tuple[str, str, tuple[float, float, float]], ...] = (
     ("left_ear", "head", (0.073, 0.05, 0.0)),
     ("right_ear", "head", (-0.073, 0.05, 0.0)),
     *(
-        (f"{side}_{part}", f"{side}_{part}", (0.0, 0.0, 0.0))
-        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        (f"{side}_{name}", f"{side}_{name}", (0.0, 0.0, 0.0))
+        for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
         for side in ("left", "right")
     ),
 )
@@ -161,15 +161,15 @@ def forward_kinematics(rotations: Array, translation: Array, offsets: Array) -> 
     [..., 3] is the pelvis, `offsets` [..., 24, 3] (or [24, 3]) the rest offsets.  The answer is in the frame of
     `translation`, in metres.
     """
-    turned = np.empty(rotations.shape, rotations.dtype)
+    global_rotations = np.empty(rotations.shape, rotations.dtype)
     positions = np.empty((*rotations.shape[:-2], 3), np.result_type(rotations, translation))
-    turned[..., 0, :, :] = rotations[..., 0, :, :]
+    global_rotations[..., 0, :, :] = rotations[..., 0, :, :]
     positions[..., 0, :] = translation
     for joints, parents in LEVELS:
-        above = turned[..., parents, :, :]
-        turned[..., joints, :, :] = above @ rotations[..., joints, :, :]
+        above = global_rotations[..., parents, :, :]
+        global_rotations[..., joints, :, :] = above @ rotations[..., joints, :, :]
         positions[..., joints, :] = positions[..., parents, :] + rotate(above, offsets[..., joints, :])
-    return turned, positions
+    return global_rotations, positions
 
 
 def coco_keypoints(global_rotations: Array, positions: Array) -> Array:

@@ -39,8 +39,8 @@ class SmplBody:
         joints, count = (*regressor.shape, -1, -1)[:2]
         fits = shapes.ndim == 3 and shapes.shape[:2] == vertices.shape == (count, 3)
         if regressor.ndim != 2 or joints not in HANDS or not fits:
-            found = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
-            raise ValueError(found)
+            shapes_read = f"J_regressor {regressor.shape}, shapedirs {shapes.shape} and v_template {vertices.shape}"
+            raise ValueError(shapes_read)
         if joints == SMPLX_JOINTS:
             shapes = shapes[..., : 10 if shapes.shape[-1] == 20 else 300]
         kept = [*range(JOINT_COUNT - 2), *HANDS[joints]]

@@ -90,7 +90,7 @@ def solve_constraints(
     motion = _with_joints_at_targets(motion, keyframes, targets)
     rotations, translation = motion.rotations.copy(), motion.translation.copy()
     rotations[keyframes.frames] = keyframes.rotations  # the splines are exact to rounding; this is to the last bit
-    translation[keyframes.frames[keyframes.placed]] = keyframes.root[keyframes.placed]
+    translation[keyframes.frames[keyframes.has_root]] = keyframes.root[keyframes.has_root]
     return replace(motion, rotations=rotations, translation=translation)
 
 
@@ -216,8 +216,8 @@ def _path_corrections(motion: Motion, keyframes: Keyframes, targets: JointTarget
         for axis in axes:
             constrained = rows & np.isfinite(error[:, axis])
             moves[targets.frames[constrained], axis] = error[constrained, axis]
-    placed = keyframes.frames[keyframes.placed]
-    moves[placed] = keyframes.root[keyframes.placed] - motion.translation[placed]
+    placed = keyframes.frames[keyframes.has_root]
+    moves[placed] = keyframes.root[keyframes.has_root] - motion.translation[placed]
     return moves
 
 

@@ -39,7 +39,7 @@ def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, se
     if first is None:
         first = slice(layout.slices["joint_rotations"].start, layout.slices["joint_rotations"].start + SIXD)
     there[:, first] &= seen[:, None]
-    follows = np.flatnonzero((np.diff(at) == 1) & keyframes.placed[1:] & keyframes.placed[:-1])
+    follows = np.flatnonzero((np.diff(at) == 1) & keyframes.has_root[1:] & keyframes.has_root[:-1])
     step = rotate(transpose(root[follows]), keyframes.root[follows + 1] - keyframes.root[follows])
     values[at[follows], layout.slices["root_velocity"]] = step
     there[at[follows], layout.slices["root_velocity"]] = True

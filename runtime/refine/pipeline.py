@@ -113,7 +113,7 @@ def _read_heads(features: Features, context: Context) -> Features:
 
 
 def _remove_steps(features: Features, context: Context) -> Features:
-    return replace(features, values=remove_steps(features.values, context.timeline.borders))
+    return replace(features, values=remove_steps(features.values, context.timeline.boundaries))
 
 
 def _smooth_transitions(features: Features, context: Context) -> Features:
@@ -179,7 +179,7 @@ def _smooth_motion_transitions(motion: Motion, context: Context) -> Motion:
 def _solve_constraints(motion: Motion, context: Context) -> Motion:
     timeline = context.timeline
     motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
-    placed = timeline.keyframes.frames[timeline.keyframes.placed]
+    placed = timeline.keyframes.frames[timeline.keyframes.has_root]
     if len(placed):
         lowest = motion.joints_world()[placed, :, 1].min(axis=1)
         context.notes.extend(

@@ -27,15 +27,15 @@ FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertic
 
 
 def to_html(
-    motion: Motion, title: str | None = None, prompt: str | None = None, given: MotionSources = NO_SOURCES
+    motion: Motion, title: str | None = None, prompt: str | None = None, sources: MotionSources = NO_SOURCES
 ) -> bytes:
-    """The page; `title` is its headline, `prompt` the line under it, `given` what the motion was made from."""
-    return page([motion_payload(motion, given=given)], title, prompt)
+    """The page; `title` is its headline, `prompt` the line under it, `sources` what the motion was made from."""
+    return page([motion_payload(motion, sources=sources)], title, prompt)
 
 
 def compare_html(named: Sequence[tuple[str, Motion, MotionSources]], title: str | None = None) -> bytes:
     """The page that shows several motions, side by side or over one another, each under its name."""
-    return page([motion_payload(motion, name, given) for name, motion, given in named], title)
+    return page([motion_payload(motion, name, sources) for name, motion, sources in named], title)
 
 
 def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str | None = None) -> bytes:
@@ -56,11 +56,11 @@ def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str
     return "".join([before, html.escape(title or "genmo motion"), middle, data, after]).encode()
 
 
-def motion_payload(motion: Motion, name: str | None = None, given: MotionSources = NO_SOURCES) -> dict[str, Any]:
+def motion_payload(motion: Motion, name: str | None = None, sources: MotionSources = NO_SOURCES) -> dict[str, Any]:
     """What the page's script reads of one motion.
 
     Arrays: quaternions int16 [N, 24, 4] (w, x, y, z), translation float32 [N, 3] metres, contacts uint8 [N, 6], the
-    skinned mesh of `body`; `given` as in `_given_payload`, and `camera` (null where none is known or estimated):
+    skinned mesh of `body`; `sources` as in `_sources_payload`, and `camera` (null where none is known or estimated):
     its poses to the world, quaternions int16 [N, 4] and positions float32 [N, 3].
     """
     joints = motion.joints_world()
@@ -78,7 +78,7 @@ def motion_payload(motion: Motion, name: str | None = None, given: MotionSources
         "contacts": _packed(255 * np.clip(contacts, 0, 1), "u1"),
         "mesh": _mesh_payload(offsets),
         "camera": seen_from and _camera_payload(seen_from),
-        "given": _given_payload(given),
+        "given": _sources_payload(sources),
     }
 
 
@@ -90,27 +90,27 @@ def _camera_payload(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _given_payload(given: MotionSources) -> dict[str, Any]:
+def _sources_payload(sources: MotionSources) -> dict[str, Any]:
     """Texts [prompt, start, end], spans [name, start, end], frames, places [frame, joint, x, y, z] (null: free), and
     views with their lens [fx, fy, cx, cy] in pixels and points, float32 [frames, 17, 3]."""
-    rows = zip(given.place_frames, given.place_joints, given.place_positions, strict=True)
+    rows = zip(sources.place_frames, sources.place_joints, sources.place_positions, strict=True)
     return {
-        "texts": [[text.prompt, text.start, text.end] for text in given.texts],
-        "spans": [list(span) for span in given.features],
-        "beats": given.beats.tolist(),
-        "keyframes": given.keyframes.tolist(),
+        "texts": [[text.prompt, text.start, text.end] for text in sources.texts],
+        "spans": [list(span) for span in sources.features],
+        "beats": sources.beats.tolist(),
+        "keyframes": sources.keyframes.tolist(),
         "places": [
-            [int(frame), int(joint), *(float(value) if np.isfinite(value) else None for value in place)]
-            for frame, joint, place in rows
+            [int(frame), int(joint), *(float(value) if np.isfinite(value) else None for value in target)]
+            for frame, joint, target in rows
         ],
         "views": [
             {
                 "start": view.start,
                 "end": view.end,
-                "lens": [float(view.intrinsics[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))],
+                "lens": [float(view.intrinsics[entry]) for entry in ((0, 0), (1, 1), (0, 2), (1, 2))],
                 "points": _packed(view.points, "<f4"),
             }
-            for view in given.views
+            for view in sources.views
         ],
     }
 

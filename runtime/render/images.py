@@ -31,9 +31,9 @@ def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        told = {"PIL": "Pillow", "av": "PyAV"}[name]
+        package = {"PIL": "Pillow", "av": "PyAV"}[name]
         raise BackendError(
-            f'pictures need {told}, which is not installed; wanted: pip install "genmo-motion[pictures]"'
+            f'pictures need {package}, which is not installed; wanted: pip install "genmo-motion[pictures]"'
         ) from None
 
 
@@ -59,10 +59,10 @@ def to_gif(motion: Motion) -> bytes:
     scene = Scene(motion, *SMALL)
     # One palette for all: colours do not flicker, and what stands still is the same bytes in every frame.
     palette = image.fromarray(scene.picture(motion.frames // 2)).quantize(128)
-    shown = [image.fromarray(scene.picture(frame)).quantize(palette=palette, dither=0) for frame in frames]
+    images = [image.fromarray(scene.picture(frame)).quantize(palette=palette, dither=0) for frame in frames]
     buffer = io.BytesIO()
     durations = (10 * np.diff(ends)).tolist()
-    shown[0].save(buffer, "GIF", save_all=True, append_images=shown[1:], duration=durations, loop=0, optimize=False)
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
     return buffer.getvalue()
 
 

@@ -84,16 +84,16 @@ def nearest(corners: Array, depth: Array, colors: Array, width: int, height: int
     `corners` [faces, 3, 2] pixels, `depth` [faces, 3] metres before the camera (over 0), `colors` [faces, 3, 3] at the
     corners; both vary in perspective: linearly in 1 / depth on the screen.
     """
-    shown, far = np.zeros((width * height, 3)), np.full(width * height, np.inf)
+    image, z_buffer = np.zeros((width * height, 3)), np.full(width * height, np.inf)
     for hits in covered(corners, width, height):
         weight = hits.share / depth[hits.face]
         total = weight.sum(axis=1)
         away = 1 / total
         order = np.argsort(-away, kind="stable")
-        order = order[away[order] < far[hits.pixel[order]]]
+        order = order[away[order] < z_buffer[hits.pixel[order]]]
         # Of a pixel that is there several times the last stays, which is the nearest.
         pixel = hits.pixel[order]
-        far[pixel] = away[order]
+        z_buffer[pixel] = away[order]
         weight, face = (weight[order] * away[order, None]), hits.face[order]
-        shown[pixel] = np.einsum("hk,hkc->hc", weight, colors[face])
-    return shown.reshape(height, width, 3), far.reshape(height, width)
+        image[pixel] = np.einsum("hk,hkc->hc", weight, colors[face])
+    return image.reshape(height, width, 3), z_buffer.reshape(height, width)

@@ -46,7 +46,7 @@ class _Cones:
 
     start: Array
     """[n, 3] metres"""
-    stretch: Array
+    axis_scale: Array
     """[n, 3] what a squashed part's axis is multiplied by"""
     axis: Array
     """[n, 3] unit, stretched"""
@@ -68,7 +68,7 @@ class _Cones:
         Also where on the axis the nearest sphere of the sweep is centred, and how far that centre is, both stretched.
         Everything may be broadcast.
         """
-        x, y, z = x * self.stretch[..., 0], y * self.stretch[..., 1], z * self.stretch[..., 2]
+        x, y, z = x * self.axis_scale[..., 0], y * self.axis_scale[..., 1], z * self.axis_scale[..., 2]
         along = x * self.axis[..., 0] + y * self.axis[..., 1] + z * self.axis[..., 2]
         beside = np.sqrt(np.maximum(x * x + y * y + z * z - along * along, 0.0))
         # The nearest sphere of the sweep lies where the surface normal, tilted by the taper, meets the axis.
@@ -82,20 +82,20 @@ def _cones(shapes: list[Shape]) -> _Cones:
     """The parts stacked, [parts]."""
     start, end = (np.stack([getattr(shape, name) for shape in shapes]) for name in ("start", "end"))
     flat = np.asarray([shape.flat for shape in shapes])
-    stretch = np.ones_like(start)
-    stretch[np.arange(len(shapes)), [shape.flat_axis for shape in shapes]] = 1 / flat
+    axis_scale = np.ones_like(start)
+    axis_scale[np.arange(len(shapes)), [shape.flat_axis for shape in shapes]] = 1 / flat
     radii = np.asarray([shape.radii for shape in shapes])
-    axis = (end - start) * stretch
+    axis = (end - start) * axis_scale
     length = np.linalg.norm(axis, axis=1)
     taper = np.clip((radii[:, 1] - radii[:, 0]) / length, -0.95, 0.95)
-    rows = start, stretch, axis / length[:, None], length, radii[:, 0], taper, flat
+    rows = start, axis_scale, axis / length[:, None], length, radii[:, 0], taper, flat
     return _Cones(*(values.astype(np.float32) for values in rows))  # half the time; a micrometre is enough
 
 
 def _box(shape: Shape, margin: float) -> tuple[Array, Array]:
     """Opposite corners [3] of the part's bounding box, widened by `margin` metres."""
-    reach = max(shape.radii) + margin
-    return np.minimum(shape.start, shape.end) - reach, np.maximum(shape.start, shape.end) + reach
+    extent = max(shape.radii) + margin
+    return np.minimum(shape.start, shape.end) - extent, np.maximum(shape.start, shape.end) + extent
 
 
 def _cut(density: Array, height: Array) -> tuple[Array, Array]:
@@ -122,8 +122,8 @@ def _grid(shapes: list[Shape], soles: Array) -> tuple[Array, Array]:
     sides = {side: np.zeros(counts, np.float32) for side in ("left", "right")}
     for part, (shape, (low, high)) in enumerate(zip(shapes, boxes, strict=True)):
         box = tuple(slice(*np.searchsorted(axes[k], (low[k], high[k]))) for k in range(3))
-        near = np.ix_(*((axes[k][box[k]] - shape.start[k]).astype(np.float32) for k in range(3)))
-        share = np.exp(cones[part].distance(*near)[0] / -BLEND)
+        offsets = np.ix_(*((axes[k][box[k]] - shape.start[k]).astype(np.float32) for k in range(3)))
+        share = np.exp(cones[part].distance(*offsets)[0] / -BLEND)
         for side, total in sides.items():
             if shape.side in (side, "middle"):
                 total[box] += share
@@ -154,8 +154,8 @@ def _cell_vertices(density: Array) -> tuple[Array, Integers]:
     total = cuts @ ends[:, 0].astype(float) + share @ (ends[:, 1] - ends[:, 0]).astype(float)
     number = np.full(density.size, -1, np.int32)
     number[cell] = np.arange(len(cell))
-    place = np.stack(np.unravel_index(cell, density.shape), axis=-1)
-    return place + total / cuts.sum(axis=1, keepdims=True), number
+    index = np.stack(np.unravel_index(cell, density.shape), axis=-1)
+    return index + total / cuts.sum(axis=1, keepdims=True), number
 
 
 def _strides(grid: Array) -> Integers:
@@ -168,11 +168,11 @@ def _net_faces(density: Array, number: Integers) -> Integers:
     quads = []
     inside, steps = (density > 1).ravel(), _strides(density)
     for axis in range(3):
-        at = np.flatnonzero(inside[: -steps[axis]] != inside[steps[axis] :])
+        edges = np.flatnonzero(inside[: -steps[axis]] != inside[steps[axis] :])
         u, v = steps[[(axis + 1) % 3, (axis + 2) % 3]]
-        quad = number[at[:, None] - (u + v, v, 0, u)]
+        quad = number[edges[:, None] - (u + v, v, 0, u)]
         # The solid lies below the edge where its start is inside: then u, v, axis is the outward turn.
-        quads.append(np.where(inside[at][:, None], quad, quad[:, ::-1]))
+        quads.append(np.where(inside[edges][:, None], quad, quad[:, ::-1]))
     quad = np.concatenate(quads)
     return np.concatenate([quad[:, [0, 1, 2]], quad[:, [0, 2, 3]]])
 
@@ -197,24 +197,24 @@ class Pairs:
 
     def gradient(self, points: Array) -> tuple[Array, Array]:
         """`distance` and its gradient [pairs, 3]."""
-        place = points[self.point] - self.cones.start
-        distance, centre, away = self.cones.distance(*place.T)
-        stretch = self.cones.stretch
-        outward = place * stretch - centre[:, None] * self.cones.axis
-        return distance, outward * stretch * (self.cones.flat / np.maximum(away, 1e-9))[:, None]
+        offset = points[self.point] - self.cones.start
+        distance, centre, away = self.cones.distance(*offset.T)
+        axis_scale = self.cones.axis_scale
+        outward = offset * axis_scale - centre[:, None] * self.cones.axis
+        return distance, outward * axis_scale * (self.cones.flat / np.maximum(away, 1e-9))[:, None]
 
 
 def near_pairs(shapes: list[Shape], points: Array, most: float) -> Pairs:
     """The pairs of parts and points [n, 3] that are less than `most` metres apart."""
-    near = []
+    indices = []
     columns = np.ascontiguousarray(points.T)
     for shape in shapes:
         within = np.ones(len(points), np.bool_)
         for column, low, high in zip(columns, *_box(shape, most), strict=True):
             within &= (column > low) & (column < high)
-        near.append(np.flatnonzero(within))
-    part = np.repeat(np.arange(len(shapes)), [len(rows) for rows in near])
-    pairs = Pairs(_cones(shapes)[part], part, np.concatenate(near))
+        indices.append(np.flatnonzero(within))
+    part = np.repeat(np.arange(len(shapes)), [len(rows) for rows in indices])
+    pairs = Pairs(_cones(shapes)[part], part, np.concatenate(indices))
     return pairs[pairs.distance(points) < most]
 
 

@@ -55,11 +55,11 @@ class Shot:
     def project(self, points: Array) -> tuple[Array, Array]:
         """Pixels [..., 2] (x right, y down, 0 at the outer edge of the first) and metres in front of the camera [...]
         of world points [..., 3]."""
-        seen = points - self.eye
-        depth = -(seen @ self.back)
+        relative = points - self.eye
+        depth = -(relative @ self.back)
         scale = self.focal / np.maximum(depth, NEAR)
-        x = 0.5 * self.width + scale * (seen @ self.right)
-        return np.stack([x, 0.5 * self.height - scale * (seen @ self.up)], axis=-1), depth
+        x = 0.5 * self.width + scale * (relative @ self.right)
+        return np.stack([x, 0.5 * self.height - scale * (relative @ self.up)], axis=-1), depth
 
 
 class Scene:
@@ -71,11 +71,11 @@ class Scene:
     def __init__(self, motion: Motion, width: int = 1280, height: int = 720, smooth: int = 2) -> None:
         self.width, self.height, self.smooth = width, height, smooth
         offsets = np.asarray(motion.rest_offsets, np.float64)
-        self._turned, self.joints = (np.asarray(array, np.float64) for array in motion.kinematics())
+        self._rotations, self.joints = (np.asarray(array, np.float64) for array in motion.kinematics())
         self._rest, self._mesh = rest_joints(offsets), body_mesh(offsets)
         self.ground = GROUND
         self._path = _smoothed(self.joints[:, 0], FOLLOW * motion.fps)
-        forward = self._turned[0, 0, :, 2]
+        forward = self._rotations[0, 0, :, 2]
         self._azimuth = heading(forward) + BESIDE
         side = self._azimuth - 0.65
         self._sun = normalize(np.asarray([0.66 * np.sin(side), 1.0, 0.66 * np.cos(side)]))
@@ -106,10 +106,10 @@ class Scene:
 
     def _skinned(self, frame: int) -> tuple[Array, Array]:
         """Vertices and unit normals [vertices, 3] in the world: linear blend skinning."""
-        mesh, turned = self._mesh, self._turned[frame]
-        blend = self._weights @ turned.reshape(len(turned), 9)
+        mesh, rotations = self._mesh, self._rotations[frame]
+        blend = self._weights @ rotations.reshape(len(rotations), 9)
         turn = blend.reshape(-1, 3, 3)
-        moved = self._weights @ (self.joints[frame] - rotate(turned, self._rest))
+        moved = self._weights @ (self.joints[frame] - rotate(rotations, self._rest))
         return rotate(turn, mesh.vertices.astype(np.float64)) + moved, normalize(rotate(turn, mesh.normals))
 
     @cached_property
@@ -130,9 +130,9 @@ class Scene:
         facing = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0
         faces = faces[facing & (depth[faces] > NEAR).all(axis=1)]
         colors = self._lit(shot, vertices, normals)
-        shown, far = nearest(pixels[faces], depth[faces], colors[faces], shot.width, shot.height)
-        alpha = np.isfinite(far).astype(np.float64)
-        return _averaged(shown * alpha[..., None], self.smooth), _averaged(alpha, self.smooth)
+        image, z_buffer = nearest(pixels[faces], depth[faces], colors[faces], shot.width, shot.height)
+        alpha = np.isfinite(z_buffer).astype(np.float64)
+        return _averaged(image * alpha[..., None], self.smooth), _averaged(alpha, self.smooth)
 
     def _lit(self, shot: Shot, vertices: Array, normals: Array) -> Array:
         """Colours [vertices, 3]: wrapped light of the sun, light of the sky and floor, a rim and a little shine."""
@@ -160,12 +160,12 @@ class Scene:
             + (down * shot.height / shot.focal)[..., None] * shot.up
             - shot.back
         )
-        reach = (shot.eye[1] - self.ground) / np.maximum(-rays[..., 1], 1e-6)  # metres along the axis
-        places = shot.eye[[0, 2]] + reach[..., None] * rays[..., [0, 2]]
+        distance = (shot.eye[1] - self.ground) / np.maximum(-rays[..., 1], 1e-6)  # metres along the axis
+        points = shot.eye[[0, 2]] + distance[..., None] * rays[..., [0, 2]]
         # How many metres a pixel spans: across the ray, and along the floor, where it is stretched by the slant.
-        wide = reach / shot.focal * np.linalg.norm(rays, axis=-1)
+        wide = distance / shot.focal * np.linalg.norm(rays, axis=-1)
         span = wide / np.maximum(-rays[..., 1] / np.linalg.norm(rays, axis=-1), 1e-3)
-        stripes = 2 * np.abs((0.5 * (places + 0.25)) % 1 - 0.5)
+        stripes = 2 * np.abs((0.5 * (points + 0.25)) % 1 - 0.5)
         edge = np.clip((stripes - 0.5) / np.maximum(span, 1e-4)[..., None] + 0.5, 0, 1)
         even = np.abs(edge[..., 0] + edge[..., 1] - 2 * edge[..., 0] * edge[..., 1])
         even = even + (0.5 - even) * np.clip((span - 0.3) / 0.9, 0, 1)
@@ -173,7 +173,7 @@ class Scene:
         dark = SHADOW_ALPHA * self._shadow(shot, vertices)[..., None]
         tiles = tiles * (1 - dark) + SHADOW * dark
         centre = self._centre_of(shot)
-        far = (np.linalg.norm(places - centre, axis=-1) - 4.0) / 13.0
+        far = (np.linalg.norm(points - centre, axis=-1) - 4.0) / 13.0
         fog = np.where(rays[..., 1] < -1e-6, smoothstep(far), 1.0)[..., None]
         return np.asarray(tiles + fog * (SKY - tiles))
 
@@ -196,9 +196,9 @@ class Scene:
 
 def _smoothed(path: Array, width: float) -> Array:
     """A path [frames, 3] averaged with a bell of `width` frames (standard deviation), its ends held."""
-    reach = max(1, round(3 * width))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-6)) ** 2)
-    padded = np.pad(path, ((reach, reach), (0, 0)), mode="edge")
+    radius = max(1, round(3 * width))
+    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(width, 1e-6)) ** 2)
+    padded = np.pad(path, ((radius, radius), (0, 0)), mode="edge")
     return np.stack([np.convolve(column, bell / bell.sum(), mode="valid") for column in padded.T], axis=-1)
 
 

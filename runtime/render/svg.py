@@ -32,7 +32,7 @@ CIRCLE = np.linspace(0, 2 * np.pi, 23)[:-1]
 
 
 @dataclass(frozen=True, eq=False)
-class _View:
+class _Camera:
     """A perspective camera; `right`, `up`, `back` [3] are its axes in the world, `eye` [3] its place."""
 
     eye: Array
@@ -50,10 +50,10 @@ class _View:
 
     def project(self, points: Array) -> Array:
         """Pixels [..., 2] of points [..., 3] in front of the camera."""
-        seen = points - self.eye
+        relative = points - self.eye
         scale = self.focal / self.depth(points)
         x, y = self.middle
-        return np.stack([x + scale * (seen @ self.right), y - scale * (seen @ self.up)], axis=-1)
+        return np.stack([x + scale * (relative @ self.right), y - scale * (relative @ self.up)], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,20 +72,20 @@ class _Figure:
 
 def to_svg(motion: Motion, title: str | None = None) -> bytes:
     """The picture, 1200 x 480 pixels; `title` is written at its upper left."""
-    turned, joints = (np.asarray(array, np.float64) for array in motion.kinematics())
+    rotations, joints = (np.asarray(array, np.float64) for array in motion.kinematics())
     floor = np.asarray([0.0, GROUND, 0.0])
     joints = joints - floor
     moments = _moments(joints[:, 0])
     across = _travel(joints[:, 0])
     spread = _stays(joints[moments, 0], across)
     if spread:
-        across = _facing(turned[moments, 0])
+        across = _facing(rotations[moments, 0])
     shift = _row(joints[moments, 0], across) if spread else np.zeros((len(moments), 3))
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
     figures = [
         _Figure(
             share=float(frame / max(motion.frames - 1, 1)),
-            rotations=turned[frame],
+            rotations=rotations[frame],
             joints=joints[frame] + moved,
             touching=tuple(j for j, on in zip(CONTACT_JOINTS, contacts[frame], strict=True) if on > 0.5),
         )
@@ -109,8 +109,8 @@ def _moments(pelvis: Array) -> npt.NDArray[np.integer]:
     frames = len(pelvis)
     steps = np.linalg.norm(np.diff(pelvis[:, [0, 2]], axis=0), axis=-1)
     progress = np.concatenate([[0.0], np.cumsum(steps / max(steps.sum(), 0.5) + 1.0 / max(frames - 1, 1))])
-    wanted = np.linspace(0, progress[-1], min(FIGURES, frames))
-    return np.unique(np.abs(progress[:, None] - wanted).argmin(axis=0))
+    targets = np.linspace(0, progress[-1], min(FIGURES, frames))
+    return np.unique(np.abs(progress[:, None] - targets).argmin(axis=0))
 
 
 def _travel(pelvis: Array) -> Array:
@@ -143,12 +143,12 @@ def _facing(roots: Array) -> Array:
 
 def _row(pelvis: Array, across: Array) -> Array:
     """What to add [figures, 3] to each figure's place to line them up at equal distances."""
-    places = np.outer((np.arange(len(pelvis)) - (len(pelvis) - 1) / 2) * APART, across)
-    shift: Array = places - pelvis * (1.0, 0.0, 1.0)
+    positions = np.outer((np.arange(len(pelvis)) - (len(pelvis) - 1) / 2) * APART, across)
+    shift: Array = positions - pelvis * (1.0, 0.0, 1.0)
     return shift
 
 
-def _frame(figures: list[_Figure], across: Array) -> _View:
+def _frame(figures: list[_Figure], across: Array) -> _Camera:
     """The camera that looks square at the line of figures and holds them all."""
     towards = np.cross(across, (0.0, 1.0, 0.0))
     back = np.cos(ELEVATION) * towards + np.sin(ELEVATION) * np.asarray([0.0, 1.0, 0.0])
@@ -160,7 +160,7 @@ def _frame(figures: list[_Figure], across: Array) -> _View:
     room = np.asarray([WIDTH / 2 - 75.0, HEIGHT / 2 - 70.0])
     distance = 4.0
     for _ in range(40):  # step back until everything is inside
-        view = _View(centre + distance * back, across, up, back, focal, (WIDTH / 2, HEIGHT / 2))
+        view = _Camera(centre + distance * back, across, up, back, focal, (WIDTH / 2, HEIGHT / 2))
         pixels = view.project(points)
         low, high = pixels.min(axis=0), pixels.max(axis=0)
         excess = float(np.max((high - low) / (2 * room)))
@@ -168,7 +168,7 @@ def _frame(figures: list[_Figure], across: Array) -> _View:
             break
         distance *= max(excess, 1.02)
     middle = (WIDTH - 0.5 * float(low[0] + high[0]), HEIGHT + 24.0 - 0.5 * float(low[1] + high[1]))
-    return _View(view.eye, across, up, back, focal, middle)
+    return _Camera(view.eye, across, up, back, focal, middle)
 
 
 def _color(share: float, bright: float = 1.0) -> str:
@@ -205,14 +205,14 @@ def _turn(a: Array, b: Array, c: Array) -> float:
 
 def _sphere_points(shape: Shape, figure: _Figure, rest: Array) -> tuple[Array, Array]:
     """World centres [2, 3] of the part's end spheres, and the axes [3, 3] (columns) of its cross-section."""
-    turn, place = figure.rotations[shape.joint], figure.joints[shape.joint]
+    turn, position = figure.rotations[shape.joint], figure.joints[shape.joint]
     ends = np.stack([shape.start, shape.end]) - rest[shape.joint]
     flat = np.ones(3)
     flat[shape.flat_axis] = shape.flat
-    return place + rotate(turn, ends), turn * flat
+    return position + rotate(turn, ends), turn * flat
 
 
-def _outline(view: _View, ends: Array, axes: Array, radii: tuple[float, float]) -> Array:
+def _outline(view: _Camera, ends: Array, axes: Array, radii: tuple[float, float]) -> Array:
     """Silhouette [n, 2] in pixels of a (squashed) round cone: the hull of its end ellipses as seen."""
     right, up = axes.T @ view.right, axes.T @ view.up
     shape = np.stack([right, up])  # half axes of the projected ellipsoid come from this 2 x 3 map
@@ -224,7 +224,7 @@ def _outline(view: _View, ends: Array, axes: Array, radii: tuple[float, float]) 
     return _hull(np.concatenate(rims))
 
 
-def _draw_figure(view: _View, figure: _Figure, shapes: list[Shape], rest: Array) -> str:
+def _draw_figure(view: _Camera, figure: _Figure, shapes: list[Shape], rest: Array) -> str:
     """One figure, its parts from far to near."""
     parts = []
     for number, shape in enumerate(shapes):
@@ -235,7 +235,7 @@ def _draw_figure(view: _View, figure: _Figure, shapes: list[Shape], rest: Array)
     return "<g>" + "".join(_draw_part(view, figure.share, *part[1:]) for part in parts) + "</g>"
 
 
-def _draw_part(view: _View, share: float, name: str, shape: Shape, ends: Array, axes: Array) -> str:
+def _draw_part(view: _Camera, share: float, name: str, shape: Shape, ends: Array, axes: Array) -> str:
     """A tapered stroke with a gradient across it, from the lit side to the dark one."""
     outline = _outline(view, ends, axes, shape.radii)
     start, end = view.project(ends)
@@ -246,18 +246,18 @@ def _draw_part(view: _View, share: float, name: str, shape: Shape, ends: Array, 
     # Parts seen end-on are lit like balls, long ones like rods.
     rod = min(long / (2.5 * max(shape.radii) * view.focal / float(view.depth(ends).mean())), 1.0)
     toward = normalize(rod * across + (1.05 - rod) * light)
-    middle, reach = outline.mean(axis=0), float(np.ptp(outline @ toward) / 2)
-    (x1, y1), (x2, y2) = middle + reach * toward, middle - reach * toward
+    middle, half_width = outline.mean(axis=0), float(np.ptp(outline @ toward) / 2)
+    (x1, y1), (x2, y2) = middle + half_width * toward, middle - half_width * toward
     facing = float(toward @ light)
     stops = ((0.0, 1.20 + 0.16 * facing), (0.45, 0.98 + 0.04 * facing), (1.0, 0.70))
-    ramp = "".join(f'<stop offset="{at}" stop-color="{_color(share, bright)}"/>' for at, bright in stops)
+    ramp = "".join(f'<stop offset="{offset}" stop-color="{_color(share, bright)}"/>' for offset, bright in stops)
     return (
         f'<linearGradient id="{name}" gradientUnits="userSpaceOnUse" x1="{x1:.1f}" y1="{y1:.1f}" '
         f'x2="{x2:.1f}" y2="{y2:.1f}">{ramp}</linearGradient><path d="{_polygon(outline)}" fill="url(#{name})"/>'
     )
 
 
-def _ground(view: _View, figures: list[_Figure]) -> str:
+def _ground(view: _Camera, figures: list[_Figure]) -> str:
     """A grid of half metres under the figures that fades out around them."""
     feet = np.concatenate([figure.joints for figure in figures]) * (1.0, 0.0, 1.0)
     towards = normalize(view.back * (1.0, 0.0, 1.0))
@@ -273,7 +273,7 @@ def _ground(view: _View, figures: list[_Figure]) -> str:
     return f'<g mask="url(#fade)"><path d="{grid}" stroke="#b9c4d0" stroke-width="1" fill="none"/></g>'
 
 
-def _shadows(view: _View, figures: list[_Figure], shapes: list[Shape], rest: Array) -> str:
+def _shadows(view: _Camera, figures: list[_Figure], shapes: list[Shape], rest: Array) -> str:
     """Every part flattened onto the ground along the light, softened; overlaps darken once."""
     towards = normalize(view.back * (1.0, 0.0, 1.0))
     light = LIGHT[0] * view.right + LIGHT[2] * towards + np.asarray([0.0, 1.0, 0.0])
@@ -292,7 +292,7 @@ def _shadows(view: _View, figures: list[_Figure], shapes: list[Shape], rest: Arr
     return f'<g opacity=".24" filter="url(#soft)">{shadow}</g>'
 
 
-def _path(view: _View, path: Array | None) -> str:
+def _path(view: _Camera, path: Array | None) -> str:
     """The way of the pelvis on the ground, [frames, 3], coloured by time."""
     if path is None or len(path) < 2:
         return ""
@@ -305,16 +305,16 @@ def _path(view: _View, path: Array | None) -> str:
     return f'<g fill="none" stroke-width="2.5" stroke-linecap="round" opacity=".8">{"".join(pieces)}</g>'
 
 
-def _contacts(view: _View, figures: list[_Figure]) -> str:
+def _contacts(view: _Camera, figures: list[_Figure]) -> str:
     """Rings on the ground around what touches it."""
     towards = normalize(view.back * (1.0, 0.0, 1.0))
     ring = 0.085 * (np.cos(CIRCLE)[:, None] * view.right + np.sin(CIRCLE)[:, None] * towards)
     marks = []
     for figure in figures:
         for joint in figure.touching:
-            place = figure.joints[joint]
-            if place[1] < 0.2:  # a hand that rests in the air touches nothing
-                outline = _polygon(view.project(place * (1.0, 0.0, 1.0) + ring))
+            position = figure.joints[joint]
+            if position[1] < 0.2:  # a hand that rests in the air touches nothing
+                outline = _polygon(view.project(position * (1.0, 0.0, 1.0) + ring))
                 marks.append(f'<path d="{outline}" stroke="{_color(figure.share, 0.85)}"/>')
     return f'<g fill="none" stroke-width="1.6" opacity=".9">{"".join(marks)}</g>'
 

@@ -67,8 +67,8 @@ def all_or_none() -> Iterator[None]:
             _remove(temporary)
 
 
-def put_folder(made: Path, out: Path) -> None:
-    """Rename the folder `made` to `out`, in the place of a folder that is there.
+def put_folder(finished: Path, out: Path) -> None:
+    """Rename the folder `finished` to `out`, in the place of a folder that is there.
 
     A process that is killed on the way leaves the old folder, the new one, or none under this name; an error, the old.
     """
@@ -77,7 +77,7 @@ def put_folder(made: Path, out: Path) -> None:
     if replaces:
         out.rename(old)
     try:
-        made.rename(out)
+        finished.rename(out)
     except BaseException:
         if replaces:
             old.rename(out)

@@ -53,60 +53,60 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def check_file(path: Path, wanted: str, limit: int = MAX_BYTES) -> int:
-    """The size of a plain file in bytes; `wanted` is what it should be.
+def check_file(path: Path, expected: str, limit: int = MAX_BYTES) -> int:
+    """The size of a plain file in bytes; `expected` is what it should be.
 
     Raises InputError when `path` is missing, not a plain file or over `limit` bytes.
     """
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; wanted {wanted}") from None
+        raise InputError(f"{path}: no such file; wanted {expected}") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise InputError(f"{_cut(str(path))}: {first_line(error)}; wanted {wanted}") from None
+        raise InputError(f"{_cut(str(path))}: {first_line(error)}; wanted {expected}") from None
     if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
-        raise InputError(f"{path}: not a file; wanted {wanted}")
+        raise InputError(f"{path}: not a file; wanted {expected}")
     if status.st_size > limit:
-        raise InputError(f"{path}: {status.st_size} bytes; wanted {wanted} of at most {limit}: cut it in parts")
+        raise InputError(f"{path}: {status.st_size} bytes; wanted {expected} of at most {limit}: cut it in parts")
     return status.st_size
 
 
-def open_file(path: str | Path, wanted: str, limit: int = MAX_BYTES) -> BufferedReader:
+def open_file(path: str | Path, expected: str, limit: int = MAX_BYTES) -> BufferedReader:
     """A plain file of at most `limit` bytes, open for reading bytes; raises InputError as `check_file` does."""
     path = Path(path)
-    check_file(path, wanted, limit)
+    check_file(path, expected, limit)
     try:
         return path.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: {first_line(error)}; wanted {wanted}") from None
+        raise InputError(f"{path}: {first_line(error)}; wanted {expected}") from None
 
 
-def read_bytes(path: str | Path, wanted: str, limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: str | Path, expected: str, limit: int = MAX_BYTES) -> bytes:
     """The whole file; raises InputError as `check_file` does, and when it cannot be read."""
     path = Path(path)
-    size = check_file(path, wanted, limit)
+    size = check_file(path, expected, limit)
     try:
         with path.open("rb") as file:
             data = file.read(size + 1)
     except (OSError, MemoryError) as error:
-        raise InputError(f"{path}: {first_line(error)}; wanted {wanted}") from None
+        raise InputError(f"{path}: {first_line(error)}; wanted {expected}") from None
     if len(data) > size:  # files of /proc say 0
-        raise InputError(f"{path}: grows while it is read; wanted {wanted}")
+        raise InputError(f"{path}: grows while it is read; wanted {expected}")
     return data
 
 
-def read_text(path: str | Path, wanted: str, limit: int = MAX_BYTES) -> str:
+def read_text(path: str | Path, expected: str, limit: int = MAX_BYTES) -> str:
     """The whole file as UTF-8, with or without a byte order mark; raises InputError as `read_bytes` does."""
-    data = read_bytes(path, wanted, limit)
+    data = read_bytes(path, expected, limit)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({first_line(error)}); wanted {wanted}") from None
+        raise InputError(f"{path}: not UTF-8 ({first_line(error)}); wanted {expected}") from None
 
 
-def sha256(path: str | Path, wanted: str, limit: int = MAX_TABLE_BYTES) -> str:
+def sha256(path: str | Path, expected: str, limit: int = MAX_TABLE_BYTES) -> str:
     """The SHA-256 of a plain file, hexadecimal; raises InputError as `open_file` does."""
-    with open_file(path, wanted, limit) as file:
+    with open_file(path, expected, limit) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -137,29 +137,29 @@ def _allow_nan(name: str) -> float:
     return math.nan if name == "NaN" else _refuse_constant(name)
 
 
-def read_json(path: str | Path, wanted: str, limit: int = MAX_BYTES, *, gaps: bool = False) -> Any:
+def read_json(path: str | Path, expected: str, limit: int = MAX_BYTES, *, gaps: bool = False) -> Any:
     """The JSON document in a file; raises InputError as `read_bytes` and `parse_json` do."""
-    return parse_json(read_bytes(path, wanted, limit), str(path), wanted, gaps=gaps)
+    return parse_json(read_bytes(path, expected, limit), str(path), expected, gaps=gaps)
 
 
-def parse_json(data: bytes, source: str, wanted: str, *, gaps: bool = False) -> Any:
+def parse_json(data: bytes, source: str, expected: str, *, gaps: bool = False) -> Any:
     """The JSON document in `data`.
 
     Raises InputError when it is none, holds infinity, NaN without `gaps` or an integer of 300 digits, or is nested
     deeper or of more parts than `MAX_DEPTH` and `MAX_CONTAINERS`.
     """
     if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
-        raise InputError(f"{source}: over {MAX_CONTAINERS} lists and objects; wanted {wanted}: cut it in parts")
+        raise InputError(f"{source}: over {MAX_CONTAINERS} lists and objects; wanted {expected}: cut it in parts")
     if _depth(data) > MAX_DEPTH and _depth(_STRING.sub(b"", data)) > MAX_DEPTH:
-        raise InputError(f"{source}: nested too deeply; wanted {wanted}")
+        raise InputError(f"{source}: nested too deeply; wanted {expected}")
     if _HUGE_INTEGER in data.translate(_DIGITS_AS_ZEROS):
-        raise InputError(f"{source}: holds a whole number of 300 digits; wanted {wanted}")
+        raise InputError(f"{source}: holds a whole number of 300 digits; wanted {expected}")
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_allow_nan if gaps else _refuse_constant)
     except RecursionError:
-        raise InputError(f"{source}: nested too deeply; wanted {wanted}") from None
+        raise InputError(f"{source}: nested too deeply; wanted {expected}") from None
     except ValueError as error:  # of the decoder, of the text encoding
-        raise InputError(f"{source}: not JSON ({first_line(error)}); wanted {wanted}") from None
+        raise InputError(f"{source}: not JSON ({first_line(error)}); wanted {expected}") from None
 
 
 def _depth(data: bytes) -> int:
@@ -206,28 +206,28 @@ def open_zip(file: BinaryIO, size: int, directory: int = MAX_DIRECTORY) -> zipfi
 
 
 def read_npz(
-    path: str | Path, wanted: str, limit: int = MAX_BYTES, names: Collection[str] | None = None
+    path: str | Path, expected: str, limit: int = MAX_BYTES, names: Collection[str] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
     """The arrays of an .npz without Python objects: those of `names` that it has, or all.
 
     Raises InputError when it is not one, is larger than `limit` bytes when unpacked or has over `MAX_MEMBERS` arrays.
     """
     path = Path(path)
-    size = check_file(path, wanted, limit)
+    size = check_file(path, expected, limit)
     try:
         with path.open("rb") as file, open_zip(file, size) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
             if len(members) > MAX_MEMBERS:
-                raise InputError(f"{path}: {len(members)} arrays; wanted {wanted}, of at most {MAX_MEMBERS}")
+                raise InputError(f"{path}: {len(members)} arrays; wanted {expected}, of at most {MAX_MEMBERS}")
             chosen = {member.filename[: -len(".npy")]: member for member in members}
             chosen = {name: member for name, member in chosen.items() if names is None or name in names}
             if sum(member.file_size for member in chosen.values()) > limit:
-                raise InputError(f"{path}: over {limit} bytes when unpacked; wanted {wanted}")
+                raise InputError(f"{path}: over {limit} bytes when unpacked; wanted {expected}")
             return {name: _read_member(archive, member) for name, member in chosen.items()}
     except (
         OSError, ValueError, EOFError, RuntimeError, MemoryError, IndexError, zipfile.BadZipFile, zlib.error
     ) as error:  # fmt: skip
-        raise InputError(f"{path}: not a readable .npz ({first_line(error)}); wanted {wanted}") from None
+        raise InputError(f"{path}: not a readable .npz ({first_line(error)}); wanted {expected}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
@@ -237,15 +237,15 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArr
         return read_npy(file, member.file_size)
 
 
-def read_npy_file(path: str | Path, wanted: str, limit: int = MAX_BYTES) -> npt.NDArray[Any]:
+def read_npy_file(path: str | Path, expected: str, limit: int = MAX_BYTES) -> npt.NDArray[Any]:
     """The array of an .npy without Python objects; raises InputError when it is none."""
     path = Path(path)
-    size = check_file(path, wanted, limit)
+    size = check_file(path, expected, limit)
     try:
         with path.open("rb") as file:
             return read_npy(file, size)
     except (OSError, ValueError, MemoryError) as error:
-        raise InputError(f"{path}: not a readable .npy ({first_line(error)}); wanted {wanted}") from None
+        raise InputError(f"{path}: not a readable .npy ({first_line(error)}); wanted {expected}") from None
 
 
 def read_npy(file: IO[bytes], size: int) -> npt.NDArray[Any]:
@@ -283,8 +283,8 @@ def numbers(value: object, source: str, *, gaps: bool = False) -> npt.NDArray[np
     if array.size > _MAX_NUMBERS:
         raise InputError(f"{source}: holds {array.size} numbers; wanted at most {_MAX_NUMBERS}")
     values = array.astype(np.float64)
-    known = values[~np.isnan(values)] if gaps else values
-    if known.size and not (known.min() > -LARGEST and known.max() < LARGEST):  # NaN fails both
+    not_nan = values[~np.isnan(values)] if gaps else values
+    if not_nan.size and not (not_nan.min() > -LARGEST and not_nan.max() < LARGEST):  # NaN fails both
         raise InputError(f"{source}: holds numbers beyond {LARGEST:g}; wanted pixels, metres or seconds")
     return values
 
@@ -321,17 +321,17 @@ def frame_numbers(names: Sequence[str]) -> list[int | None]:
     stems = [Path(name).stem for name in names]
     if all(_TIMESTAMP.fullmatch(stem) for stem in stems):  # seconds and their fraction: no number of a frame
         return [None] * len(names)
-    found = [[int(word) if len(word) <= _DIGITS else None for word in _NUMBER.findall(stem)] for stem in stems]
-    told: list[list[int]] = []
-    if len(names) > 1 and len({len(row) for row in found}) == 1:
-        for column in zip(*found, strict=True):
+    numbers = [[int(word) if len(word) <= _DIGITS else None for word in _NUMBER.findall(stem)] for stem in stems]
+    candidates: list[list[int]] = []
+    if len(names) > 1 and len({len(row) for row in numbers}) == 1:
+        for column in zip(*numbers, strict=True):
             whole = [value for value in column if value is not None]
             if len(set(whole)) == len(names):
-                told.append(whole)
-    if told:
-        narrowest = min(told, key=lambda column: max(column) - min(column))
+                candidates.append(whole)
+    if candidates:
+        narrowest = min(candidates, key=lambda column: max(column) - min(column))
         return [*narrowest]
-    return [row[-1] if row else None for row in found]
+    return [row[-1] if row else None for row in numbers]
 
 
 def timestamps(names: Sequence[str]) -> list[float] | None:

@@ -58,34 +58,34 @@ class _ValueLoader(_Loader):
 _ValueLoader.add_constructor("tag:yaml.org,2002:int", _ValueLoader.long_number)
 
 
-def compose_yaml(path: str | Path, wanted: str) -> yaml.Node | None:
+def compose_yaml(path: str | Path, expected: str) -> yaml.Node | None:
     """The document of a YAML file as nodes, which know their lines; None for an empty one.
 
     Raises InputError with file and line for what is not YAML or over the limits.
     """
-    text = read_text(path, wanted, MAX_BYTES)
-    node: yaml.Node | None = _read(lambda: _Loader(text).get_single_node(), str(path), wanted)
+    text = read_text(path, expected, MAX_BYTES)
+    node: yaml.Node | None = _read(lambda: _Loader(text).get_single_node(), str(path), expected)
     return node
 
 
-def read_yaml(path: str | Path, wanted: str) -> Any:
+def read_yaml(path: str | Path, expected: str) -> Any:
     """The value in a YAML file, of plain Python types; raises InputError as `compose_yaml` does."""
-    text = read_text(path, wanted, MAX_BYTES)
-    return parse_yaml(text, str(path), wanted)
+    text = read_text(path, expected, MAX_BYTES)
+    return parse_yaml(text, str(path), expected)
 
 
-def parse_yaml(text: str, source: str, wanted: str) -> Any:
+def parse_yaml(text: str, source: str, expected: str) -> Any:
     """The value in a YAML text; raises InputError as `compose_yaml` does."""
-    return _read(lambda: _ValueLoader(text).get_single_data(), source, wanted)
+    return _read(lambda: _ValueLoader(text).get_single_data(), source, expected)
 
 
-def _read(read: Any, source: str, wanted: str) -> Any:
+def _read(read: Any, source: str, expected: str) -> Any:
     try:
         return read()
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(
-            f"{source}{line}: not YAML ({first_line(ValueError(error.problem))}); wanted {wanted}"
+            f"{source}{line}: not YAML ({first_line(ValueError(error.problem))}); wanted {expected}"
         ) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: a date that is none
-        raise InputError(f"{source}: not YAML ({first_line(error)}); wanted {wanted}") from None
+        raise InputError(f"{source}: not YAML ({first_line(error)}); wanted {expected}") from None

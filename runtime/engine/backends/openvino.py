@@ -82,32 +82,32 @@ def products_in_bfloat16(operators: Any, model: Any) -> None:
     for node in products:
         if node.get_friendly_name() in exact:
             continue
-        turned = node.get_attributes()
+        attributes = node.get_attributes()
         factors = (operators.convert(value, "bf16") for value in node.input_values())
-        product = operators.matmul(*factors, turned["transpose_a"], turned["transpose_b"])
+        product = operators.matmul(*factors, attributes["transpose_a"], attributes["transpose_b"])
         node.output(0).replace(operators.convert(product, "f32").output(0))
     model.validate_nodes_and_infer_types()
 
 
 def _last_products(result: Any, count: int) -> set[str]:
     """Names of the `count` matrix products that come last before a result on every way to it."""
-    found: set[str] = set()
-    waiting, known = [(result, count)], set()
+    products: set[str] = set()
+    waiting, visited = [(result, count)], set()
     while waiting:
         node, left = waiting.pop()
         if node.get_type_name() == "MatMul":
-            found.add(node.get_friendly_name())
+            products.add(node.get_friendly_name())
             left -= 1
-        if left and (node.get_friendly_name(), left) not in known:
-            known.add((node.get_friendly_name(), left))
+        if left and (node.get_friendly_name(), left) not in visited:
+            visited.add((node.get_friendly_name(), left))
             waiting += [(value.get_node(), left) for value in node.input_values()]
-    return found
+    return products
 
 
 def _name(port: Any, specs: tuple[TensorSpec, ...]) -> str:
     """The library keeps the names of tensors that it has merged; the signature's is one of them."""
-    known = port.get_names() & {spec.name for spec in specs}
-    return str(known.pop() if known else port.any_name)
+    names = port.get_names() & {spec.name for spec in specs}
+    return str(names.pop() if names else port.any_name)
 
 
 def _described(port: Any) -> tuple[str, list[Any]]:

@@ -100,9 +100,9 @@ class StepwiseDenoiser:
 
     def _checked(self, answer: Arrays, batch: int, frames: int) -> Arrays:
         for spec in self._outputs:
-            wanted, shape = spec.shape(batch=batch, frames=frames), answer[spec.name].shape
-            if shape != wanted:
-                raise EngineError(f"the engine answers {spec.name} {list(shape)}; wanted {list(wanted)}")
+            expected, shape = spec.shape(batch=batch, frames=frames), answer[spec.name].shape
+            if shape != expected:
+                raise EngineError(f"the engine answers {spec.name} {list(shape)}; wanted {list(expected)}")
         return answer
 
 

@@ -138,14 +138,14 @@ class _Sample:
         for index in range(self._steps):
             row = timesteps + index * self._timesteps.strides[0]
             self._step.execute(buffers.context, buffers.addresses | {"x_t": x_t, "timestep": row, "x_0": x_0})
-            factor, part = factors + index * self._factors.strides[0], self._factors.strides[1]
+            factor, stride = factors + index * self._factors.strides[0], self._factors.strides[1]
             addresses = {
                 "x_t": x_t,
                 "x_0": x_0,
                 "x_0_before": x_0_before if index else x_0,  # none before: weight 0, but of a number
                 "keep": factor,
-                "now": factor + part,
-                "before": factor + 2 * part,
+                "now": factor + stride,
+                "before": factor + 2 * stride,
                 "x_next": x_next,
             }
             self._update.execute(self._context, addresses)

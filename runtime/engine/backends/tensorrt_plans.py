@@ -100,14 +100,14 @@ class Profile:
         """
         batch, texts = (1, min(2, self.batch), self.batch), (1, 1, self.texts)
         prompted = (0, 1, self.batch) if null_is_folded else batch
-        heard = texts if null_is_folded else (1, 2, self.texts + 1)
+        step_texts = texts if null_is_folded else (1, 2, self.texts + 1)
         sizes = [
             {
                 "batch": batch[i],
                 "frames": self.frames[i],
                 "prompted": prompted[i],
-                "texts": heard[i],
-                "words": heard[i] * config.text_tokens,
+                "texts": step_texts[i],
+                "words": step_texts[i] * config.text_tokens,
             }
             for i in range(3)
         ]
@@ -240,7 +240,7 @@ class PlanSet:
 
 def _continues(version: str, since: str) -> bool:
     """Whether `version` is of the same major as `since`, and not older."""
-    here, then = ([int(part) for part in text.split(".") if part.isdigit()] for text in (version, since))
+    here, then = ([int(number) for number in text.split(".") if number.isdigit()] for text in (version, since))
     return here[:1] == then[:1] and here >= then
 
 
@@ -288,14 +288,14 @@ def find_plans(graphs: Graphs, library: str, version: str, gpu: Gpu) -> tuple[Pa
             return folder, plans
         reasons.append(f"{folder.name}: {reason}")
         build = plans.rebuild_command(engine, library)
-    found = "; ".join(reasons) or "none were built"
-    raise EngineError(f"{engine}: no TensorRT plans for this machine ({found}). Build them here: {build}")
+    summary = "; ".join(reasons) or "none were built"
+    raise EngineError(f"{engine}: no TensorRT plans for this machine ({summary}). Build them here: {build}")
 
 
 def _check_plan_files(folder: Path, plans: PlanSet, rebuild: str) -> None:
-    for name, wanted in plans.plans.items():
+    for name, expected_hash in plans.plans.items():
         path = folder / f"{name}.plan"
-        if not path.is_file() or file_hash(path) != wanted:
+        if not path.is_file() or file_hash(path) != expected_hash:
             raise EngineError(
                 f"{path}: missing, or its SHA-256 is not the one in {DESCRIPTION}; build the plans again: {rebuild}"
             )

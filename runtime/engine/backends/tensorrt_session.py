@@ -34,8 +34,8 @@ def load_library(name: str | None) -> ModuleType:
             return importlib.import_module(candidate)
         except ImportError:
             continue
-    wanted = name or next(iter(LIBRARIES))
-    raise BackendError(f"{wanted} is not installed; wanted it for this backend: {LIBRARIES[wanted]}")
+    missing = name or next(iter(LIBRARIES))
+    raise BackendError(f"{missing} is not installed; wanted it for this backend: {LIBRARIES[missing]}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +61,13 @@ class Plan:
         self._scratch = Memory(self.cuda, int(self._engine.device_memory_size_v2))
 
     def _described(self, mode: Any) -> dict[str, tuple[str, list[Any]]]:
-        engine, found = self._engine, {}
+        engine, tensors = self._engine, {}
         for index in range(engine.num_io_tensors):
             name = engine.get_tensor_name(index)
             if engine.get_tensor_mode(name) == mode:
                 sizes = [size if size >= 0 else "any" for size in engine.get_tensor_shape(name)]
-                found[name] = (engine.get_tensor_dtype(name).name, sizes)
-        return found
+                tensors[name] = (engine.get_tensor_dtype(name).name, sizes)
+        return tensors
 
     def context(self, shapes: dict[str, Shape]) -> Any:
         """A context for inputs of these shapes, on the plan's own scratch memory.
@@ -124,8 +124,8 @@ class Session:
 
     def __init__(self, library: ModuleType, cuda: Cuda, rebuild: str) -> None:
         self.library, self.cuda, self.rebuild = library, cuda, rebuild
-        self._heard: list[str] = []
-        self._logger = _logger(library, self._heard)
+        self._errors: list[str] = []
+        self._logger = _logger(library, self._errors)
         self._runtime = library.Runtime(self._logger)
         # never set: engine_host_code_allowed, which would run programs out of the plan
 
@@ -138,11 +138,11 @@ class Session:
 
     def failed(self, what: str) -> str:
         """A message with what the library said last, and the command that builds plans again."""
-        said = f" ({self._heard[-1].splitlines()[0][:200]})" if self._heard else ""
+        said = f" ({self._errors[-1].splitlines()[0][:200]})" if self._errors else ""
         return f"TensorRT: {what}{said}; build the plans again: {self.rebuild}"
 
 
-def _logger(library: Any, heard: list[str]) -> Any:
+def _logger(library: Any, errors: list[str]) -> Any:
     """The library's logger that remembers errors; they reach the user as one exception."""
 
     class Logger(library.ILogger):  # type: ignore[misc]
@@ -151,6 +151,6 @@ def _logger(library: Any, heard: list[str]) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (library.ILogger.ERROR, library.ILogger.INTERNAL_ERROR):
-                heard.append(message)
+                errors.append(message)
 
     return Logger()

@@ -32,7 +32,7 @@ def takes(tmp_path_factory, random_motion):
     folder = root / "takes"
     (folder / "day two").mkdir(parents=True)
     motion = random_motion(20)
-    save_motion(folder / "a.npz", motion, given=MotionSources(texts=(Text("a person <waves>", 0, 20),)))
+    save_motion(folder / "a.npz", motion, sources=MotionSources(texts=(Text("a person <waves>", 0, 20),)))
     save_motion(folder / "a.glb", motion)
     save_motion(folder / "day two" / "b & c.npz", replace(motion, fps=60.0))
     np.savez(folder / "keypoints.npz", keypoints=np.zeros((3, 17, 3)))

@@ -13,7 +13,7 @@ from genmo.runtime.denoiser.chunking import (
     CHUNK,
     LONG,
     ChunkedDenoiser,
-    chunk_borders,
+    chunk_bounds,
     chunk_frames,
     conditions_of,
     receptive_field,
@@ -108,7 +108,7 @@ def test_texts_of_a_chunk_are_those_that_reach_it():
 
 @pytest.mark.parametrize(("frames", "chunk"), [(1, 16), (16, 16), (17, 16), (100, 30), (18000, CHUNK)])
 def test_borders_cover_every_frame_once(frames, chunk):
-    borders = chunk_borders(frames, chunk)
+    borders = chunk_bounds(frames, chunk)
     assert borders[0][0] == 0 and borders[-1][1] == frames
     assert all(a[1] == b[0] for a, b in zip(borders[:-1], borders[1:], strict=True))
     lengths = [end - start for start, end in borders]

@@ -294,7 +294,7 @@ def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
         return np.where(there, values, np.full_like(x_0, 3))
 
     denoiser = Recorder(lambda inputs: 0 * inputs["x_t"] + 2)
-    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, known=Inpainting(values, there, correct))
+    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, inpainting=Inpainting(values, there, correct))
     assert len(corrected) == steps + (1 < steps < 5)  # once more behind the smoothing
     np.testing.assert_allclose(outputs["x_0"], np.broadcast_to(np.where(there, values, 3), SHAPE), rtol=1e-6)
     for call in denoiser.calls:
@@ -308,7 +308,7 @@ def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
 def test_known_features_are_the_same_for_text_and_no_text():
     known = Inpainting(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
     denoiser = Recorder(says_whether_text)
-    generate(denoiser, conditions(), noise(), 3, 2.0, known=known)
+    generate(denoiser, conditions(), noise(), 3, 2.0, inpainting=known)
     for call in denoiser.calls:
         np.testing.assert_array_equal(call["x_t"][:2], call["x_t"][2:])
 

@@ -206,7 +206,7 @@ def busy_timeline():
 
 def test_what_it_was_made_from_comes_back(tmp_path, motion):
     timeline = busy_timeline()
-    save_motion(tmp_path / "m.npz", motion, given=sources_of(timeline))
+    save_motion(tmp_path / "m.npz", motion, sources=sources_of(timeline))
     back, given_back = load_npz_given(tmp_path / "m.npz")
     assert [(t.prompt, t.start, t.end) for t in given_back.texts] == [("a person walks", 5, 40), ("ünï turn", 0, 12)]
     assert [(view.start, view.end) for view in given_back.views] == [(2, 12), (30, 36)]
@@ -237,7 +237,7 @@ def test_what_was_given_follows_another_rate(tmp_path, motion):
             translation=motion.translation[np.arange(frames) % 40],
             fps=fps,
         )
-        save_motion(tmp_path / "m.npz", slower, given=given_at_30)
+        save_motion(tmp_path / "m.npz", slower, sources=given_at_30)
         kept = load_npz_given(tmp_path / "m.npz")[1]
         assert kept.texts[0].end == frames
         np.testing.assert_allclose(kept.beats / fps, given_at_30.beats / 30, atol=0.51 / fps)

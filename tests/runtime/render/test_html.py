@@ -113,7 +113,7 @@ def test_what_was_given_is_there(filmed_motion):
         place_joints=np.array([22]),
         place_positions=np.array([[1.0, np.nan, -2.0]]),
     )
-    (shown,) = page(filmed_motion, given=given).data["people"]
+    (shown,) = page(filmed_motion, sources=given).data["people"]
     told = shown["given"]
     assert told["texts"] == [["walk </script>", 0, 20], ["turn", 10, 40]]
     assert told["spans"] == [["music", 3, 33]]

@@ -86,10 +86,10 @@ def given(walker):
 
 
 def test_the_body_is_drawn_where_the_page_projects_it(tmp_path, walker, given):
-    plain = picture(tmp_path, to_html(walker, "a title", given=given), "#frame=10&light")
+    plain = picture(tmp_path, to_html(walker, "a title", sources=given), "#frame=10&light")
     places = said(
         tmp_path,
-        to_html(walker, "a title", given=given),
+        to_html(walker, "a title", sources=given),
         "setTimeout(() => { const c = cameraOf(panes()[0]); tell(people[0].placed.map((p) => project(c, p))); }, 800);",
     )
     orange = (plain[..., 0] > plain[..., 2] + 25) & (plain[..., 0] > 90)
@@ -104,9 +104,9 @@ def test_keypoints_lie_on_the_motion_in_the_camera_view(tmp_path, walker, given)
     script = """setTimeout(() => { const c = cameraOf(panes()[0]), v = people[0].views[0], f = 10, [x, y] = c.picture;
       const key = (k) => [x + c.scale * v.points[3 * (17 * f + k)], y + c.scale * v.points[3 * (17 * f + k) + 1]];
       tell([[5, 16], [9, 20], [13, 4], [16, 8]].map(([k, j]) => [key(k), project(c, people[0].placed[j])])); }, 800);"""
-    for key, joint in said(tmp_path, to_html(walker, given=given), script, "#frame=10&film"):
+    for key, joint in said(tmp_path, to_html(walker, sources=given), script, "#frame=10&film"):
         assert np.hypot(key[0] - joint[0], key[1] - joint[1]) < 0.5  # pixels
-    with_keys = picture(tmp_path, to_html(walker, given=given), "#frame=10&film&light")
+    with_keys = picture(tmp_path, to_html(walker, sources=given), "#frame=10&film&light")
     green = (with_keys[..., 1] > with_keys[..., 0] + 60) & (with_keys[..., 1] > 90)
     assert 300 < green[:550].sum() < 20000
 
@@ -130,7 +130,7 @@ def test_the_keyboard_drives_it(tmp_path, walker, given):
       press("d"); log.dark = isDark(); press("?"); log.help = helped(); press("h"); log.closed = helped();
       press("Home"); press(" "); log.playing = state.playing; tell(log);
     }, 500);"""
-    log = said(tmp_path, to_html(walker, given=given), script, "#frame=10&light")
+    log = said(tmp_path, to_html(walker, sources=given), script, "#frame=10&light")
     assert (log["right"], log["ten"], log["left"], log["home"], log["end"]) == (11, 21, 20, 0, 29)
     assert (log["before"], log["next"]) == (25, 4)
     assert log["toggled"] == [False, False, False, True, False, True, False, False]
@@ -169,7 +169,7 @@ def test_floor_and_body_stand_out_in_every_light(tmp_path, walker, address):
 
 
 def test_nothing_is_asked_of_the_network(tmp_path, walker, given):
-    page = to_html(walker, given=given)
+    page = to_html(walker, sources=given)
     script = "setTimeout(() => tell(performance.getEntriesByType('resource').length), 800);"
     assert said(tmp_path, page, script) == 0
 
