@@ -33,7 +33,7 @@ from genmo.runtime.formats.bvh import to_bvh
 from genmo.runtime.formats.bvh_motion import read_bvh_motion
 from genmo.runtime.formats.glb import to_glb
 from genmo.runtime.formats.gltf import pack
-from genmo.runtime.formats.npz import load_npz_given, to_npz
+from genmo.runtime.formats.npz import load_npz_with_sources, to_npz
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINTS
 from genmo.runtime.readers.cameras import from_colmap, parse_blender, read_camera
@@ -248,7 +248,7 @@ def motion_readers() -> dict[str, Reader]:
         "bvh-character": Reader(to_bvh(motion), read_character, ".bvh", spoil_lines),
         "glb": Reader(glb, read_character, ".glb", spoil_glb),
         "vrm": Reader(pack(vrm, binary), read_character, ".vrm", spoil_glb),
-        "motion-npz": Reader(to_npz(motion), load_npz_given, ".npz", spoil_npz),
+        "motion-npz": Reader(to_npz(motion), load_npz_with_sources, ".npz", spoil_npz),
         "keyframes-npz": Reader(keyframes, read_keyframes, ".npz", spoil_npz),
         "constraints-npz": Reader(places, read_joint_targets, ".npz", spoil_npz),
         "timeline": Reader(TIMELINE, read_timeline, ".yaml", spoil_lines),

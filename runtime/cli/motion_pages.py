@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genmo.runtime.conditions.provenance import MotionSources
-from genmo.runtime.formats.npz import load_npz_given
+from genmo.runtime.formats.npz import load_npz_with_sources
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.render.html import compare_html, to_html
 from genmo.runtime.support.errors import InputError
@@ -23,7 +23,7 @@ def motions_page(paths: Sequence[str | Path]) -> bytes:
     """The player with the motions of one to four `.npz` files.  Raises InputError for files that are not that."""
     if not 1 <= len(paths) <= AT_ONCE:
         raise InputError(f"{len(paths)} motions at once; wanted 1 to {AT_ONCE}")
-    return shown_page([(Path(path).name, *load_npz_given(path)) for path in paths])
+    return shown_page([(Path(path).name, *load_npz_with_sources(path)) for path in paths])
 
 
 def shown_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:

@@ -161,10 +161,10 @@ def load_npz(path: str | Path) -> Motion:
 
     Raises InputError when the file cannot be read, is cut short, or is not such a file.
     """
-    return load_npz_given(path)[0]
+    return load_npz_with_sources(path)[0]
 
 
-def load_npz_given(path: str | Path) -> tuple[Motion, MotionSources]:
+def load_npz_with_sources(path: str | Path) -> tuple[Motion, MotionSources]:
     """The motion in a `.npz` that `to_npz` wrote, and what it was made from.
 
     Older files have no sources.  Raises InputError as `load_npz` does.

@@ -12,8 +12,8 @@ import numpy as np
 
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.tensor_spec import check_signature
-from genmo.runtime.engine.backends.onnxruntime_cuda import RecordedGraph, Recording, Shapes
-from genmo.runtime.engine.backends.stepwise import Graph, Specs, StepwiseDenoiser
+from genmo.runtime.engine.backends.onnxruntime_cuda import CapturedSession, RecordedGraph, Shapes
+from genmo.runtime.engine.backends.stepwise import GraphSession, Specs, StepwiseDenoiser
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.cpus import usable_cpus
@@ -90,8 +90,8 @@ def _recorded(graph: OnnxRuntimeGraph, path: Path, inputs: Specs, outputs: Specs
     def plain(kept: Arrays, arrays: Arrays) -> Arrays:
         return graph({}, kept | arrays)
 
-    def record(shapes: Shapes) -> Recording:
-        return Recording(library, path, inputs, outputs, shapes, "cuda", provider)
+    def record(shapes: Shapes) -> CapturedSession:
+        return CapturedSession(library, path, inputs, outputs, shapes, "cuda", provider)
 
     return RecordedGraph(plain, inputs, record)
 
@@ -115,7 +115,7 @@ class OnnxRuntimeDenoiser(StepwiseDenoiser):
         if threads < 0:
             raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
 
-        def load(path: Path, inputs: Specs, outputs: Specs) -> Graph:
+        def load(path: Path, inputs: Specs, outputs: Specs) -> GraphSession:
             graph = OnnxRuntimeGraph(path, inputs, outputs, device, threads, cpus)
             return graph if device == "cpu" else _recorded(graph, path, inputs, outputs)
 

@@ -27,7 +27,7 @@ NOTED = 64
 Shapes = dict[str, tuple[int, ...]]
 
 
-class Recording:
+class CapturedSession:
     """A graph with fixed sizes, and its inputs and outputs in the device's memory.  Not thread-safe.
 
     `shapes` of all inputs and outputs; `device` and `provider` as the library calls them: tests record on the
@@ -59,7 +59,7 @@ class Recording:
     def __call__(self, kept: Arrays, arrays: Arrays) -> Arrays:
         """The outputs; what is kept is copied to the device unless the call before was of the same."""
         if kept is not self._resident:
-            self._resident = None  # should a copy fail, nobody knows what is there
+            self._resident = None  # should a copy fail, the device's contents are undefined
             self._write(kept)
             self._resident = kept
         self._write(arrays)
@@ -86,22 +86,22 @@ def _sizes(inputs: Specs, shapes: Shapes) -> dict[str, int]:
 
 
 class RecordedGraph:
-    """The `Graph` protocol on the GPU: `plain` runs a shape's first call, a Recording the others.  Thread-safe.
+    """The `GraphSession` protocol on the GPU: `plain` runs a shape's first call, a `CapturedSession` the others.
 
-    `record(shapes)` makes a Recording.  A shape that is met once, as whole motions of their own length are, costs no
-    recording; a stream, a batch or the steps of a sample do from their second call on.
+    Thread-safe.  `record(shapes)` makes a `CapturedSession`.  A shape that comes once, as whole motions of their own
+    length are, costs no recording; a stream, a batch or the steps of a sample do from their second call on.
     """
 
     def __init__(
-        self, plain: Callable[[Arrays, Arrays], Arrays], inputs: Specs, record: Callable[[Shapes], Recording]
+        self, plain: Callable[[Arrays, Arrays], Arrays], inputs: Specs, record: Callable[[Shapes], CapturedSession]
     ) -> None:
         self._plain, self._inputs, self._record = plain, inputs, record
         self._lock = threading.Lock()
-        self._recordings: OrderedDict[Hashable, Recording] = OrderedDict()
+        self._recordings: OrderedDict[Hashable, CapturedSession] = OrderedDict()
         self._noted: OrderedDict[Hashable, Shapes] = OrderedDict()
 
     def keep(self, arrays: Arrays) -> Arrays:
-        """Arrays for many calls: which of them a recording has on the device is told by the dictionary itself."""
+        """Arrays for many calls: the identity of the dictionary tells which of them a session has on the device."""
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
     def __call__(self, kept: Arrays, arrays: Arrays) -> Arrays:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # an engine's text encoder runs a graph too, so the engine im
 Specs = tuple[TensorSpec, ...]
 
 
-class Graph(Protocol):
+class GraphSession(Protocol):
     """A loaded graph of some library."""
 
     def keep(self, arrays: Arrays) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class StepwiseDenoiser:
         self,
         graphs: Graphs,
         config: ModelConfig,
-        load: Callable[[Path, Specs, Specs], Graph],
+        load: Callable[[Path, Specs, Specs], GraphSession],
         fewest_prompted: int = 0,
     ) -> None:
         self._fewest_prompted = fewest_prompted

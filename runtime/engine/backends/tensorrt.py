@@ -19,7 +19,7 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
-from genmo.runtime.engine.backends.tensorrt_cuda import ALIGNMENT, Cuda, Memory, Recording
+from genmo.runtime.engine.backends.tensorrt_cuda import ALIGNMENT, Cuda, CudaGraph, Memory
 from genmo.runtime.engine.backends.tensorrt_plans import (
     UPDATE,
     UPDATE_INPUTS,
@@ -79,7 +79,7 @@ class _Buffers:
         for name in self._outputs:
             self.cuda.copy_out(self.host[name], self.addresses[name])
 
-    def run(self, recording: Recording) -> Arrays:
+    def run(self, recording: CudaGraph) -> Arrays:
         """Launch, wait, and the outputs."""
         recording.launch()
         self.cuda.synchronize()
@@ -179,7 +179,7 @@ def update_factors(steps: int, guidance: float, conventions: Conventions = GENMO
 
 
 class TensorRtGraph:
-    """A plan behind the `Graph` protocol; calls are thread-safe, one at a time on the device."""
+    """A plan behind the `GraphSession` protocol; calls are thread-safe, one at a time on the device."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.cuda = plan, plan.cuda

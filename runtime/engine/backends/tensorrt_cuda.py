@@ -28,7 +28,7 @@ class Memory:
         weakref.finalize(self, cuda.forget, "cudaFree", self.address).atexit = False
 
 
-class Recording:
+class CudaGraph:
     """Work on the stream, recorded once."""
 
     def __init__(self, cuda: Cuda, graph: Any) -> None:
@@ -132,7 +132,7 @@ class Cuda:
         """Wait for everything that was queued."""
         self.call("cudaStreamSynchronize", self.stream)
 
-    def record(self, work: Callable[[], None]) -> Recording:
+    def record(self, work: Callable[[], None]) -> CudaGraph:
         """Record the work that `work` queues.  It is run once before, since libraries prepare in their first call."""
         work()
         self.synchronize()
@@ -143,4 +143,4 @@ class Cuda:
         except BaseException:
             self._runtime.cudaStreamEndCapture(self.stream)  # a stream left recording refuses everything after
             raise
-        return Recording(self, self.call("cudaStreamEndCapture", self.stream))
+        return CudaGraph(self, self.call("cudaStreamEndCapture", self.stream))

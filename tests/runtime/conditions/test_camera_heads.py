@@ -49,11 +49,11 @@ def case(random_motion):
         rest_joints(shape_space().mean) * 1.06 + [0.003, -0.35, 0.012], rng.normal(0, 0.004, (JOINT_COUNT, 3, 10))
     )
     rest = body.rest(BETAS)
-    made = random_motion(FRAMES, 3)
-    rotations = made.rotations.copy()
+    base = random_motion(FRAMES, 3)
+    rotations = base.rotations.copy()
     rotations[:, 22:] = np.eye(3)
     motion = replace(
-        made, rotations=rotations, betas=np.zeros(10), offsets=rest_offsets(rest), smplx=SmplxShape(BETAS, rest)
+        base, rotations=rotations, betas=np.zeros(10), offsets=rest_offsets(rest), smplx=SmplxShape(BETAS, rest)
     )
     pan = matrix_from_axis_angle(np.linspace(-0.2, 0.2, FRAMES)[:, None] * [0.0, 1.0, 0.0])
     place = motion.translation.mean(axis=0) - [0.2, -0.3, 4.5]
@@ -90,9 +90,9 @@ def test_what_the_network_knows_comes_out(case):
     """With a perfect answer: the joints where the camera saw them, the world that it stood in, contacts and shape."""
     truth, keypoints, answers, body = case
     motion = model_of(answers, body)[0].estimate(keypoints, clean_keypoints=False, fit=False, clean_feet=False)
-    wanted = keypoints.camera.to_camera(truth.joints_world())
-    assert wanted[:, 0, 2].min() > 3, "nobody stands in the camera"
-    np.testing.assert_allclose(motion.joints_camera, wanted, atol=1e-4)
+    expected = keypoints.camera.to_camera(truth.joints_world())
+    assert expected[:, 0, 2].min() > 3, "nobody stands in the camera"
+    np.testing.assert_allclose(motion.joints_camera, expected, atol=1e-4)
     lifted = (motion.translation - truth.translation).mean(axis=0) * [0, 1, 0]  # this truth stands on no ground
     np.testing.assert_allclose(motion.joints_world(), truth.joints_world() + lifted, atol=5e-3)
     np.testing.assert_allclose(motion.contacts, 1 / (1 + np.exp(-answers["contact_logits"])), atol=1e-6)
@@ -104,14 +104,14 @@ def test_what_the_network_knows_comes_out(case):
 def test_the_fit_keeps_a_perfect_answer_and_mends_a_wrong_one(case):
     """At the right depth, on the person's own bones: an error of 12 degrees at the limbs is halved and more."""
     truth, keypoints, answers, body = case
-    wanted = keypoints.camera.to_camera(truth.joints_world())
+    expected = keypoints.camera.to_camera(truth.joints_world())
 
     def error(x_0, fit):
         motion = model_of(answers | {"x_0": x_0}, body)[0].estimate(
             keypoints, clean_keypoints=False, fit=fit, clean_feet=False
         )
         np.testing.assert_allclose(motion.rest_offsets, truth.rest_offsets, atol=1e-6)
-        return np.linalg.norm(motion.joints_camera - wanted, axis=-1).mean()
+        return np.linalg.norm(motion.joints_camera - expected, axis=-1).mean()
 
     assert error(answers["x_0"], True) < 0.004
     turns = np.random.default_rng(5).normal(0, 0.2, (21, 3))
@@ -128,8 +128,8 @@ def test_without_a_body_the_skeleton_is_genmos(case):
     np.testing.assert_array_equal(motion.rest_offsets, shape_space().mean)
     assert motion.offsets is None and not motion.betas.any() and motion.smplx.rest is None
     np.testing.assert_allclose(motion.smplx.betas, BETAS, atol=1e-6)
-    apart = motion.joints_camera[:, 0] - keypoints.camera.to_camera(truth.joints_world())[:, 0]
-    assert np.abs(apart).max() < 0.06, "but for the pelvis of the template, which is not this person's"
+    offset = motion.joints_camera[:, 0] - keypoints.camera.to_camera(truth.joints_world())[:, 0]
+    assert np.abs(offset).max() < 0.06, "but for the pelvis of the template, which is not this person's"
     fitted = model_of(answers)[0].estimate(keypoints, clean_keypoints=False, clean_feet=False)
     assert fitted.betas.any() and fitted.offsets is None, "genmo's own shape is fitted to the keypoints"
 
@@ -142,11 +142,11 @@ def test_frames_without_a_box_take_the_root_between_others(case):
     heads = {name: array for name, array in answers.items() if name != "x_0"}
     features, layout = with_heads(answers["x_0"], heads, GEM, [span], CONFIG.conventions, body)
     root = layout.split(features)["root_translation_camera"]
-    wanted = keypoints.camera.to_camera(truth.translation)
-    line = wanted[19] + np.linspace(0, 1, 7)[:, None] * (wanted[25] - wanted[19])
+    expected = keypoints.camera.to_camera(truth.translation)
+    line = expected[19] + np.linspace(0, 1, 7)[:, None] * (expected[25] - expected[19])
     np.testing.assert_allclose(root[19:26], line, atol=1e-9)
-    np.testing.assert_allclose(root[:4], np.tile(wanted[3], (4, 1)), atol=1e-9)
-    np.testing.assert_allclose(root[-5:], np.tile(wanted[-5], (5, 1)), atol=1e-9)
+    np.testing.assert_allclose(root[:4], np.tile(expected[3], (4, 1)), atol=1e-9)
+    np.testing.assert_allclose(root[-5:], np.tile(expected[-5], (5, 1)), atol=1e-9)
 
 
 def test_our_own_layout_is_left_alone():
@@ -173,10 +173,10 @@ def test_keypoints_beside_a_text_and_keyframes(case):
     timeline = Timeline(FRAMES, (Text("walk"),), (KeypointSpan(part),), steps=3)
     motion = model.follow(timeline, clean_keypoints=False, fit=False, clean_feet=False).motions[0]
     assert asked[0] == (999, 1) and [batch for _, batch in asked[1:]] == [2, 2, 2]
-    wanted = keypoints.camera.to_camera(truth.joints_world())
-    np.testing.assert_allclose(motion.joints_camera[:10], wanted[:10], atol=5e-3)
-    held = Keyframes(np.array([30]), truth.rotations[[30]], truth.translation[[30]])
-    timeline = replace(timeline, keyframes=held)
+    expected = keypoints.camera.to_camera(truth.joints_world())
+    np.testing.assert_allclose(motion.joints_camera[:10], expected[:10], atol=5e-3)
+    keyframe = Keyframes(np.array([30]), truth.rotations[[30]], truth.translation[[30]])
+    timeline = replace(timeline, keyframes=keyframe)
     motion = model.follow(timeline, clean_keypoints=False).motions[0]
     np.testing.assert_allclose(motion.rotations[30], truth.rotations[30], atol=1e-9)
     assert motion.joints_camera[:24, 0, 2].min() > 3

@@ -17,8 +17,8 @@ MIRROR_KEYPOINTS = [0, *(point + 1 if point % 2 else point - 1 for point in rang
 def walk():
     """[120, 17, 3] pixels of a made-up person, about 350 px tall, whose points swing by 15 px at 0.2 to 0.8 Hz."""
     offsets = shape_space().mean
-    turned, joints = forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3), offsets)
-    rest = coco_keypoints(turned, joints)[:, :2] * [220, -220] + [600, 500]
+    rotations, joints = forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3), offsets)
+    rest = coco_keypoints(rotations, joints)[:, :2] * [220, -220] + [600, 500]
     random, time = np.random.default_rng(1), np.arange(120)[:, None, None] / 30
     swing = np.sin(2 * np.pi * random.uniform(0.2, 0.8, (17, 2)) * time + random.uniform(0, 6, (17, 2)))
     return np.concatenate([rest + 15 * swing, np.ones((120, 17, 1))], axis=-1)

@@ -25,7 +25,7 @@ def poses(frames):
     return np.tile(np.eye(4), (frames, 1, 1))
 
 
-def turned(angle, frames=2):
+def rotated_poses(angle, frames=2):
     camera = poses(frames)
     c, s = np.cos(angle), np.sin(angle)
     camera[1:, :3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
@@ -35,9 +35,9 @@ def turned(angle, frames=2):
 def test_boxes_are_square_around_what_is_seen():
     points = np.zeros((1, 17, 3))
     points[0, :3] = [[10, 20, 0.9], [30, 120, 0.51], [500, 900, 0.5]]  # the last is not seen
-    boxes, known = bounding_boxes(points)
+    boxes, has_box = bounding_boxes(points)
     np.testing.assert_allclose(boxes, [[20, 70, 1.2 * 100]])
-    assert known.tolist() == [True]
+    assert has_box.tolist() == [True]
 
 
 def test_released_weights_see_people_of_three_to_four():
@@ -70,8 +70,8 @@ def test_boxes_bridge_gaps_and_hold_at_the_ends():
         points[frame, :2] = [[x - 50, 0, 1], [x + 50, 40, 1]]
     points[2, 0] = [7, 7, 1]  # one point is no box
     points[3, :2] = [[5, 5, 1], [5, 5, 1]]  # neither are two at one place
-    boxes, known = bounding_boxes(points)
-    assert known.tolist() == [False, True, False, False, True, False]
+    boxes, has_box = bounding_boxes(points)
+    assert has_box.tolist() == [False, True, False, False, True, False]
     np.testing.assert_allclose(boxes[:, 0], [100, 100, 200, 300, 400, 400])
     np.testing.assert_allclose(boxes[:, 2], 120)
 
@@ -112,7 +112,7 @@ def test_scale_and_place_of_the_image_do_not_matter():
 def test_camera_condition_is_the_move_to_the_next_frame():
     rng = np.random.default_rng(2)
     angle = np.cumsum(rng.normal(0, 0.1, 5))
-    rotation = np.stack([turned(a)[1, :3, :3] for a in angle])
+    rotation = np.stack([rotated_poses(a)[1, :3, :3] for a in angle])
     position = rng.normal(size=(5, 3))
     moves = camera_condition(Camera(rotation, position))
     assert moves.shape == (5, 12)
@@ -136,7 +136,7 @@ def test_default_focal_length_is_the_diagonal():
 
 
 def test_parsing_takes_integers_intrinsics_and_cameras():
-    arrays = keypoint_arrays() | {"camera_to_world": turned(0.5, 4), "fps": np.array(30.2)}
+    arrays = keypoint_arrays() | {"camera_to_world": rotated_poses(0.5, 4), "fps": np.array(30.2)}
     arrays["keypoints"] = arrays["keypoints"].astype(np.int32)
     keypoints = parse_keypoints(arrays)
     assert keypoints.frames == 4 and keypoints.camera is not None and keypoints.points.dtype == np.float64

@@ -38,8 +38,8 @@ def span_in(draw, frames):
 
 
 def cameras(random, frames):
-    turned = matrix_from_axis_angle(random.normal(0, 0.2, (frames, 3)))
-    return Camera(np.diag([-1.0, -1.0, 1.0]) @ turned, random.normal(0, 1, (frames, 3)))
+    rotation = matrix_from_axis_angle(random.normal(0, 0.2, (frames, 3)))
+    return Camera(np.diag([-1.0, -1.0, 1.0]) @ rotation, random.normal(0, 1, (frames, 3)))
 
 
 def seen_from(draw, start, end):

@@ -108,10 +108,10 @@ def test_texts_of_a_chunk_are_those_that_reach_it():
 
 @pytest.mark.parametrize(("frames", "chunk"), [(1, 16), (16, 16), (17, 16), (100, 30), (18000, CHUNK)])
 def test_borders_cover_every_frame_once(frames, chunk):
-    borders = chunk_bounds(frames, chunk)
-    assert borders[0][0] == 0 and borders[-1][1] == frames
-    assert all(a[1] == b[0] for a, b in zip(borders[:-1], borders[1:], strict=True))
-    lengths = [end - start for start, end in borders]
+    bounds = chunk_bounds(frames, chunk)
+    assert bounds[0][0] == 0 and bounds[-1][1] == frames
+    assert all(a[1] == b[0] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    lengths = [end - start for start, end in bounds]
     assert max(lengths) <= chunk and max(lengths) - min(lengths) <= 1
 
 
@@ -133,9 +133,9 @@ def model(tiny_engine):
 def keypoints(random_motion):
     motion = random_motion(700, 5)
     points = motion.moved(np.diag([-1.0, -1.0, 1.0]), np.array([0, 1, 4.0]))
-    seen = coco_keypoints(*points.kinematics())
+    points_camera = coco_keypoints(*points.kinematics())
     intrinsics = default_intrinsics(640, 480)
-    pixels = intrinsics[0, 0] * seen[..., :2] / np.maximum(seen[..., 2:], 1) + intrinsics[:2, 2]
+    pixels = intrinsics[0, 0] * points_camera[..., :2] / np.maximum(points_camera[..., 2:], 1) + intrinsics[:2, 2]
     return Keypoints(np.concatenate([pixels, np.ones((700, 17, 1))], -1), intrinsics)
 
 
@@ -155,11 +155,16 @@ def compare(one, other):
 
 
 def test_an_engine_in_chunks_estimates_the_same(model, keypoints):
-    told = []
+    reported = []
     (whole,), _ = run(model, keypoints=keypoints, chunk=0)
-    (parts,), _ = run(model, keypoints=keypoints, chunk=240, progress=told.append)
+    (parts,), _ = run(model, keypoints=keypoints, chunk=240, progress=reported.append)
     compare(whole, parts)
-    assert told == sorted(told) and told[-1] == 1 and len(told) == 4 and told[0] == pytest.approx(1 / 18)
+    assert (
+        reported == sorted(reported)
+        and reported[-1] == 1
+        and len(reported) == 4
+        and reported[0] == pytest.approx(1 / 18)
+    )
 
 
 def test_an_engine_in_chunks_generates_the_same(model, random_motion, keypoints):
@@ -180,13 +185,13 @@ def test_an_engine_in_chunks_generates_the_same(model, random_motion, keypoints)
 def test_a_long_fit_is_the_fit(keypoints, random_motion, monkeypatch):
     motion = random_motion(300, 5)
     pose = CameraPose(motion.rotations, motion.translation + [0, 0, 4], motion.rest_offsets)
-    told = []
+    reported = []
     whole = fit_pose(pose, keypoints.first(280))
     monkeypatch.setattr("genmo.runtime.refine.reprojection_fit.CHUNK", 70)
-    parts = fit_pose(pose, keypoints.first(280), progress=told.append)
+    parts = fit_pose(pose, keypoints.first(280), progress=reported.append)
     np.testing.assert_allclose(parts.rotations, whole.rotations, atol=1e-9)
     np.testing.assert_allclose(parts.root, whole.root, atol=1e-9)
-    assert told == [70 / 300, 140 / 300, 210 / 300, 280 / 300, 1]
+    assert reported == [70 / 300, 140 / 300, 210 / 300, 280 / 300, 1]
     assert ITERATIONS < 70
 
 
@@ -211,9 +216,9 @@ kind, chunk = sys.argv[1], int(sys.argv[2]) if sys.argv[2] != "None" else None
 model = MotionModel.load(threads=1)
 if kind == "keypoints":
     short = read_keypoints(sys.argv[3])
-    there = np.arange(18000) % (2 * short.frames - 2)
-    there = np.where(there < short.frames, there, 2 * short.frames - 2 - there)
-    motion = run(model, keypoints=Keypoints(short.points[there], short.intrinsics), chunk=chunk)[0][0]
+    frames = np.arange(18000) % (2 * short.frames - 2)
+    frames = np.where(frames < short.frames, frames, 2 * short.frames - 2 - frames)
+    motion = run(model, keypoints=Keypoints(short.points[frames], short.intrinsics), chunk=chunk)[0][0]
 else:
     texts = [Text(prompt, 3000 * n, 3000 * n + 3000) for n, prompt in enumerate(["walk", "run", "jump"] * 2)]
     motion = run(model, texts, frames=18000, chunk=chunk)[0][0]

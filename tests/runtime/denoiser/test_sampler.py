@@ -59,14 +59,14 @@ def test_a_denoiser_that_knows_the_answer_is_believed(steps):
     answer = noise(9)
     denoiser = Recorder(lambda inputs: answer)
     outputs = generate(denoiser, conditions(), noise(), steps, guidance=1)
-    wanted = smoothed(answer, SMOOTHING) if 1 < steps < 5 else answer
-    np.testing.assert_allclose(outputs["x_0"], wanted, atol=0 if steps > 4 or steps == 1 else 2e-6)
+    expected = smoothed(answer, SMOOTHING) if 1 < steps < 5 else answer
+    np.testing.assert_allclose(outputs["x_0"], expected, atol=0 if steps > 4 or steps == 1 else 2e-6)
     assert [call["timestep"][0] for call in denoiser.calls] == step_timesteps(steps)
     for call in denoiser.calls:  # every x_t is the answer and the first noise, mixed by the schedule
         level = alphas_cumprod()[call["timestep"][0]]
         epsilon = (noise() - np.sqrt(alphas_cumprod()[999]) * answer) / np.sqrt(1 - alphas_cumprod()[999])
-        wanted = np.sqrt(level) * answer + np.sqrt(1 - level) * epsilon
-        np.testing.assert_allclose(call["x_t"], wanted, atol=2e-5)
+        expected = np.sqrt(level) * answer + np.sqrt(1 - level) * epsilon
+        np.testing.assert_allclose(call["x_t"], expected, atol=2e-5)
 
 
 def gaussian(mean, spread):
@@ -84,16 +84,16 @@ def gaussian(mean, spread):
 def test_many_steps_turn_noise_into_the_data(mean, spread):
     """The flow of a Gaussian is linear: x_t stays as many spreads from its mean as the noise was."""
     start = noise(3, (2, 400, 3))
-    made = generate(Recorder(gaussian(mean, spread)), conditions(), start, 500, guidance=1)["x_0"]
-    np.testing.assert_allclose(made, mean + spread * start, atol=0.02 * (1 + abs(mean)))
-    assert made.std() == pytest.approx(spread, rel=0.05)
+    sample = generate(Recorder(gaussian(mean, spread)), conditions(), start, 500, guidance=1)["x_0"]
+    np.testing.assert_allclose(sample, mean + spread * start, atol=0.02 * (1 + abs(mean)))
+    assert sample.std() == pytest.approx(spread, rel=0.05)
 
 
 def test_more_steps_come_nearer():
     start, error = noise(4, (1, 200, 3)), []
     for steps in (1, 5, 10, 50):
-        made = generate(Recorder(gaussian(1.0, 0.5)), conditions(1), start, steps, guidance=1)["x_0"]
-        error.append(np.abs(made - (1 + 0.5 * start)).max())
+        sample = generate(Recorder(gaussian(1.0, 0.5)), conditions(1), start, steps, guidance=1)["x_0"]
+        error.append(np.abs(sample - (1 + 0.5 * start)).max())
     assert error == sorted(error, reverse=True) and error[-1] < 0.1
 
 
@@ -106,8 +106,8 @@ def test_the_first_update_keeps_the_noise_it_finds(low, high, seed):
     x_0, epsilon = rng.normal(size=(2, 4, 3))
     x_t = np.sqrt(level) * x_0 + np.sqrt(1 - level) * epsilon
     update, last = updates([high, low])
-    wanted = np.sqrt(next_level) * x_0 + np.sqrt(1 - next_level) * epsilon
-    np.testing.assert_allclose(update(x_t, x_0, 5 * x_0), wanted, atol=1e-5)
+    expected = np.sqrt(next_level) * x_0 + np.sqrt(1 - next_level) * epsilon
+    np.testing.assert_allclose(update(x_t, x_0, 5 * x_0), expected, atol=1e-5)
     assert update.before == 0 and last == ((0, 1.5, -0.5) if low else (0, 1, 0))
 
 
@@ -119,14 +119,14 @@ def test_later_updates_solve_the_flow_for_predictions_on_a_line(timesteps, at_ze
     level = alphas_cumprod()[timesteps]
     ratio, sigma = 0.5 * np.log(level / (1 - level)), np.sqrt(1 - level)
     x_t = 0.7
-    for place, update in enumerate(updates(timesteps)[:-1]):
-        x_0, before = (at_zero + slope * ratio[i] for i in (place, max(place - 1, 0)))
-        ahead = min((ratio[place + 1] - ratio[place]) / 2, 0.75 * (ratio[place] - ratio[place - 1])) if place else 0
+    for index, update in enumerate(updates(timesteps)[:-1]):
+        x_0, before = (at_zero + slope * ratio[i] for i in (index, max(index - 1, 0)))
+        ahead = min((ratio[index + 1] - ratio[index]) / 2, 0.75 * (ratio[index] - ratio[index - 1])) if index else 0
         middle = x_0 + slope * ahead
-        change = middle * (np.exp(ratio[place + 1]) - np.exp(ratio[place]))
-        wanted = sigma[place + 1] * (x_t / sigma[place] + change)
+        change = middle * (np.exp(ratio[index + 1]) - np.exp(ratio[index]))
+        expected = sigma[index + 1] * (x_t / sigma[index] + change)
         x_t = update.keep * x_t + update.now * x_0 + update.before * before
-        assert x_t == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+        assert x_t == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4])
@@ -134,28 +134,28 @@ def test_a_sample_that_ends_in_noise_goes_half_as_far_again(steps):
     """Two predictions a and b make the sample b + (b - a) / 2, whatever x_t was (frames alike are not smoothed)."""
     answers = [np.full((1, 60, 3), value, np.float32) for value in (7.0, 5.0, 1.0, 3.0)[4 - steps :]]
     waiting = iter(answers)
-    made = generate(Recorder(lambda inputs: next(waiting)), conditions(1), noise(4, (1, 60, 3)), steps, guidance=1)
-    np.testing.assert_allclose(made["x_0"], 4.0, atol=1e-5)
+    sample = generate(Recorder(lambda inputs: next(waiting)), conditions(1), noise(4, (1, 60, 3)), steps, guidance=1)
+    np.testing.assert_allclose(sample["x_0"], 4.0, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4])
 def test_few_steps_of_a_gaussian_keep_more_of_its_spread(steps):
     """Against DDIM that ends with the prediction at the same timestep, by its own formula."""
     start, timesteps, denoiser = noise(4, (1, 400, 3)), step_timesteps(steps), gaussian(1.0, 0.8)
-    made = generate(Recorder(denoiser), conditions(1), start, steps, guidance=1)["x_0"]
+    sample = generate(Recorder(denoiser), conditions(1), start, steps, guidance=1)["x_0"]
     x_t = start
     for here, following in zip(timesteps, [*timesteps[1:], 0], strict=True):
         x_0 = denoiser({"x_t": x_t, "timestep": np.array([here])})
         level, lower = alphas_cumprod()[[here, following]]
         x_t = np.sqrt(lower) * x_0 + np.sqrt((1 - lower) / (1 - level)) * (x_t - np.sqrt(level) * x_0)
-    assert smoothed(x_0, SMOOTHING).std() < made.std() < smoothed(0.8 * start, SMOOTHING).std()
+    assert smoothed(x_0, SMOOTHING).std() < sample.std() < smoothed(0.8 * start, SMOOTHING).std()
 
 
 def test_second_order_comes_nearer_than_first():
     """Ten steps on a Gaussian, whose samples are known, against DDIM by its own formula."""
     start, timesteps = noise(4, (1, 200, 3)), step_timesteps(10)
     denoiser = gaussian(1.0, 0.5)
-    made = generate(Recorder(denoiser), conditions(1), start, 10, guidance=1)["x_0"]
+    sample = generate(Recorder(denoiser), conditions(1), start, 10, guidance=1)["x_0"]
     x_t = start
     for here, following in zip(timesteps, [*timesteps[1:], None], strict=True):
         x_0 = denoiser({"x_t": x_t, "timestep": np.array([here])})
@@ -163,22 +163,22 @@ def test_second_order_comes_nearer_than_first():
             level, lower = alphas_cumprod()[[here, following]]
             x_t = np.sqrt(lower) * x_0 + np.sqrt((1 - lower) / (1 - level)) * (x_t - np.sqrt(level) * x_0)
     truth = 1 + 0.5 * start
-    assert np.abs(made - truth).mean() < 0.5 * np.abs(x_0 - truth).mean()
+    assert np.abs(sample - truth).mean() < 0.5 * np.abs(x_0 - truth).mean()
 
 
 @given(st.integers(1, 40), st.floats(0.3, 3))
 def test_smoothing_is_scipys_gaussian(frames, spread):
     ndimage = pytest.importorskip("scipy.ndimage")
     features = noise(1, (2, frames, 3))
-    wanted = ndimage.gaussian_filter1d(features, spread, axis=1, mode="nearest", radius=int(np.ceil(4 * spread)))
-    np.testing.assert_allclose(smoothed(features, spread), wanted, atol=1e-5)
+    expected = ndimage.gaussian_filter1d(features, spread, axis=1, mode="nearest", radius=int(np.ceil(4 * spread)))
+    np.testing.assert_allclose(smoothed(features, spread), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
 def test_only_what_ends_in_noise_is_smoothed(steps):
     start = noise(4, (1, 400, 3))
-    made = generate(Recorder(lambda inputs: inputs["x_t"]), conditions(1), start, steps, guidance=1)["x_0"]
-    shaken = np.abs(np.diff(made, axis=1)).mean() / np.abs(made).mean()
+    sample = generate(Recorder(lambda inputs: inputs["x_t"]), conditions(1), start, steps, guidance=1)["x_0"]
+    shaken = np.abs(np.diff(sample, axis=1)).mean() / np.abs(sample).mean()
     assert (shaken < 0.8) == (2 <= steps <= 4)
 
 
@@ -242,15 +242,15 @@ def test_released_weights_are_sampled_by_plain_ddim():
     *inner, last = updates(timesteps, conventions)
     assert last == (0, 1, 0) and all(update.before == 0 for update in inner)
     denoiser = Recorder(gaussian(1.0, 0.5))
-    made = generate(denoiser, conditions(), noise(), 50, 1.0, conventions=conventions)["x_0"]
+    sample = generate(denoiser, conditions(), noise(), 50, 1.0, conventions=conventions)["x_0"]
     assert [call["timestep"][0] for call in denoiser.calls] == timesteps
     x_t, level = noise().astype(np.float64), alphas_cumprod()[timesteps]
     for step, now in enumerate(level[:-1]):
         x_0 = gaussian(1.0, 0.5)({"x_t": x_t, "timestep": np.full(len(x_t), timesteps[step])})
         epsilon = (x_t - np.sqrt(now) * x_0) / np.sqrt(1 - now)
         x_t = np.sqrt(level[step + 1]) * x_0 + np.sqrt(1 - level[step + 1]) * epsilon
-    wanted = gaussian(1.0, 0.5)({"x_t": x_t, "timestep": np.zeros(len(x_t), int)})
-    np.testing.assert_allclose(made, wanted, atol=1e-4)
+    expected = gaussian(1.0, 0.5)({"x_t": x_t, "timestep": np.zeros(len(x_t), int)})
+    np.testing.assert_allclose(sample, expected, atol=1e-4)
 
 
 def test_every_output_is_guided():
@@ -286,29 +286,29 @@ def test_bad_steps_are_refused_before_any_work():
 @pytest.mark.parametrize("steps", STEPS)
 def test_known_features_enter_every_step_with_the_noise_of_its_level(steps):
     """x_t there is sqrt(a) k + sqrt(1 - a) e, with e the first noise; elsewhere it is what DDIM makes of x_0."""
-    values, there = noise(5, SHAPE[1:]), noise(6, SHAPE[1:]) > 0
+    values, mask = noise(5, SHAPE[1:]), noise(6, SHAPE[1:]) > 0
     corrected = []
 
     def correct(x_0):
         corrected.append(x_0)
-        return np.where(there, values, np.full_like(x_0, 3))
+        return np.where(mask, values, np.full_like(x_0, 3))
 
     denoiser = Recorder(lambda inputs: 0 * inputs["x_t"] + 2)
-    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, inpainting=Inpainting(values, there, correct))
+    outputs = generate(denoiser, conditions(), noise(), steps, 1.0, inpainting=Inpainting(values, mask, correct))
     assert len(corrected) == steps + (1 < steps < 5)  # once more behind the smoothing
-    np.testing.assert_allclose(outputs["x_0"], np.broadcast_to(np.where(there, values, 3), SHAPE), rtol=1e-6)
+    np.testing.assert_allclose(outputs["x_0"], np.broadcast_to(np.where(mask, values, 3), SHAPE), rtol=1e-6)
     for call in denoiser.calls:
         level = alphas_cumprod()[call["timestep"][0]]
         mixed = np.sqrt(level) * values + np.sqrt(1 - level) * noise()
-        np.testing.assert_allclose(call["x_t"][:, there], mixed[:, there], atol=1e-5)
+        np.testing.assert_allclose(call["x_t"][:, mask], mixed[:, mask], atol=1e-5)
     free = generate(Recorder(lambda inputs: 0 * inputs["x_t"] + 3), conditions(), noise(), steps, 1.0)
-    np.testing.assert_allclose(free["x_0"][:, ~there], outputs["x_0"][:, ~there], rtol=1e-6)
+    np.testing.assert_allclose(free["x_0"][:, ~mask], outputs["x_0"][:, ~mask], rtol=1e-6)
 
 
 def test_known_features_are_the_same_for_text_and_no_text():
-    known = Inpainting(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
+    inpainting = Inpainting(noise(5, SHAPE[1:]), np.ones(SHAPE[1:], bool), lambda x_0: x_0)
     denoiser = Recorder(says_whether_text)
-    generate(denoiser, conditions(), noise(), 3, 2.0, inpainting=known)
+    generate(denoiser, conditions(), noise(), 3, 2.0, inpainting=inpainting)
     for call in denoiser.calls:
         np.testing.assert_array_equal(call["x_t"][:2], call["x_t"][2:])
 
@@ -325,6 +325,6 @@ def test_what_the_steps_share_is_prepared_once(guidance):
             return lambda x_t, timestep: self({"x_t": x_t, "timestep": np.full(len(x_t), timestep), **given})
 
     once, plain = Prepared(says_whether_text), Recorder(says_whether_text)
-    made = [generate(denoiser, conditions(), noise(), 5, guidance)["x_0"] for denoiser in (once, plain)]
-    np.testing.assert_array_equal(*made)
+    sample = [generate(denoiser, conditions(), noise(), 5, guidance)["x_0"] for denoiser in (once, plain)]
+    np.testing.assert_array_equal(*sample)
     assert once.prepared == 1 and len(once.calls) == len(plain.calls) == 5

@@ -51,8 +51,8 @@ def test_few_steps_are_the_power_law(steps):
     """Within half a timestep of 999 - (999 - end) u^2.25, or one below the step before."""
     timesteps = step_timesteps(steps)
     for index, timestep in enumerate(timesteps):
-        wanted = 999 - (999 - end(steps)) * (index / (steps - 1)) ** 2.25
-        assert abs(timestep - wanted) <= 0.5 or timestep == timesteps[index - 1] - 1 < wanted
+        expected = 999 - (999 - end(steps)) * (index / (steps - 1)) ** 2.25
+        assert abs(timestep - expected) <= 0.5 or timestep == timesteps[index - 1] - 1 < expected
 
 
 def test_named_steps():

@@ -34,7 +34,7 @@ HIDDEN = {
 
 
 @pytest.fixture
-def found(tmp_path):
+def external(tmp_path):
     def read(data):
         (tmp_path / "step.onnx").write_bytes(data)
         return list(external_files(tmp_path / "step.onnx"))
@@ -42,23 +42,23 @@ def found(tmp_path):
     return read
 
 
-def test_the_file_beside_a_graph_is_named(found):
-    assert found(graph(pair(b"location", b"step.onnx.data"), pair(b"offset", b"0"))) == ["step.onnx.data"]
-    assert found(graph(pair(b"location", b"a"), pair(b"location", b"b"))) == ["a", "b"]
-    assert found(graph()) == found(b"") == []
-    assert found(graph(field(12, b"the location of a translocation"))) == []
+def test_the_file_beside_a_graph_is_named(external):
+    assert external(graph(pair(b"location", b"step.onnx.data"), pair(b"offset", b"0"))) == ["step.onnx.data"]
+    assert external(graph(pair(b"location", b"a"), pair(b"location", b"b"))) == ["a", "b"]
+    assert external(graph()) == external(b"") == []
+    assert external(graph(field(12, b"the location of a translocation"))) == []
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_a_pair_written_otherwise_is_not_understood(found, name):
-    assert found(graph(HIDDEN[name])) == [""]
+def test_a_pair_written_otherwise_is_not_understood(external, name):
+    assert external(graph(HIDDEN[name])) == [""]
 
 
 def test_onnx_writes_what_is_found_here(tmp_path):
     onnx = pytest.importorskip("onnx")
     tensor = onnx.numpy_helper.from_array(np.ones(512, np.float32), "w")
-    made = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], [tensor]))
-    onnx.save_model(made, tmp_path / "a.onnx", save_as_external_data=True, location="a.onnx.data", size_threshold=0)
+    model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], [tensor]))
+    onnx.save_model(model, tmp_path / "a.onnx", save_as_external_data=True, location="a.onnx.data", size_threshold=0)
     assert list(external_files(tmp_path / "a.onnx")) == ["a.onnx.data"]
 
 

@@ -101,12 +101,12 @@ def test_what_really_ran_is_reported(tiny_engine, tmp_path, capsys, options):
     pytest.importorskip("openvino")
     common = ["--engine", str(tiny_engine), "--threads", "1", "--text", "walk", "--frames", "4", "--steps", "1"]
     assert main([*common, *options, "--json", "--out", str(tmp_path / "w.npz")]) == 0
-    told = json.loads(capsys.readouterr().out)
-    wanted = options[1] if options[0] == "--backend" else "openvino"
-    assert told["backend"].split()[0] == wanted and told["device"] == "cpu"
-    assert ("bf16" in told["backend"]) == ("bf16" in options)
+    report = json.loads(capsys.readouterr().out)
+    expected = options[1] if options[0] == "--backend" else "openvino"
+    assert report["backend"].split()[0] == expected and report["device"] == "cpu"
+    assert ("bf16" in report["backend"]) == ("bf16" in options)
     assert main([*common, *options, "--out", str(tmp_path / "w.npz")]) == 0
-    assert f"genmo-run: note: the engine ran in {told['backend']} on cpu\n" in capsys.readouterr().err
+    assert f"genmo-run: note: the engine ran in {report['backend']} on cpu\n" in capsys.readouterr().err
 
 
 def test_what_happens_is_logged(tiny_engine, caplog):
@@ -144,8 +144,8 @@ def test_bench_measures_streams_and_whole_motions(tiny_engine, capsys, monkeypat
     monkeypatch.setattr(bench, "FEWEST", 2)
     monkeypatch.setattr(bench.bench, "__defaults__", (0.0,))  # seconds
     assert main(["--bench", "--engine", str(tiny_engine), "--threads", "1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    rows = {row["what"]: row for row in told["bench"]}
+    report = json.loads(capsys.readouterr().out)
+    rows = {row["what"]: row for row in report["bench"]}
     assert list(rows) == [
         "stream, 1 person, look-ahead 15",
         "stream, 2 people in one",
@@ -153,7 +153,7 @@ def test_bench_measures_streams_and_whole_motions(tiny_engine, capsys, monkeypat
         "estimate 130 frames",
         f"generate 5 frames in {GENMO.steps} steps",
     ]
-    assert told["backend"] == "onnxruntime CPUExecutionProvider" and told["threads"] == 1
+    assert report["backend"] == "onnxruntime CPUExecutionProvider" and report["threads"] == 1
     for row in rows.values():
         assert 0 < row["p50_ms"] <= row["p99_ms"] and row["cpu_ms"] > 0 and row["calls"] == 2
     row = rows["estimate 130 frames"]
@@ -225,8 +225,8 @@ def test_the_command_stays_on_its_cpus_with_all_threads(tiny_engine, python, tmp
     options = ["--engine", str(tiny_engine), "--cpus", "1", "--text", "walk", "--frames", "4", "--steps", "1"]
     done = python(["-c", STAYS, *options, "--out", str(tmp_path / "w.npz")], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    found = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("on ")]
-    assert len(found) >= 2 and set(found) == {"1"}
+    threads = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("on ")]
+    assert len(threads) >= 2 and set(threads) == {"1"}
 
 
 def test_cpus_that_cannot_be(tiny_engine):

@@ -86,8 +86,8 @@ def look(python, tmp_path, kind, path, frames):
 
 def y_up(points, names):
     """Blender (x, -z, y) -> ours."""
-    places = np.asarray([points[name] for name in names])
-    return np.stack([places[:, 0], places[:, 2], -places[:, 1]], axis=-1)
+    positions = np.asarray([points[name] for name in names])
+    return np.stack([positions[:, 0], positions[:, 2], -positions[:, 1]], axis=-1)
 
 
 @pytest.mark.slow
@@ -97,19 +97,19 @@ def test_blender_shows_the_same_joints(blender_python, tmp_path, motion, kind):
         pytest.importorskip("pxr", reason="pip install usd-core")
     path = tmp_path / f"motion.{kind}"
     save_motion(path, motion)
-    seen = look(blender_python, tmp_path, kind, path, motion.frames)
-    played = np.stack([y_up(points, JOINTS) for points in seen["played"]])
+    loaded = look(blender_python, tmp_path, kind, path, motion.frames)
+    played = np.stack([y_up(points, JOINTS) for points in loaded["played"]])
     error = np.linalg.norm(played - motion.joints_world(), axis=-1)
     print(f"{kind}: joint error in Blender, mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
     assert error.mean() < TOLERANCE
     # single precision: random rotations cost BVH, whose axes Blender changes, a little more
     assert error.max() < (2 * TOLERANCE if kind == "bvh" else TOLERANCE)
-    rest = y_up(seen["rest"], JOINTS)
+    rest = y_up(loaded["rest"], JOINTS)
     assert np.abs(rest - rest[0] - rest_joints(motion.rest_offsets)).max() < TOLERANCE
     travelled = np.linalg.norm(played[-1, 0] - played[0, 0])
     assert travelled == pytest.approx(np.linalg.norm(motion.translation[-1] - motion.translation[0]), abs=1e-5)
     assert travelled > 1
-    assert (seen["vertices"] > 1000) == (kind != "bvh")
+    assert (loaded["vertices"] > 1000) == (kind != "bvh")
 
 
 @pytest.mark.slow
@@ -117,13 +117,13 @@ def test_blender_shows_the_same_joints(blender_python, tmp_path, motion, kind):
 @pytest.mark.parametrize("prompt", ["a person dances salsa", "a person is boxing"])
 def test_blender_shows_what_the_engine_made(blender_python, tmp_path, kind, prompt):
     """Within two metres of the origin: further out a single-precision coordinate is too coarse for a micrometre."""
-    made = MotionModel.load(threads=1).generate(prompt, 100, seed=2)[0]
-    joints = made.joints_world()
+    motion = MotionModel.load(threads=1).generate(prompt, 100, seed=2)[0]
+    joints = motion.joints_world()
     assert np.abs(joints).max() < 2
     path = tmp_path / f"motion.{kind}"
-    save_motion(path, made)
-    seen = look(blender_python, tmp_path, kind, path, made.frames)
-    error = np.linalg.norm(np.stack([y_up(points, JOINTS) for points in seen["played"]]) - joints, axis=-1)
+    save_motion(path, motion)
+    loaded = look(blender_python, tmp_path, kind, path, motion.frames)
+    error = np.linalg.norm(np.stack([y_up(points, JOINTS) for points in loaded["played"]]) - joints, axis=-1)
     print(f"{prompt}, {kind}: mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
     assert error.max() < TOLERANCE
 
@@ -152,11 +152,11 @@ def test_blender_shows_the_same_character(blender_python, tmp_path, hero, kind):
         done = subprocess.run([blender_python, "-c", line], capture_output=True, text=True, timeout=600, cwd=tmp_path)
         path = tmp_path / "walk.fbx"
         assert path.exists(), done.stdout + done.stderr
-    seen = look(blender_python, tmp_path, kind, path, hero.frames)
+    loaded = look(blender_python, tmp_path, kind, path, hero.frames)
     rig = hero.character.rig
-    nodes = [node for node in rig.bones if rig.names[node] in seen["rest"]]
+    nodes = [node for node in rig.bones if rig.names[node] in loaded["rest"]]
     assert len(nodes) >= 30
-    played = np.stack([y_up(points, [rig.names[node] for node in nodes]) for points in seen["played"]])
+    played = np.stack([y_up(points, [rig.names[node] for node in nodes]) for points in loaded["played"]])
     error = np.linalg.norm(played - hero.world()[1][:, nodes], axis=-1)
     print(f"{kind}: joint error in Blender, mean {1e3 * error.mean():.1e} mm, largest {1e3 * error.max():.1e} mm")
     assert error.max() < 1e-3

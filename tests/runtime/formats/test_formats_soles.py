@@ -47,18 +47,20 @@ def stander(request):
     return standing(request.param * BETAS)
 
 
-def skinned(vertices, joints, weights, turned, places, rest):
+def skinned(vertices, joints, weights, rotations, positions, rest):
     """Linear blend skinning [frames, vertices, 3] of joints' world rotations and places on rest places [24, 3]."""
-    moved = np.einsum("fvkij,vkj->fvki", turned[:, joints], vertices[:, None] - rest[joints]) + places[:, joints]
+    moved = np.einsum("fvkij,vkj->fvki", rotations[:, joints], vertices[:, None] - rest[joints]) + positions[:, joints]
     return np.einsum("vk,fvki->fvi", weights, moved)
 
 
-def shown(motion, frames=slice(None)):
+def lowest_vertices(motion, frames=slice(None)):
     """Height [frames] of the body's lowest vertex, of those that are near the floor at rest."""
     mesh, rest = body_mesh(motion.rest_offsets), rest_joints(np.asarray(motion.rest_offsets, np.float64))
     low = mesh.vertices[:, 1] < rest[ANKLES, 1].max() + 0.03
-    turned, places = (array[frames] for array in motion.kinematics())
-    return skinned(mesh.vertices[low], mesh.joints[low], mesh.weights[low], turned, places, rest)[..., 1].min(axis=1)
+    rotations, positions = (array[frames] for array in motion.kinematics())
+    return skinned(mesh.vertices[low], mesh.joints[low], mesh.weights[low], rotations, positions, rest)[..., 1].min(
+        axis=1
+    )
 
 
 def glb_vertices(data):
@@ -84,14 +86,14 @@ def glb_vertices(data):
     quaternions = np.stack([tracks[joint, "rotation"] for joint in range(JOINT_COUNT)], axis=1)
     offsets = np.asarray([node["translation"] for node in nodes[:JOINT_COUNT]])
     offsets[0] = 0
-    turned, places = forward_kinematics(
+    rotations, positions = forward_kinematics(
         matrix_from_quaternion(np.roll(quaternions, 1, axis=-1).astype(np.float64)),
         tracks[0, "translation"].astype(np.float64), offsets,
     )  # fmt: skip
-    assert frames == len(places)
+    assert frames == len(positions)
     attributes = {name: array(i) for name, i in document["meshes"][0]["primitives"][0]["attributes"].items()}
     bind = -array(document["skins"][0]["inverseBindMatrices"])[:, 12:15].astype(np.float64)
-    return skinned(attributes["POSITION"], attributes["JOINTS_0"], attributes["WEIGHTS_0"], turned, places, bind)
+    return skinned(attributes["POSITION"], attributes["JOINTS_0"], attributes["WEIGHTS_0"], rotations, positions, bind)
 
 
 def html_vertices(data):
@@ -104,13 +106,13 @@ def html_vertices(data):
         return np.frombuffer(base64.b64decode(text), kind).reshape(-1, width)
 
     quaternions = unpacked(person["quaternions"], "<i2", 4).reshape(-1, JOINT_COUNT, 4) / 32767
-    turned, places = forward_kinematics(
+    rotations, positions = forward_kinematics(
         matrix_from_quaternion(quaternions), unpacked(person["translation"], "<f4", 3).astype(float), offsets
     )
     weights = unpacked(mesh["weights"], "u1", 4) / 255
     vertices = unpacked(mesh["vertices"], "<i2", 3) * mesh["scale"]
     weights = weights / weights.sum(axis=1, keepdims=True)
-    world = skinned(vertices, unpacked(mesh["joints"], "u1", 4), weights, turned, places, rest_joints(offsets))
+    world = skinned(vertices, unpacked(mesh["joints"], "u1", 4), weights, rotations, positions, rest_joints(offsets))
     return world - [0, person["ground"], 0]
 
 
@@ -174,15 +176,15 @@ def test_soles_of_any_body_are_flat_at_their_height(component, size):
 def test_cleaned_heels_and_toes_do_not_go_through_the_floor(ankle):
     """Feet tilted by up to 17 degrees either way."""
     tilted = standing(np.zeros(BETA_COUNT), ankle)
-    assert shown(tilted).min() < -0.005
+    assert lowest_vertices(tilted).min() < -0.005
     clean = clean_feet(tilted)
-    assert np.abs(shown(clean)).max() < 0.004
+    assert np.abs(lowest_vertices(clean)).max() < 0.004
     assert np.abs(clean.joints_world()[:, BALLS, 1] - BALL_HEIGHT).max() < 1e-6
 
 
 @pytest.mark.parametrize("text", ["a person stands still", "a person walks forward"])
 def test_generated_people_stand_on_the_floor(text):
     """With the engine that ships.  A foot that rolls over its edge may sink a little; before, the median was -22 mm."""
-    lowest = shown(MotionModel.load(threads=1).generate(text, frames=120, seed=0)[0])
+    lowest = lowest_vertices(MotionModel.load(threads=1).generate(text, frames=120, seed=0)[0])
     assert abs(np.median(lowest)) < NEAR
     assert lowest.min() > -0.012

@@ -46,12 +46,12 @@ class Glb:
     def tracks(self):
         """{(node, path): (times, values)}"""
         animation = self.json["animations"][0]
-        found = {}
+        tracks = {}
         for channel in animation["channels"]:
             sampler = animation["samplers"][channel["sampler"]]
             target = channel["target"]
-            found[target["node"], target["path"]] = (self.array(sampler["input"]), self.array(sampler["output"]))
-        return found
+            tracks[target["node"], target["path"]] = (self.array(sampler["input"]), self.array(sampler["output"]))
+        return tracks
 
     def node_matrices(self, translations, rotations):
         """World matrices [frames, nodes, 4, 4] of local translations and quaternions (x, y, z, w) by node."""
@@ -73,17 +73,17 @@ class Glb:
 
     def rest(self):
         nodes = self.json["nodes"]
-        places = [np.asarray([node.get("translation", [0, 0, 0])]) for node in nodes]
-        return self.node_matrices(places, [np.asarray([node.get("rotation", [0, 0, 0, 1])]) for node in nodes])
+        translations = [np.asarray([node.get("translation", [0, 0, 0])]) for node in nodes]
+        return self.node_matrices(translations, [np.asarray([node.get("rotation", [0, 0, 0, 1])]) for node in nodes])
 
     def played(self):
         tracks, nodes = self.tracks(), self.json["nodes"]
-        places, turns = [], []
+        translations, turns = [], []
         for index, node in enumerate(nodes):
             still = np.asarray([node.get("translation", [0, 0, 0])])
-            places.append(tracks[index, "translation"][1] if (index, "translation") in tracks else still)
+            translations.append(tracks[index, "translation"][1] if (index, "translation") in tracks else still)
             turns.append(tracks[index, "rotation"][1] if (index, "rotation") in tracks else np.asarray([[0, 0, 0, 1]]))
-        return self.node_matrices(places, turns)
+        return self.node_matrices(translations, turns)
 
 
 @pytest.fixture(scope="module")

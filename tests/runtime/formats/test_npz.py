@@ -15,7 +15,7 @@ from genmo.runtime.conditions.provenance import PREFIX, sources_of
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.formats import load_motion, save_motion, to_npz
-from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_given
+from genmo.runtime.formats.npz import CAMERA_DISTANCE, SMPLX_PELVIS, default_camera, load_npz_with_sources
 from genmo.runtime.motion.motion import RootPose, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.motion.skeleton import rest_joints, shape_space
@@ -207,24 +207,24 @@ def busy_timeline():
 def test_what_it_was_made_from_comes_back(tmp_path, motion):
     timeline = busy_timeline()
     save_motion(tmp_path / "m.npz", motion, sources=sources_of(timeline))
-    back, given_back = load_npz_given(tmp_path / "m.npz")
-    assert [(t.prompt, t.start, t.end) for t in given_back.texts] == [("a person walks", 5, 40), ("ünï turn", 0, 12)]
-    assert [(view.start, view.end) for view in given_back.views] == [(2, 12), (30, 36)]
-    for view, span in zip(given_back.views, timeline.keypoints, strict=True):
+    back, sources_back = load_npz_with_sources(tmp_path / "m.npz")
+    assert [(t.prompt, t.start, t.end) for t in sources_back.texts] == [("a person walks", 5, 40), ("ünï turn", 0, 12)]
+    assert [(view.start, view.end) for view in sources_back.views] == [(2, 12), (30, 36)]
+    for view, span in zip(sources_back.views, timeline.keypoints, strict=True):
         np.testing.assert_allclose(view.points, span.keypoints.points, rtol=1e-6)
         np.testing.assert_array_equal(view.intrinsics, span.keypoints.intrinsics)
-    assert given_back.features == (("music", 8, 38),)
-    assert given_back.beats.tolist() == [10, 25]
-    assert given_back.keyframes.tolist() == [3, 9]
-    assert (given_back.place_frames.tolist(), given_back.place_joints.tolist()) == ([11], [20])
-    np.testing.assert_array_equal(given_back.place_positions, [[0.5, np.nan, 1.0]])
+    assert sources_back.features == (("music", 8, 38),)
+    assert sources_back.beats.tolist() == [10, 25]
+    assert sources_back.keyframes.tolist() == [3, 9]
+    assert (sources_back.place_frames.tolist(), sources_back.place_joints.tolist()) == ([11], [20])
+    np.testing.assert_array_equal(sources_back.place_positions, [[0.5, np.nan, 1.0]])
     np.testing.assert_array_equal(load_motion(tmp_path / "m.npz").rotations, back.rotations)
 
 
 def test_files_from_before_have_nothing_given(tmp_path, motion):
     assert not [name for name in stored(motion) if name.startswith(PREFIX)]
     save_motion(tmp_path / "m.npz", motion)
-    kept = load_npz_given(tmp_path / "m.npz")[1]
+    kept = load_npz_with_sources(tmp_path / "m.npz")[1]
     assert (kept.texts, kept.views, kept.features, len(kept.beats)) == ((), (), (), 0)
 
 
@@ -238,7 +238,7 @@ def test_what_was_given_follows_another_rate(tmp_path, motion):
             fps=fps,
         )
         save_motion(tmp_path / "m.npz", slower, sources=given_at_30)
-        kept = load_npz_given(tmp_path / "m.npz")[1]
+        kept = load_npz_with_sources(tmp_path / "m.npz")[1]
         assert kept.texts[0].end == frames
         np.testing.assert_allclose(kept.beats / fps, given_at_30.beats / 30, atol=0.51 / fps)
         for view, before in zip(kept.views, given_at_30.views, strict=True):

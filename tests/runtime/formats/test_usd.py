@@ -26,11 +26,11 @@ def test_joints_and_skin(tmp_path, any_motion, suffix):
     (binding,) = cache.ComputeSkelBindings(root, Usd.PrimDefaultPredicate)
     query = cache.GetSkelQuery(binding.GetSkeleton())
     assert [token.split("/")[-1] for token in query.GetJointOrder()] == list(JOINTS)
-    turned, joints = any_motion.kinematics()
+    rotations, joints = any_motion.kinematics()
     for frame in range(any_motion.frames):
         transforms = np.array(query.ComputeJointSkelTransforms(Usd.TimeCode(frame)))
         np.testing.assert_allclose(transforms[:, 3, :3], joints[frame], atol=2e-6)
-        np.testing.assert_allclose(np.swapaxes(transforms[:, :3, :3], 1, 2), turned[frame], atol=2e-6)
+        np.testing.assert_allclose(np.swapaxes(transforms[:, :3, :3], 1, 2), rotations[frame], atol=2e-6)
     rest = np.array(binding.GetSkeleton().GetBindTransformsAttr().Get())[:, 3, :3]
     np.testing.assert_allclose(rest - rest[0], rest_joints(any_motion.rest_offsets), atol=1e-9)
     (skin,) = binding.GetSkinningTargets()

@@ -125,12 +125,12 @@ def skeleton(names):
     parents, offsets = [], []
     for joint in kept:
         at = JOINTS.index(joint)
-        place, parent = mean[at].copy(), PARENTS[at]
+        position, parent = mean[at].copy(), PARENTS[at]
         while parent >= 0 and JOINTS[parent] not in number:
-            place += mean[parent]
+            position += mean[parent]
             parent = PARENTS[parent]
         parents.append(-1 if parent < 0 else number[JOINTS[parent]])
-        offsets.append(place if parent >= 0 else np.zeros(3))
+        offsets.append(position if parent >= 0 else np.zeros(3))
     offsets = np.array(offsets)
     positions = np.tile(offsets, (2, 1, 1))
     positions[:, 0] = 0, 95, 0
@@ -151,18 +151,18 @@ def character(bvh):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_a_character_and_a_motion(family):
-    wanted = spelled(family)
-    bvh = skeleton(wanted)
+    expected = spelled(family)
+    bvh = skeleton(expected)
     named = {JOINTS[joint]: bvh.names[number] for joint, number in joint_map(bvh).items()}
-    assert named.items() >= {joint: name for joint, name in wanted.items() if not joint.startswith("spine")}.items()
-    assert named["spine3"] == wanted.get("spine3", wanted.get("spine1"))
+    assert named.items() >= {joint: name for joint, name in expected.items() if not joint.startswith("spine")}.items()
+    assert named["spine3"] == expected.get("spine3", expected.get("spine1"))
     assert np.allclose(bvh_motion(bvh).translation[0], (0, 0.95, 0))
     bones = character(bvh).bones
-    found = {"hips": bones.hips, "head": bones.head, **bones.limbs}
-    assert {JOINT_OF_PART[part]: bvh.names[node] for part, node in found.items()} == {
-        joint: name for joint, name in wanted.items() if joint != "neck" and not joint.startswith("spine")
+    nodes = {"hips": bones.hips, "head": bones.head, **bones.limbs}
+    assert {JOINT_OF_PART[part]: bvh.names[node] for part, node in nodes.items()} == {
+        joint: name for joint, name in expected.items() if joint != "neck" and not joint.startswith("spine")
     }
-    assert [bvh.names[node] for node in bones.neck] == [wanted[part] for part in ("neck",) if part in wanted]
+    assert [bvh.names[node] for node in bones.neck] == [expected[part] for part in ("neck",) if part in expected]
 
 
 def test_bones_around_the_body_change_nothing():
@@ -173,8 +173,8 @@ def test_bones_around_the_body_change_nothing():
     parents[0] = len(names) - 1
     for leg in ("lThighBend", "rThighBend"):
         parents[names.index(leg)] = names.index("pelvis")
-    found = name_parts(names, parents).nodes
-    assert names[found["hips"]] == "hip" and names[found["left_upper_leg"]] == "lThighBend"
+    nodes = name_parts(names, parents).nodes
+    assert names[nodes["hips"]] == "hip" and names[nodes["left_upper_leg"]] == "lThighBend"
 
 
 def test_what_no_table_knows_is_listed():
@@ -229,8 +229,8 @@ def test_a_motion_of_any_size_and_names_goes_onto_a_character(tmp_path, capsys):
     assert "pass --names" in line and line.count("\n") == 1 and not (tmp_path / "no.bvh").exists()
     table = {joint: f"bone{n}" for n, joint in enumerate(j for j in JOINTS if j in spelled("SOMA"))}
     (tmp_path / "names.json").write_text(json.dumps(table))
-    told = [bare, "--names", str(tmp_path / "names.json"), "--scale", "0.01"]
-    assert main([*told, "--character", hero, "--out", str(tmp_path / "told.bvh")]) == 0
+    options = [bare, "--names", str(tmp_path / "names.json"), "--scale", "0.01"]
+    assert main([*options, "--character", hero, "--out", str(tmp_path / "told.bvh")]) == 0
     np.testing.assert_allclose(read_bvh(tmp_path / "told.bvh").kinematics()[1], got[0], atol=1e-3)
     assert main([bare, "--scale", "nan", "--character", hero, "--out", str(tmp_path / "no.bvh")]) == 2
     assert "--scale is nan" in capsys.readouterr().err

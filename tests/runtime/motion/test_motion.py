@@ -21,10 +21,10 @@ def test_a_motion_wants_its_shapes():
 def test_points_in_the_camera_of_their_frame(random_camera):
     camera = random_camera(5, 0)
     points = np.random.default_rng(0).normal(size=(5, 2, 4, 3))
-    seen = camera.to_camera(points)
+    points_camera = camera.to_camera(points)
     for f in range(5):
-        wanted = (points[f] - camera.position[f]) @ camera.rotation[f]
-        np.testing.assert_allclose(seen[f], wanted, atol=1e-12)
+        expected = (points[f] - camera.position[f]) @ camera.rotation[f]
+        np.testing.assert_allclose(points_camera[f], expected, atol=1e-12)
     np.testing.assert_allclose(camera.to_camera(camera.position), 0, atol=1e-12)
 
 

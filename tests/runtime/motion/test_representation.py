@@ -84,7 +84,7 @@ def test_every_block_is_what_it_says(random_motion, random_camera):
     for i in range(9):
         root, eye = motion.rotations[i, 0], camera.rotation[i]
         joints = [rows(block) for block in blocks["joint_rotations"][i].reshape(JOINT_COUNT, 6)]
-        wanted = {
+        expected = {
             "gravity_view_orientation": rows(blocks["gravity_view_orientation"][i]) - gravity_view_axes(eye).T @ root,
             "camera_orientation": rows(blocks["camera_orientation"][i]) - first.T @ eye,
             "camera_translation": blocks["camera_translation"][i] - first.T @ (camera.position[i] - camera.position[0]),
@@ -95,8 +95,8 @@ def test_every_block_is_what_it_says(random_motion, random_camera):
         }
         if i < 8:
             step = root @ blocks["root_velocity"][i]
-            wanted["root_velocity"] = step - (motion.translation[i + 1] - motion.translation[i])
-        for name, difference in wanted.items():
+            expected["root_velocity"] = step - (motion.translation[i + 1] - motion.translation[i])
+        for name, difference in expected.items():
             np.testing.assert_allclose(difference, 0, atol=1e-12, err_msg=name)
 
 
@@ -221,8 +221,8 @@ def test_gem_comes_back_with_its_camera(random_motion, random_camera, frames):
     back = decode(*with_root_at_origin(features, GEM), camera, body)
     np.testing.assert_allclose(back.smplx.betas, motion.smplx.betas, atol=1e-6)
     np.testing.assert_allclose(back.joints_world(), motion.joints_world() - motion.translation[0], atol=1e-4)
-    seen = camera.to_camera(motion.joints_world())
-    np.testing.assert_allclose(back.joints_camera, seen - seen[:, :1], atol=1e-5)
+    joints_camera = camera.to_camera(motion.joints_world())
+    np.testing.assert_allclose(back.joints_camera, joints_camera - joints_camera[:, :1], atol=1e-5)
     assert back.contacts is None
 
 
@@ -241,8 +241,8 @@ def test_gem_without_its_camera_takes_it_for_static(random_motion, random_camera
     still = random_camera(1, 7)
     camera = Camera(np.repeat(still.rotation, 50, axis=0), np.repeat(still.position, 50, axis=0))
     back = decode(encode(motion, camera, GEM), GEM, body=body)
-    turned = seen_from_the_first_frame(motion, camera)
-    np.testing.assert_allclose(back.joints_world(), turned.joints_world() - turned.translation[0], atol=1e-9)
+    rotated = seen_from_the_first_frame(motion, camera)
+    np.testing.assert_allclose(back.joints_world(), rotated.joints_world() - rotated.translation[0], atol=1e-9)
 
 
 @pytest.mark.parametrize("down", [True, False], ids=["down", "up"])

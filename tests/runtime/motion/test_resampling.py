@@ -57,10 +57,10 @@ def test_what_is_too_fast_does_not_come_back_slow():
     """11 Hz at 30 frames a second, taken at 12: plain picking would show 1 Hz at full size."""
     time = np.arange(300) / 30
     fast = np.sin(2 * np.pi * 11 * time)[:, None]
-    places = np.arange(0, 299, 30 / 12)
-    picked = np.sin(2 * np.pi * 11 * places / 30)
+    times = np.arange(0, 299, 30 / 12)
+    picked = np.sin(2 * np.pi * 11 * times / 30)
     assert np.abs(picked).max() > 0.9
-    assert np.abs(resampled(fast, places, 30 / 12))[12:-12].max() < 0.05
+    assert np.abs(resampled(fast, times, 30 / 12))[12:-12].max() < 0.05
 
 
 @pytest.mark.parametrize("fps", [60, 90])

@@ -47,12 +47,12 @@ def hamilton(p, q):
 
 @given(nonzero, angles)
 def test_axis_angle_is_the_exponential_and_comes_back(axis, angle):
-    wanted = normalize(axis) * angle
-    matrix = matrix_from_axis_angle(wanted)
-    close(matrix, exponential(wanted))
+    expected = normalize(axis) * angle
+    matrix = matrix_from_axis_angle(expected)
+    close(matrix, exponential(expected))
     close(matrix_from_axis_angle(axis_angle_from_matrix(matrix)), matrix, 1e-9)
     if 1e-3 < angle < np.pi - 1e-3:
-        close(axis_angle_from_matrix(matrix), wanted, 1e-9)
+        close(axis_angle_from_matrix(matrix), expected, 1e-9)
 
 
 @given(nonzero)
@@ -64,9 +64,9 @@ def test_half_turns(axis):
     close(abs(quaternion[0]), 0, 1e-8)
     close(abs(quaternion[1:] @ axis), 1, 1e-8)
     close(matrix_from_quaternion(quaternion), turn, 1e-8)
-    found = axis_angle_from_matrix(turn)
-    close(np.linalg.norm(found), np.pi, 1e-8)
-    close(matrix_from_axis_angle(found), turn, 1e-8)
+    result = axis_angle_from_matrix(turn)
+    close(np.linalg.norm(result), np.pi, 1e-8)
+    close(matrix_from_axis_angle(result), turn, 1e-8)
 
 
 def test_no_turn():
@@ -84,13 +84,13 @@ def test_small_turns_keep_their_digits(scale):
 @given(arrays(np.float64, 4, elements=st.floats(-1, 1)).filter(lambda q: np.linalg.norm(q) > 1e-2), vectors)
 def test_quaternions_turn_as_hamilton_says(quaternion, vector):
     unit = quaternion / np.linalg.norm(quaternion)
-    turned = hamilton(hamilton(unit, np.concatenate([[0], vector])), unit * [1, -1, -1, -1])[1:]
+    rotated = hamilton(hamilton(unit, np.concatenate([[0], vector])), unit * [1, -1, -1, -1])[1:]
     matrix = matrix_from_quaternion(quaternion)
-    close(rotate(matrix, vector), turned)
-    found = quaternion_from_matrix(matrix)
-    assert found[0] >= 0
-    close(abs(found @ unit), 1, 1e-9)
-    close(matrix_from_quaternion(found), matrix, 1e-9)
+    close(rotate(matrix, vector), rotated)
+    result = quaternion_from_matrix(matrix)
+    assert result[0] >= 0
+    close(abs(result @ unit), 1, 1e-9)
+    close(matrix_from_quaternion(result), matrix, 1e-9)
 
 
 @given(nonzero, nonzero, angles, angles)

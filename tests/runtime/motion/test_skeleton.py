@@ -58,11 +58,11 @@ def test_mirrors_are_their_own_inverse():
 @pytest.mark.parametrize("frames", [1, 7])
 def test_kinematics_equal_the_loop(random_motion, frames):
     motion = random_motion(frames, 4)
-    turned, positions = motion.kinematics()
+    rotations, positions = motion.kinematics()
     for frame in range(frames):
-        wanted = joint_by_joint(motion.rotations[frame], motion.translation[frame], motion.rest_offsets)
-        np.testing.assert_allclose(turned[frame], wanted[0], atol=1e-12)
-        np.testing.assert_allclose(positions[frame], wanted[1], atol=1e-12)
+        expected = joint_by_joint(motion.rotations[frame], motion.translation[frame], motion.rest_offsets)
+        np.testing.assert_allclose(rotations[frame], expected[0], atol=1e-12)
+        np.testing.assert_allclose(positions[frame], expected[1], atol=1e-12)
 
 
 def test_kinematics_in_batches_and_in_float32(random_motion):
@@ -70,8 +70,8 @@ def test_kinematics_in_batches_and_in_float32(random_motion):
     rotations = np.stack([m.rotations for m in motions]).astype(np.float32)
     translation = np.stack([m.translation for m in motions]).astype(np.float32)
     offsets = np.stack([m.rest_offsets for m in motions])[:, None].astype(np.float32)
-    turned, positions = forward_kinematics(rotations, translation, offsets)
-    assert turned.dtype == positions.dtype == np.float32
+    rotations, positions = forward_kinematics(rotations, translation, offsets)
+    assert rotations.dtype == positions.dtype == np.float32
     np.testing.assert_allclose(positions, [m.joints_world() for m in motions], atol=1e-5)
 
 
@@ -86,12 +86,12 @@ def test_the_rest_pose_is_a_person():
     offsets = shape_space().offsets(np.zeros(BETA_COUNT))
     joints = rest_joints(offsets)
     np.testing.assert_allclose(joints, joint_by_joint(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3), offsets)[1])
-    place = dict(zip(JOINTS, joints, strict=True))
-    assert not place["pelvis"].any()
-    assert place["left_hip"][0] > 0 > place["right_hip"][0], "the person's left is +x"
-    assert place["left_foot"][2] > place["left_ankle"][2], "toes point to +z"
-    assert 1.3 < place["head"][1] - place["left_foot"][1] < 1.9
-    assert abs(place["left_wrist"][1] - place["left_shoulder"][1]) < 0.15, "T-pose"
+    position = dict(zip(JOINTS, joints, strict=True))
+    assert not position["pelvis"].any()
+    assert position["left_hip"][0] > 0 > position["right_hip"][0], "the person's left is +x"
+    assert position["left_foot"][2] > position["left_ankle"][2], "toes point to +z"
+    assert 1.3 < position["head"][1] - position["left_foot"][1] < 1.9
+    assert abs(position["left_wrist"][1] - position["left_shoulder"][1]) < 0.15, "T-pose"
 
 
 @given(all_betas)
@@ -127,22 +127,22 @@ def test_mirrored_kinematics_are_mirrored_joints(random_motion):
     motion = random_motion(10, 1)
     flip = FLIP[:, None] * FLIP
     mirror = list(MIRROR_JOINTS)
-    turned, joints = forward_kinematics(
+    rotations, joints = forward_kinematics(
         motion.rotations[:, mirror] * flip, motion.translation * FLIP, motion.rest_offsets[mirror] * FLIP
     )
     np.testing.assert_allclose(joints, motion.joints_world()[:, mirror] * FLIP, atol=1e-12)
-    seen = coco_keypoints(*motion.kinematics())[:, MIRROR_KEYPOINTS] * FLIP
-    np.testing.assert_allclose(coco_keypoints(turned, joints), seen, atol=1e-12)
+    mirrored = coco_keypoints(*motion.kinematics())[:, MIRROR_KEYPOINTS] * FLIP
+    np.testing.assert_allclose(coco_keypoints(rotations, joints), mirrored, atol=1e-12)
 
 
 def test_keypoints_ride_on_their_joints(random_motion):
     motion = random_motion(6, 2)
-    turned, joints = motion.kinematics()
-    points = coco_keypoints(turned, joints)
+    rotations, joints = motion.kinematics()
+    points = coco_keypoints(rotations, joints)
     assert points.shape == (6, COCO_COUNT, 3)
     for index, (name, joint, offset) in enumerate(COCO_KEYPOINTS):
         number = JOINTS.index(joint)
-        wanted = [joints[f, number] + turned[f, number] @ offset for f in range(6)]
-        np.testing.assert_allclose(points[:, index], wanted, atol=1e-12, err_msg=name)
+        expected = [joints[f, number] + rotations[f, number] @ offset for f in range(6)]
+        np.testing.assert_allclose(points[:, index], expected, atol=1e-12, err_msg=name)
     names = [name for name, _, _ in COCO_KEYPOINTS]
     assert names[:3] == ["nose", "left_eye", "right_eye"] and names[5] == "left_shoulder" and names[16] == "right_ankle"

@@ -93,11 +93,11 @@ def test_mesh_is_whole(motion):
 
 @pytest.mark.parametrize("words", ["plain", "</script><script>alert(1)</script>", 'a "quoted" & <b>bold</b> ünï'])
 def test_title_and_prompt_are_shown_and_harmless(motion, words):
-    shown = page(motion, title=words, prompt=words)
-    assert shown.data["title"] == words
-    assert shown.data["prompt"] == words
-    assert shown.title == words
-    assert set(shown.scripts) == {None, "application/json"}
+    payload = page(motion, title=words, prompt=words)
+    assert payload.data["title"] == words
+    assert payload.data["prompt"] == words
+    assert payload.title == words
+    assert set(payload.scripts) == {None, "application/json"}
 
 
 def test_what_was_given_is_there(filmed_motion):
@@ -113,25 +113,25 @@ def test_what_was_given_is_there(filmed_motion):
         place_joints=np.array([22]),
         place_positions=np.array([[1.0, np.nan, -2.0]]),
     )
-    (shown,) = page(filmed_motion, sources=given).data["people"]
-    told = shown["given"]
-    assert told["texts"] == [["walk </script>", 0, 20], ["turn", 10, 40]]
-    assert told["spans"] == [["music", 3, 33]]
-    assert (told["beats"], told["keyframes"], told["places"]) == ([4, 19], [7], [[9, 22, 1.0, None, -2.0]])
-    (view,) = told["views"]
+    (payload,) = page(filmed_motion, sources=given).data["people"]
+    sources = payload["given"]
+    assert sources["texts"] == [["walk </script>", 0, 20], ["turn", 10, 40]]
+    assert sources["spans"] == [["music", 3, 33]]
+    assert (sources["beats"], sources["keyframes"], sources["places"]) == ([4, 19], [7], [[9, 22, 1.0, None, -2.0]])
+    (view,) = sources["views"]
     assert (view["start"], view["end"], view["lens"]) == (5, 17, [1000, 1100, 640, 360])
     np.testing.assert_allclose(unpack(view["points"], "<f4").reshape(12, 17, 3), points, rtol=1e-6)
-    rotations = matrix_from_quaternion(unpack(shown["camera"]["quaternions"], "<i2").reshape(-1, 4) / 32767)
+    rotations = matrix_from_quaternion(unpack(payload["camera"]["quaternions"], "<i2").reshape(-1, 4) / 32767)
     np.testing.assert_allclose(rotations, filmed_motion.camera.rotation, atol=2e-4)
-    positions = unpack(shown["camera"]["positions"], "<f4").reshape(-1, 3)
+    positions = unpack(payload["camera"]["positions"], "<f4").reshape(-1, 3)
     np.testing.assert_allclose(positions, filmed_motion.camera.position, atol=1e-5)
 
 
 def test_the_view_of_an_estimate_without_a_camera_is_where_it_was_seen_from(filmed_motion):
     camera = filmed_motion.camera
-    found = replace(filmed_motion, camera=None, root_camera=filmed_motion.root_seen_by(camera)).viewpoint()
-    np.testing.assert_allclose(found.rotation, camera.rotation, atol=1e-9)
-    np.testing.assert_allclose(found.position, camera.position, atol=1e-9)
+    viewpoint = replace(filmed_motion, camera=None, root_camera=filmed_motion.root_seen_by(camera)).viewpoint()
+    np.testing.assert_allclose(viewpoint.rotation, camera.rotation, atol=1e-9)
+    np.testing.assert_allclose(viewpoint.position, camera.position, atol=1e-9)
     assert replace(filmed_motion, camera=None).viewpoint() is None
 
 

@@ -77,9 +77,12 @@ def walker():
 def given(walker):
     """Keypoints that are exactly those of the motion, and some of everything else."""
     lens = np.array([[900.0, 0, 480], [0, 900, 270], [0, 0, 1]])
-    turned, joints = walker.kinematics()
-    seen = walker.camera.to_camera(coco_keypoints(turned, joints))
-    points = np.concatenate([seen[..., :2] / seen[..., 2:] * 900 + [480, 270], np.ones((*seen.shape[:2], 1))], axis=-1)
+    rotations, joints = walker.kinematics()
+    points_camera = walker.camera.to_camera(coco_keypoints(rotations, joints))
+    points = np.concatenate(
+        [points_camera[..., :2] / points_camera[..., 2:] * 900 + [480, 270], np.ones((*points_camera.shape[:2], 1))],
+        axis=-1,
+    )
     return MotionSources(
                  (Text("stand & drift", 0, 20), Text("then", 12, 30)), (View(0, points, lens),), (("music", 4, 30),),
                  np.array([6, 14, 22]), np.array([25]))  # fmt: skip
@@ -148,12 +151,12 @@ def test_the_keyboard_drives_it(tmp_path, walker, given):
 
 def test_two_motions_side_by_side_and_over_one_another(tmp_path, walker):
     page = compare_html([("one", walker, NO_SOURCES), ("two", replace(walker, fps=60.0), NO_SOURCES)], "both")
-    apart = picture(tmp_path, page, "#frame=10&light")
+    side_by_side = picture(tmp_path, page, "#frame=10&light")
 
     def blue(part):
         return ((part[..., 2] > part[..., 0] + 40) & (part[..., 2] > 90)).sum()
 
-    free = apart[80:560]
+    free = side_by_side[80:560]
     assert blue(free[:, 640:]) > 3000
     assert blue(free[:, :640]) < 200
     script = """setTimeout(() => { const one = panes().length; state.together = true;

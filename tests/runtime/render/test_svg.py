@@ -28,13 +28,13 @@ def walking(frames=60):
 
 def figures(root):
     """Path points of each figure: groups whose paths are filled with gradients."""
-    found = []
+    polygons = []
     for group in root.findall(f"{NAMESPACE}g"):
         paths = [path.get("d") for path in group.findall(f"{NAMESPACE}path") if "url(" in (path.get("fill") or "")]
         if paths:
             numbers = [float(number) for path in paths for number in re.findall(r"-?\d+\.\d+", path)]
-            found.append(np.asarray(numbers).reshape(-1, 2))
-    return found
+            polygons.append(np.asarray(numbers).reshape(-1, 2))
+    return polygons
 
 
 @pytest.mark.parametrize("make", [lambda: still(1), lambda: still(2), lambda: still(90), walking])
@@ -42,13 +42,13 @@ def test_every_figure_is_inside_the_picture(make):
     motion = make()
     root = ElementTree.fromstring(to_svg(motion, title="A <title> & more"))
     assert root.tag == f"{NAMESPACE}svg"
-    shown = figures(root)
-    assert len(shown) == min(FIGURES, motion.frames)
-    for points in shown:
+    outlines = figures(root)
+    assert len(outlines) == min(FIGURES, motion.frames)
+    for points in outlines:
         assert np.isfinite(points).all()
         assert (points > 0).all()
         assert (points < (WIDTH, HEIGHT)).all()
-    middles = sorted(float(points[:, 0].mean()) for points in shown)
+    middles = sorted(float(points[:, 0].mean()) for points in outlines)
     assert all(b - a > 50 for a, b in zip(middles[:-1], middles[1:], strict=True))
 
 

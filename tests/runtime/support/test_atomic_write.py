@@ -230,13 +230,15 @@ put_folder(Path(sys.argv[1]) / "made", Path(sys.argv[1]) / "out")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_process_killed_while_it_replaces_a_folder_leaves_the_old_the_new_or_none(tmp_path):
-    seen = set()
+    outcomes = set()
     for last in range(1, 20):
-        place = tmp_path / str(last)
-        place.mkdir()
-        made_folder(place / "made", "new"), made_folder(place / "out", "old")
-        done = subprocess.run([sys.executable, "-c", KILLED_IN_A_FOLDER, str(place), str(last)], capture_output=True)
-        seen.add((place / "out" / "x").read_text() if (place / "out").exists() else None)
+        folder_of_run = tmp_path / str(last)
+        folder_of_run.mkdir()
+        made_folder(folder_of_run / "made", "new"), made_folder(folder_of_run / "out", "old")
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED_IN_A_FOLDER, str(folder_of_run), str(last)], capture_output=True
+        )
+        outcomes.add((folder_of_run / "out" / "x").read_text() if (folder_of_run / "out").exists() else None)
         if done.returncode == 0:
             break
-    assert done.returncode == 0 and last > 2 and seen == {"old", None, "new"}
+    assert done.returncode == 0 and last > 2 and outcomes == {"old", None, "new"}

@@ -117,8 +117,8 @@ def test_names_that_are_times():
 
 
 def test_gaps_are_numbers_where_they_may_be():
-    found = numbers([[1, None], [math.nan, np.float32(2)]], "here", gaps=True)
-    assert np.array_equal(found, [[1, np.nan], [np.nan, 2]], equal_nan=True)
+    result = numbers([[1, None], [math.nan, np.float32(2)]], "here", gaps=True)
+    assert np.array_equal(result, [[1, np.nan], [np.nan, 2]], equal_nan=True)
     for value in ([1, None], [math.nan], np.array([math.nan])):
         with pytest.raises(InputError):
             numbers(value, "here")

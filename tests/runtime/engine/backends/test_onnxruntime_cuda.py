@@ -6,7 +6,7 @@ import pytest
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import outputs, step_inputs
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.engine.backends.onnxruntime_cuda import NOTED, REMEMBERED, RecordedGraph, Recording
+from genmo.runtime.engine.backends.onnxruntime_cuda import NOTED, REMEMBERED, CapturedSession, RecordedGraph
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.support.errors import EngineError
 from tests.runtime.arrays import random_inputs
@@ -23,35 +23,35 @@ def engine(tiny_engine):
 def recordings_of(engine):
     """The step graph recorded on the processor, the denoiser that it came from, and what was recorded so far."""
     specs = step_inputs(engine.config), outputs(engine.config)
-    denoiser, made = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1), []
+    denoiser, recorded = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1), []
 
     def record(shapes):
-        made.append(shapes)
-        return Recording(onnxruntime, engine.denoiser.step, *specs, shapes, "cpu", "CPUExecutionProvider")
+        recorded.append(shapes)
+        return CapturedSession(onnxruntime, engine.denoiser.step, *specs, shapes, "cpu", "CPUExecutionProvider")
 
     plain = denoiser._step
     graph = RecordedGraph(lambda kept, arrays: plain({}, kept | plain.keep(arrays)), specs[0], record)
     denoiser._step = graph
-    return denoiser, graph, made
+    return denoiser, graph, recorded
 
 
 @pytest.mark.parametrize("texts_of", [(True,), (False,), (True, False)])
 @pytest.mark.parametrize("frames", [1, 119, 120, 121, 200])
 def test_a_recording_answers_as_the_open_graph_does(engine, texts_of, frames):
     reference = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1)
-    denoiser, _, made = recordings_of(engine)
+    denoiser, _, recorded = recordings_of(engine)
     arrays = random_inputs(engine.config, texts_of, frames)
     for number in range(3):
         arrays["x_t"] += 0.1
         got, expected = denoiser(arrays), reference(arrays)
-        assert len(made) == min(number, 1)
+        assert len(recorded) == min(number, 1)
         for name in expected:
             np.testing.assert_allclose(got[name], expected[name], atol=FEATURES)
 
 
 def test_what_a_sequence_keeps_is_renewed_with_the_sequence(engine):
     reference = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1)
-    denoiser, _, made = recordings_of(engine)
+    denoiser, _, recorded = recordings_of(engine)
     sequences = [random_inputs(engine.config, (True,), 90) for _ in range(2)]
     sequences[1]["text_tokens"] *= -1
     both = []
@@ -61,7 +61,7 @@ def test_what_a_sequence_keeps_is_renewed_with_the_sequence(engine):
     for timestep in (900, 500, 20):  # the two take turns on one recording
         for ours, theirs, x_t in both:
             np.testing.assert_allclose(ours(x_t, timestep)["x_0"], theirs(x_t, timestep)["x_0"], atol=FEATURES)
-    assert len(made) == 1
+    assert len(recorded) == 1
 
 
 def test_an_answer_is_not_overwritten_by_the_next(engine):
@@ -75,22 +75,22 @@ def test_an_answer_is_not_overwritten_by_the_next(engine):
 
 
 def test_few_recordings_are_kept_and_the_longest_unused_goes(engine):
-    denoiser, graph, made = recordings_of(engine)
+    denoiser, graph, recorded = recordings_of(engine)
 
     def run(frames):
         denoiser(random_inputs(engine.config, (False,), frames))
 
     for frames in range(2, 2 + NOTED + 10):
         run(frames)
-    assert not made and len(graph._noted) == NOTED  # shapes that came once cost nothing but their note
+    assert not recorded and len(graph._noted) == NOTED  # shapes that came once cost nothing but their note
     last = list(range(NOTED, NOTED + REMEMBERED + 1))
     for frames in last:
         run(frames)
-    assert len(made) == len(last) and len(graph._recordings) == REMEMBERED
+    assert len(recorded) == len(last) and len(graph._recordings) == REMEMBERED
     run(last[-1])
-    assert len(made) == len(last)
+    assert len(recorded) == len(last)
     run(last[0])
-    assert len(made) == len(last) + 1
+    assert len(recorded) == len(last) + 1
 
 
 def test_a_file_that_cannot_be_recorded_is_one_line(engine, tmp_path):
@@ -99,12 +99,12 @@ def test_a_file_that_cannot_be_recorded_is_one_line(engine, tmp_path):
     specs = step_inputs(engine.config), outputs(engine.config)
     shapes = {s.name: s.shape(batch=1, frames=9, prompted=1, texts=1, words=24) for part in specs for s in part}
     with pytest.raises(EngineError, match="ONNX Runtime cannot record it") as caught:
-        Recording(onnxruntime, broken, *specs, shapes, "cpu", "CPUExecutionProvider")
+        CapturedSession(onnxruntime, broken, *specs, shapes, "cpu", "CPUExecutionProvider")
     assert "\n" not in str(caught.value)
 
 
 def test_a_recording_that_stops_working_is_one_line(engine, monkeypatch):
-    denoiser, graph, made = recordings_of(engine)
+    denoiser, graph, recorded = recordings_of(engine)
     arrays = random_inputs(engine.config, (True,), 20)
     for _ in range(2):
         denoiser(arrays)
@@ -117,7 +117,7 @@ def test_a_recording_that_stops_working_is_one_line(engine, monkeypatch):
     monkeypatch.setattr(recording, "_session", Lost())
     with pytest.raises(EngineError, match="cannot run this recording .*CUDA failure 700") as caught:
         denoiser(arrays)
-    assert len(made) == 1 and "\n" not in str(caught.value)
+    assert len(recorded) == 1 and "\n" not in str(caught.value)
 
 
 @pytest.mark.requires_cuda
@@ -136,5 +136,5 @@ def test_the_gpu_answers_as_the_processor_does(engine, frames):
         k: a for k, a in random_inputs(engine.config, (True,), frames).items() if k not in ("x_t", "timestep")
     }
     noise = np.random.default_rng(1).standard_normal((1, frames, engine.config.motion_layout.width))
-    made = [sampler.generate(denoiser, conditions, noise, 5, 2.5)["x_0"] for denoiser in (ours, theirs)]
-    np.testing.assert_allclose(*made, atol=1e-3)
+    recorded = [sampler.generate(denoiser, conditions, noise, 5, 2.5)["x_0"] for denoiser in (ours, theirs)]
+    np.testing.assert_allclose(*recorded, atol=1e-3)

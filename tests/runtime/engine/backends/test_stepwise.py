@@ -124,8 +124,8 @@ def test_without_texts_their_graph_does_not_run(tmp_path):
     assert [name for name, *_ in library.calls] == ["conditions", "step"]
     kept = library.calls[1][1]
     for spec in text_outputs(CONFIG):
-        wanted = spec.shape(**SIZES | {"prompted": 0, "texts": 1, "words": 3})
-        assert kept[spec.name].shape == wanted and kept[spec.name].dtype == spec.dtype
+        expected = spec.shape(**SIZES | {"prompted": 0, "texts": 1, "words": 3})
+        assert kept[spec.name].shape == expected and kept[spec.name].dtype == spec.dtype
 
 
 def test_a_null_text_among_the_texts_is_always_read(tmp_path):

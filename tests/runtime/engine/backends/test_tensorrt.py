@@ -404,14 +404,14 @@ def test_a_guided_sample_is_the_samplers(engine, cuda, steps, guidance):
     noise = np.random.default_rng(3).standard_normal(arrays["x_t"].shape).astype(np.float32)
     conditions = conditions_of(arrays)
     theirs = OnnxRuntimeDenoiser(engine.denoiser, engine.config, threads=1)
-    wanted = sampler.generate(theirs, conditions, noise, steps, guidance)
+    expected = sampler.generate(theirs, conditions, noise, steps, guidance)
     both = sampler._with_and_without(conditions)
 
     def made(strength):  # what few steps leave of the noise is smoothed behind the fused call
         return sampler._finished(ours.sample(both, noise, strength)["x_0"], schedule.step_timesteps(steps))
 
     for _ in range(2):
-        np.testing.assert_allclose(made(guidance), wanted["x_0"], atol=SAMPLED_FEATURES)
+        np.testing.assert_allclose(made(guidance), expected["x_0"], atol=SAMPLED_FEATURES)
     other = sampler.generate(theirs, conditions, noise, steps, 1.5)
     cuda.log.clear()
     np.testing.assert_allclose(made(1.5), other["x_0"], atol=SAMPLED_FEATURES)
@@ -436,10 +436,10 @@ def test_update_factors_are_the_samplers_updates_of_the_guided_answer(steps, gui
         update_factors(steps, guidance), sampler.updates(schedule.step_timesteps(steps)), strict=True
     ):
         guided = [b + guidance * (a - b) for a, b in ((some, without), (some_before, without_before))]
-        wanted = update(x_t, *guided)
+        expected = update(x_t, *guided)
         (keep, _), now, before = ours
         both = keep * x_t + now @ [some, without] + before @ [some_before, without_before]
-        np.testing.assert_allclose(both, wanted, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(both, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_shapes_that_no_profile_holds_are_refused(engine, cuda):
