@@ -36,9 +36,9 @@ def camera_condition(camera: Camera) -> Array:
 def keypoint_conditions(keypoints: Keypoints, conventions: Conventions = GENMO) -> dict[str, Array]:
     """The `keypoints`, `bounding_box` and `camera` conditions, each [frames, ...], and their masks [frames]."""
     boxes, has_box = bounding_boxes(keypoints.points, conventions)
-    centre, side = boxes[:, None, :2], boxes[:, None, 2:]
-    local = 2 * (keypoints.points[..., :2] - centre) / side
-    visible = (keypoints.points[..., 2:] > VISIBLE) & has_box[:, None, None]
+    centre, side = boxes[:, None, :2], boxes[:, None, 2:]  # [frames, 1, 2], [frames, 1, 1]
+    local = 2 * (keypoints.points[..., :2] - centre) / side  # [frames, 17, 2], -1..1 in the box
+    visible = (keypoints.points[..., 2:] > VISIBLE) & has_box[:, None, None]  # [frames, 17, 1]
     boxed = has_box & (visible.sum(axis=(1, 2)) >= conventions.box_keypoints)
     focal, middle = keypoints.intrinsics[0, 0], keypoints.intrinsics[:2, 2]
     arrays = {

@@ -112,9 +112,9 @@ def constraint_errors(motion: Motion, keyframes: Keyframes, places: JointTargets
     joints = motion.joints_world()
     key = mean = worst = None
     if len(keyframes.frames):
-        actual = joints[keyframes.frames]
+        actual = joints[keyframes.frames]  # [K, 24, 3]
         root = np.where(np.isfinite(keyframes.root), keyframes.root, actual[:, 0])
-        expected = forward_kinematics(keyframes.rotations, root, motion.rest_offsets)[1]
+        expected = forward_kinematics(keyframes.rotations, root, motion.rest_offsets)[1]  # [K, 24, 3]
         key = 1000 * float(np.linalg.norm(actual - expected, axis=-1).max())
     if len(places.frames):
         distances = np.linalg.norm(np.nan_to_num(joints[places.frames, places.joints] - places.positions), axis=-1)

@@ -102,7 +102,7 @@ def noise_level(points: Array, height: float) -> float:
     whole = visible[:-3] & visible[1:-2] & visible[2:-1] & visible[3:]
     if whole.sum() < FEWEST:
         return 0.0
-    third = np.abs(np.diff(points[..., :2], n=3, axis=0)[whole])
+    third = np.abs(np.diff(points[..., :2], n=3, axis=0)[whole])  # [visible runs of four, 2]
     return float(np.median(third) / (WHITE_TO_THIRD_DIFFERENCE * height))
 
 
@@ -120,11 +120,11 @@ def smooth(points: Array, width: float) -> Array:
     radius = int(np.ceil(CUT * width))
     if width < 0.05 or len(points) < 3:
         return points
-    weight = np.where(points[..., 2] > VISIBLE, points[..., 2], 0)
+    weight = np.where(points[..., 2] > VISIBLE, points[..., 2], 0)  # [frames, 17]
     frames = len(points)
     padded = np.pad(points[..., :2] * weight[..., None], [(radius, radius), (0, 0), (0, 0)])
     weights = np.pad(weight, [(radius, radius), (0, 0)])
-    moments, sums = np.zeros((3, *weight.shape)), np.zeros((2, *weight.shape, 2))
+    moments, sums = np.zeros((3, *weight.shape)), np.zeros((2, *weight.shape, 2))  # [3, frames, 17], [2, frames, 17, 2]
     for offset in range(-radius, radius + 1):
         share = np.exp(-0.5 * (offset / width) ** 2)
         window = slice(radius + offset, radius + offset + frames)
@@ -166,14 +166,14 @@ def bridge_gaps(points: Array) -> Array:
     bridged = points.copy()
     visible = points[..., 2] > VISIBLE
     for point in np.flatnonzero((~visible).any(axis=0) & (visible.sum(axis=0) >= 2)):
-        frames = np.flatnonzero(visible[:, point])
-        gap = np.diff(frames) - 1
+        frames = np.flatnonzero(visible[:, point])  # [K]
+        gap = np.diff(frames) - 1  # [K - 1]
         if not ((gap > 0) & (gap <= LONGEST_GAP)).any():
             continue
         missing = np.setdiff1d(np.arange(frames[0], frames[-1]), frames)
         after = np.searchsorted(frames, missing)
         missing, after = (x[gap[after - 1] <= LONGEST_GAP] for x in (missing, after))
-        values = points[frames, point]
+        values = points[frames, point]  # [K, 3]
         length = np.diff(frames)[after - 1][:, None].astype(np.float64)
         x = (missing - frames[after - 1])[:, None] / length
         slope = _slopes(frames, values[:, :2])
@@ -220,7 +220,7 @@ def hide_outliers(points: Array, height: float) -> Array:
         if len(points) < 3 or not (np.abs(np.diff(local, axis=0)) > JUMP * height).any():
             return points
         padded = np.pad(local, [(2, 2), (0, 0), (0, 0)], constant_values=np.nan)
-        around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)
+        around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)  # [frames, 17, 2]
         outlier = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
     result = points.copy()
     result[..., 2] = np.where(outlier, 0, points[..., 2])
@@ -277,10 +277,10 @@ def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int6
     they change [frames], and of how many pairs that is [frames]."""
     visible = (left[..., 2] > VISIBLE) & (right[..., 2] > VISIBLE)
     frames = np.arange(len(left))[:, None]
-    last = np.maximum.accumulate(np.where(visible, frames, -1), axis=0)
+    last = np.maximum.accumulate(np.where(visible, frames, -1), axis=0)  # [frames, pairs]
     before = np.concatenate([np.full_like(last[:1], -1), last[:-1]])
     comparable = visible & (before >= 0) & (frames - before <= LONGEST_GAP)
-    ago = np.maximum(before, 0)[..., None]
+    ago = np.maximum(before, 0)[..., None]  # [frames, pairs, 1]
     was_left, was_right = (np.take_along_axis(side[..., :2], ago, axis=0) for side in (left, right))
 
     def jump(a: Array, b: Array) -> Array:

@@ -245,8 +245,8 @@ def bvh_motion(
         raise InputError(f"--rest-frame {rest_frame}: the file has frames 0 to {bvh.frames - 1}")
     plan = retarget(joints, rest, same_rest=rest_frame is None and set(bvh.names) == set(JOINTS))
     metres = unit_of(plan.offsets, any_size=any_size) if scale is None else scale
-    columns = [plan.joints[joint] for joint in range(JOINT_COUNT)]
-    world = rotations[:, columns] @ transpose(base[columns]) @ plan.turns
+    columns = [plan.joints[joint] for joint in range(JOINT_COUNT)]  # joint of the file for each SMPL joint
+    world = rotations[:, columns] @ transpose(base[columns]) @ plan.turns  # [frames, 24, 3, 3]
     path = metres * positions[:, joints[0]]
     if up == "z" or (up is None and _stands_on_z(positions, joints)):
         world, path = Z_UP @ world, rotate(Z_UP, path)

@@ -137,7 +137,7 @@ def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
     joints = motion.joints_world()
     camera = default_camera(motion) if motion.camera is None else motion.camera
     joints_camera = camera.to_camera(joints) if motion.joints_camera is None else motion.joints_camera
-    pose = np.tile(np.eye(4), (motion.frames, 1, 1))
+    pose = np.tile(np.eye(4), (motion.frames, 1, 1))  # [frames, 4, 4]
     pose[:, :3, :3], pose[:, :3, 3] = camera.rotation, camera.position
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
     shape = {} if motion.smplx is None else {"smplx_betas": motion.smplx.betas, "smplx_rest": motion.smplx.rest}

@@ -185,7 +185,7 @@ def _matrices(rotations: Array, positions: Array) -> Any:
     """USD's matrices, which act on rows."""
     from pxr import Vt
 
-    matrices = np.tile(np.eye(4), (len(positions), 1, 1))
+    matrices = np.tile(np.eye(4), (len(positions), 1, 1))  # [bones, 4, 4]
     matrices[:, :3, :3] = np.swapaxes(rotations, -1, -2)
     matrices[:, 3, :3] = positions
     return Vt.Matrix4dArray.FromNumpy(matrices)

@@ -23,8 +23,8 @@ def tension_spline(knots: Numbers, values: Array, frames: int, tension: float) -
     if len(knots) == 1:
         return np.asarray(values + outside)
     inner = np.clip(time, knots[0], knots[-1])
-    k = np.clip(np.searchsorted(knots, inner, side="right") - 1, 0, len(knots) - 2)
-    h = (knots[k + 1] - knots[k])[:, None].astype(np.float64)
+    k = np.clip(np.searchsorted(knots, inner, side="right") - 1, 0, len(knots) - 2)  # [frames] piece of each frame
+    h = (knots[k + 1] - knots[k])[:, None].astype(np.float64)  # [frames, 1]
     after = (inner - knots[k])[:, None]
     before = h - after
     curved = bend[k] * _sinh_ratio(before, h, sigma) + bend[k + 1] * _sinh_ratio(after, h, sigma)
@@ -64,8 +64,8 @@ def _sinh_ratio(x: Array, whole: Array, sigma: float) -> Array:
 
 def fir_filtered(values: Array, taps: Array, past: int) -> Array:
     """Values [frames, ...] under an FIR filter: `taps[past]` weighs the frame itself; the ends are repeated."""
-    columns = values.reshape(len(values), -1)
-    padded = np.pad(columns, [(past, len(taps) - 1 - past), (0, 0)], mode="edge")
+    columns = values.reshape(len(values), -1)  # [frames, columns]
+    padded = np.pad(columns, [(past, len(taps) - 1 - past), (0, 0)], mode="edge")  # [frames + taps - 1, columns]
     rows = [np.convolve(column, taps[::-1], mode="valid") for column in padded.T]
     return np.stack(rows, axis=1).reshape(values.shape)
 

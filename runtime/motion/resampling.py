@@ -76,7 +76,7 @@ def resampled(values: Array, times: Array, fewer: float = 1.0) -> Array:
         index, weights = _average(times, len(values), fewer)
         return np.asarray(np.einsum("nk,nk...->n...", weights, values[index]))
     low, fraction = _between(times, len(values))
-    fraction = fraction.reshape(-1, *[1] * (values.ndim - 1))
+    fraction = fraction.reshape(-1, *[1] * (values.ndim - 1))  # [n, 1, ...]
     first, second = values[low], values[low + 1]
     slope = np.gradient(values, axis=0)
     cubic = 2 * (first - second) + slope[low] + slope[low + 1]
@@ -93,12 +93,12 @@ def resampled_rotations(rotations: Array, times: Array, fewer: float = 1.0) -> A
         return _averaged(rotations, times, fewer)
     low, fraction = _between(times, len(rotations))
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(rotations, np.float64)))
-    steps = axis_angle_from_matrix(transpose(exact[:-1]) @ exact[1:])
+    steps = axis_angle_from_matrix(transpose(exact[:-1]) @ exact[1:])  # [frames - 1, ..., 3]
     # Squad's inner points: half the change of angular velocity away from the frame.
     bend = np.zeros((len(exact), *steps.shape[1:]))
     bend[1:-1] = (steps[:-1] - steps[1:]) / 4
     inner = exact @ matrix_from_axis_angle(bend)
-    share = fraction.reshape(-1, *[1] * (steps.ndim - 1))
+    share = fraction.reshape(-1, *[1] * (steps.ndim - 1))  # [n, 1, ...]
     straight = _slerp(exact[low], exact[low + 1], share)
     bent = _slerp(inner[low], inner[low + 1], share)
     return np.asarray(_slerp(straight, bent, 2 * share * (1 - share)), rotations.dtype)
@@ -126,7 +126,7 @@ def _linear(values: Array, times: Array) -> Array:
 def _average(times: Array, frames: int, fewer: float) -> tuple[np.ndarray, Array]:
     """Frames [n, taps] around `times` [n] and their weights, which keep constant and steady signals as they are."""
     radius = int(np.ceil(LOBES * fewer))
-    index = np.rint(times).astype(int)[:, None] + np.arange(-radius, radius + 1)
+    index = np.rint(times).astype(int)[:, None] + np.arange(-radius, radius + 1)  # [n, taps]
     inside = (index >= 0) & (index < frames)
     away = index - times[:, None]
     x = np.where(inside, away / fewer, LOBES)

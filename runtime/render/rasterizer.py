@@ -59,7 +59,7 @@ def _test(
     number = np.arange(len(face)) - np.repeat(np.cumsum(count[faces]) - count[faces], count[faces])
     row, column = np.divmod(number, size[face, 0])
     x, y = low[face, 0] + column, low[face, 1] + row
-    share = np.empty((len(face), 3))
+    share = np.empty((len(face), 3))  # [candidates, 3]
     for k in range(3):
         p, q = corners[:, (k + 1) % 3], corners[:, (k + 2) % 3]
         step = (q - p) / np.where(area == 0, 1, area)[:, None]
@@ -86,7 +86,7 @@ def nearest(corners: Array, depth: Array, colors: Array, width: int, height: int
     """
     image, z_buffer = np.zeros((width * height, 3)), np.full(width * height, np.inf)
     for hits in covered(corners, width, height):
-        weight = hits.share / depth[hits.face]
+        weight = hits.share / depth[hits.face]  # [hits, 3]
         total = weight.sum(axis=1)
         away = 1 / total
         order = np.argsort(-away, kind="stable")

@@ -145,7 +145,7 @@ def _cell_vertices(density: Array) -> tuple[Array, Integers]:
         count = count[:-step] + count[step:]
     # The grid's rim is empty, so that the wrap from the end of a row to the next one's start finds nothing.
     cell = np.flatnonzero((count > 0) & (count < 8))
-    corner = cell[:, None] + _CORNERS @ _strides(density)
+    corner = cell[:, None] + _CORNERS @ _strides(density)  # [n, 8]
     values = np.log(np.maximum(density.ravel()[corner], FAINT))  # [n, 8]
     first, second = values[:, _EDGES[:, 0]], values[:, _EDGES[:, 1]]  # [n, 12]
     cuts = (first > 0) != (second > 0)
@@ -154,7 +154,7 @@ def _cell_vertices(density: Array) -> tuple[Array, Integers]:
     total = cuts @ ends[:, 0].astype(float) + share @ (ends[:, 1] - ends[:, 0]).astype(float)
     number = np.full(density.size, -1, np.int32)
     number[cell] = np.arange(len(cell))
-    index = np.stack(np.unravel_index(cell, density.shape), axis=-1)
+    index = np.stack(np.unravel_index(cell, density.shape), axis=-1)  # [n, 3]
     return index + total / cuts.sum(axis=1, keepdims=True), number
 
 
@@ -170,7 +170,7 @@ def _net_faces(density: Array, number: Integers) -> Integers:
     for axis in range(3):
         edges = np.flatnonzero(inside[: -steps[axis]] != inside[steps[axis] :])
         u, v = steps[[(axis + 1) % 3, (axis + 2) % 3]]
-        quad = number[edges[:, None] - (u + v, v, 0, u)]
+        quad = number[edges[:, None] - (u + v, v, 0, u)]  # [edges, 4]
         # The solid lies below the edge where its start is inside: then u, v, axis is the outward turn.
         quads.append(np.where(inside[edges][:, None], quad, quad[:, ::-1]))
     quad = np.concatenate(quads)
@@ -197,7 +197,7 @@ class Pairs:
 
     def gradient(self, points: Array) -> tuple[Array, Array]:
         """`distance` and its gradient [pairs, 3]."""
-        offset = points[self.point] - self.cones.start
+        offset = points[self.point] - self.cones.start  # [pairs, 3]
         distance, centre, away = self.cones.distance(*offset.T)
         axis_scale = self.cones.axis_scale
         outward = offset * axis_scale - centre[:, None] * self.cones.axis

@@ -107,8 +107,8 @@ class Scene:
     def _skinned(self, frame: int) -> tuple[Array, Array]:
         """Vertices and unit normals [vertices, 3] in the world: linear blend skinning."""
         mesh, rotations = self._mesh, self._rotations[frame]
-        blend = self._weights @ rotations.reshape(len(rotations), 9)
-        turn = blend.reshape(-1, 3, 3)
+        blend = self._weights @ rotations.reshape(len(rotations), 9)  # [vertices, 9]
+        turn = blend.reshape(-1, 3, 3)  # [vertices, 3, 3]
         moved = self._weights @ (self.joints[frame] - rotate(rotations, self._rest))
         return rotate(turn, mesh.vertices.astype(np.float64)) + moved, normalize(rotate(turn, mesh.normals))
 
@@ -124,7 +124,7 @@ class Scene:
         """Colours times coverage [height, width, 3] and coverage [height, width] of the body."""
         pixels, depth = shot.project(vertices)
         faces = self._mesh.faces.astype(np.intp)
-        corners = pixels[faces]
+        corners = pixels[faces]  # [faces, 3, 2]
         first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         # y runs down in pixels: faces that are counter-clockwise from outside turn the other way on the screen.
         facing = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0
@@ -161,7 +161,7 @@ class Scene:
             - shot.back
         )
         distance = (shot.eye[1] - self.ground) / np.maximum(-rays[..., 1], 1e-6)  # metres along the axis
-        points = shot.eye[[0, 2]] + distance[..., None] * rays[..., [0, 2]]
+        points = shot.eye[[0, 2]] + distance[..., None] * rays[..., [0, 2]]  # [height, width, 2] x and z on the floor
         # How many metres a pixel spans: across the ray, and along the floor, where it is stretched by the slant.
         wide = distance / shot.focal * np.linalg.norm(rays, axis=-1)
         span = wide / np.maximum(-rays[..., 1] / np.linalg.norm(rays, axis=-1), 1e-3)
