@@ -77,9 +77,9 @@ def raised_cosine(past: int, ahead: int) -> Array:
     return np.asarray(bell / bell.sum())
 
 
-def gaussian(spread: float, reach: int) -> Array:
-    """Taps [2 x reach + 1] of a Gaussian of `spread` frames, sum 1."""
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
+def gaussian(spread: float, radius: int) -> Array:
+    """Taps [2 x radius + 1] of a Gaussian of `spread` frames, sum 1."""
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / spread) ** 2)
     return np.asarray(weights / weights.sum())
 
 

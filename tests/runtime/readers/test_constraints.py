@@ -44,7 +44,7 @@ def test_smpl_poses(random_motion, width, joints):
 
 def test_a_place_is_optional():
     found = parse_keyframes({"rotations": EYE, "frames": np.array([4, 9])})
-    assert np.isnan(found.root).all() and not found.placed.any()
+    assert np.isnan(found.root).all() and not found.has_root.any()
     assert found.shifted(3).frames.tolist() == [7, 12]
 
 

@@ -362,7 +362,7 @@ def test_nobody_jerks_at_the_borders_and_keyframes_of_the_example(seed):
     motion = MotionModel.load(threads=1).follow(timeline).motions[0]
     sharp = np.linalg.norm(np.diff(motion.joints_world(), 2, axis=0), axis=-1).max(axis=1)
     near = np.zeros(len(sharp), bool)
-    for edge in [*timeline.borders, *timeline.keyframes.frames]:
+    for edge in [*timeline.boundaries, *timeline.keyframes.frames]:
         near[max(0, int(edge) - 7) : int(edge) + 6] = True
     assert sharp[near].max() < 1.3 * np.percentile(sharp[~near], 99)
     np.testing.assert_array_equal(motion.rotations[timeline.keyframes.frames], timeline.keyframes.rotations)
