@@ -22,7 +22,7 @@ from genmo.runtime.conditions.keypoints import parse_keypoints
 from genmo.runtime.motion.motion import Motion, contact_labels, join_motions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
-from genmo.runtime.refine.pipeline import ESTIMATED_FEET, FILMED_FEET
+from genmo.runtime.refine.pipeline import CAMERA_FEET, ESTIMATED_FEET
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.train.datasets.clips import Clip
@@ -112,7 +112,7 @@ def estimation_table(model: MotionModel, clips: list[Clip]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for with_camera in (True, False):
-        options, usual = (UNKNOWN, FILMED_FEET) if with_camera else (FeetOptions(), ESTIMATED_FEET)
+        options, usual = (UNKNOWN, CAMERA_FEET) if with_camera else (FeetOptions(), ESTIMATED_FEET)
         ways: dict[str, Cleaner] = {
             "as estimated": lambda motion: motion,
             "cleaned": lambda motion, o=options: clean_feet(motion, o),  # type: ignore[misc]

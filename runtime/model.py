@@ -39,7 +39,7 @@ class Timings:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What following a timeline gave."""
+    """The result of following a timeline."""
 
     motions: list[Motion]
     timings: Timings
@@ -138,8 +138,8 @@ class MotionModel:
         in `steps` steps (default: 10, released weights 50), around what one step estimates where there are keypoints.
         `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
-        stand still (`refine.foot_locking`).  Keyframes are met exactly, joint targets nearly
-        (`refine.constraint_solver`).  `chunk`: frames that the network is given at a time, with what they depend on
+        stand still (`refine.foot_locking`).  Keyframes are satisfied exactly, joint targets nearly
+        (`refine.constraint_solver`).  `chunk`: frames that the network takes at a time, with what they depend on
         around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
         one pass up to four minutes.  `progress` is called with the share of the work done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
@@ -162,15 +162,15 @@ class MotionModel:
         fits = fit and bool(timeline.keypoints)
         work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
         denoiser, rules = self._chunked(timeline.frames, chunk, work), config.conventions
-        found = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
+        outputs = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
         stepped = time.perf_counter()
         motions: list[Motion] = []
         notes: list[str] = []
-        for sample, values in enumerate(normalisation.restored(found["x_0"])):
-            part = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
+        for sample, values in enumerate(normalisation.restored(outputs["x_0"])):
+            fit_progress = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
             features = Features(values, normalisation.layout)
-            heads = {name: array[sample] for name, array in found.items() if name != "x_0"}
-            context = Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, part)
+            heads = {name: array[sample] for name, array in outputs.items() if name != "x_0"}
+            context = Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, fit_progress)
             motions.append(finish(context))
             notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
         progress(1.0)

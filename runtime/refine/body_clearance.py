@@ -19,7 +19,7 @@ SLACK = 0.02
 """metres by which a joint may be nearer to the floor than its clearance before anything is raised"""
 
 _ARMS = [
-    [JOINTS.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist", "hand")] for side in ("left", "right")
+    [JOINTS.index(f"{side}_{joint}") for joint in ("shoulder", "elbow", "wrist", "hand")] for side in ("left", "right")
 ]
 _SHOULDER, _ELBOW, _WRIST, _HAND = range(4)
 _FOREARMS = [joint for arm in _ARMS for joint in arm[_WRIST:]]
@@ -58,17 +58,17 @@ def _raised(sunk: Array) -> Array:
 
 def _arm_raised(motion: Motion, arm: list[int], up: Array) -> Motion:
     """The motion with a wrist raised by `up` [frames] metres; the hand keeps its orientation."""
-    turned, joints = motion.kinematics()
-    shoulder, elbow, wrist = (joints[:, arm[part]] for part in (_SHOULDER, _ELBOW, _WRIST))
+    world, joints = motion.kinematics()
+    shoulder, elbow, wrist = (joints[:, arm[bone]] for bone in (_SHOULDER, _ELBOW, _WRIST))
     target = wrist + up[:, None] * np.array([0.0, 1.0, 0.0])
     bend = np.cross(elbow - shoulder, wrist - elbow)
-    axis = normalize(bend + 1e-6 * turned[:, arm[_SHOULDER], :, 1])
+    axis = normalize(bend + 1e-6 * world[:, arm[_SHOULDER], :, 1])
     upper_turn, lower_turn = two_bone(shoulder, elbow, wrist, target, axis)
-    upper, lower = upper_turn @ turned[:, arm[_SHOULDER]], lower_turn @ turned[:, arm[_ELBOW]]
-    above = transpose(turned[:, arm[_SHOULDER]] @ transpose(motion.rotations[:, arm[_SHOULDER]]))
+    upper, lower = upper_turn @ world[:, arm[_SHOULDER]], lower_turn @ world[:, arm[_ELBOW]]
+    above = transpose(world[:, arm[_SHOULDER]] @ transpose(motion.rotations[:, arm[_SHOULDER]]))
     rotations = motion.rotations.copy()
     changed = up > 0
     rotations[changed, arm[_SHOULDER]] = (above @ upper)[changed]
     rotations[changed, arm[_ELBOW]] = (transpose(upper) @ lower)[changed]
-    rotations[changed, arm[_WRIST]] = (transpose(lower) @ turned[:, arm[_WRIST]])[changed]
+    rotations[changed, arm[_WRIST]] = (transpose(lower) @ world[:, arm[_WRIST]])[changed]
     return replace(motion, rotations=rotations)

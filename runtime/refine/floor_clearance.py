@@ -8,7 +8,7 @@ from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
 from genmo.runtime.support.arrays import Array
 
-STANDS = 0.05  # metres over its place on the ground at which a ball no longer stands
+STANDS = 0.05  # metres over its height on the ground at which a ball no longer stands
 MOST_BENT = 1.0  # radians by which toes and heels turn up
 
 _BALLS = [JOINTS.index(f"{side}_foot") for side in ("left", "right")]
@@ -32,17 +32,18 @@ def feet_over_floor(
     return foot, _bent_up(toes, ends.toes, ends.toe_radius - height, strength), rise
 
 
-def _bent_up(turned: Array, ends: Array, wanted: Array, strength: float) -> Array:
-    """World rotations `turned` [frames, 2, 3, 3], about their own left-right axis until an end is high enough.
+def _bent_up(rotations: Array, ends: Array, min_height: Array, strength: float) -> Array:
+    """World `rotations` [frames, 2, 3, 3], bent about their own left-right axis until an end is high enough.
 
-    `ends` [2, 3] is the end from the ball in the rest frame, `wanted` [frames, 2] its least height over the ball, m.
+    `ends` [2, 3] is the end from the ball in the rest frame, `min_height` [frames, 2] its least height over the ball;
+    metres.
     """
-    across = turned[..., 0]
-    end = rotate(turned, ends)
+    across = rotations[..., 0]
+    end = rotate(rotations, ends)
     # A turn by t brings the end to fixed + level * cos(t) + turning * sin(t) metres over the ball.
     fixed = (across * end).sum(axis=-1) * across[..., 1]
     level, turning = end[..., 1] - fixed, np.cross(across, end)[..., 1]
-    reach, now = np.hypot(level, turning), np.arctan2(turning, level)
-    bend = np.abs(now) - np.arccos(np.clip((wanted - fixed) / np.maximum(reach, 1e-9), -1, 1))
-    bend = np.sign(now) * strength * np.clip(bend, 0, MOST_BENT)
-    return np.asarray(matrix_from_axis_angle(bend[..., None] * across) @ turned)
+    radius, angle = np.hypot(level, turning), np.arctan2(turning, level)
+    bend = np.abs(angle) - np.arccos(np.clip((min_height - fixed) / np.maximum(radius, 1e-9), -1, 1))
+    bend = np.sign(angle) * strength * np.clip(bend, 0, MOST_BENT)
+    return np.asarray(matrix_from_axis_angle(bend[..., None] * across) @ rotations)

@@ -9,8 +9,8 @@ Three corrections, in this order, all from one decision when each foot is plante
    but for a heel or toes that would go through the ground: they turn up about the ball.
 
 The point of a foot that stands still is its ball (joints left_foot, right_foot): the ankle rises over it in a step.
-Offline all frames are seen at once (`clean_feet`); a stream sees `lookahead` frames (`FootCleaner`) and is otherwise
-the same.  Frame counts below are meant for 30 fps.
+Offline all frames are available at once (`clean_feet`); a stream has `lookahead` of them (`FootLocker`) and is
+otherwise the same.  Frame counts below are meant for 30 fps.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SPAN = 60  # frames from which an anchor is taken
 REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
 STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
 
-_LEGS = [[JOINTS.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
+_LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
 _HIP, _KNEE, _ANKLE, _BALL = range(4)
 
 
@@ -85,18 +85,18 @@ DEFAULTS = FeetOptions()
 def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
     """The motion with planted feet that stand still: root, hip, knee, ankle and toes change, nothing else.
 
-    Works in the world of the motion (y up, metres).  The root stays where the camera saw it.
+    Works in the world of the motion (y up, metres).  `root_camera` stays as it is.
     Raises InputError for contacts that are no probabilities.
     """
     if motion.frames == 0 or options.strength == 0:
         return motion
     legs = _legs(motion)
     scores = contact_scores(legs.points[:, :, _BALL], motion.contacts, motion.fps)
-    planted = frames_in_contact(scores, options)
+    in_contact = frames_in_contact(scores, options)
     shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
     balls = legs.points[:, :, _BALL] + shift[:, None]
     anchors = np.stack(
-        [_lock_anchors(balls[:, foot], planted[:, foot], len(balls), _Lock(), options) for foot in (0, 1)], 1
+        [_lock_anchors(balls[:, foot], in_contact[:, foot], len(balls), _Lock(), options) for foot in (0, 1)], 1
     )
     return _applied(motion, legs, shift, _offsets(balls, anchors, LAND), options)
 
@@ -115,7 +115,7 @@ def contact_scores(balls: Array, contacts: Array | None, fps: float) -> Array:
     else:
         if not (np.isfinite(contacts) & (contacts >= 0) & (contacts <= 1)).all():
             raise InputError("contacts are not between 0 and 1; wanted probabilities, not logits: apply the sigmoid")
-        pairs = contacts[:, :4].reshape(-1, 2, 2).mean(axis=-1)
+        pairs = contacts[:, :4].reshape(-1, 2, 2).mean(axis=-1)  # [frames, 2], of ankle and ball
         likely = np.clip(fir_filtered(pairs, weights, 2), 0.02, 0.98)
         odds = odds * SLOW**STEEP * likely / (1 - likely)
     return np.asarray(odds / (1 + odds))
@@ -127,19 +127,19 @@ def frames_in_contact(scores: Array, options: FeetOptions = DEFAULTS, before: Fl
     `before` [2] is the decision of the frame in front of the first.
     """
     padded = np.pad(scores, [(0, 2), (0, 0)], mode="edge")
-    down = (scores > options.enter) & (np.minimum(padded[1:-1], padded[2:]) > options.leave)
-    change = down | (scores < options.leave)
+    contact = (scores > options.enter) & (np.minimum(padded[1:-1], padded[2:]) > options.leave)
+    change = contact | (scores < options.leave)
     index = np.where(change, np.arange(len(scores))[:, None], -1)
     last = np.maximum.accumulate(index, axis=0)
     start = np.zeros(2, np.bool_) if before is None else before
-    return np.where(last < 0, start, np.take_along_axis(down, np.maximum(last, 0), axis=0))
+    return np.where(last < 0, start, np.take_along_axis(contact, np.maximum(last, 0), axis=0))
 
 
 class FootLocker:
     """`clean_feet` for a stream of one person: push blocks of frames, get frames back `lookahead` frames later.
 
     What comes out does not depend on how the frames were cut into blocks.  With `lookahead` of at least
-    the motion's length it is `clean_feet`; with less, anchors and the root's average are made from what is known:
+    the motion's length it is `clean_feet`; with less, anchors and the root's average come from the frames so far:
     at 0 a foot is pinned where it lands.  State: the last `horizon` + 12 frames and those ahead.  One thread at a time.
     """
 
@@ -170,7 +170,7 @@ class FootLocker:
         return self._ready(self._motion.frames - self.lookahead, ended=False)
 
     def _joined(self, before: Motion, after: Motion) -> Motion:
-        """All frames that are held; those of a body that settles are from now on of the newest shape."""
+        """All buffered frames; those of a body whose shape settles take the newest shape."""
         if not self._same_body:
             before = replace(before, betas=after.betas, offsets=after.offsets)
         return join_motions([before, after])
@@ -185,14 +185,14 @@ class FootLocker:
 
     def _reset(self) -> None:
         self._motion = self._legs = None
-        self._next = 0  # of the frames held, the first that was not given out
+        self._next = 0  # first of the buffered frames that was not returned yet
         self._scores = np.zeros((0, 2))
-        self._planted = np.zeros((0, 2), np.bool_)
+        self._in_contact = np.zeros((0, 2), np.bool_)
         self._anchors = np.zeros((0, 2, 3))
-        self._grips = (_Lock(), _Lock())
+        self._locks = (_Lock(), _Lock())
 
     def _ready(self, end: int, ended: bool) -> Motion:
-        """Frames `_next` .. `end` cleaned, then forgotten but for what later frames need."""
+        """Frames `_next` .. `end` cleaned; of the buffer only what later frames need is kept."""
         assert self._motion is not None and self._legs is not None
         first, end = self._next, max(end, self._next)
         moves = [self._move(frame, ended) for frame in range(first, end)]
@@ -202,45 +202,55 @@ class FootLocker:
         clean = _applied(self._motion.cut(span), self._legs.cut(span), shift, offsets, self.options)
         drop = max(end - self.options.horizon - LIFT - 2, 0)
         self._motion, self._legs = self._motion.cut(slice(drop, None)), self._legs.cut(slice(drop, None))
-        self._scores, self._planted, self._anchors = self._scores[drop:], self._planted[drop:], self._anchors[drop:]
+        self._scores, self._in_contact, self._anchors = (
+            self._scores[drop:],
+            self._in_contact[drop:],
+            self._anchors[drop:],
+        )
         self._next = end - drop
         return clean
 
     def _move(self, frame: int, ended: bool) -> tuple[Array, Array]:
-        """Root shift [3] and foot offsets [2, 3] of a frame, from what is known `lookahead` frames after it."""
+        """Root shift [3] and foot offsets [2, 3] of a frame, from the frames up to `lookahead` after it."""
         assert self._motion is not None and self._legs is not None
-        known = min(frame + self.lookahead + 1, self._motion.frames)
-        final = known if ended and known == self._motion.frames else frame + self._ahead + 1
-        self._decide(known, final)
+        available = min(frame + self.lookahead + 1, self._motion.frames)
+        final = available if ended and available == self._motion.frames else frame + self._ahead + 1
+        self._decide(available, final)
         balls = self._legs.points[:final, :, _BALL]
         shift = _root_shift(balls, self._scores, self._ahead, self.options)
         balls = balls + shift[:, None]
-        done = len(self._anchors)
+        decided = len(self._anchors)
         upto = min(frame + self._fade + 1, final)
-        if upto > done:
-            new = [
+        if upto > decided:
+            anchors = [
                 _lock_anchors(
-                    balls[done:, foot], self._planted[done:, foot], upto - done, self._grips[foot], self.options
+                    balls[decided:, foot],
+                    self._in_contact[decided:, foot],
+                    upto - decided,
+                    self._locks[foot],
+                    self.options,
                 )
                 for foot in (0, 1)
             ]
-            self._anchors = np.concatenate([self._anchors, np.stack(new, 1)])
-        near = slice(max(frame - LIFT - 1, 0), len(self._anchors))
-        offsets = _offsets(balls[near.start : near.stop + 1], self._anchors[near], self._fade)
-        return shift[frame], offsets[frame - near.start]
+            self._anchors = np.concatenate([self._anchors, np.stack(anchors, 1)])
+        window = slice(max(frame - LIFT - 1, 0), len(self._anchors))
+        offsets = _offsets(balls[window.start : window.stop + 1], self._anchors[window], self._fade)
+        return shift[frame], offsets[frame - window.start]
 
-    def _decide(self, known: int, final: int) -> None:
-        """Scores and decisions of the frames up to `final`, from those up to `known`."""
+    def _decide(self, available: int, final: int) -> None:
+        """Scores and decisions of the frames up to `final`, from those up to `available`."""
         assert self._motion is not None and self._legs is not None
-        done = len(self._scores)
-        if final <= done:
+        decided = len(self._scores)
+        if final <= decided:
             return
-        near = slice(max(done - 3, 0), known)
-        contacts = None if self._motion.contacts is None else self._motion.contacts[near]
-        scores = contact_scores(self._legs.points[near, :, _BALL], contacts, self._motion.fps)[done - near.start :]
-        planted = frames_in_contact(scores, self.options, self._planted[-1] if done else None)
-        self._scores = np.concatenate([self._scores, scores[: final - done]])
-        self._planted = np.concatenate([self._planted, planted[: final - done]])
+        window = slice(max(decided - 3, 0), available)
+        contacts = None if self._motion.contacts is None else self._motion.contacts[window]
+        scores = contact_scores(self._legs.points[window, :, _BALL], contacts, self._motion.fps)[
+            decided - window.start :
+        ]
+        in_contact = frames_in_contact(scores, self.options, self._in_contact[-1] if decided else None)
+        self._scores = np.concatenate([self._scores, scores[: final - decided]])
+        self._in_contact = np.concatenate([self._in_contact, in_contact[: final - decided]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,19 +259,19 @@ class _Legs:
 
     points: Array
     """[frames, 2, 4, 3] hip, knee, ankle, ball"""
-    turned: Array
+    rotations: Array
     """[frames, 2, 4, 3, 3] rotations of hip, knee, ankle, ball"""
 
     def cut(self, span: slice) -> _Legs:
-        return _Legs(self.points[span], self.turned[span])
+        return _Legs(self.points[span], self.rotations[span])
 
     def joined(self, other: _Legs) -> _Legs:
-        return _Legs(np.concatenate([self.points, other.points]), np.concatenate([self.turned, other.turned]))
+        return _Legs(np.concatenate([self.points, other.points]), np.concatenate([self.rotations, other.rotations]))
 
 
 def _legs(motion: Motion) -> _Legs:
-    turned, joints = motion.kinematics()
-    return _Legs(joints[:, _LEGS], turned[:, _LEGS])
+    rotations, joints = motion.kinematics()
+    return _Legs(joints[:, _LEGS], rotations[:, _LEGS])  # [frames, 2, 4, ...]
 
 
 def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -> Array:
@@ -275,9 +285,9 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
     square = (slide**2).sum(axis=1, keepdims=True)
     slide *= square / (square + (QUIET / FPS) ** 2)
     total = np.concatenate([np.zeros((1, 3)), -np.cumsum(slide, axis=0)])
-    past, after, near = options.horizon, min(options.horizon, ahead), min(SMOOTH, ahead)
+    past, after, smooth_after = options.horizon, min(options.horizon, ahead), min(SMOOTH, ahead)
     taps = np.full(past + 1 + after, -1 / (past + 1 + after))
-    taps[past - SMOOTH : past + near + 1] += raised_cosine(SMOOTH, near)
+    taps[past - SMOOTH : past + smooth_after + 1] += raised_cosine(SMOOTH, smooth_after)
     shift = fir_filtered(total, taps, past)
     if options.ground is not None:
         over = balls[..., 1] - options.ground - BALL_HEIGHT
@@ -290,41 +300,41 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
 
 @dataclass
 class _Lock:
-    """What one foot holds on to."""
+    """The lock of one foot, carried from block to block."""
 
     anchor: Array | None = None
-    rest: int = 0  # frames that it must still stay free
+    rest: int = 0  # frames for which it must still stay free
 
 
-def _lock_anchors(balls: Array, planted: Flags, upto: int, grip: _Lock, options: FeetOptions) -> Array:
-    """Anchors [upto, 3] of one foot, NaN where it is free.  `balls` [frames, 3], `planted` [frames]; `grip` goes on."""
+def _lock_anchors(balls: Array, in_contact: Flags, upto: int, lock: _Lock, options: FeetOptions) -> Array:
+    """Anchors [upto, 3] of one foot, NaN where free; changes `lock`.  `balls` [frames, 3], `in_contact` [frames]."""
     anchors = np.full((upto, 3), np.nan)
     frame = 0
     while frame < upto:
-        if grip.anchor is None:
-            start = min(frame + grip.rest, upto)
-            grip.rest -= start - frame
-            waiting = np.flatnonzero(planted[start:upto])
+        if lock.anchor is None:
+            start = min(frame + lock.rest, upto)
+            lock.rest -= start - frame
+            waiting = np.flatnonzero(in_contact[start:upto])
             if not len(waiting):
                 break
             frame = start + int(waiting[0])
-            lifts = np.flatnonzero(~planted[frame:])
-            grip.anchor = _anchor(balls[frame:][: lifts[0] if len(lifts) else None], options.ground)
-        dragged = np.linalg.norm((balls[frame:upto] - grip.anchor)[:, [0, 2]], axis=-1) > REACH
-        gone = np.flatnonzero(dragged | ~planted[frame:upto])
-        end = frame + int(gone[0]) if len(gone) else upto
-        anchors[frame:end] = grip.anchor
-        if len(gone):
-            grip.anchor, grip.rest = None, LIFT
+            lifts = np.flatnonzero(~in_contact[frame:])
+            lock.anchor = _anchor(balls[frame:][: lifts[0] if len(lifts) else None], options.ground)
+        dragged = np.linalg.norm((balls[frame:upto] - lock.anchor)[:, [0, 2]], axis=-1) > REACH
+        released = np.flatnonzero(dragged | ~in_contact[frame:upto])
+        end = frame + int(released[0]) if len(released) else upto
+        anchors[frame:end] = lock.anchor
+        if len(released):
+            lock.anchor, lock.rest = None, LIFT
         frame = end
     return anchors
 
 
 def _anchor(balls: Array, ground: float | None) -> Array:
-    """The mean [3] of a planted foot's places [frames, 3], as long as they are near; on the ground if it is there."""
+    """The mean [3] of a planted ball's first positions [frames, 3] within REACH; on the ground if that is near."""
     balls = balls[:SPAN]
-    away = np.flatnonzero(np.linalg.norm((balls - balls[0])[:, [0, 2]], axis=-1) > REACH)
-    anchor = balls[: away[0] if len(away) else None].mean(axis=0)
+    too_far = np.flatnonzero(np.linalg.norm((balls - balls[0])[:, [0, 2]], axis=-1) > REACH)
+    anchor = balls[: too_far[0] if len(too_far) else None].mean(axis=0)
     if ground is not None:
         over = anchor[1] - ground - BALL_HEIGHT
         anchor[1] -= over * np.exp(-((max(over, 0.0) / STEP) ** 4))
@@ -342,18 +352,18 @@ def _offsets(balls: Array, anchors: Array, fade: int) -> Array:
     inside = np.full_like(balls, 0.0)
     inside[: len(anchors)] = np.where(pinned[: len(anchors), :, None], anchors - balls[: len(anchors)], 0)
     last = np.maximum.accumulate(np.where(pinned, frames, -1), axis=0)
-    coming = np.minimum.accumulate(np.where(pinned, frames, len(balls))[::-1], axis=0)[::-1]
+    upcoming = np.minimum.accumulate(np.where(pinned, frames, len(balls))[::-1], axis=0)[::-1]
     step = np.diff(balls, axis=0, append=balls[-1:])
     offsets = inside
-    for place, side, length in ((last, 1, LIFT), (coming, -1, fade)):
-        away = np.abs(frames - place)
-        near = (place >= 0) & (place < len(balls)) & ~pinned & (away < length)
-        at = np.clip(place, 0, len(balls) - 1)[..., None]
-        inner = np.take_along_axis(step, np.maximum(at - 1 if side > 0 else at, 0), axis=0)
-        x = (away / max(length, 1))[..., None]
-        value = (1 + 2 * x) * (1 - x) ** 2 * np.take_along_axis(inside, at, axis=0)
+    for pin_frame, side, length in ((last, 1, LIFT), (upcoming, -1, fade)):
+        distance = np.abs(frames - pin_frame)
+        fading = (pin_frame >= 0) & (pin_frame < len(balls)) & ~pinned & (distance < length)
+        index = np.clip(pin_frame, 0, len(balls) - 1)[..., None]
+        inner = np.take_along_axis(step, np.maximum(index - 1 if side > 0 else index, 0), axis=0)
+        x = (distance / max(length, 1))[..., None]  # [frames, 2, 1], 0 at the pin to 1 where the fade ends
+        value = (1 + 2 * x) * (1 - x) ** 2 * np.take_along_axis(inside, index, axis=0)
         slope = x * (1 - x) ** 2 * length * -side * inner
-        offsets = offsets + np.where(near[..., None], value + slope, 0)
+        offsets = offsets + np.where(fading[..., None], value + slope, 0)
     return offsets
 
 
@@ -362,18 +372,18 @@ def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options:
     if motion.frames == 0:
         return motion
     shift, offsets = options.strength * shift, options.strength * offsets
-    hip, knee, ankle, ball = np.moveaxis(legs.points + shift[:, None, None], 2, 0)
-    foot, toes = legs.turned[:, :, _ANKLE], legs.turned[:, :, _BALL]
+    hip, knee, ankle, ball = np.moveaxis(legs.points + shift[:, None, None], 2, 0)  # [frames, 2, 3] each
+    foot, toes = legs.rotations[:, :, _ANKLE], legs.rotations[:, :, _BALL]
     if options.ground is not None:
         rest = np.asarray(motion.rest_offsets, np.float64)
         height = (ball + offsets)[..., 1] - options.ground
         foot, toes, rise = feet_over_floor(foot, toes, height, rest, options.strength)
         offsets[..., 1] += rise
         # the ball stays, the ankle moves
-        offsets = offsets + rotate(legs.turned[:, :, _ANKLE] - foot, rest[np.array(_LEGS)[:, _BALL]])
-    thigh, shin = two_bone(hip, knee, ankle, ankle + offsets, legs.turned[:, :, _HIP, :, 0])
+        offsets = offsets + rotate(legs.rotations[:, :, _ANKLE] - foot, rest[np.array(_LEGS)[:, _BALL]])
+    thigh, shin = two_bone(hip, knee, ankle, ankle + offsets, legs.rotations[:, :, _HIP, :, 0])
     rotations = motion.rotations.copy()
-    upper, lower = thigh @ legs.turned[:, :, _HIP], shin @ legs.turned[:, :, _KNEE]
+    upper, lower = thigh @ legs.rotations[:, :, _HIP], shin @ legs.rotations[:, :, _KNEE]
     joints = np.array(_LEGS)
     rotations[:, joints[:, _HIP]] = transpose(motion.rotations[:, :1]) @ upper
     rotations[:, joints[:, _KNEE]] = transpose(upper) @ lower

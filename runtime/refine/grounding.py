@@ -1,6 +1,6 @@
-"""Where a motion stands: the floor under its feet, its place, its heading.
+"""Where a motion stands: the floor under its feet, its position, its heading.
 
-Where no camera tells the height of the ground, the lowest point of the body does: over a second some foot stands,
+Where no camera gives the height of the ground, the lowest point of the body does: over a second some foot stands,
 whatever the person does, and the height of the lowest one, averaged, is where the floor is.  Stairs and platforms
 stay, where feet that surely stand are a step apart.
 """
@@ -28,11 +28,11 @@ STEP_HEIGHT = 0.14
 SURE = 8
 """frames that a foot must stand for its height to count as a step's"""
 STEP_GAP = 12
-"""frames from one foot's standing to the other's, beyond which their heights say nothing: a jump drifts"""
+"""frames from one foot's standing to the other's, beyond which their heights are not compared: a jump drifts"""
 GROUND_SHARE = 5
 """per cent of the frames in which the lowest point of the body is taken to be at or under the ground"""
 NEAR_GROUND = 0.15
-"""metres from y = 0, within which what a known camera sees of the ground is that ground"""
+"""metres from y = 0, within which the ground under a known camera counts as y = 0"""
 BLEND = 30
 """frames beside a stretch that stays over which the correction grows"""
 
@@ -50,21 +50,21 @@ _BALLS = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
 _FEET = [*_BALLS, JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
 
 
-def support_heights(joints: Array, planted: Array) -> Array:
+def support_heights(joints: Array, contact: Array) -> Array:
     """Height [frames] of the lowest point of a body with `joints` [frames, 24, 3], in metres.
 
-    `planted` [frames], 0 to 1: how sure it is that a foot stands; then hands that reach lower carry nothing.
+    `contact` [frames], 0 to 1: probability that a foot stands; then hands that are lower carry nothing.
     """
     under = joints[..., 1] - CLEARANCE
     feet = under[:, _FEET].min(axis=1)
-    return np.asarray(feet - (1 - planted) * np.maximum(feet - under.min(axis=1), 0))
+    return np.asarray(feet - (1 - contact) * np.maximum(feet - under.min(axis=1), 0))
 
 
 def lowest_point(motion: Motion) -> Array:
     """Height [frames] of the lowest point of the body that may carry it, metres."""
     joints = motion.joints_world()
-    planted = contact_scores(joints[:, _BALLS], motion.contacts, motion.fps).max(axis=1)
-    return support_heights(joints, planted)
+    contact = contact_scores(joints[:, _BALLS], motion.contacts, motion.fps).max(axis=1)
+    return support_heights(joints, contact)
 
 
 def floor_under(support: Array) -> Array:
@@ -90,21 +90,21 @@ def _lowest(support: Array) -> Array:
 def _trend(lowest: Array, frames: int) -> Array:
     """A slow trend [frames] of heights in the middle of that time, on straight at both ends."""
     slow = local_trend(lowest[:, None], TREND)[:, 0]
-    reach, side = min(WINDOW, len(slow) - 1), (frames - len(slow)) // 2
-    away = np.arange(1, side + 1)
-    start, end = ((slow[0] - slow[reach]), (slow[-1] - slow[-1 - reach])) if reach else (0.0, 0.0)
-    before, after = (slow[at] + slope / max(reach, 1) * away for at, slope in ((0, start), (-1, end)))
+    baseline, side = min(WINDOW, len(slow) - 1), (frames - len(slow)) // 2
+    steps = np.arange(1, side + 1)
+    start, end = ((slow[0] - slow[baseline]), (slow[-1] - slow[-1 - baseline])) if baseline else (0.0, 0.0)
+    before, after = (slow[end_frame] + slope / max(baseline, 1) * steps for end_frame, slope in ((0, start), (-1, end)))
     return np.concatenate([before[::-1], slow, after[: frames - side - len(slow)]])
 
 
-def terrain(balls: Array, planted: Flags) -> Array:
+def terrain(balls: Array, in_contact: Flags) -> Array:
     """Height of the ground [frames] that a person walks up or down, metres, least 0; all 0 on a flat floor.
 
-    `balls` [frames, 2, 3] of the feet in the world, `planted` [frames, 2] where they stand.  Two feet that surely
+    `balls` [frames, 2, 3] of the feet in the world, `in_contact` [frames, 2] where they stand.  Two feet that surely
     stand one after the other, `STEP_HEIGHT` apart, stand on different steps; less is drift.
     """
     frames = len(balls)
-    stands = sorted(stand for foot in (0, 1) for stand in _stands(balls[:, foot, 1], planted[:, foot], foot))
+    stands = sorted(stand for foot in (0, 1) for stand in _stands(balls[:, foot, 1], in_contact[:, foot], foot))
     if not stands:
         return np.zeros(frames)
     level, levels, before = 0.0, np.full((frames, 2), np.nan), stands[0]
@@ -117,9 +117,9 @@ def terrain(balls: Array, planted: Flags) -> Array:
             level += climbed
         levels[stand.start : stand.end, stand.foot] = level
         before = stand
-    lowest = np.fmin(levels[:, 0], levels[:, 1])
-    known = np.flatnonzero(np.isfinite(lowest))
-    ground = np.interp(np.arange(frames), known, lowest[known])
+    lowest = np.fmin(levels[:, 0], levels[:, 1])  # [frames], NaN where no foot stands
+    standing = np.flatnonzero(np.isfinite(lowest))
+    ground = np.interp(np.arange(frames), standing, lowest[standing])
     return np.asarray(ground - ground.min())
 
 
@@ -132,9 +132,9 @@ class _Stand(NamedTuple):
     foot: int
 
 
-def _stands(heights: Array, planted: Flags, foot: int) -> list[_Stand]:
-    """Where one foot of `heights` [frames] is `planted` [frames] for long enough."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], planted, [False]]).astype(np.int8)))
+def _stands(heights: Array, in_contact: Flags, foot: int) -> list[_Stand]:
+    """Where one foot of `heights` [frames] is `in_contact` [frames] for long enough."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], in_contact, [False]]).astype(np.int8)))
     return [
         _Stand(int(start), int(end), float(np.median(heights[start:end])), foot)
         for start, end in edges.reshape(-1, 2)
@@ -164,12 +164,12 @@ def level_by_feet(motion: Motion, free: Flags | None = None, ground: float = 0.0
 
 def _grown(free: Flags) -> Array:
     """[frames] 0 where a frame stays, rising to 1 over `BLEND` frames away from it."""
-    at, stay = np.arange(len(free)), np.flatnonzero(~free)
+    frames, stay = np.arange(len(free)), np.flatnonzero(~free)
     if len(stay) == 0:
         return np.ones(len(free))
-    place = np.searchsorted(stay, at)
-    before, after = stay[np.maximum(place - 1, 0)], stay[np.minimum(place, len(stay) - 1)]
-    x = np.clip(np.minimum(np.abs(at - before), np.abs(at - after)) / BLEND, 0, 1)
+    following = np.searchsorted(stay, frames)
+    before, after = stay[np.maximum(following - 1, 0)], stay[np.minimum(following, len(stay) - 1)]
+    x = np.clip(np.minimum(np.abs(frames - before), np.abs(frames - after)) / BLEND, 0, 1)
     return np.asarray(x**2 * (3 - 2 * x))
 
 
@@ -181,8 +181,8 @@ def ground_height(motion: Motion, frames: Flags) -> float:
 def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
     """The motion moved to where its camera sees it, on average over `frames` [frames] (None: all)."""
     assert motion.camera is not None and motion.root_camera is not None
-    seen = motion.camera.position + rotate(motion.camera.rotation, motion.root_camera.translation)
-    offset = (seen - motion.translation)[slice(None) if frames is None else frames]
+    observed = motion.camera.position + rotate(motion.camera.rotation, motion.root_camera.translation)
+    offset = (observed - motion.translation)[slice(None) if frames is None else frames]
     return replace(motion, translation=motion.translation + offset.mean(axis=0))
 
 

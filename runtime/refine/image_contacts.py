@@ -1,4 +1,4 @@
-"""Which feet stand, from the image: an ankle that stays in its place before a known or static camera is on the ground.
+"""Which feet stand, from the image: an ankle that does not move before a known or static camera is on the ground.
 
 The network's contacts are sure on the keypoints that it was trained on and faint on those of a real detector.  What a
 planted foot looks like needs no training: its ankle stays where a point that stands still in the world would be seen.
@@ -28,7 +28,7 @@ SLOW = 0.3
 STILL = 0.03
 """m/s, the speed of a resting ankle in the image"""
 FAST = 100.0
-"""m/s, beyond which no speed is told"""
+"""m/s, beyond which speeds are not told apart"""
 STEEP = 4
 """power of the speed"""
 LIFTED = 0.15
@@ -40,7 +40,7 @@ ball, so little speaks against a contact and nothing against the ball's"""
 SUPPORTED = 0.98
 """the contact of a foot that must stand because nothing else does"""
 SAME_PLACE = 0.15
-"""metres between the places where a foot stands before and after it was lost from sight"""
+"""metres between the positions at which a foot stands before and after it was hidden"""
 UNSURE = 0.05
 """the network's contact is no surer than that beside the image's"""
 
@@ -59,26 +59,26 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
     contacts, ankles = motion.contacts.copy(), motion.joints_world()[:, _ANKLES, 1]
     lifted = ankles - ankles.min(axis=1, keepdims=True)
     for span in spans:
-        part = slice(span.start, span.end)
-        depth = motion.joints_camera[part, _ANKLES, 2]
-        evidence = image_evidence(span.keypoints, depth, lifted[part])
-        contacts[part] = with_evidence(contacts[part], evidence)
-        held = still_supported(
-            contacts[part, 0:4:2] > 0.5, _ankle_places(span.keypoints, depth), motion.translation[part, 1]
+        frames = slice(span.start, span.end)
+        depth = motion.joints_camera[frames, _ANKLES, 2]
+        evidence = image_evidence(span.keypoints, depth, lifted[frames])
+        contacts[frames] = with_evidence(contacts[frames], evidence)
+        supported = still_supported(
+            contacts[frames, 0:4:2] > 0.5, _ankle_positions(span.keypoints, depth), motion.translation[frames, 1]
         )
-        contacts[part, :4] = np.where(np.repeat(held, 2, axis=1), SUPPORTED, contacts[part, :4])
+        contacts[frames, :4] = np.where(np.repeat(supported, 2, axis=1), SUPPORTED, contacts[frames, :4])
     return replace(motion, contacts=contacts)
 
 
 def image_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:
-    """Logarithm of the odds [frames, 2] that the left and right foot stand, -AGAINST to FOR; 0 where they are unseen.
+    """Logarithm of the odds [frames, 2] that the left and right foot stand, -AGAINST to FOR; 0 where hidden.
 
     `depth` [frames, 2] of the ankles and how far they are `lifted` [frames, 2] over the other foot, metres.
     """
     rays, weight = normalised_rays(keypoints, keypoints.frames)
     speed = image_speed(rays[:, _KEYPOINTS], weight[:, _KEYPOINTS], depth, keypoints.camera)
     likely = STEEP * np.log(SLOW / (np.minimum(speed, FAST) + STILL))
-    # a foot that is held still in the air tells as little as one that is unseen
+    # a foot that is held still in the air is as little evidence as one that is not visible
     share = weight[:, _KEYPOINTS] * np.isfinite(speed) * np.where(likely > 0, np.exp(-((lifted / LIFTED) ** 2)), 1)
     return np.asarray(share * np.clip(likely, -AGAINST, FOR))
 
@@ -94,57 +94,59 @@ def image_speed(rays: Array, weight: Array, depth: Array, camera: Camera | None,
     lag = min(lag, frames - 1)
     if lag < 1:
         return speed
-    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth[..., None]
+    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth[..., None]  # [frames, points, 3]
     now, then = slice(None, -lag), slice(lag, None)
-    for here, there in ((now, then), (then, now)):
-        seen_there = _from(camera, points[here], here, there)
-        moved = np.linalg.norm(rays[there] - seen_there[..., :2] / np.maximum(seen_there[..., 2:], 1e-3), axis=-1)
-        slower = np.where(np.minimum(weight[here], weight[there]) > 0, moved * np.abs(depth[here]) * FPS / lag, np.inf)
-        speed[here] = np.minimum(speed[here], slower)
+    for source, target in ((now, then), (then, now)):
+        projected = _reprojected(camera, points[source], source, target)
+        moved = np.linalg.norm(rays[target] - projected[..., :2] / np.maximum(projected[..., 2:], 1e-3), axis=-1)
+        slower = np.where(
+            np.minimum(weight[source], weight[target]) > 0, moved * np.abs(depth[source]) * FPS / lag, np.inf
+        )
+        speed[source] = np.minimum(speed[source], slower)
     return speed
 
 
-def still_supported(standing: Flags, places: Array, height: Array) -> Flags:
-    """Where a foot stands although it seems to have left the ground [frames, 2].
+def still_supported(standing: Flags, positions: Array, height: Array) -> Flags:
+    """Frames in which a foot stands although it seems to have left the ground [frames, 2].
 
     Nobody hangs in the air: where neither foot stands (`standing` [frames, 2]) for up to LONGEST_GAP frames between
-    two in which the same foot stands at the same place (`places` [frames, 2, 3], metres) and the pelvis (`height`
+    two in which the same foot stands at the same place (`positions` [frames, 2, 3], metres) and the pelvis (`height`
     [frames]) does not rise and fall as in a jump, it stood there all the time, hidden by the other leg.
     """
-    held = np.zeros_like(standing)
+    supported = np.zeros_like(standing)
     for foot in (0, 1):
-        at = np.flatnonzero(standing[:, foot])
-        for before, after in zip(at[:-1], at[1:], strict=True):
+        standing_frames = np.flatnonzero(standing[:, foot])
+        for before, after in zip(standing_frames[:-1], standing_frames[1:], strict=True):
             gap = slice(before + 1, after)
             if not 1 < after - before <= LONGEST_GAP + 1 or standing[gap, 1 - foot].any():
                 continue
             rise = height[gap].max() - (height[before] + height[after]) / 2
             jump = 9.81 * ((after - before) / FPS) ** 2 / 8
-            near = np.linalg.norm(places[after, foot] - places[before, foot]) < SAME_PLACE
-            held[gap, foot] = near and rise < jump / 2
-    return held
+            same_place = np.linalg.norm(positions[after, foot] - positions[before, foot]) < SAME_PLACE
+            supported[gap, foot] = same_place and rise < jump / 2
+    return supported
 
 
-def _ankle_places(keypoints: Keypoints, depth: Array) -> Array:
-    """Where the ankles are seen [frames, 2, 3], metres, in the world of the camera or in a static camera's frame; all
-    at their mean `depth` [frames, 2], since a depth is told by the whole body and not by an ankle."""
+def _ankle_positions(keypoints: Keypoints, depth: Array) -> Array:
+    """Observed ankles [frames, 2, 3], metres, in the world of the camera or in a static camera's frame; all at their
+    mean `depth` [frames, 2], since a depth comes from the whole body and not from an ankle."""
     rays = normalised_rays(keypoints, keypoints.frames)[0][:, _KEYPOINTS]
     points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth.mean(axis=0)[:, None]
     camera = keypoints.camera
     return points if camera is None else camera.position[:, None] + rotate(camera.rotation[:, None], points)
 
 
-def _from(camera: Camera | None, points: Array, here: slice, there: slice) -> Array:
-    """Points [frames, n, 3] in the camera of the frames `here`, as the camera of the frames `there` has them."""
+def _reprojected(camera: Camera | None, points: Array, source: slice, target: slice) -> Array:
+    """Points [frames, n, 3] in the camera of the frames `source`, as the camera of the frames `target` has them."""
     if camera is None:
         return points
-    world = camera.position[here, None] + rotate(camera.rotation[here, None], points)
-    return rotate(transpose(camera.rotation[there, None]), world - camera.position[there, None])
+    world = camera.position[source, None] + rotate(camera.rotation[source, None], points)
+    return rotate(transpose(camera.rotation[target, None]), world - camera.position[target, None])
 
 
 def with_evidence(contacts: Array, evidence: Array) -> Array:
-    """Contacts [frames, 6] of a Motion after the `evidence` [frames, 2] of each foot's ankle, which tells of its ball
-    too where it stands."""
+    """Contacts [frames, 6] of a Motion after the `evidence` [frames, 2] of each foot's ankle, which counts for its
+    ball too where it stands."""
     changed = contacts.copy()
     changed[:, 0:4:2] = _combined(contacts[:, 0:4:2], evidence)
     changed[:, 1:4:2] = _combined(contacts[:, 1:4:2], np.maximum(evidence, 0))

@@ -1,4 +1,4 @@
-"""Keyframes and joint targets while sampling: what is known of the features."""
+"""Keyframes and joint targets while sampling: features to inpaint, and the projection onto the constraints."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from genmo.runtime.support.arrays import Array, Flags
 _BODY = range(JOINT_COUNT)[BODY_JOINTS]
 
 
-def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, seen: Flags) -> tuple[Array, Flags]:
-    """What the keyframes say of the features (not normalised) [frames, layout.width], and where they say it.
+def inpainting_features(keyframes: Keyframes, layout: Layout, camera: Camera, anchored: Flags) -> tuple[Array, Flags]:
+    """Features (not normalised) [frames, layout.width] that the keyframes fix, and the mask of them.
 
-    The body's pose; the root against the heading of `camera` (frames of the motion) and, in frames `seen` by it, in
-    its own frame; the root's velocity where the next frame is a keyframe too.  Everything else is zero and not known.
+    The body's pose; the root against the heading of `camera` (frames of the motion) and, in `anchored` frames, in the
+    camera frame; the root's velocity where the next frame is a keyframe too.  All else is zero and not in the mask.
     """
-    at = keyframes.frames
-    values = np.zeros((len(seen), layout.width))
-    there = np.zeros(values.shape, np.bool_)
+    frames = keyframes.frames
+    values = np.zeros((len(anchored), layout.width))
+    mask = np.zeros(values.shape, np.bool_)
     root = keyframes.rotations[:, 0]
-    in_camera = transpose(camera.rotation[at]) @ root
+    in_camera = transpose(camera.rotation[frames]) @ root
     rotations = np.concatenate([in_camera[:, None], keyframes.rotations[:, 1:]], axis=1)
-    upright = sixd_from_matrix(matrix_from_yaw(-gravity_view_yaw(camera.rotation[at])) @ root)
+    upright = sixd_from_matrix(matrix_from_yaw(-gravity_view_yaw(camera.rotation[frames])) @ root)
     for name, block in _pose_blocks(rotations, upright).items():
         if name in layout.slices:
-            values[at, layout.slices[name]] = block
-            there[at, layout.slices[name]] = True
-    first = layout.slices.get("root_orientation_camera")
-    if first is None:
-        first = slice(layout.slices["joint_rotations"].start, layout.slices["joint_rotations"].start + SIXD)
-    there[:, first] &= seen[:, None]
-    follows = np.flatnonzero((np.diff(at) == 1) & keyframes.has_root[1:] & keyframes.has_root[:-1])
+            values[frames, layout.slices[name]] = block
+            mask[frames, layout.slices[name]] = True
+    camera_root = layout.slices.get("root_orientation_camera")
+    if camera_root is None:
+        camera_root = slice(layout.slices["joint_rotations"].start, layout.slices["joint_rotations"].start + SIXD)
+    mask[:, camera_root] &= anchored[:, None]
+    follows = np.flatnonzero((np.diff(frames) == 1) & keyframes.has_root[1:] & keyframes.has_root[:-1])
     step = rotate(transpose(root[follows]), keyframes.root[follows + 1] - keyframes.root[follows])
-    values[at[follows], layout.slices["root_velocity"]] = step
-    there[at[follows], layout.slices["root_velocity"]] = True
-    return np.where(there, values, 0), there
+    values[frames[follows], layout.slices["root_velocity"]] = step
+    mask[frames[follows], layout.slices["root_velocity"]] = True
+    return np.where(mask, values, 0), mask
 
 
 def project_onto_constraints(
@@ -51,22 +51,22 @@ def project_onto_constraints(
     layout: Layout,
     camera: Camera,
     keyframes: Keyframes,
-    places: JointTargets,
-    held: Flags,
+    targets: JointTargets,
+    anchored: Flags,
     body: SmplBody | None = None,
 ) -> Array:
-    """Features [frames, layout.width] (not normalised) of the motion that meets keyframes and places.
+    """Features [frames, layout.width] (not normalised) of the motion that satisfies keyframes and joint `targets`.
 
-    `camera` has the frames of the motion; where it is `held`, the path starts where the camera sees the root.
+    `camera` has the frames of the motion; in `anchored` frames the path starts where the camera observes the root.
     `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     """
-    if not (len(keyframes.frames) or len(places.frames)):
+    if not (len(keyframes.frames) or len(targets.frames)):
         return features
     before = decode(*with_root_at_origin(features, layout), camera, body)
-    filmed = held.any() and "root_translation_camera" in layout.slices
-    before = align_to_camera(before, held) if filmed else before
-    before, _ = put_on_floor(before, held & filmed)
-    after = solve_constraints(before, keyframes, places, held)
+    has_camera_root = anchored.any() and "root_translation_camera" in layout.slices
+    before = align_to_camera(before, anchored) if has_camera_root else before
+    before, _ = put_on_floor(before, anchored & has_camera_root)
+    after = solve_constraints(before, keyframes, targets, anchored)
     assert before.root_camera is not None
     from_world = before.root_camera.rotation @ transpose(before.rotations[:, 0])
     rotations = after.rotations.copy()

@@ -21,29 +21,29 @@ from genmo.runtime.support.progress import Progress, ProgressCallback, no_progre
 
 
 def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: ProgressCallback = no_progress) -> Motion:
-    """The motion with its shape changed and its joints turned until they project onto the keypoints.
+    """The motion with its shape changed and its joints rotated until they project onto the keypoints.
 
-    Its root in the camera must be known.  The root in the world turns with it; the path stays.
-    `progress` hears the share that is done where there is much to do.
+    Its root in the camera must be known.  The root in the world rotates with it; the path stays.
+    `progress` is called with the share of the work done.
     """
-    local, seen = motion.rotations_camera, motion.root_camera
-    if not spans or local is None or seen is None:
+    local, root_camera = motion.rotations_camera, motion.root_camera
+    if not spans or local is None or root_camera is None:
         return motion
-    motion = replace(motion, betas=_fitted_shape(motion, local, seen.translation, spans))
-    fitted, root = local.copy(), seen.translation
+    motion = replace(motion, betas=_fitted_shape(motion, local, root_camera.translation, spans))
+    fitted, root = local.copy(), root_camera.translation
     work = Progress(len(spans), progress)
     for number, span in enumerate(spans):
-        part = slice(span.start, span.end)
+        window = slice(span.start, span.end)
         pose = fit_pose(
-            CameraPose(fitted[part], root[part], motion.rest_offsets), span.keypoints, progress=work.part(number, 1)
+            CameraPose(fitted[window], root[window], motion.rest_offsets), span.keypoints, progress=work.part(number, 1)
         )
         frames = np.arange(span.start, span.end)
-        # the keypoints end, the correction fades: none of it would be a jerk
-        turned = axis_angle_from_matrix(pose.rotations @ transpose(fitted[part])).reshape(span.frames, -1)
-        turns = spread_corrections(frames, turned, motion.frames)  # [frames, 24 x 3]
-        moved = spread_corrections(frames, pose.root - root[part], motion.frames)
+        # the correction fades where the keypoints end: dropping it at once would be a jerk
+        rotation_change = axis_angle_from_matrix(pose.rotations @ transpose(fitted[window])).reshape(span.frames, -1)
+        turns = spread_corrections(frames, rotation_change, motion.frames)  # [frames, 24 x 3]
+        shift = spread_corrections(frames, pose.root - root[window], motion.frames)
         fitted = matrix_from_axis_angle(turns.reshape(fitted.shape[:-1])) @ fitted
-        root = root + moved
+        root = root + shift
     rotations = fitted.copy()
     rotations[:, 0] = motion.rotations[:, 0] @ transpose(local[:, 0]) @ fitted[:, 0]
     return replace(motion, rotations=rotations, root_camera=RootPose(fitted[:, 0], root))

@@ -69,12 +69,12 @@ def limit_limb_speed(motion: Motion, fixed: int = 0) -> tuple[Motion, LimbPeak |
     over[:fixed] = False
     if not over.any():
         return motion, None
-    said = _fastest(motion.joints_world(), motion.fps)
+    peak = _fastest(motion.joints_world(), motion.fps)
     features = _features(motion)
-    for start, end in _stretches(over):
+    for start, end in _ranges(over):
         features = _slowed(features, start, end, fixed, motion)
     rotations, translation = _posed(features)
-    return motion.with_pose(rotations, translation), said
+    return motion.with_pose(rotations, translation), peak
 
 
 def _fastest(joints: Array, fps: float) -> LimbPeak:
@@ -85,32 +85,32 @@ def _fastest(joints: Array, fps: float) -> LimbPeak:
     return LimbPeak(int(frame), JOINTS[int(joint)], float(speed.max()), float(sharp.max(initial=0)))
 
 
-def _stretches(over: Flags) -> list[tuple[int, int]]:
+def _ranges(over: Flags) -> list[tuple[int, int]]:
     """[start, end) of the frames that are too fast, those that are near each other as one."""
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     for frame in np.flatnonzero(over).tolist():
-        if found and frame - found[-1][1] < AROUND:
-            found[-1] = (found[-1][0], frame + 1)
+        if ranges and frame - ranges[-1][1] < AROUND:
+            ranges[-1] = (ranges[-1][0], frame + 1)
         else:
-            found.append((frame, frame + 1))
-    return found
+            ranges.append((frame, frame + 1))
+    return ranges
 
 
 def _slowed(features: Array, start: int, end: int, fixed: int, motion: Motion) -> Array:
     """Features [frames, width] smoothed from `start` to `end` by the least spread that is enough."""
     first, last = max(start - 2 * AROUND, 0), min(end + 2 * AROUND, len(features))
-    part, at = features[first:last], np.arange(first, last)
-    apart = np.maximum(np.maximum(start - at, at - (end - 1)), 0) / AROUND
-    near = np.clip(1.5 - 1.5 * apart, 0, 1)
-    share = np.where(at < fixed, 0, near**2 * (3 - 2 * near))[:, None]
-    best, least = part, np.inf
+    window, frames = features[first:last], np.arange(first, last)
+    distance = np.maximum(np.maximum(start - frames, frames - (end - 1)), 0) / AROUND
+    x = np.clip(1.5 - 1.5 * distance, 0, 1)
+    share = np.where(frames < fixed, 0, x**2 * (3 - 2 * x))[:, None]
+    best, least = window, np.inf
     for spread in SPREADS:
-        slow = part + share * (smoothed(part[None], spread)[0] - part)
+        slow = window + share * (smoothed(window[None], spread)[0] - window)
         joints = forward_kinematics(*_posed(slow), motion.rest_offsets)[1]
-        left = float(excess(joints, motion.fps)[at >= fixed].max())
-        if left < least:
-            best, least = slow, left
-        if left <= 1:
+        remaining = float(excess(joints, motion.fps)[frames >= fixed].max())
+        if remaining < least:
+            best, least = slow, remaining
+        if remaining <= 1:
             break
     changed = features.copy()
     changed[first:last] = best
@@ -123,8 +123,8 @@ def _features(motion: Motion) -> Array:
     Unlike 6D, their mean is a rotation halfway for any two that are less than a full turn apart.
     """
     quaternions = quaternion_from_matrix(motion.rotations)
-    near = (quaternions[1:] * quaternions[:-1]).sum(axis=-1, keepdims=True)
-    sides = np.cumprod(np.where(near < 0, -1.0, 1.0), axis=0)
+    dot = (quaternions[1:] * quaternions[:-1]).sum(axis=-1, keepdims=True)
+    sides = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=0)
     quaternions[1:] = quaternions[1:] * sides
     return np.concatenate([quaternions.reshape(motion.frames, -1), motion.translation], axis=1)
 

@@ -22,12 +22,12 @@ from genmo.runtime.support.arrays import Array
 
 def span_frames(span: KeypointSpan | CameraSpan, frames: int) -> npt.NDArray[np.bool_]:
     """[frames] which lie in a span."""
-    at = np.arange(frames)
-    return (at >= span.start) & (at < span.end)
+    index = np.arange(frames)
+    return (index >= span.start) & (index < span.end)
 
 
 def root_anchored(timeline: Timeline) -> npt.NDArray[np.bool_]:
-    """[frames] where a person was seen by a camera whose world is the motion's."""
+    """[frames] in which a camera whose world is the motion's observes the person."""
     first = timeline.shots[0] if timeline.shots else None
     if first is None or first.camera is None or isinstance(first, CameraSpan):
         return np.zeros(timeline.frames, np.bool_)
@@ -40,7 +40,7 @@ def _stops(shots: Sequence[KeypointSpan | CameraSpan], frames: int) -> list[int]
 
 
 def join_cameras(timeline: Timeline) -> Camera:
-    """The camera of every frame of the motion; a level one that stands still where none is known.
+    """The camera of every frame of the motion; a level static one where none is known.
 
     Between two shots the camera stands still at its last pose.  The next shot has a world of its own, which is turned
     about +y and moved so that its camera starts there with the same heading: the person's heading against the camera
@@ -56,8 +56,11 @@ def join_cameras(timeline: Timeline) -> Camera:
             turn = matrix_from_yaw(yaw)
             shift = joined.position[begin - 1] - rotate(turn, camera.position[0])
             camera = Camera(turn @ camera.rotation, rotate(turn, camera.position) + shift)
-        at = np.clip(np.arange(begin, stop) - shot.start, 0, shot.frames - 1)
-        joined.rotation[begin:stop], joined.position[begin:stop] = camera.rotation[at], camera.position[at]
+        shot_frames = np.clip(np.arange(begin, stop) - shot.start, 0, shot.frames - 1)
+        joined.rotation[begin:stop], joined.position[begin:stop] = (
+            camera.rotation[shot_frames],
+            camera.position[shot_frames],
+        )
     return joined
 
 
@@ -69,13 +72,16 @@ def realign_cameras(motion: Motion, timeline: Timeline) -> Motion:
     rotation, position = motion.camera.rotation.copy(), motion.camera.position.copy()
     joints = motion.joints_world()
     for shot, stop in zip(shots[1:], _stops(shots, motion.frames)[1:], strict=True):
-        part, seen = slice(shot.start, stop), slice(shot.start, shot.end)
-        points = rotate(rotation[seen, None], in_camera[seen]) + position[seen, None]
-        there, here = (x - x.mean(axis=(0, 1)) for x in (points, joints[seen]))
-        sine = (there[..., 2] * here[..., 0] - there[..., 0] * here[..., 2]).sum()
-        turn = matrix_from_yaw(np.arctan2(sine, (there[..., [0, 2]] * here[..., [0, 2]]).sum()))
-        shift = joints[seen].mean(axis=(0, 1)) - rotate(turn, points.mean(axis=(0, 1)))
-        rotation[part], position[part] = turn @ rotation[part], rotate(turn, position[part]) + shift
+        camera_frames, shot_frames = slice(shot.start, stop), slice(shot.start, shot.end)
+        points = rotate(rotation[shot_frames, None], in_camera[shot_frames]) + position[shot_frames, None]
+        source, target = (x - x.mean(axis=(0, 1)) for x in (points, joints[shot_frames]))
+        sine = (source[..., 2] * target[..., 0] - source[..., 0] * target[..., 2]).sum()
+        turn = matrix_from_yaw(np.arctan2(sine, (source[..., [0, 2]] * target[..., [0, 2]]).sum()))
+        shift = joints[shot_frames].mean(axis=(0, 1)) - rotate(turn, points.mean(axis=(0, 1)))
+        rotation[camera_frames], position[camera_frames] = (
+            turn @ rotation[camera_frames],
+            rotate(turn, position[camera_frames]) + shift,
+        )
     return replace(motion, camera=Camera(rotation, position))
 
 
@@ -85,43 +91,45 @@ def root_observations(motion: Motion, shots: Sequence[KeypointSpan | CameraSpan]
     A camera of unknown pose counts where it stands still and its intrinsics are known.
     """
     root, camera = motion.root_camera, motion.camera
-    if root is None:  # nothing told where it is
+    if root is None:  # no camera observes it
         return []
     assert camera is not None
-    found: list[RootObservation] = []
+    observations: list[RootObservation] = []
     for number, shot in enumerate(shots):
-        part = slice(shot.start, shot.end)
+        frames = slice(shot.start, shot.end)
         if not isinstance(shot, KeypointSpan):
             continue
         if shot.camera is not None:
-            seen: Array = camera.position[part] + rotate(camera.rotation[part], root.translation[part])
+            positions: Array = camera.position[frames] + rotate(camera.rotation[frames], root.translation[frames])
         elif are_guessed(shot.keypoints.intrinsics):
             continue
         else:
-            filmed = RootPose(root.rotation[part], root.translation[part])
-            seen = observe_from_static(motion.rotations[part, 0], filmed)
-            if not is_static(motion.translation[part], seen):
+            in_camera = RootPose(root.rotation[frames], root.translation[frames])
+            positions = observe_from_static(motion.rotations[frames, 0], in_camera)
+            if not is_static(motion.translation[frames], positions):
                 continue
-        found.append(RootObservation(shot.start, shot.end, seen, placed=number == 0 and shot.camera is not None))
-    return found
+        observations.append(
+            RootObservation(shot.start, shot.end, positions, absolute=number == 0 and shot.camera is not None)
+        )
+    return observations
 
 
 def follow_cameras(motion: Motion, timeline: Timeline) -> Motion:
-    """The decoded motion with its path held to where the cameras of the timeline's shots see the root.
+    """The decoded motion with its path anchored to where the cameras of the timeline's shots see the root.
 
     With a camera of known pose in the first shot, the motion stands where that one sees it.
     """
     shots = timeline.shots
     observed = root_observations(motion, shots)
     motion = replace(motion, translation=motion.translation - path_drift(motion.translation, observed))
-    placed = any(one.placed for one in observed)
-    if shots and shots[0].camera is not None and motion.root_camera is not None and not placed:
+    absolute = any(one.absolute for one in observed)
+    if shots and shots[0].camera is not None and motion.root_camera is not None and not absolute:
         return align_to_camera(motion, span_frames(shots[0], motion.frames))
     return motion
 
 
 def height_anchored(timeline: Timeline) -> npt.NDArray[np.bool_]:
-    """[frames] whose height a camera tells, in a world whose ground is known."""
+    """[frames] whose height a camera anchors, in a world whose ground is known."""
     first = timeline.shots[0] if timeline.shots else None
-    known = first is not None and first.camera is not None and first.camera.ground_known
-    return root_anchored(timeline) & known
+    ground_known = first is not None and first.camera is not None and first.camera.ground_known
+    return root_anchored(timeline) & ground_known

@@ -2,8 +2,8 @@
 
 `FEATURE_STAGES` change the features that the network answered, `MOTION_STAGES` the motion that is
 decoded from them, each list in its order.  A stage says what it takes, what it promises and what it leaves alone;
-whatever is done to a whole motion is one of them.  Streams and endless generation know no future: where they do the
-same, the stage names its causal twin.  `docs/architecture.md` shows this list.
+whatever is done to a whole motion is one of them.  Streams and endless generation have no future frames: where they
+do the same, the stage names its causal twin.  `docs/architecture.md` shows this list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from genmo.runtime.support.progress import ProgressCallback, no_progress
 # The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
 # integrated velocity does, so the root follows them for longer, and doubtful contacts count (chosen on people of the
 # training set).
-FILMED_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
+CAMERA_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
 ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
 GENERATED_FEET = FeetOptions()
 
@@ -56,7 +56,7 @@ T = TypeVar("T", Features, Motion)
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What stages know besides the motion."""
+    """What stages need besides the motion."""
 
     timeline: Timeline
     camera: Camera
@@ -72,12 +72,12 @@ class Context:
     fit: bool = True
     clean_feet: bool = True
     progress: ProgressCallback = no_progress
-    """hears the share of the fit that is done"""
+    """called with the share of the fit that is done"""
     notes: list[str] = field(default_factory=list)
-    """what stages have to tell of the motion, one line each"""
+    """what stages report of the motion, one line each"""
 
     def anchored(self, motion: Motion) -> Flags:
-        """[frames] whose height a camera tells, which sees where the motion's root is, in a world of known ground."""
+        """[frames] whose height a camera anchors, which observes the motion's root, in a world of known ground."""
         return height_anchored(self.timeline) & (motion.root_camera is not None)
 
 
@@ -117,8 +117,8 @@ def _remove_steps(features: Features, context: Context) -> Features:
 
 
 def _smooth_transitions(features: Features, context: Context) -> Features:
-    def joints(changed: Array, part: slice) -> Array:
-        camera = Camera(context.camera.rotation[part], context.camera.position[part])
+    def joints(changed: Array, window: slice) -> Array:
+        camera = Camera(context.camera.rotation[window], context.camera.position[window])
         return decode(changed, features.layout, camera, context.body).joints_world()
 
     return replace(features, values=smooth_transitions(features.values, context.timeline.edges, joints))
@@ -147,7 +147,7 @@ def _lock_feet(motion: Motion, context: Context) -> Motion:
     if not anchored.any() and not put_on_floor(motion, anchored)[1].any():
         return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
     # without a ground a foot is pinned as high as it was
-    return put_on_floor(clean_feet(motion, FILMED_FEET), anchored)[0]
+    return put_on_floor(clean_feet(motion, CAMERA_FEET), anchored)[0]
 
 
 def _clear_floor(motion: Motion, context: Context) -> Motion:
@@ -179,12 +179,12 @@ def _smooth_motion_transitions(motion: Motion, context: Context) -> Motion:
 def _solve_constraints(motion: Motion, context: Context) -> Motion:
     timeline = context.timeline
     motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
-    placed = timeline.keyframes.frames[timeline.keyframes.has_root]
-    if len(placed):
-        lowest = motion.joints_world()[placed, :, 1].min(axis=1)
+    frames_with_root = timeline.keyframes.frames[timeline.keyframes.has_root]
+    if len(frames_with_root):
+        lowest = motion.joints_world()[frames_with_root, :, 1].min(axis=1)
         context.notes.extend(
             f"keyframe at {frame / FPS:.1f} s: its lowest joint is {-low:.2f} m under the ground y = 0; raise its root"
-            for frame, low in zip(placed.tolist(), lowest.tolist(), strict=True)
+            for frame, low in zip(frames_with_root.tolist(), lowest.tolist(), strict=True)
             if low < -SUNK
         )
     return motion
@@ -205,7 +205,7 @@ FEATURE_STAGES: tuple[Stage[Features], ...] = (
         _read_heads,
         takes="what released weights answer beside the features, and the bounding boxes of the keypoints",
         promises="contacts and, where there is a box, the root in the camera are blocks of the features",
-        keeps="every block that was there, and layouts without heads",
+        keeps="every other block, and layouts without heads",
     ),
     Stage(
         "remove_steps",
@@ -262,13 +262,13 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         _lock_feet,
         takes="contacts, and the ground where it is known",
         promises="feet in contact stand still, on the ground and never below it",
-        keeps="everything but legs and the root's place",
+        keeps="everything but legs and the root's position",
         causal="refine.foot_locking.FootLocker",
     ),
     Stage(
         "clear_floor",
         _clear_floor,
-        takes="the floor where no camera tells the height",
+        takes="the floor where no camera gives the height",
         promises="nothing of the body is under it: hands go up with their arms, the rest with the root",
         keeps="whatever is over the floor",
     ),
@@ -276,7 +276,7 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         "smooth_motion_transitions",
         _smooth_motion_transitions,
         takes="borders and keyframes",
-        promises="what the fit or a foot that lets go has changed there is no jerk",
+        promises="what the fit or a released foot has changed there is no jerk",
         keeps="everything where nothing is sharp",
     ),
     Stage(
@@ -290,7 +290,7 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
     Stage(
         "face_forward",
         _face_forward,
-        takes="a motion that no camera and no constraint places",
+        takes="a motion that no camera and no constraint anchors",
         promises="it starts over the origin, facing +z",
         keeps="the pose and the way relative to its start",
         causal="streaming.motion_generator.MotionGenerator",
@@ -300,13 +300,13 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         _solve_constraints,
         takes="keyframes and joint targets in the motion's world",
         promises="keyframes to the last bit, joint targets to millimetres",
-        keeps="heading and path where a camera saw them",
+        keeps="heading and path where a camera observes them",
     ),
     Stage(
         "keep_known_cameras",
         _keep_known_cameras,
         takes="the timeline's shots",
-        promises="only cameras that are known stay, and they see the motion where they saw the person",
+        promises="only cameras that are known stay, and they see the motion where they observed the person",
         keeps="the motion in the world",
     ),
 )

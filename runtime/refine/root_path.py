@@ -1,7 +1,7 @@
 """The root's path in the world: quick changes from the velocity, slow ones from where a camera sees the person.
 
-Integrated velocity is smooth and drifts by metres in a minute; the place in the camera trembles and does not drift.
-Their difference, averaged over a second or two, is taken off, so that what is left of either is its good part.
+Integrated velocity is smooth and drifts by metres in a minute; the position in the camera is noisy and does not drift.
+Their difference, averaged over a second or two, is subtracted, which keeps the reliable part of both.
 Causal twin: `genmo.runtime.streaming.root_tracker`.
 """
 
@@ -30,10 +30,10 @@ class RootObservation:
 
     start: int
     end: int
-    seen: Array
+    positions: Array
     """[end - start, 3] where it sees the root, metres, in the axes of the world in which the path is"""
-    placed: bool
-    """whether `seen` are places of that world; otherwise only their changes count"""
+    absolute: bool
+    """whether `positions` are absolute in that world; otherwise only their changes count"""
 
 
 def local_trend(values: Array, window: int) -> Array:
@@ -42,17 +42,17 @@ def local_trend(values: Array, window: int) -> Array:
     Inside it is the moving average; at an end, where one side is missing, it goes on as the values do.
     """
     frames, side = len(values), window // 2
-    at = np.arange(frames)
-    low, high = np.maximum(at - side, 0), np.minimum(at + side + 1, frames)
+    index = np.arange(frames)
+    low, high = np.maximum(index - side, 0), np.minimum(index + side + 1, frames)
     count = (high - low).astype(np.float64)
 
     def mean(x: Array) -> Array:
         total = np.cumsum(np.concatenate([np.zeros((1, *x.shape[1:])), x]), axis=0)
         return np.asarray((total[high] - total[low]) / count[:, None])
 
-    centre = at - (low + high - 1) / 2  # [frames], from the middle of the frame's window
+    centre = index - (low + high - 1) / 2  # [frames], from the middle of the frame's window
     middle = mean(values)
-    slope = mean(values * at[:, None]) - middle * (at - centre)[:, None]
+    slope = mean(values * index[:, None]) - middle * (index - centre)[:, None]
     spread = (count**2 - 1) / 12
     return np.asarray(middle + slope * (centre / np.maximum(spread, 1e-9))[:, None])
 
@@ -62,14 +62,14 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
     `observed`, metres.
 
     Take it off the path.  Observations are in order of time and do not overlap.  Before the first one and after each
-    the drift stays as it is there; one that is not `placed` changes it by what drifts within it.
+    the drift stays as it is there; one that is not `absolute` changes it by what drifts within it.
     """
     drift = np.zeros_like(path)
     for number, one in enumerate(observed):
-        apart = path[one.start : one.end] - one.seen
-        slow = local_trend(apart, GROUND_PLANE_WINDOW)
-        slow[:, 1] = local_trend(apart[:, 1:2], HEIGHT_WINDOW)[:, 0]
-        if not one.placed:
+        difference = path[one.start : one.end] - one.positions
+        slow = local_trend(difference, GROUND_PLANE_WINDOW)
+        slow[:, 1] = local_trend(difference[:, 1:2], HEIGHT_WINDOW)[:, 0]
+        if not one.absolute:
             slow += drift[one.start] - slow[0]
         drift[one.start : one.end], drift[one.end :] = slow, slow[-1]
         if number == 0:
@@ -86,11 +86,11 @@ def observe_from_static(root_world: Array, root_camera: RootPose) -> Array:
     return rotate(turn, root_camera.translation)
 
 
-def is_static(path: Array, seen: Array) -> bool:
-    """Whether an integrated `path` [frames, 3] and the view of a camera taken for static, `seen` [frames, 3], drift
+def is_static(path: Array, observed: Array) -> bool:
+    """Whether an integrated `path` [frames, 3] and the view of a camera taken for static, `observed` [frames, 3], drift
     apart over the ground as slowly as under a camera that stands still; under one that pans, by the walking speed."""
-    apart = local_trend((path - seen)[:, [0, 2]], GROUND_PLANE_WINDOW)
-    if len(apart) < 2:
+    difference = local_trend((path - observed)[:, [0, 2]], GROUND_PLANE_WINDOW)
+    if len(difference) < 2:
         return True
-    speed = np.diff(apart, axis=0) * FPS
+    speed = np.diff(difference, axis=0) * FPS
     return bool(np.sqrt((speed**2).sum(axis=1).mean()) < STATIC_DRIFT)

@@ -1,4 +1,4 @@
-"""The network's answers under a timeline: estimated in one step, or sampled around what is seen and what is given."""
+"""The network's answers under a timeline: estimated in one step, or sampled around keypoints and constraints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Observed:
     heads: Arrays
     """[frames, ...] what the layout's heads answer"""
     share: Array
-    """[frames, 1] how much of the answer is the estimate: 0 where nothing is seen, 1 well within what is"""
+    """[frames, 1] how much of the answer is the estimate: 0 where nothing is visible, 1 well within what is"""
 
 
 def answers(
@@ -45,15 +45,15 @@ def answers(
 ) -> Arrays:
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
-    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` hears how many steps are done;
+    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far;
     `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     Noise depends on the seed and the number of the sample alone: row i not on how many rows follow.
     """
     width = normalisation.layout.width
     if not timeline.sampled:
-        found = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
+        outputs = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
         done(1)
-        return found
+        return outputs
     observed, before = None, 0
     if timeline.estimated_in_part:
         observed, before = _observed(denoiser, conditions, (1, timeline.frames, width)), 1
@@ -86,18 +86,18 @@ def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, 
 
     A sample of what keypoints leave open is further from the truth than its mean, which one step gives (`docs/log.md`).
     """
-    given = sampler.without_guided(conditions)
-    answer = {name: array[0] for name, array in sampler.estimate(denoiser, given, shape).items()}
-    visible = np.maximum(given["keypoints_mask"][0], given.get("video_mask", given["keypoints_mask"])[0])
+    unguided = sampler.without_guided(conditions)
+    answer = {name: array[0] for name, array in sampler.estimate(denoiser, unguided, shape).items()}
+    visible = np.maximum(unguided["keypoints_mask"][0], unguided.get("video_mask", unguided["keypoints_mask"])[0])
     return Observed(answer.pop("x_0"), answer, share_observed(visible))
 
 
 def share_observed(visible: Array) -> Array:
     """[frames, 1]: 0 where `visible` [frames] is 0, and 1 from FADE frames away from it on."""
-    frames, unseen = np.arange(len(visible)), visible == 0
-    far = len(visible) + FADE
-    before = np.maximum.accumulate(np.where(unseen, frames, -far))
-    after = np.minimum.accumulate(np.where(unseen, frames, 2 * far)[::-1])[::-1]
+    frames, hidden = np.arange(len(visible)), visible == 0
+    beyond = len(visible) + FADE
+    before = np.maximum.accumulate(np.where(hidden, frames, -beyond))
+    after = np.minimum.accumulate(np.where(hidden, frames, 2 * beyond)[::-1])[::-1]
     distance = np.minimum(frames - before, after - frames)
     return np.asarray(np.clip(distance / FADE, 0, 1)[:, None], np.float32)
 
@@ -109,7 +109,7 @@ def _inpainting(
     observed: Observed | None,
     body: SmplBody | None,
 ) -> sampler.Inpainting | None:
-    """What was seen, keyframes and joint targets as the sampler wants them: in normalised features."""
+    """The estimate, keyframes and joint targets as the sampler takes them: in normalised features."""
     if observed is None and not timeline.constrained:
         return None
     anchored = root_anchored(timeline)
@@ -123,9 +123,9 @@ def _inpainting(
             x_0 = np.asarray(x_0 + observed.share * (observed.features - x_0))
         if not timeline.constrained:
             return x_0
-        keyframes, places, layout = timeline.keyframes, timeline.places, normalisation.layout
+        keyframes, targets, layout = timeline.keyframes, timeline.places, normalisation.layout
         projected = [
-            project_onto_constraints(one, layout, camera, keyframes, places, anchored, body)
+            project_onto_constraints(one, layout, camera, keyframes, targets, anchored, body)
             for one in normalisation.restored(x_0)
         ]
         return np.asarray(normalisation.normalised(np.stack(projected)), np.float32)

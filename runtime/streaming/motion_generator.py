@@ -2,8 +2,8 @@
 
 What is unusual:
 - blocks of at most one window; the last frames of the motion so far open every block as known frames, mixed with noise
-  as far as x_t is before each step;
-- those frames are filmed again for every block by the camera of the training set's texts, in front of the person: no
+  to the level of x_t before each step;
+- those frames are encoded anew for every block from the camera of the training set's texts, in front of the person: no
   block is further from the training data than the first, however far the person has walked;
 - what the network would still change of the known frames at the border is eased out over the frames after it.
 """
@@ -47,7 +47,7 @@ EASE = 20
 CAMERA_DISTANCE = 5.8
 CAMERA_HEIGHT = 1.2
 PELVIS_HEIGHT = 0.95
-_ONE, _UNSEEN = np.array([0]), np.zeros((1, 3))
+_ONE, _NO_OBSERVATION = np.array([0]), np.zeros((1, 3))
 
 
 class MotionGenerator:
@@ -105,7 +105,7 @@ class MotionGenerator:
         self._answered = 0
         """frames answered so far, counted up to the window"""
         self._block = _Block.of(self._window)
-        self._cleaner = FootLocker(0) if clean_feet else None
+        self._foot_locker = FootLocker(0) if clean_feet else None
         self.prompt = prompt
 
     @property
@@ -118,13 +118,13 @@ class MotionGenerator:
         if self._engine.text_encoder is None:
             raise InputError("this engine has no text encoder; wanted an engine with one")
         tokens, mask = self._engine.text_encoder.encode(prompt)
-        # the known frames hear it too: a text that began at the border would be heard as a jolt there
+        # the text covers the known frames too: one that began at the border would cause a jolt there
         self._text = {"text_tokens": tokens[None, None], "text_token_mask": mask[None, None]}
         self._prompt = prompt
-        self._block.left = 0  # frames made for the old prompt are not shown
+        self._block.left = 0  # drop frames generated for the old prompt
 
     def next(self, frames: int) -> Motion:
-        """The next `frames` frames of the motion.  Asking for them at once or one by one gives the same frames.
+        """The next `frames` frames of the motion.  Requesting them at once or one by one gives the same frames.
 
         Raises InputError for a number that is not 1 to 65536.
         """
@@ -134,78 +134,80 @@ class MotionGenerator:
         contacts = np.empty((frames, len(CONTACT_JOINTS)))
         for frame in range(frames):
             if not self._block.left:
-                self._make()
-            made, index = self._block, self._window - self._block.left
+                self._generate_block()
+            block, index = self._block, self._window - self._block.left
             if self._answered:
-                place = self._path.advance(_ONE, made.step[[index]], _UNSEEN, made.feet[[index]])
+                position = self._path.advance(_ONE, block.step[[index]], _NO_OBSERVATION, block.feet[[index]])
             else:
-                place = self._path.start(_ONE, _UNSEEN, made.feet[[index]])
-            rotations[frame], translation[frame] = made.rotations[index], place[0]
-            contacts[frame] = made.contacts[index]
-            self._past.push({"rotations": rotations[frame], "translation": place[0], "contacts": contacts[frame]})
+                position = self._path.start(_ONE, _NO_OBSERVATION, block.feet[[index]])
+            rotations[frame], translation[frame] = block.rotations[index], position[0]
+            contacts[frame] = block.contacts[index]
+            self._past.push({"rotations": rotations[frame], "translation": position[0], "contacts": contacts[frame]})
             self._answered = min(self._answered + 1, self._window)
-            made.left -= 1
-            if self._cleaner is not None:
-                # after the past was kept: the next block goes on from the frames as they were made
-                clean = self._cleaner.push(
+            block.left -= 1
+            if self._foot_locker is not None:
+                # after the past was stored: the next block continues the frames as generated
+                clean = self._foot_locker.push(
                     Motion(rotations[[frame]], translation[[frame]], self._betas, contacts=contacts[[frame]])
                 )
                 rotations[frame], translation[frame] = clean.rotations[0], clean.translation[0]
         return Motion(rotations, translation, betas=self._betas, contacts=contacts)
 
-    def _make(self) -> None:
-        """Make the next block: known frames first, if any frame was answered."""
-        held = min(self._answered, self._overlap)
-        past = self._past.last(("rotations", "translation", "contacts"), _ONE, held) if held else None
+    def _generate_block(self) -> None:
+        """Generate the next block: known frames first, if any frame was answered."""
+        overlap = min(self._answered, self._overlap)
+        past = self._past.last(("rotations", "translation", "contacts"), _ONE, overlap) if overlap else None
         if past is None:
-            camera, known = facing_camera(0.0, np.zeros(3), self._window), None
+            camera, inpainting = facing_camera(0.0, np.zeros(3), self._window), None
         else:
-            old = Motion(past["rotations"][0], past["translation"][0], self._betas, contacts=past["contacts"][0])
+            before = Motion(past["rotations"][0], past["translation"][0], self._betas, contacts=past["contacts"][0])
             camera = facing_camera(
-                float(heading(old.rotations[0, 0, :, 2])), old.translation.mean(axis=0), self._window
+                float(heading(before.rotations[0, 0, :, 2])), before.translation.mean(axis=0), self._window
             )
-            known = self._known(encode(old, Camera(camera.rotation[:held], camera.position[:held]), self._layout))
+            inpainting = self._inpainting(
+                encode(before, Camera(camera.rotation[:overlap], camera.position[:overlap]), self._layout)
+            )
         noise = self._random.standard_normal((1, self._window, self._layout.width), np.float32)
         conditions = absent(self._config, 1, self._window) | self._text
         conditions["text_spans"][...] = 0, self._window
         outputs = sampler.generate(
-            self._denoiser, conditions, noise, self._steps, self._guidance, lambda step: None, known
+            self._denoiser, conditions, noise, self._steps, self._guidance, lambda step: None, inpainting
         )
         features = outputs["x_0"][0].astype(np.float64) * self._engine.std + self._engine.mean
         if past is None:
             first = decode(features, self._layout, camera)
             self._betas = first.betas
             camera = facing_camera(-float(heading(first.rotations[0, 0, :, 2])), np.zeros(3), self._window)
-        self._fill(decode(features, self._layout, camera), held)
+        self._store_block(decode(features, self._layout, camera), overlap)
 
-    def _known(self, features: Array) -> sampler.Inpainting:
-        """The features [held, features] as the sampler wants them: normalised, in a window."""
-        held, width = features.shape
+    def _inpainting(self, features: Array) -> sampler.Inpainting:
+        """The features [overlap, features] as the sampler takes them: normalised, in a window."""
+        overlap, width = features.shape
         values = np.zeros((self._window, width), np.float32)
-        values[:held] = (features - self._engine.mean) / self._engine.std
-        there = np.zeros(values.shape, bool)
-        there[:held] = True
-        # a frame's velocity leads to the next one, which nobody knows for the last
-        there[held - 1, self._layout.slices["root_velocity"]] = False
-        return sampler.Inpainting(values, there, lambda x_0: ease_from_known(x_0, values, there))
+        values[:overlap] = (features - self._engine.mean) / self._engine.std
+        mask = np.zeros(values.shape, bool)
+        mask[:overlap] = True
+        # a frame's velocity leads to the next one, which is unknown for the last
+        mask[overlap - 1, self._layout.slices["root_velocity"]] = False
+        return sampler.Inpainting(values, mask, lambda x_0: ease_from_known(x_0, values, mask))
 
-    def _fill(self, motion: Motion, held: int) -> None:
+    def _store_block(self, motion: Motion, overlap: int) -> None:
         """Keep the new frames of a decoded window for `next`, limbs no faster than people's."""
-        made, (motion, _) = self._block, limit_limb_speed(motion, max(held, 1))  # the first frame faces +z
+        block, (motion, _) = self._block, limit_limb_speed(motion, max(overlap, 1))  # the first frame faces +z
         assert motion.contacts is not None
         offsets = shape_space().offsets(self._betas)
         relative = forward_kinematics(motion.rotations, np.zeros_like(motion.translation), offsets)[1]
-        planted = contact_scores(motion.joints_world()[:, FOOT_JOINTS], motion.contacts, motion.fps).max(axis=1)
-        made.rotations[:] = motion.rotations
-        made.step[1:] = np.diff(motion.translation, axis=0)
-        made.feet[:] = support_heights(relative, planted) + BALL_HEIGHT
-        made.contacts[:] = motion.contacts
-        made.left = self._window - held
+        contact = contact_scores(motion.joints_world()[:, FOOT_JOINTS], motion.contacts, motion.fps).max(axis=1)
+        block.rotations[:] = motion.rotations
+        block.step[1:] = np.diff(motion.translation, axis=0)
+        block.feet[:] = support_heights(relative, contact) + BALL_HEIGHT
+        block.contacts[:] = motion.contacts
+        block.left = self._window - overlap
 
 
 @dataclass(eq=False)
 class _Block:
-    """A window as decoded, of which the last `left` frames wait to be asked for."""
+    """A window as decoded, of which the last `left` frames were not requested yet."""
 
     rotations: Array
     """[window, 24, 3, 3], root in the world"""
@@ -224,33 +226,33 @@ class _Block:
         return cls(rotations, np.zeros((window, 3)), np.zeros(window), contacts)
 
 
-def facing_camera(yaw: float, place: Array, frames: int) -> Camera:
-    """The camera of texts: it stands before a person at `place` [3] with the heading `yaw` (radians) and looks at them.
+def facing_camera(yaw: float, pelvis: Array, frames: int) -> Camera:
+    """The camera of texts: it stands before a person with the heading `yaw` (radians) and looks at them.
 
-    `place` is of the pelvis; the height of the camera is over the ground, y = 0.
+    `pelvis` [3] in the world, metres; the height of the camera is over the ground, y = 0.
     """
     around = np.array([np.sin(yaw), 0.0, np.cos(yaw)])
-    position = place * [1, 0, 1] + CAMERA_DISTANCE * around + [0, CAMERA_HEIGHT, 0]
-    target = place * [1, 0, 1] + [0, PELVIS_HEIGHT, 0]
+    position = pelvis * [1, 0, 1] + CAMERA_DISTANCE * around + [0, CAMERA_HEIGHT, 0]
+    target = pelvis * [1, 0, 1] + [0, PELVIS_HEIGHT, 0]
     forward = normalize(target - position)
     right = normalize(np.cross(forward, [0.0, 1.0, 0.0]))
     rotation = np.stack([right, np.cross(forward, right), forward], axis=-1)
     return Camera(np.tile(rotation, (frames, 1, 1)), np.tile(position, (frames, 1)))
 
 
-def ease_from_known(x_0: Array, values: Array, there: Array) -> Array:
-    """x_0 [batch, frames, features] that goes through the known `values` [frames, features] where they are `there`.
+def ease_from_known(x_0: Array, values: Array, mask: Array) -> Array:
+    """x_0 [batch, frames, features] that goes through the known `values` [frames, features] where `mask` is set.
 
-    Each feature is known up to some frame.  There the difference and its slope are taken up and led to zero over
+    Each feature is known up to some frame.  From there the difference and its slope go to zero over
     EASE frames by a cubic (Hermite), so that the step into the new frames is as smooth as the network's own.
     """
     frames = np.arange(len(values))[:, None]
-    last = there.sum(axis=0) - 1
-    difference = np.where(there, values - x_0, 0)
+    last = mask.sum(axis=0) - 1
+    difference = np.where(mask, values - x_0, 0)
     columns = np.arange(values.shape[1])
-    end = difference[:, np.maximum(last, 0), columns]
+    end = difference[:, np.maximum(last, 0), columns]  # [batch, features]
     slope = np.where(last > 0, end - difference[:, np.maximum(last - 1, 0), columns], 0) * EASE
     s = np.clip((frames - last) / EASE, 0, 1)
     offset = (1 + 2 * s) * (1 - s) ** 2 * end[:, None] + s * (1 - s) ** 2 * slope[:, None]
-    led = x_0 + np.where(last >= 0, offset, 0)
-    return np.where(there, values, led).astype(np.float32)
+    eased = x_0 + np.where(last >= 0, offset, 0)
+    return np.where(mask, values, eased).astype(np.float32)

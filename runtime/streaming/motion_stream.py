@@ -2,9 +2,9 @@
 
 What is unusual:
 - every answer is the one-step estimate of the newest window (at most 120 frames), as the offline model would make it
-  of these frames alone, read `look_ahead` frames before the newest;
+  of these frames alone, of which the pose `look_ahead` frames before the newest is answered;
 - people whose windows have the same length share one call of the denoiser;
-- nothing is kept a frame but rows of rings: memory does not grow.
+- frames are kept in ring buffers only: memory does not grow.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FIT_REACH = 3
 ANKLES = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
 CAMERA_PARTS = ("rotation", "position")
 FORGOTTEN = 30
-"""frames without a plausible sight of a person after which what was before says nothing of them any more"""
+"""frames without a plausible detection after which a person's earlier frames are dropped"""
 AVERAGED = ("betas", "camera_orientation")
 """blocks of the motion vector that do not change within a take"""
 
@@ -63,23 +63,23 @@ AVERAGED = ("betas", "camera_orientation")
 class MotionStream:
     """Real-time estimation for a camera and the people in front of it; mutable, for one thread at a time.
 
-    `look_ahead` (0 to 60 frames): a pose is answered that many frames late and knows that much of its future.
+    `look_ahead` (0 to 60 frames): a pose is answered that many frames late, from that much of its future.
     `people`: slots, each a person of their own; a slot starts at the first frame in which its person is visible.
     `image_size` (width, height) or `intrinsics` [3, 3]: of the camera, in pixels.
     `camera` [4, 4]: camera-to-world pose of a camera that stands still; with neither this nor poses given to `step`,
     the camera is taken for level and static and heights are counted from the lowest foot.
-    `stride`: estimate every so many frames only, the people in turn; a pose then knows up to `stride` - 1 frames less
-    of its future.  At most `look_ahead` + 1.
+    `stride`: estimate every so many frames only, the people in turn; a pose then has up to `stride` - 1 frames less
+    of future.  At most `look_ahead` + 1.
     `fit_reach`: frames on each side that are fitted to the keypoints together with the answered one
     (`refine.reprojection_fit`), at most 9, which is as far as the offline fit carries; None: no fit.  The fitted
-    shape is learned from the settled frames so far, where the offline fit knows all frames.
+    shape is learned from the settled frames so far, where the offline fit has all frames.
     `clean_feet`: planted feet stand still (`refine.foot_locking`), from the first settled frame on and without any
     delay of its own: a foot is pinned where it lands.
     `clean_keypoints`: the window's keypoints are smoothed and mended (`conditions.keypoint_cleaning`), frames that
-    cannot be the person followed so far are unseen (`streaming.track_gate`), and a person of whom nothing was
-    seen for FORGOTTEN frames is estimated anew.
+    cannot be the person followed so far are dropped (`streaming.track_gate`), and a person who was not
+    detected for FORGOTTEN frames is estimated anew.
 
-    Raises InputError for options that do not fit, and for engines whose layout has no place in the camera.
+    Raises InputError for options that do not fit, and for engines whose layout has no root position in the camera.
     """
 
     def __init__(
@@ -100,39 +100,39 @@ class MotionStream:
         check_options(config.window, look_ahead, people, stride, fit_reach)
         check_layout(config)
         self.look_ahead, self.people = look_ahead, people
-        self._stride, self._reach, self._cleans = stride, fit_reach, clean_feet
-        self._mends = clean_keypoints
+        self._stride, self._reach, self._lock_feet = stride, fit_reach, clean_feet
+        self._clean_keypoints = clean_keypoints
         self._config, self._layout, self._denoiser = config, config.motion_layout, model.denoiser
         self._mean, self._std = model.engine.mean, model.engine.std
-        self._still = None if camera is None else np.asarray(camera)
+        self._static = None if camera is None else np.asarray(camera)
         if image_size is None and intrinsics is None:
             raise InputError("neither image_size nor intrinsics is given; wanted one of them, in pixels")
         optics = ("image_size", image_size) if intrinsics is None else ("intrinsics", intrinsics)
         self._optics = {optics[0]: np.asarray(optics[1])}
-        places = np.arange(self._layout.width)
-        self._averaged = np.concatenate([places[self._layout.slices[name]] for name in AVERAGED])
+        columns = np.arange(self._layout.width)
+        self._averaged = np.concatenate([columns[self._layout.slices[name]] for name in AVERAGED])
         self._names = [name + end for name in frame_conditions(config) for end in ("", "_mask")]
         self._slots = np.arange(people)
-        self._parse(np.zeros((people, COCO_COUNT, 3)), self._still)  # raises for what cannot be
+        self._parse(np.zeros((people, COCO_COUNT, 3)), self._static)  # raises for what cannot be
         self._clear()
 
     def reset(self, person: int | None = None) -> None:
         """Forget one person, whose slot waits for the next one; None: everybody, and the camera.
 
-        Raises InputError for a slot that is not there.
+        Raises InputError for a slot that does not exist.
         """
         if person is not None:
             if not 0 <= person < self.people:
                 raise InputError(f"person is {person}; wanted 0 to {self.people - 1}")
             self._age[person] = self._estimated[person] = self._since[person] = self._length[person] = 0
             self._forget(person)
-            self._cleaners[person] = None
+            self._foot_lockers[person] = None
             self._gate.reset(person)
             return
         self._clear()
 
     def step(self, keypoints: Array, camera_to_world: Array | None = None) -> StreamPose:
-        """Push a frame of keypoints [people, 17, 3] (x, y in pixels and confidence; 0 where unseen); the poses
+        """Push a frame of keypoints [people, 17, 3] (x, y in pixels and confidence; 0 where not visible); the poses
         `look_ahead` frames earlier.
 
         Until a person has more frames than that, the answer is their first frame, not yet `settled`.
@@ -141,8 +141,8 @@ class MotionStream:
         """
         if self._ticks and self._pose is None and camera_to_world is not None:
             raise InputError("camera_to_world is given but was not at first; wanted it from the first frame on")
-        given = self._still if camera_to_world is None and self._ticks == 0 else camera_to_world
-        self._push(self._parse(keypoints, given))
+        pose = self._static if camera_to_world is None and self._ticks == 0 else camera_to_world
+        self._push(self._parse(keypoints, pose))
         self._estimate((self._estimated == 0) | ((self._ticks + self._slots) % self._stride == 0))
         self._ticks += 1
         who = np.flatnonzero(self._age)
@@ -175,19 +175,19 @@ class MotionStream:
         self._age = np.zeros(people, np.int64)
         """frames of each person so far"""
         self._estimated = np.zeros(people, np.int64)
-        """the age at which `_x_0` was made"""
+        """the age at which `_x_0` was estimated"""
         self._x_0 = np.zeros((people, window, self._layout.width), np.float32)
         """the newest estimate of each person's window, normalised, oldest frame first"""
         self._length = np.zeros(people, np.int64)
-        """how many frames that was made of"""
+        """how many frames that estimate has"""
         self._points = np.zeros((people, window, COCO_COUNT, 3))
         """the keypoints of these frames, cleaned"""
         self._since = np.zeros(people, np.int64)
-        """frames of each person since they came back into sight"""
+        """frames of each person since they became visible again"""
         self._gate = TrackGate(people, COCO_COUNT)
         self._means = RunningMean(people, len(self._averaged))
-        """of the averaged blocks over the settled frames in which the person was seen"""
-        self._cleaners: list[FootLocker | None] = [None] * people
+        """of the averaged blocks over the settled frames in which the person was visible"""
+        self._foot_lockers: list[FootLocker | None] = [None] * people
         """of the people with settled frames"""
         self._shapes = [RunningShape() for _ in range(people)]
 
@@ -195,16 +195,16 @@ class MotionStream:
         """Checked keypoints with the people where a file has its frames."""
         return parse_frame(keypoints, camera_to_world, self.people, self._optics)
 
-    def _push(self, given: Keypoints) -> None:
+    def _push(self, frame: Keypoints) -> None:
         """Append a frame to the rings."""
-        self._intrinsics = given.intrinsics
-        points = self._plausible(given.points) if self._mends else given.points
-        rows = keypoint_conditions(Keypoints(points, given.intrinsics))
+        self._intrinsics = frame.intrinsics
+        points = self._plausible(frame.points) if self._clean_keypoints else frame.points
+        rows = keypoint_conditions(Keypoints(points, frame.intrinsics))
         before = self._pose
-        if given.camera is not None:
-            self._pose = Camera(given.camera.rotation[:1], given.camera.position[:1])
+        if frame.camera is not None:
+            self._pose = Camera(frame.camera.rotation[:1], frame.camera.position[:1])
         if self._ticks == 0:
-            trusted = not are_guessed(given.intrinsics)
+            trusted = not are_guessed(frame.intrinsics)
             self._path = RootTracker(self.people, surveyed=self._pose is not None, over_ground=trusted)
         if self._pose is None:
             rows |= {"camera_rotation": static_camera(1).rotation[0]}
@@ -212,17 +212,17 @@ class MotionStream:
             rows |= {"camera_rotation": self._pose.rotation[0], "camera_position": self._pose.position[0]}
             rows |= {"camera_mask": np.ones(1), "camera": newest_camera_conditions(before, self._pose)[-1]}
             if before is not None:
-                self._ring.amend({"camera": newest_camera_conditions(before, self._pose)[0]})
+                self._ring.overwrite({"camera": newest_camera_conditions(before, self._pose)[0]})
         self._ring.push(rows | {"points": points})
-        there = (self._age > 0) | (rows["keypoints_mask"] > 0)
-        self._age += there
-        self._since += there
+        present = (self._age > 0) | (rows["keypoints_mask"] > 0)
+        self._age += present
+        self._since += present
 
     def _plausible(self, points: Array) -> Array:
-        """The points [people, 17, 3] with those unseen that cannot be the person followed so far."""
-        away = self._gate.missing.copy()
+        """The points [people, 17, 3] without those that cannot be the person followed so far."""
+        missing = self._gate.missing.copy()
         accepted = self._gate.push(points)
-        self._since[accepted & (away >= FORGOTTEN)] = 0
+        self._since[accepted & (missing >= FORGOTTEN)] = 0
         plausible = points.copy()
         plausible[~accepted, :, 2] = 0
         return plausible
@@ -237,13 +237,13 @@ class MotionStream:
             who = np.flatnonzero(due & (lengths == length))
             conditions = absent(self._config, len(who), length) | self._ring.last(self._names, who, length)
             self._points[who, :length] = self._ring.last(["points"], who, length)["points"]
-            if self._mends:
-                conditions |= self._mended(who, length)
+            if self._clean_keypoints:
+                conditions |= self._cleaned(who, length)
             shape = (len(who), length, self._layout.width)
             self._x_0[who, :length] = sampler.estimate(self._denoiser, conditions, shape)["x_0"]
         self._estimated[due], self._length[due] = self._age[due], lengths[due]
 
-    def _mended(self, who: Index, length: int) -> Arrays:
+    def _cleaned(self, who: Index, length: int) -> Arrays:
         """The conditions of the newest `length` frames of the people `who` from their cleaned keypoints."""
         rows = []
         for person in who:
@@ -259,7 +259,7 @@ class MotionStream:
             return answer
         length = self._length[who]
         row = frame - (self._estimated[who] - length)
-        shown = np.asarray((self._points[who, row, :, 2] > VISIBLE).any(axis=1), np.bool_)
+        visible = np.asarray((self._points[who, row, :, 2] > VISIBLE).any(axis=1), np.bool_)
         for person in who[settled & (row == 0) & (frame > 0)]:  # the first frame after a break
             self._forget(person)
         betas, tilt = self._averages(who, row, length, settled)
@@ -267,32 +267,32 @@ class MotionStream:
         offsets = shape_space().offsets(betas)
         root, pose = self._fitted(who, row, length, offsets)
         if self._reach is not None:
-            self._learn_shapes(who, np.flatnonzero(settled & shown), row, pose, betas)
+            self._learn_shapes(who, np.flatnonzero(settled & visible), row, pose, betas)
         world_root, step = self._rolled_out(who, row, length)
-        turn = world_root @ transpose(root)  # camera to world, as the network sees it
+        turn = world_root @ transpose(root)  # camera to world, in the network's estimate
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
         feet = rotate(turn[:, None], joints[:, FOOT_JOINTS] - pose.root[:, None])[..., 1].min(axis=1)
-        seen = self._seen(who, self._back(who, length, row[:, None]), tilt, pose.root)
+        observed = self._observed_roots(who, self._back(who, length, row[:, None]), tilt, pose.root)
         answer.frame[who], answer.settled[who] = frame, settled
         answer.rotations[who] = pose.rotations
         answer.rotations[who, 0] = turn @ pose.rotations[:, 0]
-        answer.translation[who] = self._placed(who, frame, step, seen, feet, shown)
+        answer.translation[who] = self._positions(who, frame, step, observed, feet, visible)
         answer.betas[who] = betas
         answer.root_camera.rotation[who], answer.root_camera.translation[who] = pose.rotations[:, 0], pose.root
         answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
-        if self._mends:
-            self._see_contacts(answer, who, row, length)
-        if self._cleans:
+        if self._clean_keypoints:
+            self._add_image_contacts(answer, who, row, length)
+        if self._lock_feet:
             for person in who[settled].tolist():
-                self._clean(answer, person)
+                self._lock(answer, person)
         return answer
 
-    def _clean(self, answer: StreamPose, person: int) -> None:
+    def _lock(self, answer: StreamPose, person: int) -> None:
         """Clean the feet of one person's next settled pose, in place."""
-        cleaner = self._cleaners[person]
+        cleaner = self._foot_lockers[person]
         if cleaner is None:  # a surveyed world need not have its ground at 0
             ground = FeetOptions(ground=None if self._pose is not None else 0.0)
-            cleaner = self._cleaners[person] = FootLocker(0, ground, same_body=False)
+            cleaner = self._foot_lockers[person] = FootLocker(0, ground, same_body=False)
         clean = cleaner.push(
             Motion(
                 answer.rotations[[person]],
@@ -304,7 +304,7 @@ class MotionStream:
         answer.rotations[person], answer.translation[person] = clean.rotations[0], clean.translation[0]
 
     def _back(self, who: Index, length: Index, row: Index) -> Index:
-        """How many places before the newest frame the rows [k, n] of the estimates are."""
+        """How many frames before the newest one the rows [k, n] of the estimates are."""
         return np.asarray((self._age[who] - self._estimated[who] + length)[:, None] - 1 - row)
 
     def _blocks(self, who: Index, row: Index) -> dict[str, Array]:
@@ -315,11 +315,11 @@ class MotionStream:
     def _averages(self, who: Index, row: Index, length: Index, settled: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
         """Shape [k, 10] and camera-to-level rotation [k, 3, 3]: means over the settled frames and the window's rest.
 
-        Frames in which the person was not seen do not count.
+        Frames in which the person was not visible do not count.
         """
         frames = np.arange(self._config.window)
         counted = (frames >= row[:, None]) & (frames < length[:, None])  # [k, window]
-        if self._mends:
+        if self._clean_keypoints:
             visible = counted & (self._points[who, ..., 2] > VISIBLE).any(axis=-1)
             usable = visible.any(axis=1) | (self._means.counts[who] > 0)
             counted = np.where(usable[:, None], visible, counted)
@@ -332,41 +332,41 @@ class MotionStream:
 
     def _fitted(self, who: Index, row: Index, length: Index, offsets: Array) -> tuple[Array, CameraPose]:
         """The root in the camera [k, 3, 3] before, and the pose [k, ...] after the fit."""
-        roots, places = np.empty((len(who), 3, 3)), np.empty((len(who), 3))
+        roots, positions = np.empty((len(who), 3, 3)), np.empty((len(who), 3))
         rotations = np.empty((len(who), JOINT_COUNT, 3, 3))
         for index, person in enumerate(who):
-            reach = self._reach or 0
-            around = np.arange(max(row[index] - reach, 0), min(row[index] + reach + 1, length[index]))
+            side = self._reach or 0
+            around = np.arange(max(row[index] - side, 0), min(row[index] + side + 1, length[index]))
             middle = row[index] - around[0]
             pose = self._estimated_pose(person, around, offsets[index])
             roots[index] = pose.rotations[middle, 0]
             if self._reach is not None:
                 pose = fit_pose(pose, Keypoints(self._points[person, around], self._intrinsics))
-            rotations[index], places[index] = pose.rotations[middle], pose.root[middle]
-        return roots, CameraPose(rotations, places, offsets)
+            rotations[index], positions[index] = pose.rotations[middle], pose.root[middle]
+        return roots, CameraPose(rotations, positions, offsets)
 
-    def _learn_shapes(self, who: Index, told: Index, row: Index, pose: CameraPose, betas: Array) -> None:
-        """What the poses [k] of the people `who`, those of the places `told`, say of their shapes; their keypoints are
+    def _learn_shapes(self, who: Index, usable: Index, row: Index, pose: CameraPose, betas: Array) -> None:
+        """What the poses [k] of the people `who`, of the indices `usable`, add to their shapes; their keypoints are
         those of the rows `row` [k]."""
-        for index in told.tolist():
+        for index in usable.tolist():
             one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
             points = self._points[who[index], row[[index]]]
             self._shapes[who[index]].push(one, Keypoints(points, self._intrinsics), betas[index])
 
-    def _see_contacts(self, answer: StreamPose, who: Index, row: Index, length: Index) -> None:
-        """Change the contacts of the people `who` by what the image shows around their rows `row` [k], in place."""
+    def _add_image_contacts(self, answer: StreamPose, who: Index, row: Index, length: Index) -> None:
+        """Change the contacts of the people `who` by the keypoints around their rows `row` [k], in place."""
         feet, depths = answer.joints_world()[who][:, ANKLES, 1], answer.joints_camera[who][:, ANKLES, 2]
         for index, person in enumerate(who):
             around = np.arange(max(row[index] - CONTACT_LAG, 0), min(row[index] + CONTACT_LAG + 1, length[index]))
             camera = None
             if self._pose is not None:
                 back = self._back(who[[index]], length[[index]], around[None])
-                camera = Camera(*(self._ring.rows(f"camera_{part}", who[[index]], back)[0] for part in CAMERA_PARTS))
+                camera = Camera(*(self._ring.rows(f"camera_{name}", who[[index]], back)[0] for name in CAMERA_PARTS))
             depth = np.tile(depths[index], (len(around), 1))
             lifted = np.tile(feet[index] - feet[index].min(), (len(around), 1))
             evidence = image_evidence(Keypoints(self._points[person, around], self._intrinsics, camera), depth, lifted)
-            at = row[index] - around[0]
-            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[at]])[0]
+            middle = row[index] - around[0]
+            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[middle]])[0]
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)
@@ -382,19 +382,19 @@ class MotionStream:
         root, path = roll_out(gravity_view, blocks["root_velocity"], gravity_view_yaw(camera))
         return root[:, 1], path[:, 1]
 
-    def _seen(self, who: Index, back: Index, tilt: Array, root: Array) -> Array:
-        """Where the camera sees the roots [k, 3]: in the world, or over any fixed place where no pose is known."""
+    def _observed_roots(self, who: Index, back: Index, tilt: Array, root: Array) -> Array:
+        """Observed roots [k, 3]: in the world, or relative to any fixed point where the camera has no pose."""
         if self._pose is None:
             return rotate(tilt, root)
         rotation = self._ring.rows("camera_rotation", who, back)[:, 0]
         return self._ring.rows("camera_position", who, back)[:, 0] + rotate(rotation, root)
 
-    def _placed(
-        self, who: Index, frame: Index, step: Array, seen: Array, feet: Array, shown: npt.NDArray[np.bool_]
+    def _positions(
+        self, who: Index, frame: Index, step: Array, observed: Array, feet: Array, visible: npt.NDArray[np.bool_]
     ) -> Array:
-        """World positions [k, 3]; people on their first frame start anew, those not `shown` [k] go on as they went."""
-        first, placed = frame == 0, np.empty_like(seen)
-        start = seen if self._pose is not None else seen * np.array([0.0, 1.0, 0.0])
-        placed[first] = self._path.start(who[first], start[first], feet[first], seen[first])
-        placed[~first] = self._path.advance(who[~first], step[~first], seen[~first], feet[~first], shown[~first])
-        return placed
+        """World positions [k, 3]; people on their first frame start anew, those not `visible` [k] continue."""
+        first, world = frame == 0, np.empty_like(observed)
+        start = observed if self._pose is not None else observed * np.array([0.0, 1.0, 0.0])
+        world[first] = self._path.start(who[first], start[first], feet[first], observed[first])
+        world[~first] = self._path.advance(who[~first], step[~first], observed[~first], feet[~first], visible[~first])
+        return world

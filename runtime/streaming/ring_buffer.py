@@ -26,15 +26,15 @@ class RingBuffer:
     def push(self, rows: Mapping[str, Array]) -> None:
         """Append a row of the named fields, each [people, ...] or broadcast to that."""
         self._newest = (self._newest + 1) % self._capacity
-        self.amend(rows)
+        self.overwrite(rows)
 
-    def amend(self, rows: Mapping[str, Array], back: int = 0) -> None:
-        """Overwrite the row `back` places before the newest one."""
+    def overwrite(self, rows: Mapping[str, Array], back: int = 0) -> None:
+        """Overwrite the row `back` frames before the newest one."""
         for name, row in rows.items():
             self._rows[name][:, (self._newest - back) % self._capacity] = row
 
     def rows(self, name: str, who: Index, back: Index) -> Array:
-        """Copies [k, n, ...] of the rows `back` [k, n] places before the newest one, of the people `who` [k]."""
+        """Copies [k, n, ...] of the rows `back` [k, n] frames before the newest one, of the people `who` [k]."""
         return self._rows[name][who[:, None], (self._newest - back) % self._capacity]
 
     def last(self, names: Iterable[str], who: Index, count: int) -> dict[str, Array]:

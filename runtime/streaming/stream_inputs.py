@@ -1,4 +1,4 @@
-"""What a stream takes: its options checked, and the network's conditions of frames that are not known yet."""
+"""What a stream takes: its options checked, and the network's conditions for its frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PEOPLE = 1024
 
 
 def window_fields(config: ModelConfig) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
-    """What is kept of a frame: name -> shape and dtype."""
+    """Fields of the ring buffer, one row a frame: name -> shape and dtype."""
     fields: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
         "points": ((COCO_COUNT, 3), np.float64),
         "camera_rotation": ((3, 3), np.float64),
@@ -31,25 +31,25 @@ def window_fields(config: ModelConfig) -> dict[str, tuple[tuple[int, ...], npt.D
 
 
 def absent(config: ModelConfig, batch: int, frames: int, texts: int = 1) -> Arrays:
-    """All conditions of the model [batch, frames, ...] as where nothing is known: zero."""
+    """All conditions of the model [batch, frames, ...] without any input: zero."""
     sizes = {"batch": batch, "frames": frames, "texts": texts}
     specs = [spec for spec in inputs(config) if spec.name not in ("x_t", "timestep")]
     return {spec.name: np.zeros(spec.shape(**sizes), spec.dtype) for spec in specs}
 
 
 def check_layout(config: ModelConfig) -> None:
-    """Raises InputError for an engine whose layout does not place the root in the camera."""
+    """Raises InputError for an engine whose layout has no root position in the camera."""
     if not {"root_translation_camera", "joint_rotations"} <= set(config.motion_layout.slices):
-        raise InputError(f"this engine's layout is {config.layout!r}; streams want one that places the root: genmo")
+        raise InputError(f"this engine's layout is {config.layout!r}; streams need the root in the camera: genmo")
 
 
-def check_options(window: int, look_ahead: int, people: int, stride: int, reach: int | None) -> None:
+def check_options(window: int, look_ahead: int, people: int, stride: int, fit_reach: int | None) -> None:
     """Raises InputError for an option of `MotionStream` that is out of its bounds."""
     for name, value, low, high in (
         ("look_ahead", look_ahead, 0, window // 2),
         ("people", people, 1, MAX_PEOPLE),
         ("stride", stride, 1, look_ahead + 1),
-        ("fit_reach", 0 if reach is None else reach, 0, ITERATIONS - 1),
+        ("fit_reach", 0 if fit_reach is None else fit_reach, 0, ITERATIONS - 1),
     ):
         if not low <= value <= high:
             raise InputError(f"{name} is {value}; wanted {low} to {high}")

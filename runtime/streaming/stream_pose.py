@@ -21,7 +21,7 @@ class StreamPose:
     """The poses of all people of a stream at one moment.  World: right-handed, y up, metres."""
 
     frame: npt.NDArray[np.int64]
-    """[people] which frame this is, counted from the person's first one; -1: nobody there yet"""
+    """[people] which frame this is, counted from the person's first one; -1: no person yet"""
     settled: npt.NDArray[np.bool_]
     """[people] false while the look-ahead fills: the first frame is answered again and again, better each time"""
     rotations: Array
@@ -29,7 +29,7 @@ class StreamPose:
     translation: Array
     """[people, 3] pelvis in the world"""
     betas: Array
-    """[people, 10] shape, averaged over the last ten seconds in which the person was seen"""
+    """[people, 10] shape, averaged over the last ten seconds in which the person was visible"""
     contacts: Array
     """[people, 6] 0..1, as in `Motion.contacts`"""
     root_camera: RootPose

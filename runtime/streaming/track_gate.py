@@ -2,8 +2,8 @@
 
 A detector that locks on a blob for two seconds, or on somebody else in every other frame, must not be taken for motion.
 A frame is compared with the last one that was accepted, on the points that both show: how far they moved and how much
-larger or smaller they became.  The longer nothing was accepted, the more may have happened; what is far off for
-LOST frames on end, and moves like a person, is taken for whoever is there now.
+larger or smaller they became.  The longer nothing was accepted, the more may have happened; points that are
+elsewhere for LOST frames on end, and move like a person, are accepted as a new person's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from genmo.runtime.conditions.keypoints import VISIBLE
 from genmo.runtime.support.arrays import Array, Flags
 
 FEWEST = 4
-"""points that two frames must share to be compared; a frame with fewer says too little to be refused"""
+"""points that two frames must share to be compared; a frame with fewer is too little evidence to be refused"""
 STEP = 0.25
 """person's heights that the points may move from one frame to the next, in the median"""
 WALK = 0.05
@@ -26,7 +26,7 @@ GROWTH_RATE = 0.01
 AGREE = 3
 """frames that must agree with each other before one is accepted after a break"""
 LOST = 90
-"""frames without an accepted one after which whoever is seen is accepted"""
+"""frames without an accepted one after which whoever is visible is accepted"""
 
 
 class TrackGate:
@@ -37,7 +37,7 @@ class TrackGate:
         self.missing = np.zeros(people, np.int64)
         """frames since the last accepted one of each person"""
         self._agreeing = np.zeros(people, np.int64)
-        """frames on end, with the latest, in which what was seen moved like one person"""
+        """frames on end, with the latest, in which the visible points moved like one person"""
         self._confirmed = np.zeros(people, np.bool_)
 
     def reset(self, person: int) -> None:
@@ -47,19 +47,19 @@ class TrackGate:
         self._confirmed[person] = False
 
     def push(self, points: Array) -> Flags:
-        """Which people [people] may be taken as they are seen now: `points` [people, points, 3] in pixels."""
-        seen = np.asarray((points[..., 2] > VISIBLE).any(axis=1), np.bool_)
+        """Which people [people] may be accepted as they are now: `points` [people, points, 3] in pixels."""
+        visible = np.asarray((points[..., 2] > VISIBLE).any(axis=1), np.bool_)
         steady = _alike(self._latest, points, STEP, GROWTH)
-        self._agreeing = np.where(steady & seen, self._agreeing + 1, np.where(seen, 1, 0))
-        near = _alike(self._accepted, points, STEP + WALK * self.missing, GROWTH + GROWTH_RATE * self.missing)
-        known = (self._accepted[..., 2] > VISIBLE).any(axis=1)
+        self._agreeing = np.where(steady & visible, self._agreeing + 1, np.where(visible, 1, 0))
+        plausible = _alike(self._accepted, points, STEP + WALK * self.missing, GROWTH + GROWTH_RATE * self.missing)
+        has_track = (self._accepted[..., 2] > VISIBLE).any(axis=1)
         returned = (self.missing < AGREE) | (self._agreeing >= AGREE)
         other = (self._agreeing >= AGREE) & ((self.missing >= LOST) | ~self._confirmed)
-        accepted = seen & (~known | (near & returned) | other | (~self._confirmed & ~near))
-        self._confirmed = (self._confirmed & ~(other & ~near)) | (accepted & (self._agreeing >= AGREE))
+        accepted = visible & (~has_track | (plausible & returned) | other | (~self._confirmed & ~plausible))
+        self._confirmed = (self._confirmed & ~(other & ~plausible)) | (accepted & (self._agreeing >= AGREE))
         enough = (points[..., 2] > VISIBLE).sum(axis=1) >= FEWEST
         self._accepted = np.where((accepted & enough)[:, None, None], points, self._accepted)
-        self._latest = np.where(seen[:, None, None], points, self._latest)
+        self._latest = np.where(visible[:, None, None], points, self._latest)
         self.missing = np.where(accepted, 0, self.missing + 1)
         return np.asarray(accepted, np.bool_)
 
@@ -68,16 +68,16 @@ def _alike(before: Array, now: Array, step: Array | float, growth: Array | float
     """Whether points [people, points, 3] can be those of `before` one frame on: no further than `step` heights [people]
     in the median and not scaled by more than exp(`growth`) [people]; too few in common are alike."""
     both = (before[..., 2] > VISIBLE) & (now[..., 2] > VISIBLE)
-    places = [np.where(both[..., None], points[..., :2], np.nan) for points in (before, now)]
+    positions = [np.where(both[..., None], points[..., :2], np.nan) for points in (before, now)]
     enough = np.asarray(both.sum(axis=1) >= FEWEST, np.bool_)
     alike: Flags = ~enough
     if not enough.any():
         return alike
-    was, is_ = (place[enough] for place in places)
+    old, new = (xy[enough] for xy in positions)
     with np.errstate(over="ignore"):
-        height = np.maximum((np.nanmax(was, axis=1) - np.nanmin(was, axis=1)).max(axis=-1), 1e-9)
-        moved = np.nanmedian(np.linalg.norm(is_ - was, axis=-1), axis=1)
-        sizes = [np.linalg.norm(np.nanstd(place, axis=1), axis=-1) for place in (was, is_)]
+        height = np.maximum((np.nanmax(old, axis=1) - np.nanmin(old, axis=1)).max(axis=-1), 1e-9)
+        moved = np.nanmedian(np.linalg.norm(new - old, axis=-1), axis=1)
+        sizes = [np.linalg.norm(np.nanstd(xy, axis=1), axis=-1) for xy in (old, new)]
     limits = [np.broadcast_to(limit, len(both))[enough] for limit in (step, growth)]
     scaled = np.abs(np.log(np.maximum(sizes[1], 1e-9) / np.maximum(sizes[0], 1e-9)))
     alike[enough] = (moved <= limits[0] * height) & (scaled <= limits[1])

@@ -30,7 +30,7 @@ def corrected(path, observed):
 def test_a_path_that_drifts_is_brought_back_at_once():
     """2 m off after 10 s: within the tremble's mean, from the first frame to the last; steps stay what they were."""
     drifting = TRUE + np.outer(FRAMES / 300, [1.2, 0.3, -1.6]) + np.outer((FRAMES / 300) ** 2, [0.5, 0, 0.5])
-    found = corrected(drifting, [RootObservation(0, 300, trembling(), placed=True)])
+    found = corrected(drifting, [RootObservation(0, 300, trembling(), absolute=True)])
     error = np.linalg.norm(found - TRUE, axis=-1)
     assert error.mean() < 0.02 and error[[0, -1]].max() < 0.05
     assert np.abs(np.diff(found - TRUE, 2, axis=0)).max() * 900 < 8  # m/s^2; the camera's own tremble has 250
@@ -60,15 +60,15 @@ def test_the_trend_is_the_fitted_line():
 
 def test_after_a_shot_the_correction_stays_and_before_it_too():
     drifting = TRUE + np.outer(FRAMES / 300, [1.0, 0, 0])
-    drift = path_drift(drifting, [RootObservation(100, 200, TRUE[100:200], placed=True)])
+    drift = path_drift(drifting, [RootObservation(100, 200, TRUE[100:200], absolute=True)])
     np.testing.assert_allclose(drift[:100], np.tile(drift[100], (100, 1)))
     np.testing.assert_allclose(drift[200:], np.tile(drift[199], (100, 1)))
 
 
 def test_a_shot_in_a_world_of_its_own_changes_the_path_within_it_only():
     drifting = TRUE + np.outer(FRAMES / 300, [1.0, 0, 0])
-    first = RootObservation(0, 100, TRUE[:100], placed=True)
-    second = RootObservation(150, 250, TRUE[150:250] + [5.0, 0, 5.0], placed=False)
+    first = RootObservation(0, 100, TRUE[:100], absolute=True)
+    second = RootObservation(150, 250, TRUE[150:250] + [5.0, 0, 5.0], absolute=False)
     found = corrected(drifting, [first, second])
     assert np.abs(np.diff(found, axis=0) - np.diff(TRUE, axis=0)).max() < 0.005
     walked = found[249] - found[150]

@@ -9,10 +9,10 @@ from genmo.runtime.motion.motion import FPS, RootPose
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.refine.transitions import (
     AROUND,
-    CALM,
-    LEAST,
-    NEAR,
+    BORDER_FRAMES,
     SEAM,
+    SHARPNESS_FLOOR,
+    SHARPNESS_LIMIT,
     SPREADS,
     remove_steps,
     sharpness,
@@ -61,8 +61,9 @@ def test_sharpness_is_the_largest_acceleration():
 @pytest.mark.parametrize("jump", [0.2, 0.5])
 def test_a_jerk_at_a_border_is_smoothed_until_it_is_none(jump):
     features = swinging(jump=jump)
-    near = slice(100 - 1 - NEAR, 100 + NEAR)
-    limit = max(LEAST, CALM * np.percentile(np.delete(sharpness(as_joints(features, None)), np.r_[near]), 99))
+    near = slice(100 - 1 - BORDER_FRAMES, 100 + BORDER_FRAMES)
+    elsewhere = np.delete(sharpness(as_joints(features, None)), np.r_[near])
+    limit = max(SHARPNESS_FLOOR, SHARPNESS_LIMIT * np.percentile(elsewhere, 99))
     assert sharpness(as_joints(features, None))[near].max() > 1.2 * limit
     found = smooth_transitions(features, [100], as_joints)
     assert sharpness(as_joints(found, None))[near].max() <= limit
@@ -81,7 +82,7 @@ def test_the_least_smoothing_that_is_enough_is_taken(monkeypatch):
         enough.append(np.array_equal(alone, chosen))
         if enough[-1]:
             break
-        assert sharpness(as_joints(alone, None))[91:108].max() > LEAST
+        assert sharpness(as_joints(alone, None))[91:108].max() > SHARPNESS_FLOOR
     assert enough[-1] and len(enough) > 1
 
 
@@ -107,7 +108,7 @@ def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera)
     root = jerked.root_seen_by(camera)
     jerked = replace(jerked, root_camera=RootPose(root.rotation, root.translation + [0.1, 0.0, 0.3]))
     calm = smooth_motion_transitions(jerked, [40])
-    near = slice(40 - 1 - NEAR, 40 + NEAR)
+    near = slice(40 - 1 - BORDER_FRAMES, 40 + BORDER_FRAMES)
     assert sharpness(calm.joints_world())[near].max() < 0.5 * sharpness(jerked.joints_world())[near].max()
     np.testing.assert_allclose(calm.joints_camera, camera.to_camera(calm.joints_world()) + [0.1, 0.0, 0.3], atol=1e-6)
     np.testing.assert_allclose(calm.rotations[:20], jerked.rotations[:20], atol=1e-12)

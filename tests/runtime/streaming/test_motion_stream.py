@@ -440,7 +440,7 @@ def test_frames_that_cannot_be_leave_the_stream_as_it_was(model, filmed):
 
 def test_a_layout_without_a_place_in_the_camera_is_refused(model):
     config = SimpleNamespace(**{**vars(model.engine.config), "motion_layout": SimpleNamespace(slices={"betas": 0})})
-    with pytest.raises(InputError, match="streams want"):
+    with pytest.raises(InputError, match="streams need"):
         MotionStream(SimpleNamespace(engine=SimpleNamespace(config=config)), image_size=(1, 1))
 
 
@@ -448,7 +448,7 @@ def test_the_ring_keeps_the_newest_rows():
     ring = RingBuffer(3, 2, {"a": ((2,), np.float64), "b": ((), np.float64)})
     for number in range(5):
         ring.push({"a": np.array([[number, 0], [number, 1]])})
-    ring.amend({"b": np.array([7, 8])}, back=1)
+    ring.overwrite({"b": np.array([7, 8])}, back=1)
     last = ring.last(("a", "b"), np.array([1]), 3)
     assert last["a"].tolist() == [[[2, 1], [3, 1], [4, 1]]] and last["b"].tolist() == [[0, 8, 0]]
     assert ring.rows("a", np.array([0, 1]), np.array([[0], [2]])).tolist() == [[[4, 0]], [[2, 1]]]
