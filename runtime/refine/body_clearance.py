@@ -51,7 +51,7 @@ def _raised(sunk: Array) -> Array:
     if not (sunk > 0).any():
         return np.zeros(len(sunk))
     wide = np.pad(np.maximum(sunk, 0), 2 * RAISE, mode="edge")
-    peaks = np.lib.stride_tricks.sliding_window_view(wide, 2 * RAISE + 1).max(axis=1)
+    peaks = np.lib.stride_tricks.sliding_window_view(wide, 2 * RAISE + 1).max(axis=1)  # [frames + 2 RAISE]
     taps = np.hanning(2 * RAISE + 3)[1:-1]
     return np.asarray(np.convolve(peaks, taps / taps.sum(), mode="valid"))
 

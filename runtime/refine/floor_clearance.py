@@ -39,7 +39,7 @@ def _bent_up(rotations: Array, ends: Array, min_height: Array, strength: float) 
     metres.
     """
     across = rotations[..., 0]
-    end = rotate(rotations, ends)
+    end = rotate(rotations, ends)  # [frames, 2, 3]
     # A turn by t brings the end to fixed + level * cos(t) + turning * sin(t) metres over the ball.
     fixed = (across * end).sum(axis=-1) * across[..., 1]
     level, turning = end[..., 1] - fixed, np.cross(across, end)[..., 1]

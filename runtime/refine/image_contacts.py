@@ -28,7 +28,7 @@ SLOW = 0.3
 STILL = 0.03
 """m/s, the speed of a resting ankle in the image"""
 FAST = 100.0
-"""m/s, beyond which speeds are not told apart"""
+"""m/s, beyond which speeds are not distinguished"""
 STEEP = 4
 """power of the speed"""
 LIFTED = 0.15

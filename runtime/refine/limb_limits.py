@@ -124,12 +124,12 @@ def _features(motion: Motion) -> Array:
     """
     quaternions = quaternion_from_matrix(motion.rotations)
     dot = (quaternions[1:] * quaternions[:-1]).sum(axis=-1, keepdims=True)
-    sides = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=0)
+    sides = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=0)  # [frames - 1, 24, 1]
     quaternions[1:] = quaternions[1:] * sides
     return np.concatenate([quaternions.reshape(motion.frames, -1), motion.translation], axis=1)
 
 
 def _posed(features: Array) -> tuple[Array, Array]:
     """Local rotations [frames, 24, 3, 3] and root [frames, 3] of features."""
-    quaternions = features[:, :-3].reshape(len(features), -1, 4)
+    quaternions = features[:, :-3].reshape(len(features), -1, 4)  # [frames, 24, 4]
     return matrix_from_quaternion(quaternions), features[:, -3:]

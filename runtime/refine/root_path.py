@@ -80,7 +80,7 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
 def observe_from_static(root_world: Array, root_camera: RootPose) -> Array:
     """Where a camera of unknown pose, taken for static, sees the root: [frames, 3] metres, in the axes of the world.
 
-    `root_world` [frames, 3, 3] is the root's rotation in the world.  The camera's is the mean of what each frame says.
+    `root_world` [frames, 3, 3] is the root's rotation in the world.  The camera's is the mean over the frames.
     """
     turn = orthogonal((root_world @ transpose(root_camera.rotation)).mean(axis=0))
     return rotate(turn, root_camera.translation)

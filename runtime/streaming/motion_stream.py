@@ -370,12 +370,12 @@ class MotionStream:
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)
-        rotations = matrix_from_6d(blocks["joint_rotations"].reshape(len(row), JOINT_COUNT, 6))
+        rotations = matrix_from_6d(blocks["joint_rotations"].reshape(len(row), JOINT_COUNT, 6))  # [k, 24, 3, 3]
         return CameraPose(rotations, blocks["root_translation_camera"], offsets)
 
     def _rolled_out(self, who: Index, row: Index, length: Index) -> tuple[Array, Array]:
         """World root rotation [k, 3, 3], and the step to it [k, 3] from the frame before."""
-        pair = np.maximum(row[:, None] + np.array([-1, 0]), 0)
+        pair = np.maximum(row[:, None] + np.array([-1, 0]), 0)  # [k, 2]
         blocks = self._blocks(who, pair)
         camera = self._ring.rows("camera_rotation", who, self._back(who, length, pair))
         gravity_view = matrix_from_6d(blocks["gravity_view_orientation"])

@@ -33,10 +33,10 @@ def model(tiny_engine):
 
 
 @pytest.fixture(scope="module")
-def filmed(random_motion):
+def make_keypoints(random_motion):
     """`filmed(frames)`: keypoints of a made-up person seen by a camera that walks past; with its poses or without."""
 
-    def film(frames, camera=True):
+    def make(frames, camera=True):
         motion = random_motion(frames, 5)
         drift = np.linspace(0, 1, frames)[:, None] * [1.0, 0.1, 0.0]
         poses = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (frames, 1, 1)), motion.translation[:1] - [0, 0, 4] + drift)
@@ -44,7 +44,7 @@ def filmed(random_motion):
         pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
         return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), INTRINSICS, poses if camera else None)
 
-    return film
+    return make
 
 
 def same(a: Motion, b: Motion):
@@ -54,8 +54,8 @@ def same(a: Motion, b: Motion):
 
 
 @pytest.mark.parametrize("frames", LENGTHS)
-def test_every_length_gives_finite_motion(model, filmed, frames):
-    for motion in (model.generate("a person walks", frames)[0], model.estimate(filmed(frames))):
+def test_every_length_gives_finite_motion(model, make_keypoints, frames):
+    for motion in (model.generate("a person walks", frames)[0], model.estimate(make_keypoints(frames))):
         assert motion.frames == frames
         assert np.isfinite(motion.joints_world()).all() and motion.contacts.shape == (frames, 6)
         turns = motion.rotations @ motion.rotations.swapaxes(-1, -2)
@@ -92,15 +92,15 @@ def test_any_number_of_steps(model, steps):
     assert min(timings.condition_ms, timings.step_ms, timings.decode_ms) >= 0
 
 
-def test_estimation_is_one_step_without_chance(model, filmed):
+def test_estimation_is_one_step_without_chance(model, make_keypoints):
     done = []
-    motions, _ = run(model, keypoints=filmed(25), seed=7, progress=done.append)
-    assert done[0] < 0.5 and done[-1] == 1 and same(motions[0], model.estimate(filmed(25)))
+    motions, _ = run(model, keypoints=make_keypoints(25), seed=7, progress=done.append)
+    assert done[0] < 0.5 and done[-1] == 1 and same(motions[0], model.estimate(make_keypoints(25)))
 
 
-def test_keypoints_and_text_in_one_motion(model, filmed):
+def test_keypoints_and_text_in_one_motion(model, make_keypoints):
     """The text reaches beyond the keypoints; frames behind them are free."""
-    keypoints = filmed(20)
+    keypoints = make_keypoints(20)
     motions, _ = run(model, [Text("a person jumps", 10, 30)], keypoints, frames=30)
     assert motions[0].frames == 30
     without, _ = run(model, [Text("a person kicks", 10, 30)], keypoints, frames=30)
@@ -109,10 +109,10 @@ def test_keypoints_and_text_in_one_motion(model, filmed):
 
 
 @pytest.mark.parametrize("steps", [2, 10])
-def test_what_keypoints_show_is_estimated_also_beside_a_text(steps, filmed):
+def test_what_keypoints_show_is_estimated_also_beside_a_text(steps, make_keypoints):
     """Well inside the keypoints a mixed motion is that of the keypoints alone, whatever is generated beside them."""
-    model, seen, frames = MotionModel.load(threads=1), filmed(60), 100
-    span = KeypointSpan(seen, start=20)
+    model, keypoints, frames = MotionModel.load(threads=1), make_keypoints(60), 100
+    span = KeypointSpan(keypoints, start=20)
     alone = model.follow(Timeline(frames, keypoints=(span,)), fit=False, clean_feet=False).motions[0]
     for text, seed in (("a person walks forward", 0), ("a person is boxing", 1)):
         timeline = Timeline(frames, keypoints=(span,), texts=(Text(text),), steps=steps, seed=seed)
@@ -127,18 +127,18 @@ def test_what_keypoints_show_is_estimated_also_beside_a_text(steps, filmed):
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
 def test_the_estimate_makes_way_towards_frames_that_nobody_saw(shown):
-    found = share_observed(np.array(shown, np.float32))[:, 0]
+    share = share_observed(np.array(shown, np.float32))[:, 0]
     unseen = [frame for frame, one in enumerate(shown) if not one]
-    wanted = [min([1.0, *(abs(frame - other) / FADE for other in unseen)]) for frame in range(len(shown))]
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    expected = [min([1.0, *(abs(frame - other) / FADE for other in unseen)]) for frame in range(len(shown))]
+    np.testing.assert_allclose(share, expected, atol=1e-6)
 
 
-def test_keyframes_are_met_among_keypoints(model, filmed, random_motion):
+def test_keyframes_are_met_among_keypoints(model, make_keypoints, random_motion):
     pose = random_motion(1, 9)
     keyframes = Keyframes(np.array([25]), pose.rotations, np.full((1, 3), np.nan))
-    timeline = Timeline(50, keypoints=(KeypointSpan(filmed(40)),), keyframes=keyframes)
-    made = model.follow(timeline).motions[0]
-    np.testing.assert_allclose(made.rotations[25, 1:], pose.rotations[0, 1:], atol=1e-6)
+    timeline = Timeline(50, keypoints=(KeypointSpan(make_keypoints(40)),), keyframes=keyframes)
+    motion = model.follow(timeline).motions[0]
+    np.testing.assert_allclose(motion.rotations[25, 1:], pose.rotations[0, 1:], atol=1e-6)
 
 
 def test_feet_are_cleaned_unless_told_not_to():
@@ -148,9 +148,9 @@ def test_feet_are_cleaned_unless_told_not_to():
     raw = shipped.generate("a person washes windows", 60, clean_feet=False)[0]
     cleaned = shipped.generate("a person washes windows", 60)[0]
     assert np.abs(cleaned.joints_world() - raw.joints_world()).max() > 1e-3
-    wanted = clean_feet(raw).joints_world()
-    shift = cleaned.joints_world()[0, 0] - wanted[0, 0]
-    np.testing.assert_allclose(cleaned.joints_world() - shift * [1, 0, 1], wanted, atol=1e-6)
+    expected = clean_feet(raw).joints_world()
+    shift = cleaned.joints_world()[0, 0] - expected[0, 0]
+    np.testing.assert_allclose(cleaned.joints_world() - shift * [1, 0, 1], expected, atol=1e-6)
 
 
 def test_spans_are_frames(model, monkeypatch):
@@ -191,9 +191,9 @@ def test_spans_are_frames(model, monkeypatch):
         (lambda m, k: run(m, keypoints=k, frames=3), "frames is 3, the keypoints have 6"),
     ],
 )
-def test_bad_calls_are_one_clear_line(model, filmed, call, message):
+def test_bad_calls_are_one_clear_line(model, make_keypoints, call, message):
     with pytest.raises(InputError, match=message):
-        call(model, filmed(6))
+        call(model, make_keypoints(6))
 
 
 def test_generated_motions_start_over_the_origin_facing_forward(model):
@@ -205,19 +205,19 @@ def test_generated_motions_start_over_the_origin_facing_forward(model):
     assert -0.02 < motion.joints_world()[..., 1].min() < 0.15  # whatever part of a random body it is
 
 
-def test_with_its_camera_a_motion_stands_where_it_was_seen(model, filmed):
-    keypoints = filmed(30)
+def test_with_its_camera_a_motion_stands_where_it_was_seen(model, make_keypoints):
+    keypoints = make_keypoints(30)
     motion = model.estimate(keypoints)
-    seen = keypoints.camera.to_camera(motion.joints_world())
-    apart = (seen - motion.joints_camera)[:, 0]
-    world = np.einsum("fij,fj->fi", keypoints.camera.rotation, apart)
+    in_camera = keypoints.camera.to_camera(motion.joints_world())
+    offset = (in_camera - motion.joints_camera)[:, 0]
+    world = np.einsum("fij,fj->fi", keypoints.camera.rotation, offset)
     np.testing.assert_allclose(world.mean(axis=0)[[0, 2]], 0, atol=0.05)
     assert np.abs(world[:, 1].mean()) < NEAR_GROUND  # the ground near y = 0 is brought there
     assert motion.camera.rotation.shape == (30, 3, 3)
 
 
-def test_without_its_camera_a_motion_stands_on_the_ground(model, filmed):
-    motion = model.estimate(filmed(30, camera=False))
+def test_without_its_camera_a_motion_stands_on_the_ground(model, make_keypoints):
+    motion = model.estimate(make_keypoints(30, camera=False))
     assert motion.camera is None and motion.joints_camera.shape == (30, 24, 3)
     assert motion.joints_world()[:, [10, 11], 1].min() == pytest.approx(BALL_HEIGHT)
 
@@ -226,25 +226,27 @@ def test_placing_and_facing_keep_the_motion(random_motion, random_camera):
     """Both are moves of the world: distances between joints over time stay."""
     motion = random_motion(12, 3)
     camera = random_camera(12, 3)
-    seen = Motion(
+    with_camera = Motion(
         motion.rotations,
         motion.translation,
         motion.betas,
         camera=camera,
         root_camera=replace(motion, translation=motion.translation + [1.0, 2.0, 3.0]).root_seen_by(camera),
     )
-    np.testing.assert_allclose(align_to_camera(seen).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9)
+    np.testing.assert_allclose(
+        align_to_camera(with_camera).translation, motion.translation + [1.0, 2.0, 3.0], atol=1e-9
+    )
     before = motion.joints_world()
-    for moved in (face_forward(motion), align_to_camera(seen)):
+    for moved in (face_forward(motion), align_to_camera(with_camera)):
         after = moved.joints_world()
         for pair in ((before, after),):
-            apart = [np.linalg.norm(x[:, None, 0] - x[None, :, 5], axis=-1) for x in pair]
-            np.testing.assert_allclose(*apart, atol=1e-9)
+            distances = [np.linalg.norm(x[:, None, 0] - x[None, :, 5], axis=-1) for x in pair]
+            np.testing.assert_allclose(*distances, atol=1e-9)
 
 
 def test_threads_share_a_model(model):
     with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(lambda seed: model.generate("walk", 40, seed=seed)[0], [0, 1, 0, 1]))
-    assert same(made[0], made[2]) and same(made[1], made[3])
+        motions = list(pool.map(lambda seed: model.generate("walk", 40, seed=seed)[0], [0, 1, 0, 1]))
+    assert same(motions[0], motions[2]) and same(motions[1], motions[3])
     with pytest.raises(AttributeError):
         model.device = "cuda"

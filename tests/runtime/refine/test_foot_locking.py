@@ -65,11 +65,11 @@ def test_the_leg_reaches_its_target_and_keeps_its_lengths():
     length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
     way = rng.normal(size=(500, 3))
     way = 0.3 * way / np.linalg.norm(way, axis=-1, keepdims=True) + (ankle - hip)
-    wanted = (way / np.linalg.norm(way, axis=-1, keepdims=True)) * (rng.uniform(0.4, 0.969, 500) * length)[:, None]
-    new_knee, new_ankle = solve(hip, knee, ankle, hip + wanted, axis)
-    assert_allclose(new_ankle, hip + wanted, atol=1e-9)
+    target = (way / np.linalg.norm(way, axis=-1, keepdims=True)) * (rng.uniform(0.4, 0.969, 500) * length)[:, None]
+    new_knee, new_ankle = solve(hip, knee, ankle, hip + target, axis)
+    assert_allclose(new_ankle, hip + target, atol=1e-9)
     # the law of cosines, from the new places alone
-    a, b, c = (np.linalg.norm(v, axis=-1) for v in (knee - hip, ankle - knee, wanted))
+    a, b, c = (np.linalg.norm(v, axis=-1) for v in (knee - hip, ankle - knee, target))
     inner = np.arccos((a**2 + b**2 - c**2) / (2 * a * b))
     to_hip, to_ankle = hip - new_knee, new_ankle - new_knee
     assert_allclose(np.arccos((to_hip * to_ankle).sum(-1) / (a * b)), inner, atol=1e-6)
@@ -102,14 +102,14 @@ def test_a_target_where_the_ankle_is_changes_nothing():
 def test_reach_is_softened_and_never_exceeded():
     hip, knee = np.zeros(3), np.array([0.0, -0.4, 0.0])
     ankle = knee + rotate(matrix_from_axis_angle(np.array([0.8, 0, 0])), np.array([0.0, -0.4, 0.0]))
-    asked = np.linspace(0.70, 1.2, 101)
-    target = (ankle / np.linalg.norm(ankle)) * asked[:, None]
+    requested = np.linspace(0.70, 1.2, 101)
+    target = (ankle / np.linalg.norm(ankle)) * requested[:, None]
     many = (np.broadcast_to(point, target.shape) for point in (hip, knee, ankle))
     got = np.linalg.norm(solve(*many, target, np.array([1.0, 0, 0]))[1], axis=-1)
-    inside = asked <= 0.97 * 0.8
-    assert_allclose(got[inside], asked[inside], atol=1e-12)
-    assert (got < 0.8).all() and (np.diff(got) > 0)[asked[1:] < 0.85].all()
-    assert np.diff(got).max() <= np.diff(asked).max() + 1e-12
+    inside = requested <= 0.97 * 0.8
+    assert_allclose(got[inside], requested[inside], atol=1e-12)
+    assert (got < 0.8).all() and (np.diff(got) > 0)[requested[1:] < 0.85].all()
+    assert np.diff(got).max() <= np.diff(requested).max() + 1e-12
 
 
 # --- when a foot is planted -----------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ def test_a_long_horizon_gives_the_slide_to_the_path():
     motion, _ = walker(slide=0.2)
     truth, _ = walker(slide=0.0)
     clean = clean_feet(motion, FeetOptions(horizon=100_000))
-    before, wanted, got = (np.ptp(one.translation[:, 2]) for one in (motion, truth, clean))
-    assert abs(got - wanted) < 0.25 * abs(before - wanted)
+    before, expected, got = (np.ptp(one.translation[:, 2]) for one in (motion, truth, clean))
+    assert abs(got - expected) < 0.25 * abs(before - expected)
 
 
 def test_what_is_changed_and_what_is_not():
@@ -227,9 +227,9 @@ def test_any_length(random_motion, frames):
 def test_a_floating_body_is_brought_to_the_ground_and_a_step_is_kept():
     rotations, path = standing(60)
     contacts = np.full((60, 6), 0.9)
-    for height, wanted in ((0.05, BALL_HEIGHT), (-0.5, BALL_HEIGHT), (0.6, BALL_HEIGHT + 0.6)):
+    for height, expected in ((0.05, BALL_HEIGHT), (-0.5, BALL_HEIGHT), (0.6, BALL_HEIGHT + 0.6)):
         clean = clean_feet(Motion(rotations, path + [0, height, 0], contacts=contacts))
-        assert_allclose(clean.joints_world()[:, BALLS, 1], wanted, atol=1e-4)
+        assert_allclose(clean.joints_world()[:, BALLS, 1], expected, atol=1e-4)
     free = Motion(rotations, path + [0, 0.05, 0], contacts=contacts)
     assert_allclose(distance(clean_feet(free, FeetOptions(ground=None)), free), 0, atol=1e-7)
 
@@ -269,10 +269,10 @@ def test_left_and_right_are_treated_alike():
     assert BETA_COUNT == 10 and PARENTS[0] == -1
 
     def mirrored(one):
-        turned = flip[:, None] * one.rotations[:, swap] * flip
+        rotations = flip[:, None] * one.rotations[:, swap] * flip
         contacts = one.contacts[:, [2, 3, 0, 1, 5, 4]]
         offsets = (one.rest_offsets * flip)[swap]
-        return Motion(turned, one.translation * flip, offsets=offsets, contacts=contacts)
+        return Motion(rotations, one.translation * flip, offsets=offsets, contacts=contacts)
 
     assert_allclose(clean_feet(mirrored(motion)).joints_world(), mirrored(clean_feet(motion)).joints_world(), atol=1e-7)
 
@@ -280,12 +280,12 @@ def test_left_and_right_are_treated_alike():
 def test_joints_in_the_camera_follow(random_camera):
     motion, _ = walker(frames=60, slide=0.25)
     camera = random_camera(60)
-    seen = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
-    clean = clean_feet(seen)
+    with_camera = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
+    clean = clean_feet(with_camera)
     expected = camera.to_camera(clean.joints_world())
-    expected += (seen.joints_camera - expected)[:, :1]
+    expected += (with_camera.joints_camera - expected)[:, :1]
     assert_allclose(clean.joints_camera, expected, atol=1e-9)
-    assert np.abs(clean.joints_camera - seen.joints_camera).max() > 0.005
+    assert np.abs(clean.joints_camera - with_camera.joints_camera).max() > 0.005
 
 
 def test_bad_options_and_contacts():
@@ -365,12 +365,12 @@ def test_a_stream_holds_its_feet_and_does_not_pop(lookahead):
 def test_the_state_does_not_grow():
     motion, _ = walker(frames=200, slide=0.2)
     cleaner = FootLocker(5)
-    held = []
+    buffered = []
     for frame in range(200):
         cleaner.push(motion.cut(slice(frame, frame + 1)))
         arrays = [value for value in vars(cleaner).values() if isinstance(value, np.ndarray)]
-        held.append(cleaner._motion.frames + sum(len(array) for array in arrays))
-    assert len(set(held[100:])) == 1 and cleaner._motion.frames <= 60 + 12 + 5
+        buffered.append(cleaner._motion.frames + sum(len(array) for array in arrays))
+    assert len(set(buffered[100:])) == 1 and cleaner._motion.frames <= 60 + 12 + 5
 
 
 def test_a_stream_keeps_camera_and_starts_anew(random_camera):

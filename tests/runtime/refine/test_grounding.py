@@ -44,10 +44,10 @@ def test_a_floor_that_drifts_is_taken_off(drift):
     """A runner of 6 s, 15 cm a second off: within 2 cm of the floor wherever a foot comes down, the ends among them."""
     frames = np.arange(180)
     level, floor = level_by_feet(standing(strides(180) + drift * frames / 30))
-    found = lowest(level)
-    touching = found[::10]
+    result = lowest(level)
+    touching = result[::10]
     assert not floor.any()
-    assert np.abs(touching).max() < 0.02 and found.min() > -1e-9
+    assert np.abs(touching).max() < 0.02 and result.min() > -1e-9
 
 
 def test_a_jump_stays_a_jump():
@@ -73,40 +73,40 @@ def test_the_floor_is_never_over_a_foot(random_motion):
 def climbing(rise: float, steps: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Balls [frames, 2, 3] of feet that go up by `rise` a step in turn, and where they stand."""
     frames = 20 * (steps + 2)
-    balls, planted = np.zeros((frames, 2, 3)), np.ones((frames, 2), bool)
+    balls, in_contact = np.zeros((frames, 2, 3)), np.ones((frames, 2), bool)
     for step in range(1, steps + 1):
         foot, start = step % 2, 20 * step
         balls[start:, foot, 1] = rise * step
-        planted[start - 10 : start, foot] = False
+        in_contact[start - 10 : start, foot] = False
         balls[start - 10 : start, foot, 1] = np.linspace(rise * max(step - 2, 0), rise * step + 0.1, 10)
     start, foot = 20 * (steps + 1), (steps + 1) % 2
-    planted[start - 10 : start, foot], balls[start - 10 :, foot, 1] = False, rise * steps
-    return balls, planted
+    in_contact[start - 10 : start, foot], balls[start - 10 :, foot, 1] = False, rise * steps
+    return balls, in_contact
 
 
-@pytest.mark.parametrize(("rise", "found"), [(0.17, True), (0.25, True), (0.1, False), (0.05, False)])
-def test_stairs_are_climbed_and_drift_is_not(rise, found):
+@pytest.mark.parametrize(("rise", "climbed"), [(0.17, True), (0.25, True), (0.1, False), (0.05, False)])
+def test_stairs_are_climbed_and_drift_is_not(rise, climbed):
     """Steps of a staircase (0.15 m and up) stay; a third less is drift, however sure the feet."""
     ground = terrain(*climbing(rise))
-    assert ground[0] == 0 and ground[-1] == pytest.approx(4 * rise if found else 0, abs=0.01)
+    assert ground[0] == 0 and ground[-1] == pytest.approx(4 * rise if climbed else 0, abs=0.01)
 
 
 def test_a_landing_that_is_higher_is_no_step():
     """Both feet leave in a jump; what they land on is the same floor."""
-    balls, planted = np.zeros((90, 2, 3)), np.ones((90, 2), bool)
-    balls[40:50, :, 1], planted[40:50] = 0.4, False
+    balls, in_contact = np.zeros((90, 2, 3)), np.ones((90, 2), bool)
+    balls[40:50, :, 1], in_contact[40:50] = 0.4, False
     balls[50:, :, 1] = 0.2
-    assert not terrain(balls, planted).any()
+    assert not terrain(balls, in_contact).any()
 
 
 def test_frames_that_a_camera_tells_move_by_a_constant():
     heights = 0.08 + 0.003 * np.maximum(np.arange(200) - 100, 0)
     motion = standing(heights)
     anchored = np.arange(200) < 100
-    found, _ = put_on_floor(motion, anchored)
-    shift = found.translation - motion.translation
+    result, _ = put_on_floor(motion, anchored)
+    shift = result.translation - motion.translation
     np.testing.assert_allclose(shift[anchored], [[0, -0.08, 0]] * 100, atol=1e-9)
-    np.testing.assert_allclose(lowest(found)[130:], 0, atol=0.03)
+    np.testing.assert_allclose(lowest(result)[130:], 0, atol=0.03)
     high, floor = put_on_floor(standing(heights + 2 * NEAR_GROUND), anchored)
     assert floor == pytest.approx(0.08 + 2 * NEAR_GROUND)
     np.testing.assert_allclose(lowest(high)[130:], 0.08 + 2 * NEAR_GROUND, atol=0.03)
@@ -134,10 +134,10 @@ def bowed(depth: float) -> Motion:
 def test_nothing_is_under_the_floor_and_nothing_jumps():
     motion = bowed(0.3)
     assert motion.joints_world()[..., 1].min() < -0.2
-    found = raise_above_floor(motion, np.zeros(80)).joints_world()
-    assert found[..., 1].min() > -0.005
-    assert np.abs(np.diff(found, 2, axis=0)).max() * 900 < 40
-    np.testing.assert_allclose(found[[0, -1]], motion.joints_world()[[0, -1]], atol=1e-9)
+    result = raise_above_floor(motion, np.zeros(80)).joints_world()
+    assert result[..., 1].min() > -0.005
+    assert np.abs(np.diff(result, 2, axis=0)).max() * 900 < 40
+    np.testing.assert_allclose(result[[0, -1]], motion.joints_world()[[0, -1]], atol=1e-9)
 
 
 def test_hands_are_raised_by_their_arms():
@@ -148,7 +148,7 @@ def test_hands_are_raised_by_their_arms():
     feet = np.array([JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")])
     if motion.joints_world()[:, feet, 1].min() - max(BALL_HEIGHT, ANKLE_HEIGHT) < floor[0]:
         floor = np.full(80, motion.joints_world()[:, feet, 1].min() - ANKLE_HEIGHT)
-    found = raise_above_floor(motion, floor)
-    moved = np.linalg.norm(found.joints_world() - motion.joints_world(), axis=-1).max(axis=0)
+    result = raise_above_floor(motion, floor)
+    moved = np.linalg.norm(result.joints_world() - motion.joints_world(), axis=-1).max(axis=0)
     assert moved[JOINTS.index("head")] < 1e-9 and moved[BALLS].max() < 1e-9
-    assert found.joints_world()[..., 1].min() > floor[0] - 0.005
+    assert result.joints_world()[..., 1].min() > floor[0] - 0.005

@@ -32,13 +32,13 @@ def test_a_limb_that_jumps_is_slowed_down(turn):
     """A metre within a frame: at most the limits after it, and not much less."""
     motion = kicking(turn, 0.7)
     assert peaks(motion)[0] > MAX_SPEED and peaks(motion)[1] > 1.3 * MAX_ACCELERATION
-    found, said = limit_limb_speed(motion)
-    speed, sharp = peaks(found)
+    limited, peak = limit_limb_speed(motion)
+    speed, sharp = peaks(limited)
     assert speed <= MAX_SPEED and sharp <= MAX_ACCELERATION
     assert max(speed / MAX_SPEED, sharp / MAX_ACCELERATION) > 0.5
-    assert said is not None and said.strong and said.joint.startswith("left_")
-    assert said.speed == pytest.approx(peaks(motion)[0])
-    moved = np.linalg.norm(found.joints_world() - motion.joints_world(), axis=-1)
+    assert peak is not None and peak.strong and peak.joint.startswith("left_")
+    assert peak.speed == pytest.approx(peaks(motion)[0])
+    moved = np.linalg.norm(limited.joints_world() - motion.joints_world(), axis=-1)
     assert moved[:15].max() < 1e-6 and moved[-15:].max() < 1e-6  # half a second away nothing changes
 
 
@@ -46,23 +46,23 @@ def test_a_hard_kick_is_left_alone():
     """12 m/s, as in the fastest clips of people who kick."""
     motion = kicking(2.0, 6.0)
     assert 8 < peaks(motion)[0] < MAX_SPEED and peaks(motion)[1] < MAX_ACCELERATION
-    found, said = limit_limb_speed(motion)
-    assert found is motion and said is None
+    limited, peak = limit_limb_speed(motion)
+    assert limited is motion and peak is None
 
 
 def test_what_is_past_stays():
     motion = kicking(2.4, 0.7)
-    found, _ = limit_limb_speed(motion, fixed=44)
-    np.testing.assert_allclose(found.rotations[:44], motion.rotations[:44], atol=1e-12)
-    assert peaks(found)[0] < peaks(motion)[0]
+    limited, _ = limit_limb_speed(motion, fixed=44)
+    np.testing.assert_allclose(limited.rotations[:44], motion.rotations[:44], atol=1e-12)
+    assert peaks(limited)[0] < peaks(motion)[0]
 
 
 def test_the_camera_sees_the_change():
     motion = kicking(2.4, 0.7)
     camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (90, 1, 1)), np.tile([0.0, 0.0, -4.0], (90, 1)))
-    seen = replace(motion, root_camera=motion.root_seen_by(camera))
-    found, _ = limit_limb_speed(seen)
-    np.testing.assert_allclose(found.joints_camera, camera.to_camera(found.joints_world()), atol=1e-9)
+    with_camera = replace(motion, root_camera=motion.root_seen_by(camera))
+    limited, _ = limit_limb_speed(with_camera)
+    np.testing.assert_allclose(limited.joints_camera, camera.to_camera(limited.joints_world()), atol=1e-9)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])

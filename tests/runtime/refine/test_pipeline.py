@@ -61,15 +61,15 @@ def model():
     return MotionModel.load(threads=1)
 
 
-def tracked(motion: Motion, surveyed: bool, seen) -> np.ndarray:
-    """The path [frames, 3] of a tracker that is given the motion's own steps and where its root is `seen`."""
+def tracked(motion: Motion, surveyed: bool, observed) -> np.ndarray:
+    """The path [frames, 3] of a tracker that is given the motion's own steps and where its root is `observed`."""
     tracker = RootTracker(1, surveyed)
     feet = motion.joints_world()[:, FOOT_JOINTS, 1].min(axis=1) - motion.translation[:, 1]
     who = np.array([0])
-    path = [tracker.start(who, seen[:1], feet[:1])[0]]
+    path = [tracker.start(who, observed[:1], feet[:1])[0]]
     for frame in range(1, motion.frames):
         step = motion.translation[[frame]] - motion.translation[[frame - 1]]
-        path.append(tracker.advance(who, step, seen[[frame]], feet[[frame]])[0].copy())
+        path.append(tracker.advance(who, step, observed[[frame]], feet[[frame]])[0].copy())
     return np.array(path)
 
 
@@ -101,10 +101,10 @@ def camera_pair():
     motion, _ = walker(frames=90)
     drifting = replace(motion, translation=motion.translation + 0.001 * np.arange(90)[:, None])
     camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (90, 1, 1)), np.tile([0.0, 1.0, -4.0], (90, 1)))
-    seen = motion.root_seen_by(camera)
+    root_camera = motion.root_seen_by(camera)
     points = np.tile([500.0, 500.0, 1.0], (90, 17, 1))
     span = KeypointSpan(Keypoints(points, np.diag([1000.0, 1000.0, 1.0]), camera))
-    offline = follow_cameras(replace(drifting, camera=camera, root_camera=seen), Timeline(90, keypoints=(span,)))
+    offline = follow_cameras(replace(drifting, camera=camera, root_camera=root_camera), Timeline(90, keypoints=(span,)))
     np.testing.assert_allclose(offline.translation, motion.translation, atol=1e-9)
     assert np.abs(tracked(drifting, True, motion.translation) - motion.translation).max() < 0.001 / HOLD
 
@@ -127,8 +127,8 @@ def feet_pair():
     locker = FootLocker(60, FeetOptions())
     blocks = [locker.push(motion.cut(slice(start, start + 10))) for start in range(0, 120, 10)]
     causal = np.concatenate([part.joints_world() for part in (*blocks, locker.flush()) if part.frames])
-    apart = np.linalg.norm(causal - offline, axis=-1)
-    assert apart.mean() < 0.01 and apart.max() < 0.05
+    distance = np.linalg.norm(causal - offline, axis=-1)
+    assert distance.mean() < 0.01 and distance.max() < 0.05
 
 
 def fit_pair():

@@ -30,10 +30,10 @@ def corrected(path, observed):
 def test_a_path_that_drifts_is_brought_back_at_once():
     """2 m off after 10 s: within the tremble's mean, from the first frame to the last; steps stay what they were."""
     drifting = TRUE + np.outer(FRAMES / 300, [1.2, 0.3, -1.6]) + np.outer((FRAMES / 300) ** 2, [0.5, 0, 0.5])
-    found = corrected(drifting, [RootObservation(0, 300, trembling(), absolute=True)])
-    error = np.linalg.norm(found - TRUE, axis=-1)
+    path = corrected(drifting, [RootObservation(0, 300, trembling(), absolute=True)])
+    error = np.linalg.norm(path - TRUE, axis=-1)
     assert error.mean() < 0.02 and error[[0, -1]].max() < 0.05
-    assert np.abs(np.diff(found - TRUE, 2, axis=0)).max() * 900 < 8  # m/s^2; the camera's own tremble has 250
+    assert np.abs(np.diff(path - TRUE, 2, axis=0)).max() * 900 < 8  # m/s^2; the camera's own tremble has 250
 
 
 def test_the_windows_are_as_wide_as_their_errors_want():
@@ -49,11 +49,11 @@ def test_the_windows_are_as_wide_as_their_errors_want():
 
 def test_the_trend_is_the_fitted_line():
     values = np.random.default_rng(1).standard_normal((50, 2))
-    found = local_trend(values, 21)
-    for at in (0, 4, 25, 49):
-        near = np.arange(max(at - 10, 0), min(at + 11, 50))
-        line = np.stack([np.ones(len(near)), near - at], axis=-1)
-        np.testing.assert_allclose(found[at], np.linalg.lstsq(line, values[near], rcond=None)[0][0], atol=1e-9)
+    path = local_trend(values, 21)
+    for frame in (0, 4, 25, 49):
+        window = np.arange(max(frame - 10, 0), min(frame + 11, 50))
+        line = np.stack([np.ones(len(window)), window - frame], axis=-1)
+        np.testing.assert_allclose(path[frame], np.linalg.lstsq(line, values[window], rcond=None)[0][0], atol=1e-9)
     for frames in (1, 2, 3):
         assert np.isfinite(local_trend(values[:frames], 21)).all()
 
@@ -69,20 +69,20 @@ def test_a_shot_in_a_world_of_its_own_changes_the_path_within_it_only():
     drifting = TRUE + np.outer(FRAMES / 300, [1.0, 0, 0])
     first = RootObservation(0, 100, TRUE[:100], absolute=True)
     second = RootObservation(150, 250, TRUE[150:250] + [5.0, 0, 5.0], absolute=False)
-    found = corrected(drifting, [first, second])
-    assert np.abs(np.diff(found, axis=0) - np.diff(TRUE, axis=0)).max() < 0.005
-    walked = found[249] - found[150]
+    path = corrected(drifting, [first, second])
+    assert np.abs(np.diff(path, axis=0) - np.diff(TRUE, axis=0)).max() < 0.005
+    walked = path[249] - path[150]
     np.testing.assert_allclose(walked[[0, 2]], (TRUE[249] - TRUE[150])[[0, 2]], atol=0.02)
 
 
 def test_a_static_camera_of_unknown_pose_sees_the_way_in_the_worlds_axes():
     camera = matrix_from_yaw(0.0) @ matrix_from_axis_angle(np.array([0.3, 0.0, 0.05])) @ np.diag([-1.0, -1.0, 1.0])
     world = matrix_from_axis_angle(0.1 * np.random.default_rng(2).standard_normal((300, 3)))
-    place = rotate(camera.T, TRUE - [0.0, 1.5, -4.0])
+    in_camera = rotate(camera.T, TRUE - [0.0, 1.5, -4.0])
     noise = matrix_from_axis_angle(0.05 * np.random.default_rng(3).standard_normal((300, 3)))
-    seen = observe_from_static(world, RootPose(camera.T @ noise @ world, place))
-    np.testing.assert_allclose(seen - seen[0], TRUE - TRUE[0], atol=0.15)
-    assert is_static(TRUE + np.outer(FRAMES / 300, [1.0, 0, 0]), seen)
+    observed = observe_from_static(world, RootPose(camera.T @ noise @ world, in_camera))
+    np.testing.assert_allclose(observed - observed[0], TRUE - TRUE[0], atol=0.15)
+    assert is_static(TRUE + np.outer(FRAMES / 300, [1.0, 0, 0]), observed)
 
 
 @pytest.mark.parametrize("speed", [1.2, 3.0])

@@ -26,11 +26,11 @@ def test_a_step_at_a_border_fades_and_the_rest_stays(border):
     """A ramp with a step: the ramp comes back at the border, both ends stay, and no bend is a tenth of the step."""
     ramp = 0.1 * np.arange(100)[:, None] * [1.0, -2.0]
     stepped = ramp + np.where(np.arange(100) >= border, 1.0, 0)[:, None] * [3.0, 1.0]
-    found = remove_steps(stepped, [border])
-    np.testing.assert_allclose(found[border] - found[border - 1], [0.1, -0.2], atol=1e-12)
+    smooth = remove_steps(stepped, [border])
+    np.testing.assert_allclose(smooth[border] - smooth[border - 1], [0.1, -0.2], atol=1e-12)
     far = np.abs(np.arange(100) - border + 0.5) > SEAM
-    np.testing.assert_array_equal(found[far], stepped[far])
-    assert np.abs(np.diff(found, 2, axis=0)).max() < 0.1 * 3
+    np.testing.assert_array_equal(smooth[far], stepped[far])
+    assert np.abs(np.diff(smooth, 2, axis=0)).max() < 0.1 * 3
     np.testing.assert_allclose(remove_steps(ramp, [border]), ramp, atol=1e-12)
 
 
@@ -39,7 +39,7 @@ def test_borders_next_to_an_end_are_left_alone():
     np.testing.assert_array_equal(remove_steps(step, [1, 5]), step)
 
 
-def as_joints(features, part):
+def as_joints(features, window):
     """Features that are joints, two of them."""
     return features.reshape(len(features), 2, 3)
 
@@ -61,15 +61,15 @@ def test_sharpness_is_the_largest_acceleration():
 @pytest.mark.parametrize("jump", [0.2, 0.5])
 def test_a_jerk_at_a_border_is_smoothed_until_it_is_none(jump):
     features = swinging(jump=jump)
-    near = slice(100 - 1 - BORDER_FRAMES, 100 + BORDER_FRAMES)
-    elsewhere = np.delete(sharpness(as_joints(features, None)), np.r_[near])
+    at_border = slice(100 - 1 - BORDER_FRAMES, 100 + BORDER_FRAMES)
+    elsewhere = np.delete(sharpness(as_joints(features, None)), np.r_[at_border])
     limit = max(SHARPNESS_FLOOR, SHARPNESS_LIMIT * np.percentile(elsewhere, 99))
-    assert sharpness(as_joints(features, None))[near].max() > 1.2 * limit
-    found = smooth_transitions(features, [100], as_joints)
-    assert sharpness(as_joints(found, None))[near].max() <= limit
+    assert sharpness(as_joints(features, None))[at_border].max() > 1.2 * limit
+    smooth = smooth_transitions(features, [100], as_joints)
+    assert sharpness(as_joints(smooth, None))[at_border].max() <= limit
     far = np.abs(np.arange(200) - 100 + 0.5) > AROUND
-    np.testing.assert_array_equal(found[far], features[far])
-    assert np.abs(found - features)[:, 1:].max() < 0.08, "what is calm is hardly changed"
+    np.testing.assert_array_equal(smooth[far], features[far])
+    assert np.abs(smooth - features)[:, 1:].max() < 0.08, "what is calm is hardly changed"
 
 
 def test_the_least_smoothing_that_is_enough_is_taken(monkeypatch):
@@ -95,8 +95,8 @@ def test_what_is_calm_stays_to_the_bit():
 @pytest.mark.parametrize(("frames", "border"), [(1, 1), (2, 1), (3, 1), (20, 1), (20, 19), (30, 15)])
 def test_short_motions_and_borders_near_an_end(frames, border):
     features = swinging(frames, 1.0, border)
-    found = smooth_transitions(features, [border], as_joints)
-    assert found.shape == features.shape and np.isfinite(found).all()
+    smooth = smooth_transitions(features, [border], as_joints)
+    assert smooth.shape == features.shape and np.isfinite(smooth).all()
 
 
 def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera):
@@ -108,8 +108,8 @@ def test_a_motion_is_calmed_and_its_camera_sees_it(random_motion, random_camera)
     root = jerked.root_seen_by(camera)
     jerked = replace(jerked, root_camera=RootPose(root.rotation, root.translation + [0.1, 0.0, 0.3]))
     calm = smooth_motion_transitions(jerked, [40])
-    near = slice(40 - 1 - BORDER_FRAMES, 40 + BORDER_FRAMES)
-    assert sharpness(calm.joints_world())[near].max() < 0.5 * sharpness(jerked.joints_world())[near].max()
+    at_border = slice(40 - 1 - BORDER_FRAMES, 40 + BORDER_FRAMES)
+    assert sharpness(calm.joints_world())[at_border].max() < 0.5 * sharpness(jerked.joints_world())[at_border].max()
     np.testing.assert_allclose(calm.joints_camera, camera.to_camera(calm.joints_world()) + [0.1, 0.0, 0.3], atol=1e-6)
     np.testing.assert_allclose(calm.rotations[:20], jerked.rotations[:20], atol=1e-12)
     assert smooth_motion_transitions(motion, []) is motion

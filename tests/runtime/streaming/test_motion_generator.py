@@ -39,11 +39,11 @@ def same(a, b):
 def test_any_chunks_are_the_same_motion(model):
     whole = MotionGenerator(model, "a person walks", seed=3, **SMALL).next(70)
     pieces = MotionGenerator(model, "a person walks", seed=3, **SMALL)
-    made = [pieces.next(n) for n in (1, 19, 2, 30, 18)]
-    assert np.array_equal(np.concatenate([m.rotations for m in made]), whole.rotations)
-    assert np.array_equal(np.concatenate([m.translation for m in made]), whole.translation)
-    assert np.array_equal(np.concatenate([m.contacts for m in made]), whole.contacts)
-    assert all(np.array_equal(m.betas, whole.betas) for m in made)
+    blocks = [pieces.next(n) for n in (1, 19, 2, 30, 18)]
+    assert np.array_equal(np.concatenate([m.rotations for m in blocks]), whole.rotations)
+    assert np.array_equal(np.concatenate([m.translation for m in blocks]), whole.translation)
+    assert np.array_equal(np.concatenate([m.contacts for m in blocks]), whole.contacts)
+    assert all(np.array_equal(m.betas, whole.betas) for m in blocks)
     assert whole.frames == 70 and np.isfinite(whole.joints_world()).all()
     assert not same(whole, MotionGenerator(model, "a person walks", seed=4, **SMALL).next(70))
 
@@ -75,14 +75,17 @@ def oracle(model, motion):
 
     def features(start, camera):
         cut = slice(start, start + len(camera.position))
-        part = Motion(motion.rotations[cut], motion.translation[cut], motion.betas)
-        return (encode(part, camera, layout) - model.engine.mean) / model.engine.std
+        window = Motion(motion.rotations[cut], motion.translation[cut], motion.betas)
+        return (encode(window, camera, layout) - model.engine.mean) / model.engine.std
 
     def denoiser(arrays):
         frames, start = arrays["x_t"].shape[1], starts[-1]
         first = motion.rotations[start, 0, :, 2]
-        heading, place = np.arctan2(first[0], first[2]), motion.translation[start : start + (8 if start else 1)].mean(0)
-        x_0 = features(start, facing_camera(heading, place, frames)).astype(np.float32)
+        heading, pelvis = (
+            np.arctan2(first[0], first[2]),
+            motion.translation[start : start + (8 if start else 1)].mean(0),
+        )
+        x_0 = features(start, facing_camera(heading, pelvis, frames)).astype(np.float32)
         return {"x_0": np.repeat(x_0[None], len(arrays["x_t"]), axis=0)}
 
     return SimpleNamespace(engine=model.engine, denoiser=denoiser), starts
@@ -92,41 +95,41 @@ def test_a_denoiser_that_knows_the_motion_gives_it_back_block_after_block(model,
     """Blocks are decoded in the camera that filmed their known frames, and put where the last one ended."""
     motion = random_motion(80, 2)
     first = motion.rotations[0, 0, :, 2]
-    told, starts = oracle(model, motion)
+    exact_model, starts = oracle(model, motion)
     exact = SMALL | {"steps": 5}  # fewer steps are smoothed
-    generator = MotionGenerator(told, "walk", **exact, guidance=1.0, clean_feet=False)
-    made = []
+    generator = MotionGenerator(exact_model, "walk", **exact, guidance=1.0, clean_feet=False)
+    blocks = []
     for start, count in ((0, 20), (12, 12), (24, 12), (36, 12)):
         starts.append(start)
-        made.append(generator.next(count))
-    rotations = np.concatenate([m.rotations for m in made])
+        blocks.append(generator.next(count))
+    rotations = np.concatenate([m.rotations for m in blocks])
     np.testing.assert_allclose(rotations[:, 1:], motion.rotations[:56, 1:], atol=1e-4)
     heading = np.arctan2(first[0], first[2])
     turn = np.array([[np.cos(heading), 0, -np.sin(heading)], [0, 1, 0], [np.sin(heading), 0, np.cos(heading)]])
     np.testing.assert_allclose(rotations[:, 0], turn @ motion.rotations[:56, 0], atol=1e-3)
     path = (motion.translation[:56] - motion.translation[0]) @ turn.T
-    translation = np.concatenate([m.translation for m in made])
+    translation = np.concatenate([m.translation for m in blocks])
     # the ground is found under wildly swinging legs, and what that changes of the velocity is eased out
     np.testing.assert_allclose(translation[:, [0, 2]], path[:, [0, 2]], atol=0.02)
 
 
-@given(held=st.integers(1, 30), seed=st.integers(0, 1000))
-def test_easing_goes_through_what_is_known_and_forgets_it_smoothly(held, seed):
+@given(overlap=st.integers(1, 30), seed=st.integers(0, 1000))
+def test_easing_goes_through_what_is_known_and_forgets_it_smoothly(overlap, seed):
     random, frames = np.random.default_rng(seed), 60
     time = np.arange(frames)[:, None] / 30
     x_0, values = (random.normal(size=(1, 4)) + np.sin(random.uniform(0.5, 2, (1, 4)) * time) for _ in range(2))
-    there = np.zeros((frames, 4), bool)
-    there[:held, :3] = True
-    there[held - 1, 2] = False
-    led = ease_from_known(x_0[None], np.where(there, values, 0), there)[0]
-    np.testing.assert_allclose(led[there], values[there], atol=1e-6)
-    np.testing.assert_allclose(led[held + EASE :], x_0[held + EASE :], atol=1e-6)
-    np.testing.assert_allclose(led[:, 3], x_0[:, 3], atol=1e-6)
-    if held > 2:  # the offset and its slope at the border are those of the difference, its bend that of the cubic
-        offset, difference = led[:, :2] - x_0[:, :2], (values - x_0)[:, :2]
-        bend = np.diff(offset[held - 2 : held + EASE + 1], n=2, axis=0)
-        slope = np.abs(np.diff(difference[:held], axis=0)[-1])
-        assert (np.abs(bend) <= 6 * np.abs(difference[held - 1]) / EASE**2 + 4.1 * slope / EASE + 1e-5).all()
+    mask = np.zeros((frames, 4), bool)
+    mask[:overlap, :3] = True
+    mask[overlap - 1, 2] = False
+    eased = ease_from_known(x_0[None], np.where(mask, values, 0), mask)[0]
+    np.testing.assert_allclose(eased[mask], values[mask], atol=1e-6)
+    np.testing.assert_allclose(eased[overlap + EASE :], x_0[overlap + EASE :], atol=1e-6)
+    np.testing.assert_allclose(eased[:, 3], x_0[:, 3], atol=1e-6)
+    if overlap > 2:  # the offset and its slope at the border are those of the difference, its bend that of the cubic
+        offset, difference = eased[:, :2] - x_0[:, :2], (values - x_0)[:, :2]
+        bend = np.diff(offset[overlap - 2 : overlap + EASE + 1], n=2, axis=0)
+        slope = np.abs(np.diff(difference[:overlap], axis=0)[-1])
+        assert (np.abs(bend) <= 6 * np.abs(difference[overlap - 1]) / EASE**2 + 4.1 * slope / EASE + 1e-5).all()
 
 
 def test_blocks_join_without_a_jolt(model):
@@ -210,11 +213,11 @@ def test_feet_of_endless_motion_are_cleaned():
         spine = JOINTS.index("spine1")
         np.testing.assert_array_equal(raw.contacts, clean.contacts)
         np.testing.assert_array_equal(raw.rotations[:, spine], clean.rotations[:, spine])
-        planted = raw.contacts[1:, [1, 3]] > 0.5
+        in_contact = raw.contacts[1:, [1, 3]] > 0.5
         steps = (np.linalg.norm(np.diff(m.joints_world()[:, FEET], axis=0), axis=-1) for m in (raw, clean))
-        speed.append([step[planted].mean() for step in steps])
+        speed.append([step[in_contact].mean() for step in steps])
     before, after = np.mean(speed, axis=0)
     assert after < 0.6 * before
     pieces = MotionGenerator(shipped, "a person washes windows", seed=2)
     parts = [pieces.next(n) for n in (1, 60, 30, 59)]
-    np.testing.assert_array_equal(np.concatenate([part.translation for part in parts]), clean.translation)
+    np.testing.assert_array_equal(np.concatenate([window.translation for window in parts]), clean.translation)

@@ -48,10 +48,10 @@ def model(tiny_engine):
 
 
 @pytest.fixture(scope="module")
-def filmed(random_motion):
+def make_keypoints(random_motion):
     """`filmed(frames, seed, moving)`: keypoints of a made-up person, with the poses of a camera that may walk past."""
 
-    def film(frames, seed=5, moving=True):
+    def make(frames, seed=5, moving=True):
         motion = random_motion(frames, seed)
         drift = np.linspace(0, 1, frames)[:, None] * [1.0, 0.1, 0.0] * moving
         poses = Camera(np.tile(LEVEL, (frames, 1, 1)), motion.translation[:1] - [0, 0, 4] + drift)
@@ -59,7 +59,7 @@ def filmed(random_motion):
         pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
         return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), INTRINSICS, poses)
 
-    return film
+    return make
 
 
 def pose_matrix(camera, frame):
@@ -76,7 +76,7 @@ def play(stream, *people, poses=True):
     ]
 
 
-def part(keypoints, start, end):
+def cut_keypoints(keypoints, start, end):
     camera = Camera(keypoints.camera.rotation[start:end], keypoints.camera.position[start:end])
     return Keypoints(keypoints.points[start:end], keypoints.intrinsics, camera)
 
@@ -109,8 +109,8 @@ def assert_same(a: StreamPose, b: StreamPose, people=slice(None), others=slice(N
 
 
 @pytest.mark.parametrize("frames", [1, 2, 31, 60])
-def test_a_clip_no_longer_than_the_look_ahead_is_the_offline_estimate(model, filmed, frames):
-    keypoints = filmed(frames)
+def test_a_clip_no_longer_than_the_look_ahead_is_the_offline_estimate(model, make_keypoints, frames):
+    keypoints = make_keypoints(frames)
     stream = MotionStream(model, look_ahead=60, intrinsics=INTRINSICS, fit_reach=None)
     answers = play(stream, keypoints)
     assert not any(pose.settled[0] for pose in answers)
@@ -119,19 +119,19 @@ def test_a_clip_no_longer_than_the_look_ahead_is_the_offline_estimate(model, fil
     assert_offline(record(answers + rest), whole)
 
 
-def assert_offline(made, whole):
-    np.testing.assert_allclose(made.joints_camera, whole.joints, atol=POSE)
-    np.testing.assert_allclose(made.rotations[:, 1:], whole.rotations[:, 1:], atol=POSE)
-    np.testing.assert_allclose(made.rotations[:, 0], whole.world, atol=POSE)
-    np.testing.assert_allclose(made.contacts, whole.motion.contacts, atol=POSE)
-    np.testing.assert_allclose(made.betas, whole.motion.betas, atol=POSE)
+def assert_offline(streamed, whole):
+    np.testing.assert_allclose(streamed.joints_camera, whole.joints, atol=POSE)
+    np.testing.assert_allclose(streamed.rotations[:, 1:], whole.rotations[:, 1:], atol=POSE)
+    np.testing.assert_allclose(streamed.rotations[:, 0], whole.world, atol=POSE)
+    np.testing.assert_allclose(streamed.contacts, whole.motion.contacts, atol=POSE)
+    np.testing.assert_allclose(streamed.betas, whole.motion.betas, atol=POSE)
 
 
 @pytest.mark.parametrize("frames", [1, 13])
 def test_a_fit_that_reaches_nine_frames_is_the_offline_fit(model, random_motion, monkeypatch, frames):
     """Ten iterations carry no further.  The denoiser knows the motion and the keypoints are wrong by some pixels.  The
     shape stays as it is in both: a stream learns it frame by frame."""
-    monkeypatch.setattr("genmo.runtime.refine.keypoint_fit.fit_shape", lambda pose, rays, seen, betas: betas)
+    monkeypatch.setattr("genmo.runtime.refine.keypoint_fit.fit_shape", lambda pose, rays, visible, betas: betas)
     monkeypatch.setattr(RunningShape, "push", lambda *_: None)
     motion = random_motion(frames, 3)
     camera = Camera(np.tile(LEVEL, (frames, 1, 1)), np.tile(motion.translation[0] - [0.2, 0, 4], (frames, 1)))
@@ -139,34 +139,34 @@ def test_a_fit_that_reaches_nine_frames_is_the_offline_fit(model, random_motion,
     pixels = INTRINSICS[0, 0] * points[..., :2] / points[..., 2:] + INTRINSICS[:2, 2]
     pixels += np.random.default_rng(0).normal(0, 8, pixels.shape)
     keypoints = Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), INTRINSICS, camera)
-    made = []
-    for reach in (9, 3, None):
-        told = oracle(model, motion, camera)
-        stream = MotionStream(told, look_ahead=frames, intrinsics=INTRINSICS, fit_reach=reach)
-        made.append(record(play(stream, keypoints) + stream.finish()))
+    streamed = []
+    for fit_reach in (9, 3, None):
+        exact_model = oracle(model, motion, camera)
+        stream = MotionStream(exact_model, look_ahead=frames, intrinsics=INTRINSICS, fit_reach=fit_reach)
+        streamed.append(record(play(stream, keypoints) + stream.finish()))
     whole = offline(oracle(model, motion, camera, first=frames), keypoints)
-    assert_offline(made[0], whole)
-    error = [np.abs(stream.joints_camera - whole.joints).max() for stream in made]
+    assert_offline(streamed[0], whole)
+    error = [np.abs(stream.joints_camera - whole.joints).max() for stream in streamed]
     assert error[2] > 0.01 and error[1] < 0.2 * error[2] and (frames == 1 or error[1] > 1e-6)
 
 
-def test_the_first_frame_is_answered_at_once_and_again_with_what_is_known(model, filmed):
-    keypoints = filmed(9)
+def test_the_first_frame_is_answered_at_once_and_again_with_what_is_known(model, make_keypoints):
+    keypoints = make_keypoints(9)
     answers = play(MotionStream(model, look_ahead=5, intrinsics=INTRINSICS, fit_reach=None), keypoints)
     assert [int(pose.frame[0]) for pose in answers] == [0, 0, 0, 0, 0, 0, 1, 2, 3]
     assert [bool(pose.settled[0]) for pose in answers] == [False] * 5 + [True] * 4
     for pushed in range(1, 7):
-        whole = offline(model, part(keypoints, 0, pushed), fitted=False)
+        whole = offline(model, cut_keypoints(keypoints, 0, pushed), fitted=False)
         np.testing.assert_allclose(answers[pushed - 1].joints_camera[0], whole.joints[0], atol=POSE)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 7, 60])
-def test_later_frames_are_those_of_the_offline_estimate_of_the_window(model, filmed, look_ahead):
-    keypoints = filmed(124)
+def test_later_frames_are_those_of_the_offline_estimate_of_the_window(model, make_keypoints, look_ahead):
+    keypoints = make_keypoints(124)
     answers = play(MotionStream(model, look_ahead=look_ahead, intrinsics=INTRINSICS, fit_reach=None), keypoints)
     for pushed in (118, 119, 120, 121, 124):
         start = max(pushed - 120, 0)
-        window, frame = offline(model, part(keypoints, start, pushed), fitted=False), pushed - 1 - look_ahead
+        window, frame = offline(model, cut_keypoints(keypoints, start, pushed), fitted=False), pushed - 1 - look_ahead
         answer = answers[pushed - 1]
         assert answer.frame[0] == frame
         np.testing.assert_allclose(answer.rotations[0, 1:], window.rotations[frame - start, 1:], atol=POSE)
@@ -176,8 +176,8 @@ def test_later_frames_are_those_of_the_offline_estimate_of_the_window(model, fil
 
 @settings(max_examples=10)
 @given(look_ahead=st.integers(0, 12), cut=st.integers(1, 25), seed=st.integers(0, 100))
-def test_no_answer_depends_on_frames_that_come_after_its_look_ahead(model, filmed, look_ahead, cut, seed):
-    keypoints = filmed(26)
+def test_no_answer_depends_on_frames_that_come_after_its_look_ahead(model, make_keypoints, look_ahead, cut, seed):
+    keypoints = make_keypoints(26)
     other = copy.deepcopy(keypoints)
     other.points[cut:, :, :2] += np.random.default_rng(seed).normal(0, 40, other.points[cut:, :, :2].shape)
     a, b = (
@@ -191,8 +191,8 @@ def test_no_answer_depends_on_frames_that_come_after_its_look_ahead(model, filme
     assert not np.array_equal(a.rotations[until:], b.rotations[until:])
 
 
-def test_many_people_are_each_as_if_alone(model, filmed):
-    people = [filmed(12, seed) for seed in (1, 2, 3)]
+def test_many_people_are_each_as_if_alone(model, make_keypoints):
+    people = [make_keypoints(12, seed) for seed in (1, 2, 3)]
     together = play(MotionStream(model, look_ahead=4, people=3, intrinsics=INTRINSICS), *people, poses=False)
     for index, keypoints in enumerate(people):
         alone = play(MotionStream(model, look_ahead=4, intrinsics=INTRINSICS), keypoints, poses=False)
@@ -200,9 +200,9 @@ def test_many_people_are_each_as_if_alone(model, filmed):
             assert_same(a, b, [index])
 
 
-def test_people_come_and_go(model, filmed):
+def test_people_come_and_go(model, make_keypoints):
     """The second person comes at frame 6, leaves at 20, and another takes the slot; the first one notices nothing."""
-    first, second, third = filmed(30, 1), filmed(14, 2), filmed(10, 3)
+    first, second, third = make_keypoints(30, 1), make_keypoints(14, 2), make_keypoints(10, 3)
     stream = MotionStream(model, look_ahead=3, people=2, intrinsics=INTRINSICS, fit_reach=None)
     answers = []
     for frame in range(30):
@@ -223,8 +223,8 @@ def test_people_come_and_go(model, filmed):
     assert len(stream.finish()) == 3 and stream.step(np.zeros((2, 17, 3))).frame.tolist() == [-1, -1]
 
 
-def test_a_stride_estimates_as_seldom_and_stays_near(model, filmed):
-    keypoints = filmed(40)
+def test_a_stride_estimates_as_seldom_and_stays_near(model, make_keypoints):
+    keypoints = make_keypoints(40)
     calls = []
 
     def counting(arrays):
@@ -233,22 +233,24 @@ def test_a_stride_estimates_as_seldom_and_stays_near(model, filmed):
 
     counted = SimpleNamespace(engine=model.engine, denoiser=counting)
     stream = MotionStream(counted, look_ahead=8, people=2, intrinsics=INTRINSICS, stride=4, fit_reach=None)
-    seldom = play(stream, keypoints, filmed(40, 6))
+    seldom = play(stream, keypoints, make_keypoints(40, 6))
     assert sum(calls) == 2 + 2 * 10 - 1  # the first frame estimates all, then each has its turn
     always = play(
-        MotionStream(model, look_ahead=8, people=2, intrinsics=INTRINSICS, fit_reach=None), keypoints, filmed(40, 6)
+        MotionStream(model, look_ahead=8, people=2, intrinsics=INTRINSICS, fit_reach=None),
+        keypoints,
+        make_keypoints(40, 6),
     )
     for a, b in zip(seldom[8::4], always[8::4], strict=True):  # turns of the first person
         assert a.frame.tolist() == b.frame.tolist()
         np.testing.assert_allclose(a.rotations[0, 1:], b.rotations[0, 1:], atol=1e-2)
 
 
-def test_a_gap_in_the_keypoints_is_filled(model, filmed):
-    keypoints = filmed(40)
+def test_a_gap_in_the_keypoints_is_filled(model, make_keypoints):
+    keypoints = make_keypoints(40)
     keypoints.points[10:25, :, 2] = 0
     stream = MotionStream(model, look_ahead=5, intrinsics=INTRINSICS)
-    made = record(play(stream, keypoints) + stream.finish())
-    assert made.frames == 40 and np.isfinite(made.joints_world()).all()
+    streamed = record(play(stream, keypoints) + stream.finish())
+    assert streamed.frames == 40 and np.isfinite(streamed.joints_world()).all()
     whole = offline(model, keypoints, fitted=False)
     free = MotionStream(model, look_ahead=60, intrinsics=INTRINSICS, fit_reach=None)
     play(free, keypoints)
@@ -277,13 +279,13 @@ def seen_by(camera, motion):
 @pytest.mark.parametrize("look_ahead", [0, 15, 60])
 def test_true_features_of_a_moving_camera_give_the_true_world(model, random_motion, random_camera, look_ahead):
     motion, camera = random_motion(300, 3), random_camera(300, 3)
-    told = oracle(model, motion, camera)
-    stream = MotionStream(told, look_ahead=look_ahead, intrinsics=INTRINSICS, fit_reach=None)
+    exact_model = oracle(model, motion, camera)
+    stream = MotionStream(exact_model, look_ahead=look_ahead, intrinsics=INTRINSICS, fit_reach=None)
     points = seen_by(camera, motion)
-    made = record([stream.step(points[f : f + 1], pose_matrix(camera, f)) for f in range(300)])
+    streamed = record([stream.step(points[f : f + 1], pose_matrix(camera, f)) for f in range(300)])
     truth = slice(0, 300 - look_ahead)
-    np.testing.assert_allclose(made.translation, motion.translation[truth], atol=1e-3)
-    np.testing.assert_allclose(made.rotations, motion.rotations[truth], atol=1e-3)
+    np.testing.assert_allclose(streamed.translation, motion.translation[truth], atol=1e-3)
+    np.testing.assert_allclose(streamed.rotations, motion.rotations[truth], atol=1e-3)
 
 
 def test_without_camera_poses_the_path_is_integrated_and_stands_on_the_ground(model, random_motion):
@@ -291,11 +293,11 @@ def test_without_camera_poses_the_path_is_integrated_and_stands_on_the_ground(mo
     still = Camera(np.tile(LEVEL, (200, 1, 1)), np.tile([0.3, 1.1, -4.0], (200, 1)))
     stream = MotionStream(oracle(model, motion, still), look_ahead=10, image_size=(640, 480), fit_reach=None)
     points = seen_by(still, motion)
-    made = record([stream.step(points[f : f + 1]) for f in range(200)])
-    there = motion.translation[:190] - motion.translation[0]
-    np.testing.assert_allclose(made.translation[:, [0, 2]], there[:, [0, 2]], atol=1e-3)
+    streamed = record([stream.step(points[f : f + 1]) for f in range(200)])
+    expected = motion.translation[:190] - motion.translation[0]
+    np.testing.assert_allclose(streamed.translation[:, [0, 2]], expected[:, [0, 2]], atol=1e-3)
     feet = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    lowest = made.joints_world()[:, feet, 1].min(axis=1) - BALL_HEIGHT
+    lowest = streamed.joints_world()[:, feet, 1].min(axis=1) - BALL_HEIGHT
     assert abs(lowest[0]) < 1e-6 and np.isfinite(lowest).all()
 
 
@@ -308,11 +310,11 @@ def test_a_biased_velocity_cannot_carry_a_seen_person_away(model, random_motion,
         features[:, model.engine.config.motion_layout.slices["root_velocity"]] += bias
         return features
 
-    told = oracle(model, motion, camera, biased)
-    stream = MotionStream(told, look_ahead=0, intrinsics=INTRINSICS, fit_reach=None)
+    biased_model = oracle(model, motion, camera, biased)
+    stream = MotionStream(biased_model, look_ahead=0, intrinsics=INTRINSICS, fit_reach=None)
     points = seen_by(camera, motion)
-    made = record([stream.step(points[f : f + 1], pose_matrix(camera, f)) for f in range(400)])
-    error = np.linalg.norm(made.translation - motion.translation, axis=-1)
+    streamed = record([stream.step(points[f : f + 1], pose_matrix(camera, f)) for f in range(400)])
+    error = np.linalg.norm(streamed.translation - motion.translation, axis=-1)
     bound = np.linalg.norm(bias) * (1 - HOLD) / HOLD
     assert 0.05 < error.max() < bound < 0.5 * 400 * np.linalg.norm(bias)
 
@@ -324,9 +326,9 @@ def test_the_path_is_the_filter_it_says():
     path.start(who, expected[None], np.zeros(1))
     gain = 1 / 30
     for _ in range(20):
-        step, seen = random.normal(size=(2, 1, 3))
-        expected = (1 - gain) * (expected + step[0]) + gain * seen[0]
-        np.testing.assert_allclose(path.advance(who, step, seen, np.zeros(1))[0], expected, atol=1e-12)
+        step, observed = random.normal(size=(2, 1, 3))
+        expected = (1 - gain) * (expected + step[0]) + gain * observed[0]
+        np.testing.assert_allclose(path.advance(who, step, observed, np.zeros(1))[0], expected, atol=1e-12)
     assert path.ground(1) == 0
 
 
@@ -346,28 +348,28 @@ def test_the_ground_is_the_lowest_foot_of_the_last_second():
 
 def test_without_a_pose_the_way_is_held_to_what_the_camera_sees_of_it():
     """Velocities 0.1 m/s off along x for 20 s: 2 m where they are integrated, a time constant of them where held."""
-    who, off, seen = np.array([0]), np.array([[0.1 / 30, 0.0, 0.0]]), np.array([[3.0, 0.0, 4.0]])
+    who, off, observed = np.array([0]), np.array([[0.1 / 30, 0.0, 0.0]]), np.array([[3.0, 0.0, 4.0]])
     ends = []
-    for held in (False, True):
-        path = RootTracker(1, surveyed=False, over_ground=held)
-        path.start(who, np.zeros((1, 3)), np.array([-0.9]), seen)
-        ends.append([path.advance(who, off, seen, np.array([-0.9]))[0] for _ in range(600)][-1][0])
+    for over_ground in (False, True):
+        path = RootTracker(1, surveyed=False, over_ground=over_ground)
+        path.start(who, np.zeros((1, 3)), np.array([-0.9]), observed)
+        ends.append([path.advance(who, off, observed, np.array([-0.9]))[0] for _ in range(600)][-1][0])
     assert ends[0] == pytest.approx(2.0) and ends[1] == pytest.approx(0.1 * (1 - 1 / 30), rel=0.01)
 
 
-def test_a_standing_camera_given_once_or_every_frame_is_the_same(model, filmed):
-    keypoints = filmed(12, moving=False)
+def test_a_standing_camera_given_once_or_every_frame_is_the_same(model, make_keypoints):
+    keypoints = make_keypoints(12, moving=False)
     matrix = pose_matrix(keypoints.camera, 0)
     every = play(MotionStream(model, look_ahead=2, intrinsics=INTRINSICS), keypoints)
     at_first = MotionStream(model, look_ahead=2, intrinsics=INTRINSICS, camera=matrix)
     for a, b in zip(every, play(at_first, keypoints, poses=False), strict=True):
         assert_same(a, b, atol=0)
-    moving = play(MotionStream(model, look_ahead=2, intrinsics=INTRINSICS), filmed(12))
+    moving = play(MotionStream(model, look_ahead=2, intrinsics=INTRINSICS), make_keypoints(12))
     assert not np.allclose(moving[-1].rotations, every[-1].rotations, atol=1e-4)
 
 
-def test_reset_and_finish_make_the_stream_new(model, filmed):
-    keypoints = filmed(10)
+def test_reset_and_finish_make_the_stream_new(model, make_keypoints):
+    keypoints = make_keypoints(10)
     stream = MotionStream(model, look_ahead=3, intrinsics=INTRINSICS)
     first = play(stream, keypoints)
     stream.reset()
@@ -379,8 +381,8 @@ def test_reset_and_finish_make_the_stream_new(model, filmed):
 
 
 @pytest.mark.end_to_end
-def test_memory_stays_as_it_is(model, filmed):
-    keypoints = filmed(121)
+def test_memory_stays_as_it_is(model, make_keypoints):
+    keypoints = make_keypoints(121)
     stream = MotionStream(model, look_ahead=5, intrinsics=INTRINSICS, fit_reach=None)
     play(stream, keypoints)
     tracemalloc.start()
@@ -415,8 +417,8 @@ def test_options_that_cannot_be(model, options, said):
         MotionStream(model, **({"intrinsics": INTRINSICS} | options))
 
 
-def test_frames_that_cannot_be_leave_the_stream_as_it_was(model, filmed):
-    keypoints = filmed(6)
+def test_frames_that_cannot_be_leave_the_stream_as_it_was(model, make_keypoints):
+    keypoints = make_keypoints(6)
     stream = MotionStream(model, look_ahead=2, intrinsics=INTRINSICS)
     untouched = MotionStream(model, look_ahead=2, intrinsics=INTRINSICS)
     for frame in range(6):
@@ -456,12 +458,14 @@ def test_the_ring_keeps_the_newest_rows():
 
 def swaying(frames=90):
     """Stands, and slides to and fro by 3 cm as a whole, contacts told: what bad estimation makes of standing."""
-    turned = np.tile(np.eye(3), (frames, 24, 1, 1))
-    place = np.zeros((frames, 3)) + [0, 0.95, 0]
-    place[:, 0] += 0.03 * np.sin(2 * np.pi * np.arange(frames) / 45)
-    motion = Motion(turned, place, contacts=np.full((frames, 6), 0.95))
+    rotations = np.tile(np.eye(3), (frames, 24, 1, 1))
+    translation = np.zeros((frames, 3)) + [0, 0.95, 0]
+    translation[:, 0] += 0.03 * np.sin(2 * np.pi * np.arange(frames) / 45)
+    motion = Motion(rotations, translation, contacts=np.full((frames, 6), 0.95))
     feet = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    return replace(motion, translation=place - [0, motion.joints_world()[0, feet, 1].min() - BALL_HEIGHT, 0]), feet
+    return replace(
+        motion, translation=translation - [0, motion.joints_world()[0, feet, 1].min() - BALL_HEIGHT, 0]
+    ), feet
 
 
 @pytest.mark.parametrize(("look_ahead", "poses"), [(0, True), (10, True), (10, False)])
@@ -474,21 +478,21 @@ def test_planted_feet_stand_still_in_a_stream(model, look_ahead, poses):
             oracle(model, motion, still), look_ahead=look_ahead, intrinsics=INTRINSICS, fit_reach=None, clean_feet=clean
         )
         answers = [stream.step(points[f : f + 1], pose_matrix(still, f) if poses else None) for f in range(90)]
-        made = record(answers)
+        streamed = record(answers)
         assert [int(pose.frame[0]) for pose in answers] == [max(f - look_ahead, 0) for f in range(90)]
-        joints = made.joints_world()
+        joints = streamed.joints_world()
         speed.append(np.linalg.norm(np.diff(joints[10:, feet], axis=0), axis=-1).mean())
         # what the camera sees follows
-        from_camera = made.joints_camera @ LEVEL.T
-        apart = (joints - joints[:, :1]) - (from_camera - from_camera[:, :1])
-        assert np.abs(apart).max() < 2e-3
+        from_camera = streamed.joints_camera @ LEVEL.T
+        difference = (joints - joints[:, :1]) - (from_camera - from_camera[:, :1])
+        assert np.abs(difference).max() < 2e-3
     assert speed[1] < 0.2 * speed[0]
 
 
-def test_feet_of_many_people_are_cleaned_each_alone(model, filmed):
+def test_feet_of_many_people_are_cleaned_each_alone(model, make_keypoints):
     """The shape settles while the stream runs; a slot that is emptied forgets its feet."""
     stream = functools.partial(MotionStream, model, look_ahead=4, intrinsics=INTRINSICS, clean_feet=True)
-    people = [filmed(14, seed) for seed in (1, 2)]
+    people = [make_keypoints(14, seed) for seed in (1, 2)]
     together = stream(people=2)
     for attempt in range(2):
         answers = play(together, *people, poses=False)
@@ -498,37 +502,37 @@ def test_feet_of_many_people_are_cleaned_each_alone(model, filmed):
         together.reset(0) if attempt else together.reset()
 
 
-def test_cleaning_feet_moves_joints_little(filmed):
+def test_cleaning_feet_moves_joints_little(make_keypoints):
     """The engine that ships, a person that it estimates badly: the joints in the camera move by what the page says."""
-    shipped, made = MotionModel.load(threads=1), []
+    shipped, streamed = MotionModel.load(threads=1), []
     for clean in (False, True):
         stream = MotionStream(shipped, look_ahead=0, intrinsics=INTRINSICS, clean_feet=clean)
-        made.append(record(play(stream, filmed(40))))
-    moved = np.linalg.norm(made[0].joints_camera - made[1].joints_camera, axis=-1)
+        streamed.append(record(play(stream, make_keypoints(40))))
+    moved = np.linalg.norm(streamed[0].joints_camera - streamed[1].joints_camera, axis=-1)
     assert moved.mean() < 0.02 and moved[:, 0].max() == 0
 
 
-def test_a_stream_stays_where_its_person_is_seen_and_so_near_offline(model, filmed, monkeypatch):
+def test_a_stream_stays_where_its_person_is_seen_and_so_near_offline(model, make_keypoints, monkeypatch):
     """An engine of random weights, whose velocities are wrong all the time.  With d the distance over the ground from
     where the person is seen: d <= (1 - g) (d before + how far the velocity is off), so d <= (1 - g) / g times the
     largest of these, however long the stream; offline centres its path on the same places."""
-    keypoints, told = filmed(360, moving=False), []
+    keypoints, calls = make_keypoints(360, moving=False), []
 
-    def spied(self, who, step, seen, feet, shown, advance=RootTracker.advance):
-        told.extend(zip(step, seen, strict=True))
-        return advance(self, who, step, seen, feet, shown)
+    def spied(self, who, step, observed, feet, visible, advance=RootTracker.advance):
+        calls.extend(zip(step, observed, strict=True))
+        return advance(self, who, step, observed, feet, visible)
 
     monkeypatch.setattr(RootTracker, "advance", spied)
-    made = record(play(MotionStream(model, look_ahead=15, intrinsics=INTRINSICS, fit_reach=None), keypoints))
-    steps, seen = (np.array(part)[:, [0, 2]] for part in zip(*told, strict=True))
-    path = made.translation[1:, [0, 2]]
-    off = np.linalg.norm(steps[1:] - np.diff(seen, axis=0), axis=-1).max()
-    apart = np.linalg.norm(path - seen, axis=-1)
-    start = np.linalg.norm(made.translation[0, [0, 2]] - seen[0])
+    streamed = record(play(MotionStream(model, look_ahead=15, intrinsics=INTRINSICS, fit_reach=None), keypoints))
+    steps, observed = (np.array(values)[:, [0, 2]] for values in zip(*calls, strict=True))
+    path = streamed.translation[1:, [0, 2]]
+    off = np.linalg.norm(steps[1:] - np.diff(observed, axis=0), axis=-1).max()
+    distance = np.linalg.norm(path - observed, axis=-1)
+    start = np.linalg.norm(streamed.translation[0, [0, 2]] - observed[0])
     bound = (1 - HOLD) / HOLD * off
-    assert apart.max() <= max(bound, start + off)
-    integrated = made.translation[0, [0, 2]] + np.cumsum(steps, axis=0)
-    assert np.linalg.norm(integrated - seen, axis=-1)[-60:].mean() > 2 * apart[-60:].mean()
+    assert distance.max() <= max(bound, start + off)
+    integrated = streamed.translation[0, [0, 2]] + np.cumsum(steps, axis=0)
+    assert np.linalg.norm(integrated - observed, axis=-1)[-60:].mean() > 2 * distance[-60:].mean()
     whole = model.estimate(keypoints, clean_feet=False).translation[1 : len(path) + 1, [0, 2]]
     drift = np.linalg.norm(path - whole, axis=-1)
-    assert drift.max() <= apart.max() + np.linalg.norm(whole - seen, axis=-1).max()
+    assert drift.max() <= distance.max() + np.linalg.norm(whole - observed, axis=-1).max()

@@ -19,7 +19,7 @@ def walk():
     return np.concatenate([rest + swing + time * [60, 5], np.ones((140, 17, 1))], axis=-1)
 
 
-def rubbish(points):
+def false_detections(points):
     """Kinds of rubbish [kinds, frames, 17, 3] in place of points [frames, 17, 3]."""
     random, bad = np.random.default_rng(1), np.repeat(points[None], 6, axis=0)
     middle = points[..., :2].mean(axis=1, keepdims=True)
@@ -33,9 +33,9 @@ def rubbish(points):
 
 
 def test_rubbish_is_refused_and_the_person_taken_up_again(walk):
-    gate, seen = TrackGate(6, 17), np.repeat(walk[None], 6, axis=0)
-    seen[:, 40:100] = rubbish(walk[40:100])
-    accepted = np.array([gate.push(seen[:, frame]) for frame in range(140)])
+    gate, detections = TrackGate(6, 17), np.repeat(walk[None], 6, axis=0)
+    detections[:, 40:100] = false_detections(walk[40:100])
+    accepted = np.array([gate.push(detections[:, frame]) for frame in range(140)])
     assert accepted[:40].all() and accepted[103:].all()
     assert not accepted[40:100, :5].any()
     assert accepted[41:100:2, 5].all() and not accepted[40:100:2, 5].any()
@@ -47,7 +47,7 @@ def test_fast_people_and_single_glitches_pass(walk):
     assert all(gate.push(sprint[[frame]])[0] for frame in range(60))
     gate = TrackGate(1, 17)
     glitch = walk[:40].copy()
-    glitch[20] = rubbish(walk[20:21])[2]
+    glitch[20] = false_detections(walk[20:21])[2]
     assert [frame for frame in range(40) if not gate.push(glitch[[frame]])[0]] == [20]
 
 
@@ -61,12 +61,12 @@ def test_somebody_else_is_taken_when_the_first_is_lost(walk):
 
 def test_a_stream_after_rubbish_is_as_new(tiny_engine, walk):
     """Six people, each with a kind of rubbish of their own for longer than a second; then as a stream that begins."""
-    model, seen = MotionModel.load(tiny_engine, threads=1), np.repeat(walk[None, :80], 6, axis=0)
-    seen[:, 15 : 15 + LONG] = rubbish(walk[15 : 15 + LONG])
+    model, detections = MotionModel.load(tiny_engine, threads=1), np.repeat(walk[None, :80], 6, axis=0)
+    detections[:, 15 : 15 + LONG] = false_detections(walk[15 : 15 + LONG])
     options = {"people": 6, "look_ahead": 2, "intrinsics": default_intrinsics(1280, 720), "clean_feet": False}
     stream, fresh = (MotionStream(model, fit_reach=None, **options) for _ in range(2))
-    answers = [stream.step(seen[:, frame]) for frame in range(70)]
+    answers = [stream.step(detections[:, frame]) for frame in range(70)]
     assert all(np.isfinite(answer.joints_world()).all() for answer in answers)
-    new = [fresh.step(seen[:, frame]) for frame in range(15 + LONG + 2, 70)]
-    for made, wanted in zip(answers[-10:], new[-10:], strict=True):
-        np.testing.assert_allclose(made.joints_camera[:5], wanted.joints_camera[:5], atol=1e-5)
+    new = [fresh.step(detections[:, frame]) for frame in range(15 + LONG + 2, 70)]
+    for answer, expected in zip(answers[-10:], new[-10:], strict=True):
+        np.testing.assert_allclose(answer.joints_camera[:5], expected.joints_camera[:5], atol=1e-5)
