@@ -79,29 +79,36 @@ class CameraFile:
         rate = self.fps or (FPS if fps is None else number(fps, "fps", LOWEST_FPS, HIGHEST_FPS))
         rate = FPS if same_rate(rate) else rate
         first = self.first_frame if first_frame is None else first_frame
-        times, at = (self.numbers - first) / rate, np.arange(frames) / FPS
+        times, frame_times = (self.numbers - first) / rate, np.arange(frames) / FPS
         half = 0.5 / rate
-        if times[-1] < -half or times[0] > at[-1] + half:
+        if times[-1] < -half or times[0] > frame_times[-1] + half:
             raise InputError(
                 f"{self.source}: poses of frames {self.numbers[0]:g} to {self.numbers[-1]:g}, none within the {frames} "
                 f"frames that start at {first}; wanted the number of the first frame"
             )
         quaternions = quaternion_from_matrix(self.camera.rotation)
-        position = np.stack([np.interp(at, times, self.camera.position[:, axis]) for axis in range(3)], axis=-1)
-        camera = Camera(matrix_from_quaternion(slerp(quaternions, times, at)), position, self.camera.ground_known)
-        return camera, self.notes + _gap_notes(self.source, times, at)
+        position = np.stack(
+            [np.interp(frame_times, times, self.camera.position[:, axis]) for axis in range(3)], axis=-1
+        )
+        camera = Camera(
+            matrix_from_quaternion(slerp(quaternions, times, frame_times)), position, self.camera.ground_known
+        )
+        return camera, self.notes + _gap_notes(self.source, times, frame_times)
 
 
-def _gap_notes(source: str, times: Array, at: Array) -> tuple[str, ...]:
+def _gap_notes(source: str, times: Array, frame_times: Array) -> tuple[str, ...]:
     """What to say about frames that are far from any pose."""
-    after = np.searchsorted(times, at)
-    apart = np.minimum(
-        np.abs(times[np.minimum(after, len(times) - 1)] - at), np.abs(at - times[np.maximum(after - 1, 0)])
+    after = np.searchsorted(times, frame_times)
+    gap = np.minimum(
+        np.abs(times[np.minimum(after, len(times) - 1)] - frame_times),
+        np.abs(frame_times - times[np.maximum(after - 1, 0)]),
     )
-    missing = int((apart > LONG_GAP).sum())
+    missing = int((gap > LONG_GAP).sum())
     if not missing:
         return ()
-    return (f"{source}: {missing} of {len(at)} frames are over half a second from any pose; the camera is guessed",)
+    return (
+        f"{source}: {missing} of {len(frame_times)} frames are over half a second from any pose; the camera is guessed",
+    )
 
 
 def read_camera(path: str | Path, scale: float | None = None) -> CameraFile:
@@ -135,17 +142,17 @@ def read_camera(path: str | Path, scale: float | None = None) -> CameraFile:
     raise InputError(f"{path}: a file of no known kind; wanted {WANTED}")
 
 
-def _poses(rotation: Array, position: Array, at: Array, source: str) -> tuple[Array, Camera]:
+def _poses(rotation: Array, position: Array, frames: Array, source: str) -> tuple[Array, Camera]:
     """Checked poses in the order of their frames.  Raises InputError for two of one frame, or no rotation."""
-    if not 0 < len(at) <= MAX_POSES:
-        raise InputError(f"{source}: {len(at)} poses; wanted 1 to {MAX_POSES}")
-    near = np.abs(rotation @ transpose(rotation) - np.eye(3)) < 1e-3
-    if not near.all() or np.linalg.det(rotation).min() < 0:
+    if not 0 < len(frames) <= MAX_POSES:
+        raise InputError(f"{source}: {len(frames)} poses; wanted 1 to {MAX_POSES}")
+    orthonormal = np.abs(rotation @ transpose(rotation) - np.eye(3)) < 1e-3
+    if not orthonormal.all() or np.linalg.det(rotation).min() < 0:
         raise InputError(f"{source}: camera poses hold no rotations; wanted rigid poses, without scale or mirror")
-    order = np.argsort(at, kind="stable")
-    if (np.diff(at[order]) == 0).any():
+    order = np.argsort(frames, kind="stable")
+    if (np.diff(frames[order]) == 0).any():
         raise InputError(f"{source}: two poses of one frame; wanted one, with another frame number in each name")
-    return at[order].astype(np.float64), Camera(rotation[order], position[order])
+    return frames[order].astype(np.float64), Camera(rotation[order], position[order])
 
 
 def _read_npz(path: Path) -> CameraFile:
@@ -156,7 +163,7 @@ def _read_npz(path: Path) -> CameraFile:
     poses = numbers(arrays["camera_to_world"], f"{path}: camera_to_world")
     if poses.shape[1:] != (4, 4):
         raise InputError(f"{path}: camera_to_world is {list(poses.shape)}; wanted [N, 4, 4]")
-    at, camera = _poses(poses[:, :3, :3], poses[:, :3, 3], np.arange(len(poses), dtype=np.float64), str(path))
+    frames, camera = _poses(poses[:, :3, :3], poses[:, :3, 3], np.arange(len(poses), dtype=np.float64), str(path))
     intrinsics = None
     if "intrinsics" in arrays:
         intrinsics = numbers(arrays["intrinsics"], f"{path}: intrinsics")
@@ -168,8 +175,8 @@ def _read_npz(path: Path) -> CameraFile:
         if stored.size != 1:
             raise InputError(f"{path}: fps has {stored.size} values; wanted one")
         fps = number(float(stored.reshape(-1)[0]), f"{path}: fps", LOWEST_FPS, HIGHEST_FPS)
-    known = numbers(arrays.get("ground_known", np.ones(1)), f"{path}: ground_known").all()
-    return CameraFile(str(path), at, replace(camera, ground_known=bool(known)), 0, True, fps, intrinsics)
+    ground_known = numbers(arrays.get("ground_known", np.ones(1)), f"{path}: ground_known").all()
+    return CameraFile(str(path), frames, replace(camera, ground_known=bool(ground_known)), 0, True, fps, intrinsics)
 
 
 # --- Blender -----------------------------------------------------------------------------------------------------
@@ -187,7 +194,7 @@ def parse_blender(document: Any, source: str) -> CameraFile:
         raise InputError(f"{source}: frames is no list of objects; wanted frame, matrix_world and lens_mm of each")
     fps = number(document.get("fps"), f"{source}: fps", LOWEST_FPS, HIGHEST_FPS)
     metres = number(document.get("metres_per_unit", 1.0), f"{source}: metres_per_unit", 1e-6, 1e6)
-    at = np.array([number(entry.get("frame"), f"{source}: frame", -LARGEST, LARGEST) for entry in entries])
+    frames = np.array([number(entry.get("frame"), f"{source}: frame", -LARGEST, LARGEST) for entry in entries])
     matrices = numbers([entry.get("matrix_world") for entry in entries], f"{source}: matrix_world")
     lenses = numbers([entry.get("lens_mm") for entry in entries], f"{source}: lens_mm")
     if matrices.shape[1:] != (4, 4) or lenses.ndim != 1 or not (lenses > 0).all():
@@ -196,7 +203,7 @@ def parse_blender(document: Any, source: str) -> CameraFile:
     axes = matrices[:, :3, :3] / np.maximum(np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True), 1e-12)
     rotation = _BLENDER_WORLD @ axes @ _BLENDER_AXES
     position = metres * rotate(_BLENDER_WORLD, matrices[:, :3, 3])
-    ordered, camera = _poses(rotation, position, at, source)
+    ordered, camera = _poses(rotation, position, frames, source)
     intrinsics = _blender_intrinsics(document, float(np.median(lenses)), source)
     notes = _zoom_notes(source, lenses)
     return CameraFile(source, ordered, camera, int(ordered[0]), True, fps, intrinsics, notes)
@@ -241,20 +248,22 @@ def from_colmap(lenses: dict[int, Lens], images: list[Image], source: str, scale
     if seconds is None and None in named:
         name = names[named.index(None)]
         raise InputError(f"{source}: no frame number in the name {name[:60]!r}; wanted names such as frame_000012.png")
-    turned = np.array([image.quaternion for image in images])
-    moved = np.array([image.translation for image in images])
-    finite = (np.abs(turned) < LARGEST).all() and (np.abs(moved) < LARGEST).all()
-    if not finite or np.linalg.norm(turned, axis=-1).min() < 1e-6:
+    quaternions = np.array([image.quaternion for image in images])
+    translations = np.array([image.translation for image in images])
+    finite = (np.abs(quaternions) < LARGEST).all() and (np.abs(translations) < LARGEST).all()
+    if not finite or np.linalg.norm(quaternions, axis=-1).min() < 1e-6:
         raise InputError(f"{source}: holds quaternions of length 0, or numbers that are not finite; wanted poses")
-    rotation = transpose(matrix_from_quaternion(turned))
-    at = np.array(named, np.float64) if seconds is None else np.array(seconds) - min(seconds)
+    rotation = transpose(matrix_from_quaternion(quaternions))
+    stamps = np.array(named, np.float64) if seconds is None else np.array(seconds) - min(seconds)
     used = tuple(lenses[image.camera] for image in images)
-    return from_trajectory(Trajectory(at, seconds is not None, rotation, -rotate(rotation, moved), used), source, scale)
+    return from_trajectory(
+        Trajectory(stamps, seconds is not None, rotation, -rotate(rotation, translations), used), source, scale
+    )
 
 
 def from_trajectory(trajectory: Trajectory, source: str, scale: float | None = None) -> CameraFile:
     """The camera of poses in a world that stands anyhow; `scale` as in `read_camera`.  Raises InputError."""
-    at, camera = _poses(trajectory.rotation, trajectory.position, trajectory.at, source)
+    stamps, camera = _poses(trajectory.rotation, trajectory.position, trajectory.stamps, source)
     notes = [f"{source}: which way is up comes from the mean of the cameras' up, and where the floor is stays unknown"]
     if scale is None:
         notes.append(f"{source}: its world has no size, so the camera turns on the spot; give its metres per unit")
@@ -265,8 +274,8 @@ def from_trajectory(trajectory: Trajectory, source: str, scale: float | None = N
         notes += _lens_notes(source, list(trajectory.lenses))
         intrinsics = np.median([lens.intrinsics for lens in trajectory.lenses], axis=0)
     upright = level(camera, 0.0 if scale is None else scale, source)
-    first, fps = (0, 1.0) if trajectory.timed else (first_number(int(at[0])), None)
-    return CameraFile(source, at, upright, first, trajectory.timed, fps, intrinsics, tuple(notes))
+    first, fps = (0, 1.0) if trajectory.timed else (first_number(int(stamps[0])), None)
+    return CameraFile(source, stamps, upright, first, trajectory.timed, fps, intrinsics, tuple(notes))
 
 
 def _lens_notes(source: str, lenses: list[Lens]) -> tuple[str, ...]:

@@ -65,10 +65,10 @@ class Lens:
         if self.model in ("SIMPLE_PINHOLE", "PINHOLE"):
             return 0.0
         first = 3 if self.model in _ONE_FOCAL else 4
-        near, far = (*self.parameters[first : first + 2], 0.0)[:2]
+        k1, k2 = (*self.parameters[first : first + 2], 0.0)[:2]
         focal = float(self.intrinsics[0, 0])
         square = (self.width**2 + self.height**2) / 4 / focal**2
-        return float(abs(near * square + far * square**2) * square**0.5 * focal)
+        return float(abs(k1 * square + k2 * square**2) * square**0.5 * focal)
 
 
 @dataclass(frozen=True)
@@ -171,44 +171,46 @@ def checked_lens(model: str, width: float, height: float, parameters: tuple[floa
     return Lens(model, int(width), int(height), parameters)
 
 
-class _Reader:
+class _BinaryReader:
     """Little-endian values, one after another; raises InputError at the end of the data."""
 
     def __init__(self, data: bytes, source: str) -> None:
-        self.data, self.source, self.at = data, source, 0
+        self.data, self.source, self.offset = data, source, 0
 
     def read(self, layout: str) -> tuple[Any, ...]:
         """The values of a struct layout."""
-        start = self.at
+        start = self.offset
         self.skip(struct.calcsize("<" + layout))
         return struct.unpack_from("<" + layout, self.data, start)
 
     def count(self) -> int:
         """A number of entries that follow."""
-        found = int(self.read("Q")[0])
-        if found > MAX_POSES:
+        entries = int(self.read("Q")[0])
+        if entries > MAX_POSES:
             raise _too_many(self.source)
-        return found
+        return entries
 
     def skip(self, size: int) -> None:
         """Pass over `size` bytes."""
-        self.at += size
-        if self.at > len(self.data):
-            raise InputError(f"{self.source}: ends at byte {len(self.data)}; wanted {self.at}: the file is cut short")
+        self.offset += size
+        if self.offset > len(self.data):
+            raise InputError(
+                f"{self.source}: ends at byte {len(self.data)}; wanted {self.offset}: the file is cut short"
+            )
 
     def text(self) -> str:
         """A string that ends with a zero byte."""
-        end = self.data.find(b"\0", self.at)
+        end = self.data.find(b"\0", self.offset)
         if end < 0:
             raise InputError(f"{self.source}: a name without an end; wanted a COLMAP model")
-        text = self.data[self.at : end].decode("utf-8", errors="replace")
-        self.at = end + 1
+        text = self.data[self.offset : end].decode("utf-8", errors="replace")
+        self.offset = end + 1
         return text
 
 
 def parse_cameras_bin(data: bytes, source: str) -> dict[int, Lens]:
     """uint64 count; of each camera int32 id and model, uint64 width and height, and its float64 parameters."""
-    reader = _Reader(data, source)
+    reader = _BinaryReader(data, source)
     lenses = {}
     for _ in range(reader.count()):
         camera, model, width, height = reader.read("iiQQ")
@@ -221,7 +223,7 @@ def parse_cameras_bin(data: bytes, source: str) -> dict[int, Lens]:
 def parse_images_bin(data: bytes, source: str) -> list[Image]:
     """uint64 count; of each image int32 id, float64 quaternion and translation, int32 camera, name with a zero byte,
     uint64 count of 2D points and, of each, two float64 and an int64."""
-    reader = _Reader(data, source)
+    reader = _BinaryReader(data, source)
     images = []
     for _ in range(reader.count()):
         _, *pose, camera = reader.read("i7di")

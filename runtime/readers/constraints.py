@@ -72,8 +72,8 @@ def _smpl_rotations(arrays: dict[str, npt.NDArray[Any]], source: str) -> Array:
 
 
 def _are_rotations(matrix: Array) -> bool:
-    near = np.abs(matrix @ transpose(matrix) - np.eye(3)).max() < 1e-3
-    return bool(near and (np.linalg.det(matrix) > 0).all())
+    orthonormal = np.abs(matrix @ transpose(matrix) - np.eye(3)).max() < 1e-3
+    return bool(orthonormal and (np.linalg.det(matrix) > 0).all())
 
 
 def _check_rate(arrays: dict[str, npt.NDArray[Any]], source: str) -> None:
@@ -127,13 +127,13 @@ def _numbers(
     arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int | None, ...], source: str, free: bool = False
 ) -> Array:
     """The array as float64 where it has this shape (None: any) and finite numbers (NaN too where `free`)."""
-    wanted = "[" + ", ".join("K" if n is None else str(n) for n in shape) + "]"
+    expected_shape = "[" + ", ".join("K" if n is None else str(n) for n in shape) + "]"
     if name not in arrays:
-        raise InputError(f"{source}: no array {name!r}; wanted {name} {wanted}, the file has {sorted(arrays)}")
+        raise InputError(f"{source}: no array {name!r}; wanted {name} {expected_shape}, the file has {sorted(arrays)}")
     array = arrays[name]
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or array.dtype.kind not in "fiu":
-        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {wanted}")
+        raise InputError(f"{source}: {name} is {array.dtype} {list(array.shape)}; wanted numbers {expected_shape}")
     values = array.astype(np.float64)
     if not (np.abs(np.where(np.isnan(values), 0, values) if free else values) < LARGEST).all():
         raise InputError(f"{source}: {name} holds NaN, infinity or more than {LARGEST:g}; wanted finite numbers")

@@ -30,28 +30,28 @@ def resample_points(points: Array, fps: float) -> Array:
     """Points [N, K, 3] (x, y, confidence) at `fps` as [M, K, 3] at 30 fps.
 
     Normalised convolution (Knutsson and Westin, 1993) with a tent as wide as the coarser of the two steps: every
-    neighbour counts by its confidence, so nothing is drawn to where a point was not seen.  The new confidence is the
-    tent's average, so a frame far from any sight of the point is not seen either.
+    neighbour counts by its confidence, so undetected points pull nothing towards them.  The new confidence is the
+    tent's average, so a frame far from any detection of the point has confidence 0 too.
     """
     if same_rate(fps):
         return points
     step = fps / FPS
-    at = np.arange(frame_count(len(points), fps)) * step
-    reach = max(1.0, step)
-    side = int(np.ceil(reach))
-    nearest = np.floor(at + 1e-6).astype(int)
-    place = np.zeros((len(at), points.shape[1], 2))
-    mass = np.zeros((len(at), points.shape[1]))
-    tent = np.zeros((len(at), 1))
+    source_frames = np.arange(frame_count(len(points), fps)) * step
+    radius = max(1.0, step)
+    side = int(np.ceil(radius))
+    nearest = np.floor(source_frames + 1e-6).astype(int)
+    position = np.zeros((len(source_frames), points.shape[1], 2))  # [M, K, 2]
+    mass = np.zeros((len(source_frames), points.shape[1]))  # [M, K]
+    tent = np.zeros((len(source_frames), 1))  # [M, 1]
     for offset in range(-side, side + 1):  # one neighbour at a time: memory stays that of the answer
         index = nearest + offset
         inside = (index >= 0) & (index < len(points))
-        weight = 1 - np.abs(index - at) / reach
-        weight = np.where(inside & (weight > 1e-6), weight, 0)[:, None]  # rounding is no sight of a point
-        taken = points[np.clip(index, 0, len(points) - 1)]
-        place += (weight * taken[..., 2])[..., None] * taken[..., :2]
-        mass += weight * taken[..., 2]
+        weight = 1 - np.abs(index - source_frames) / radius
+        weight = np.where(inside & (weight > 1e-6), weight, 0)[:, None]  # rounding is no detection
+        neighbour = points[np.clip(index, 0, len(points) - 1)]
+        position += (weight * neighbour[..., 2])[..., None] * neighbour[..., :2]
+        mass += weight * neighbour[..., 2]
         tent += weight
-    seen = mass > 0
-    place /= np.where(seen, mass, 1)[..., None]
-    return np.concatenate([place * seen[..., None], (mass / tent)[..., None]], axis=-1)
+    visible = mass > 0
+    position /= np.where(visible, mass, 1)[..., None]
+    return np.concatenate([position * visible[..., None], (mass / tent)[..., None]], axis=-1)

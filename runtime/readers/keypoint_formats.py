@@ -3,7 +3,7 @@
 OpenPose and what writes its form (ControlNet, DWPose, Sports2D, rtmlib); MMPose predictions with and without
 `meta_info`; COCO results and COCO ground truth; AlphaPose in its three forms; Ultralytics; ViTPose as Transformers and
 easy_ViTPose write it; MediaPipe / BlazePose as it gives landmarks, and in the form of `docs/inputs.md`.  All are in
-pixels but MediaPipe's.  NaN and null stand for a point that was not seen.
+pixels but MediaPipe's.  NaN and null stand for an undetected point.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class FramePeople:
     people: tuple[tuple[Array, int], ...]
 
 
-def _frame(at: int | None, people: Iterable[tuple[Array, int]], source: str) -> FramePeople:
+def _frame(frame_number: int | None, people: Iterable[tuple[Array, int]], source: str) -> FramePeople:
     """A frame; raises InputError where it has over `MAX_PEOPLE` people, and takes no more of them."""
-    found = tuple(itertools.islice(people, MAX_PEOPLE + 1))
-    if len(found) > MAX_PEOPLE:
+    kept = tuple(itertools.islice(people, MAX_PEOPLE + 1))
+    if len(kept) > MAX_PEOPLE:
         raise InputError(f"{source}: over {MAX_PEOPLE} people in one frame; wanted at most {MAX_PEOPLE}")
-    return FramePeople(at, found)
+    return FramePeople(frame_number, kept)
 
 
 @dataclass(frozen=True)
@@ -132,18 +132,18 @@ def checked_size(value: object, source: str) -> ImageSize:
 
 def _size_of(entries: Sequence[dict[str, Any]], source: str) -> ImageSize | None:
     """The one image size that entries state, None where they state none.  Raises InputError for two."""
-    found: set[ImageSize] = set()
+    sizes: set[ImageSize] = set()
     for entry in entries:
         for names in _SIZES:
             if all(entry.get(name) is not None for name in names):
-                found.add(checked_size([entry[name] for name in names], f"{source}: image size"))
+                sizes.add(checked_size([entry[name] for name in names], f"{source}: image size"))
                 break
-    if len(found) > 1:
-        first, second = sorted(found)[:2]
+    if len(sizes) > 1:
+        first, second = sorted(sizes)[:2]
         raise InputError(
             f"{source}: images of {first[0]:g} x {first[1]:g} and {second[0]:g} x {second[1]:g} pixels; wanted one size"
         )
-    return next(iter(found), None)
+    return next(iter(sizes), None)
 
 
 def _flat_points(value: object, source: str) -> Array:
@@ -177,7 +177,7 @@ def _openpose_people(entry: object, source: str) -> Iterator[tuple[Array, int]]:
         raise InputError(f"{source}: wanted one object a frame with people in it")
     for person in _entries(entry.get("people"), f"{source}: people"):
         listed = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
-        if listed:  # OpenPose keeps somebody whose hands or face alone were seen
+        if listed:  # OpenPose keeps somebody of whom only hands or face were detected
             yield coco_from(_flat_points(listed, source), source), _person_id(person.get("person_id"))
 
 
@@ -190,28 +190,28 @@ def _mmpose_names(meta: object, source: str) -> list[str] | None:
     return None if names is None else _names_by_number(names, f"{source}: keypoint_id2name")
 
 
-def _names_by_number(names: object, place: str) -> list[str]:
+def _names_by_number(names: object, source: str) -> list[str]:
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise InputError(f"{place} is no table of names")
-    wanted = [names.get(str(index)) for index in range(len(names))]
-    if None in wanted:
-        raise InputError(f"{place} is not numbered from 0")
-    return [name for name in wanted if name is not None]
+        raise InputError(f"{source} is no table of names")
+    ordered = [names.get(str(index)) for index in range(len(names))]
+    if None in ordered:
+        raise InputError(f"{source} is not numbered from 0")
+    return [name for name in ordered if name is not None]
 
 
 def _mmpose(value: object, names: list[str] | None, source: str) -> ParsedDocument:
     """`[{"frame_id": 0, "instances": [...]}, ...]`, an entry for every frame."""
     frames = []
     for index, entry in enumerate(_entries(value, f"{source}: frames")):
-        at = number(entry.get("frame_id", index), f"{source}: frame_id", 0, LARGEST_ID)
-        frames.append(_frame(int(at), _people(entry.get("instances"), names, source), source))
+        frame_number = number(entry.get("frame_id", index), f"{source}: frame_id", 0, LARGEST_ID)
+        frames.append(_frame(int(frame_number), _people(entry.get("instances"), names, source), source))
     if not frames:
         raise InputError(f"{source}: no frames; wanted at least 1")
     return ParsedDocument(frames, every_frame=True)
 
 
 def _people(value: object, names: list[str] | None, source: str) -> Iterator[tuple[Array, int]]:
-    """The people of one image, each with the points as x and y apart from their confidences.
+    """The people of one image, each with x and y separate from the confidences.
 
     MMPose: `{"keypoints": [[x, y], ...], "keypoint_scores": [c, ...], "track_id": 3}`, the id may be missing;
     Transformers' ViTPose calls the latter `scores`; Ultralytics: `{"keypoints": {"x": [], "y": [], "visible": []}}`.
@@ -221,21 +221,21 @@ def _people(value: object, names: list[str] | None, source: str) -> Iterator[tup
         if isinstance(points, dict):
             columns = [numbers(points.get(name), f"{source}: {name} of keypoints", gaps=True) for name in ("x", "y")]
             stored = points.get("visible", points.get("conf"))
-            places = np.stack(columns, axis=-1) if columns[0].shape == columns[1].shape else columns[0]
+            positions = np.stack(columns, axis=-1) if columns[0].shape == columns[1].shape else columns[0]
         elif points is None and "class" in person:  # Ultralytics' boxes of things that are no people
             continue
         else:
-            places = numbers(points, f"{source}: keypoints", gaps=True)
+            positions = numbers(points, f"{source}: keypoints", gaps=True)
             stored = person.get("keypoint_scores", person.get("scores"))
         scores = (
-            numbers(stored, f"{source}: keypoint_scores", gaps=True) if stored is not None else np.ones(len(places))
+            numbers(stored, f"{source}: keypoint_scores", gaps=True) if stored is not None else np.ones(len(positions))
         )
-        if places.ndim != 2 or places.shape[1:] != (2,) or scores.shape != places.shape[:1]:
+        if positions.ndim != 2 or positions.shape[1:] != (2,) or scores.shape != positions.shape[:1]:
             raise InputError(
-                f"{source}: keypoints {list(places.shape)} with keypoint_scores {list(scores.shape)}; wanted [K, 2] "
+                f"{source}: keypoints {list(positions.shape)} with keypoint_scores {list(scores.shape)}; wanted [K, 2] "
                 "and [K]: save 2D predictions"
             )
-        points = np.concatenate([places, scores[:, None]], axis=1)
+        points = np.concatenate([positions, scores[:, None]], axis=1)
         yield coco_from(points, source, names), _person_id(person.get("track_id"))
 
 
@@ -263,15 +263,15 @@ def _easy_vitpose(document: dict[str, Any], source: str) -> ParsedDocument:
 def _numbered(images: Sequence[object], source: str) -> dict[object, int]:
     """Frame of each image by its id or name.  Raises InputError for names without a number, or two of one."""
     named = sorted({image for image in images if isinstance(image, str)})
-    at: dict[object, int] = {}
-    for name, found in zip(named, frame_numbers(named), strict=True):
-        at[name] = int(number(found, f"{source}: number of image_id {quoted(name)}", 0, LARGEST_ID))
-    if len(set(at.values())) < len(at):
+    frame_of: dict[object, int] = {}
+    for name, frame in zip(named, frame_numbers(named), strict=True):
+        frame_of[name] = int(number(frame, f"{source}: number of image_id {quoted(name)}", 0, LARGEST_ID))
+    if len(set(frame_of.values())) < len(frame_of):
         raise InputError(f"{source}: two images of one frame number among {quoted(named)}; wanted one each")
     for image in images:
         if not isinstance(image, str):
-            at[image] = int(number(image, f"{source}: number of image_id {quoted(image)}", 0, LARGEST_ID))
-    return at
+            frame_of[image] = int(number(image, f"{source}: number of image_id {quoted(image)}", 0, LARGEST_ID))
+    return frame_of
 
 
 def _coco_results(entries: list[Any], source: str) -> ParsedDocument:
@@ -280,10 +280,10 @@ def _coco_results(entries: list[Any], source: str) -> ParsedDocument:
     AlphaPose's image_id is the image's name, and its idx the person's id.  Frames without people have no entry.
     """
     listed = _entries(entries, source)
-    at = _numbered([_hashable(entry.get("image_id"), source) for entry in listed], source)
+    frame_of = _numbered([_hashable(entry.get("image_id"), source) for entry in listed], source)
     frames: dict[int, list[dict[str, Any]]] = {}
     for entry in listed:
-        frames.setdefault(at[entry["image_id"]], []).append(entry)
+        frames.setdefault(frame_of[entry["image_id"]], []).append(entry)
     return ParsedDocument(
         [_frame(n, _coco_people(people, None, source), source) for n, people in sorted(frames.items())]
     )
@@ -313,9 +313,9 @@ def _coco_ground_truth(document: dict[str, Any], source: str) -> ParsedDocument:
     names = None if listed is None else [str(name) for name in listed]
     ids = [_hashable(image.get("id"), source) for image in images]
     files = [str(image.get("file_name", "")) for image in images]
-    at = frame_numbers(files)
-    if None in at or len(set(at)) < len(at):
-        at = list(range(len(ids)))
+    indices = frame_numbers(files)
+    if None in indices or len(set(indices)) < len(indices):
+        indices = list(range(len(ids)))
     people: dict[object, list[dict[str, Any]]] = {one: [] for one in ids}
     for entry in _entries(document["annotations"], f"{source}: annotations"):
         image = _hashable(entry.get("image_id"), source)
@@ -325,14 +325,14 @@ def _coco_ground_truth(document: dict[str, Any], source: str) -> ParsedDocument:
             people[image].append(entry)
     frames = [
         _frame(n, _coco_people(people[one], names, source), source)
-        for n, one in sorted(zip(at, ids, strict=True), key=lambda pair: pair[0] or 0)
+        for n, one in sorted(zip(indices, ids, strict=True), key=lambda pair: pair[0] or 0)
     ]
     return ParsedDocument(frames, _size_of(images, source), every_frame=True)
 
 
 def _alphapose_by_image(document: dict[str, Any], source: str) -> ParsedDocument:
     """AlphaPose with `--format cmu` or `open`: `{"12.jpg": {"bodies": [{"joints": [x, y, c, ...]}]}}`, or people."""
-    at = _numbered(list(document), source)
+    frame_of = _numbered(list(document), source)
     frames = []
     people: Iterable[tuple[Array, int]]
     for name, image in document.items():
@@ -341,8 +341,8 @@ def _alphapose_by_image(document: dict[str, Any], source: str) -> ParsedDocument
         else:
             bodies = _entries(image["bodies"], f"{source}: bodies")
             people = ((coco_from(_flat_points(body.get("joints"), source), source), -1) for body in bodies)
-        frames.append(_frame(at[name], people, source))
-    return ParsedDocument(sorted(frames, key=lambda seen: seen.number or 0))
+        frames.append(_frame(frame_of[name], people, source))
+    return ParsedDocument(sorted(frames, key=lambda frame: frame.number or 0))
 
 
 # --- MediaPipe ---------------------------------------------------------------------------------------------------

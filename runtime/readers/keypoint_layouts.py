@@ -41,16 +41,16 @@ def coco_from(points: Array, source: str, names: Sequence[str] | None = None) ->
     elif names is None and len(points) in LAYOUTS:
         chosen = LAYOUTS[len(points)][1]
     elif names is None:
-        known = ", ".join(f"{count} ({name})" for count, (name, _) in LAYOUTS.items())
-        raise InputError(f"{source}: {len(points)} keypoints a person; wanted {known}")
+        supported = ", ".join(f"{count} ({name})" for count, (name, _) in LAYOUTS.items())
+        raise InputError(f"{source}: {len(points)} keypoints a person; wanted {supported}")
     else:
         raise InputError(
             f"{source}: {len(points)} keypoints named {', '.join(names)[:60]} ...; wanted names that include COCO's "
             f"{COCO_COUNT} body points: use a model trained on COCO, Halpe or COCO-WholeBody"
         )
-    taken = np.asarray(points[list(chosen)], np.float64)
-    taken[np.isnan(taken).any(axis=-1)] = 0
-    if not (np.abs(taken) < LARGEST).all():
+    selected = np.asarray(points[list(chosen)], np.float64)
+    selected[np.isnan(selected).any(axis=-1)] = 0
+    if not (np.abs(selected) < LARGEST).all():
         raise InputError(f"{source}: keypoints hold numbers beyond {LARGEST:g}; wanted pixels, 0 where unseen")
-    confidence = np.clip(taken[:, 2:], 0, 1)
-    return np.concatenate([np.where(confidence > 0, taken[:, :2], 0), confidence], axis=-1)
+    confidence = np.clip(selected[:, 2:], 0, 1)
+    return np.concatenate([np.where(confidence > 0, selected[:, :2], 0), confidence], axis=-1)

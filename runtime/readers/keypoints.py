@@ -78,8 +78,8 @@ class People:
             raise InputError(f"{self.source}: nobody in {self.frames} frames; wanted at least one person")
         chosen = self.ids[0] if person is None else person
         if chosen not in self.tracks:
-            known = ", ".join(map(str, self.ids[:10])) + (", ..." if len(self.ids) > 10 else "")
-            raise InputError(f"{self.source}: no person {chosen}; wanted one of {known} (the largest first)")
+            listed = ", ".join(map(str, self.ids[:10])) + (", ..." if len(self.ids) > 10 else "")
+            raise InputError(f"{self.source}: no person {chosen}; wanted one of {listed} (the largest first)")
         track = self.tracks[chosen]
         points = np.zeros((self.frames, COCO_COUNT, 3))
         points[self.detections.frames[track]] = self.detections.points[track]
@@ -170,36 +170,36 @@ def gather(
     points, more = _in_pixels(detections.points, size, source)
     detections = replace(detections, points=points)
     notes += more
-    found = tracks(detections, rate, source)
-    return People(source, detections, found, frames, rate, intrinsics, first, tuple(notes))
+    person_tracks = tracks(detections, rate, source)
+    return People(source, detections, person_tracks, frames, rate, intrinsics, first, tuple(notes))
 
 
 def _counted(parsed: ParsedDocument, first_frame: int | None, source: str) -> tuple[list[int], int | None]:
     """The frame of each entry, from 0, and the number of frame 0; None where entries are not numbered."""
-    given = [seen.number for seen in parsed.frames if seen.number is not None]
-    if len(given) < len(parsed.frames):
+    stated = [entry.number for entry in parsed.frames if entry.number is not None]
+    if len(stated) < len(parsed.frames):
         return list(range(len(parsed.frames))), None
-    lowest = min(given)
+    lowest = min(stated)
     first = (lowest if parsed.every_frame else first_number(lowest)) if first_frame is None else first_frame
     if lowest < first:
         raise InputError(f"{source}: has a frame {lowest} before the first frame {first}; wanted a lower first frame")
-    return [one - first for one in given], first
+    return [one - first for one in stated], first
 
 
 def _detections(frames: list[FramePeople], counted: list[int]) -> Detections:
-    found = [(frame, *person) for frame, seen in zip(counted, frames, strict=True) for person in seen.people]
-    found.sort(key=lambda one: int(one[0]))
-    points = np.array([points for _, points, _ in found]).reshape(len(found), COCO_COUNT, 3)
-    at = np.array([frame for frame, _, _ in found], np.int64)
-    return Detections(at, points, np.array([one for _, _, one in found], np.int64))
+    rows = [(frame, *person) for frame, entry in zip(counted, frames, strict=True) for person in entry.people]
+    rows.sort(key=lambda one: int(one[0]))
+    points = np.array([points for _, points, _ in rows]).reshape(len(rows), COCO_COUNT, 3)
+    indices = np.array([frame for frame, _, _ in rows], np.int64)
+    return Detections(indices, points, np.array([one for _, _, one in rows], np.int64))
 
 
 def _in_pixels(points: Array, size: ImageSize | None, source: str) -> tuple[Array, tuple[str, ...]]:
     """Points [D, 17, 3] in pixels, and a note where they were parts of the image's width and height."""
-    seen = points[points[..., 2] > 0]
-    if len(seen) <= COCO_COUNT or np.abs(seen[:, :2]).max() > NORMALISED:
+    visible = points[points[..., 2] > 0]
+    if len(visible) <= COCO_COUNT or np.abs(visible[:, :2]).max() > NORMALISED:
         return points, ()
-    if size is None or seen[:, :2].min() < 1 - NORMALISED:  # OpenPose's other form reaches from -1 to 1
+    if size is None or visible[:, :2].min() < 1 - NORMALISED:  # OpenPose's other form reaches from -1 to 1
         raise InputError(f"{source}: all keypoints lie within [-1, 1]; wanted pixels (OpenPose: --keypoint_scale 0)")
     note = f"{source}: all keypoints lie within [0, 1]; taken for parts of an image of {size[0]:g} x {size[1]:g} pixels"
     return points * [*size, 1.0], (note,)
@@ -217,14 +217,14 @@ def _read_folder(path: Path) -> ParsedDocument:
     frames: list[FramePeople] = []
     sizes: set[ImageSize] = set()
     left = 4 * MAX_BYTES
-    for file, at in zip(files, named, strict=True):
+    for file, frame_number in zip(files, named, strict=True):
         left -= check_file(file, WANTED)
         if left < 0:
             raise InputError(f"{path}: over {4 * MAX_BYTES} bytes of .json files; wanted fewer: cut it in parts")
         parsed = _parse_file(file, None)
         if len(parsed.frames) != 1:
             raise InputError(f"{file}: {len(parsed.frames)} frames in a file of a folder; wanted one file a frame")
-        frames.append(replace(parsed.frames[0], number=at))
+        frames.append(replace(parsed.frames[0], number=frame_number))
         if parsed.image_size is not None:
             sizes.add(parsed.image_size)
     if len(sizes) > 1:

@@ -127,32 +127,32 @@ def _video_blocks(path: Path) -> Iterator[tuple[int, Array]]:
             rate = _checked_rate(path, int(track.rate or 0), int(track.channels or 0))
             floats = av.AudioResampler(format="fltp", layout=track.layout.name, rate=rate)
             for frame in itertools.chain(container.decode(track), [None]):  # None: what is left inside
-                for part in floats.resample(frame):
-                    yield rate, part.to_ndarray().mean(axis=0)
+                for block in floats.resample(frame):
+                    yield rate, block.to_ndarray().mean(axis=0)
     except (av.FFmpegError, OSError, RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"{path}: {first_line(error)}; wanted {WANTED}") from None
 
 
-def resample(samples: Array, rate: int, wanted: int) -> Array:
-    """Samples [n] at `rate` as [n wanted / rate, rounded up] at `wanted`, in double precision.
+def resample(samples: Array, rate: int, target_rate: int) -> Array:
+    """Samples [n] at `rate` as [n target_rate / rate, rounded up] at `target_rate`, in double precision.
 
     A linear-phase Kaiser filter keeps 91 % of the narrower band and is 120 dB down where it ends, as the resampler
-    is (soxr, high quality) through which EDGE heard its music.  Every rate in use is met exactly; of others the ratio
+    is (soxr, high quality) that EDGE read its music with.  Every rate in use is met exactly; of others the ratio
     is rounded by up to 1.3e-4, a quarter of a second in half an hour.
     """
     try:
         from scipy.signal import resample_poly
     except ImportError:
-        raise InputError(f"music at {rate} Hz needs scipy to bring it to {wanted} Hz; {INSTALL}") from None
-    if rate == wanted:
+        raise InputError(f"music at {rate} Hz needs scipy to bring it to {target_rate} Hz; {INSTALL}") from None
+    if rate == target_rate:
         return samples.astype(np.float64)
-    up, down = _ratio(wanted, rate)
+    up, down = _ratio(target_rate, rate)
     return np.asarray(resample_poly(samples.astype(np.float64), up, down, window=_low_pass(max(up, down))))
 
 
-def _ratio(wanted: int, rate: int) -> tuple[int, int]:
-    """`wanted` / `rate` as a fraction with neither part over `MAX_FACTOR`: exact, or the nearest such fraction."""
-    exact = Fraction(wanted, rate)
+def _ratio(target_rate: int, rate: int) -> tuple[int, int]:
+    """`target_rate` / `rate` as a fraction with neither part over `MAX_FACTOR`: exact, or the nearest such fraction."""
+    exact = Fraction(target_rate, rate)
     if max(exact.numerator, exact.denominator) <= MAX_FACTOR:
         return exact.numerator, exact.denominator
     smaller = exact.limit_denominator(MAX_FACTOR) if exact < 1 else 1 / (1 / exact).limit_denominator(MAX_FACTOR)
@@ -163,6 +163,6 @@ def _low_pass(factor: int) -> Array:
     """A filter of sum 1 to 1 / factor of the band: its transition runs from 0.913 to 1.0 of that."""
     edge, width, decibels = 0.9565, 0.087, 120.0
     half = math.ceil((decibels - 8) / (2.285 * math.pi * width) / 2 * factor)  # Kaiser's estimate of the order
-    at = np.arange(-half, half + 1)
-    taps = np.sinc(at * edge / factor) * np.kaiser(2 * half + 1, 0.1102 * (decibels - 8.7))
+    offsets = np.arange(-half, half + 1)
+    taps = np.sinc(offsets * edge / factor) * np.kaiser(2 * half + 1, 0.1102 * (decibels - 8.7))
     return np.asarray(taps / taps.sum())

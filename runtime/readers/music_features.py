@@ -47,9 +47,9 @@ def music_features(samples: Array, slow: Array) -> Array:
     Frame i is centred on sample 512 i, so it is the motion's frame i; frames = n // 512, at least 1.
     Raises InputError when there are no samples, or some are not finite.
     """
-    for part in (samples, slow):
-        if part.ndim != 1 or len(part) == 0 or not np.isfinite(part).all():
-            raise InputError(f"music is {list(part.shape)} samples; wanted at least one, all finite, of one channel")
+    for signal in (samples, slow):
+        if signal.ndim != 1 or len(signal) == 0 or not np.isfinite(signal).all():
+            raise InputError(f"music is {list(signal.shape)} samples; wanted at least one, all finite, of one channel")
     decibels = mel_decibels(samples, RATE)
     envelope = onset_envelope(decibels)
     start = tempo(onset_envelope(mel_decibels(slow, TEMPO_RATE)), TEMPO_RATE / HOP)
@@ -79,8 +79,8 @@ def hann(size: int) -> Array:
 
 def spectra(samples: Array) -> Iterator[Array]:
     """Magnitudes [frames, 1025] of the short-time Fourier transform, some frames at a time."""
-    for part in windows(samples, _WINDOW, HOP):
-        yield np.abs(np.fft.rfft(part * hann(_WINDOW), axis=1))
+    for block in windows(samples, _WINDOW, HOP):
+        yield np.abs(np.fft.rfft(block * hann(_WINDOW), axis=1))
 
 
 def mel_decibels(samples: Array, rate: float) -> Array:
@@ -98,9 +98,9 @@ def mel_filters(rate: float) -> Array:
     top = 15 + 27 * np.log(rate / 2 / 1000) / np.log(6.4)
     mels = np.linspace(0, top, _BANDS + 2)
     edges = np.where(mels < 15, 1000 / 15 * mels, 1000 * 6.4 ** ((mels - 15) / 27))[:, None]
-    at = np.fft.rfftfreq(_WINDOW, 1 / rate)
-    rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])
+    frequencies = np.fft.rfftfreq(_WINDOW, 1 / rate)
+    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
     return np.asarray(np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2]))
 
 
@@ -128,8 +128,8 @@ def pick_onsets(envelope: Array) -> Indices:
         return np.zeros(0, np.int64)
     level = (envelope - envelope.min()) / extent
     sums = np.concatenate([[0.0], np.cumsum(level)])
-    at = np.arange(len(level))
-    start, end = np.maximum(at - 3, 0), np.minimum(at + 4, len(level))
+    frames = np.arange(len(level))
+    start, end = np.maximum(frames - 3, 0), np.minimum(frames + 4, len(level))
     return np.flatnonzero(level >= (sums[end] - sums[start]) / (end - start) + 0.07)
 
 
@@ -143,8 +143,8 @@ def tempo(envelope: Array, rate: float, start: float = 120.0) -> float:
     every = np.lib.stride_tricks.sliding_window_view(ramp, size)[: len(envelope)]
     total = np.zeros(size)
     for first in range(0, len(every), _BATCH):
-        part = every[first : first + _BATCH] * hann(size)
-        power = np.abs(np.fft.rfft(part, 2 * size, axis=1)) ** 2
+        block = every[first : first + _BATCH] * hann(size)
+        power = np.abs(np.fft.rfft(block, 2 * size, axis=1)) ** 2
         correlation = np.fft.irfft(power, axis=1)[:, :size]
         peak = np.abs(correlation).max(axis=1, keepdims=True)
         total += (correlation / np.where(peak > np.finfo(np.float32).tiny, peak, 1)).sum(axis=0)
@@ -189,10 +189,10 @@ def _best_paths(score: Array, period: float) -> tuple[Indices, Array]:
     silent = 0.01 * score.max()
     begun = False
     for frame in range(len(score)):
-        reach = int(np.searchsorted(steps, frame, side="right"))
+        admissible = int(np.searchsorted(steps, frame, side="right"))
         best = -1
-        if reach:
-            gains = totals[frame - steps[:reach]] - cost[:reach]
+        if admissible:
+            gains = totals[frame - steps[:admissible]] - cost[:admissible]
             chosen = int(np.argmax(gains))
             best = frame - int(steps[chosen])
             totals[frame] += gains[chosen]
@@ -206,8 +206,8 @@ def _last_beat(totals: Array) -> int:
     peak = np.zeros(len(totals), bool)
     peak[1:] = totals[1:] > totals[:-1]
     peak[:-1] &= totals[:-1] >= totals[1:]
-    at = np.flatnonzero(peak)
-    good = at[totals[at] >= 0.5 * np.median(totals[at])] if len(at) else at
+    peaks = np.flatnonzero(peak)
+    good = peaks[totals[peaks] >= 0.5 * np.median(totals[peaks])] if len(peaks) else peaks
     return int(good[-1]) if len(good) else len(totals) - 1
 
 
@@ -230,8 +230,8 @@ def tuning(samples: Array) -> float:
     if len(pitch) == 0:
         return 0.0
     chosen = pitch[strength >= np.median(strength)]
-    apart = np.mod(_BINS * np.log2(chosen / _LOWEST_A), 1.0)
-    counts, edges = np.histogram(np.where(apart >= 0.5, apart - 1, apart), np.linspace(-0.5, 0.5, 101))
+    deviation = np.mod(_BINS * np.log2(chosen / _LOWEST_A), 1.0)
+    counts, edges = np.histogram(np.where(deviation >= 0.5, deviation - 1, deviation), np.linspace(-0.5, 0.5, 101))
     return float(edges[np.argmax(counts)])
 
 
@@ -239,10 +239,10 @@ def spectral_peaks(magnitude: Array) -> Array:
     """[2, K] frequency and strength of the peaks between 150 and 4000 Hz in [frames, bins], by parabolas through
     each peak and its neighbours; peaks below a tenth of their frame's loudest bin are left out."""
     loud = np.where(magnitude > 0.1 * magnitude.max(axis=1, keepdims=True), magnitude, 0)
-    at = np.arange(1, magnitude.shape[1] - 1)
-    at = at[(at * RATE / _WINDOW >= 150) & (at * RATE / _WINDOW < 4000)]
-    frame, bin_ = np.nonzero((loud[:, at] > loud[:, at - 1]) & (loud[:, at] >= loud[:, at + 1]))
-    bin_ = at[bin_]
+    bins = np.arange(1, magnitude.shape[1] - 1)
+    bins = bins[(bins * RATE / _WINDOW >= 150) & (bins * RATE / _WINDOW < 4000)]
+    frame, bin_ = np.nonzero((loud[:, bins] > loud[:, bins - 1]) & (loud[:, bins] >= loud[:, bins + 1]))
+    bin_ = bins[bin_]
     low, middle, high = (magnitude[frame, bin_ + side] for side in (-1, 0, 1))
     slope, bend = (high - low) / 2, low + high - 2 * middle
     shift = np.where(np.abs(slope) < np.abs(bend), -slope / np.where(bend == 0, 1, bend), 0)
@@ -255,8 +255,8 @@ def chroma(samples: Array, detuned: float) -> Array:
     `detuned`: the samples' `tuning`.  Shares of the pitch classes, quantised in four steps, smoothed over 41 frames.
     """
     # bin 3 k is a note: its class takes it and both neighbours
-    notes = np.roll(constant_q(samples, detuned), 1, axis=1)
-    folded = notes.reshape(len(notes), _OCTAVES, 12, _BINS // 12).sum(axis=(1, 3))
+    notes = np.roll(constant_q(samples, detuned), 1, axis=1)  # [frames, 252]
+    folded = notes.reshape(len(notes), _OCTAVES, 12, _BINS // 12).sum(axis=(1, 3))  # [frames, 12]
     total = folded.sum(axis=1, keepdims=True)
     share = folded / np.where(total > np.finfo(np.float32).tiny, total, 1)
     steps = np.sum([share > step for step in (0.05, 0.1, 0.2, 0.4)], axis=0) / 4
@@ -281,7 +281,7 @@ def constant_q(samples: Array, detuned: float) -> Array:
         lengths = rate / (width * frequencies)
         kernel = np.stack([_wave(f / rate, n, lengths[0]) for f, n in zip(frequencies, lengths, strict=True)], axis=1)
         kernel *= np.sqrt(RATE / (width * frequencies))
-        parts = [np.hypot(part @ kernel.real, part @ kernel.imag) for part in windows(samples, len(kernel), hop)]
+        parts = [np.hypot(block @ kernel.real, block @ kernel.imag) for block in windows(samples, len(kernel), hop)]
         octaves.append(np.concatenate(parts)[:frames])
         samples = _same(samples, _half_band())[::2]
         rate, hop = rate / 2, hop // 2
@@ -294,14 +294,16 @@ def _wave(frequency: float, length: float, longest: float) -> npt.NDArray[np.com
     Mirrored in time, as in librosa, which multiplies two spectra: half a sample to the other side of the middle.
     """
     half = int(np.ceil(longest / 2)) + 1
-    at = np.arange(-np.ceil(length / 2), np.floor(length / 2))
+    offsets = np.arange(-np.ceil(length / 2), np.floor(length / 2))
     wave = np.zeros(2 * half, np.complex128)
-    wave[half - at.astype(int)] = hann(len(at)) / hann(len(at)).sum() * np.exp(2j * np.pi * frequency * at)
+    wave[half - offsets.astype(int)] = (
+        hann(len(offsets)) / hann(len(offsets)).sum() * np.exp(2j * np.pi * frequency * offsets)
+    )
     return wave
 
 
 @cache
 def _half_band() -> Array:
     """[43] low-pass to half the rate: 0.55 of the new band is kept, and what would fold onto it is below -100 dB."""
-    at = np.arange(-21, 22)
-    return np.asarray(np.sinc(at / 2) / 2 * np.kaiser(len(at), 10))
+    offsets = np.arange(-21, 22)
+    return np.asarray(np.sinc(offsets / 2) / 2 * np.kaiser(len(offsets), 10))

@@ -1,4 +1,4 @@
-"""Keypoints and camera together: who is to be animated, seen by what."""
+"""Keypoints and camera together: who is to be animated, through which camera."""
 
 from __future__ import annotations
 
@@ -41,19 +41,21 @@ def read_subjects(
     people = read_people(keypoints, image_size=image_size, intrinsics=intrinsics, fps=fps, first_frame=first_frame)
     chosen = {one: people.keypoints(one) for one in choose(people, person)}
     if file is None and people.camera is not None:
-        at = np.arange(people.frames, dtype=np.float64)
-        file = CameraFile(people.source, at, people.camera, 0, True, people.fps)
-    told = people.notes + tuple(note for seen in chosen.values() for note in framing_notes(seen.points, people.source))
+        frame_numbers = np.arange(people.frames, dtype=np.float64)
+        file = CameraFile(people.source, frame_numbers, people.camera, 0, True, people.fps)
+    people_notes = people.notes + tuple(
+        note for subject in chosen.values() for note in framing_notes(subject.points, people.source)
+    )
     if file is None:
-        return chosen, told
+        return chosen, people_notes
     frames = next(iter(chosen.values())).frames
     poses, notes = file.at_frames(frames, people.fps, _first_image(people, file, first_frame))
-    return with_camera(chosen, poses), told + notes
+    return with_camera(chosen, poses), people_notes + notes
 
 
 def with_camera(people: dict[int, Keypoints], camera: Camera) -> dict[int, Keypoints]:
     """The people as `camera` [frames] sees them."""
-    return {one: replace(seen, camera=camera) for one, seen in people.items()}
+    return {one: replace(keypoints, camera=camera) for one, keypoints in people.items()}
 
 
 def save_keypoints(path: str | Path, keypoints: Keypoints, size: ImageSize | None = None) -> None:

@@ -40,7 +40,7 @@ def read_timeline(path: str | Path) -> Timeline:
     root = compose_yaml(path, "a timeline")
     if root is None:
         raise InputError(f"{path}: empty; wanted a timeline, as docs/timeline.md shows one")
-    return _Reader(path, _Node(root, str(path))).timeline()
+    return _TimelineReader(path, _Node(root, str(path))).timeline()
 
 
 class _Node:
@@ -53,34 +53,34 @@ class _Node:
     def fail(self, message: str) -> NoReturn:
         raise InputError(f"{self.where}: {message}")
 
-    def _said(self) -> str:
+    def _quoted(self) -> str:
         value = self._node.value
         return repr(value if len(value) <= 40 else value[:40] + "...") if isinstance(value, str) else "a list or map"
 
     def entries(self, *names: str) -> dict[str, _Node]:
         """The map's entries; an unknown or repeated name is an error."""
         if not isinstance(self._node, yaml.MappingNode):
-            self.fail(f"got {self._said()}; wanted entries: {', '.join(names)}")
-        found: dict[str, _Node] = {}
+            self.fail(f"got {self._quoted()}; wanted entries: {', '.join(names)}")
+        by_name: dict[str, _Node] = {}
         for key, value in self._node.value:
             key_node = _Node(key, self._file)
             if key.value not in names:
-                key_node.fail(f"unknown entry {key_node._said()}; wanted one of {', '.join(names)}")
-            if key.value in found:
-                key_node.fail(f"entry {key_node._said()} is there twice; wanted it once")
-            found[key.value] = _Node(value, self._file)
-        return found
+                key_node.fail(f"unknown entry {key_node._quoted()}; wanted one of {', '.join(names)}")
+            if key.value in by_name:
+                key_node.fail(f"entry {key_node._quoted()} is there twice; wanted it once")
+            by_name[key.value] = _Node(value, self._file)
+        return by_name
 
     def items(self) -> list[_Node]:
         """The list's items."""
         if not isinstance(self._node, yaml.SequenceNode):
-            self.fail(f"got {self._said()}; wanted a list, each item after a dash")
+            self.fail(f"got {self._quoted()}; wanted a list, each item after a dash")
         return [_Node(item, self._file) for item in self._node.value]
 
     def text(self) -> str:
         """A scalar as it stands in the file."""
         if not isinstance(self._node, yaml.ScalarNode) or self._node.tag.endswith(":null"):
-            self.fail(f"got {self._said()}; wanted text")
+            self.fail(f"got {self._quoted()}; wanted text")
         return str(self._node.value)
 
     def number(self, low: float = -1e9, high: float = 1e9) -> float:
@@ -88,16 +88,16 @@ class _Node:
         try:
             value = float(self.text())
         except ValueError:
-            self.fail(f"got {self._said()}; wanted a number")
+            self.fail(f"got {self._quoted()}; wanted a number")
         if not low <= value <= high:
-            self.fail(f"got {self._said()}; wanted a number from {low:g} to {high:g}")
+            self.fail(f"got {self._quoted()}; wanted a number from {low:g} to {high:g}")
         return value
 
     def whole(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
         value = self.number(low, high)
         if value != int(value):
-            self.fail(f"got {self._said()}; wanted a whole number")
+            self.fail(f"got {self._quoted()}; wanted a whole number")
         return int(value)
 
     def coordinate(self) -> float:
@@ -111,14 +111,14 @@ class _Node:
         """A time in frames: `12.5s`, `375f`, or a number of `unit` frames each."""
         match = _TIME.fullmatch(self.text())
         if match is None:
-            self.fail(f"time is {self._said()}; wanted seconds like 12.5s or frames like 375f")
+            self.fail(f"time is {self._quoted()}; wanted seconds like 12.5s or frames like 375f")
         factor = {"s": FPS, "f": 1.0, "": unit}[match[2]]
         value = min(float(match[1]), 1e6)  # 400 digits are infinity
         if factor == 1 and not value.is_integer():
-            self.fail(f"time is {self._said()}; wanted a whole frame, or seconds like 12.5s")
+            self.fail(f"time is {self._quoted()}; wanted a whole frame, or seconds like 12.5s")
         frame = round(value * factor)
         if frame > MAX_FRAMES:
-            self.fail(f"time is {self._said()}; wanted at most {MAX_FRAMES} frames, {MAX_FRAMES / FPS:.0f}s")
+            self.fail(f"time is {self._quoted()}; wanted at most {MAX_FRAMES} frames, {MAX_FRAMES / FPS:.0f}s")
         return frame
 
     def call(self, read: Callable[[], _Read]) -> _Read:
@@ -129,53 +129,53 @@ class _Node:
             self.fail(str(error))
 
 
-class _Reader:
+class _TimelineReader:
     """The schema of `timeline.yaml`, one method a section."""
 
     def __init__(self, path: Path, root: _Node) -> None:
         self._folder, self._root = path.parent, root
-        self._given = root.entries(
+        self._entries = root.entries(
             "unit", "length", "seed", "steps", "guidance",
             "keypoints", "cameras", "texts", "music", "video", "keyframes", "constraints",
         )  # fmt: skip
-        unit = self._given["unit"].text() if "unit" in self._given else "seconds"
+        unit = self._entries["unit"].text() if "unit" in self._entries else "seconds"
         if unit not in UNITS:
-            self._given["unit"].fail(f"unit is {unit!r}; wanted {' or '.join(UNITS)}")
+            self._entries["unit"].fail(f"unit is {unit!r}; wanted {' or '.join(UNITS)}")
         self._unit = UNITS[unit]
         self._notes: list[str] = []
 
     def timeline(self) -> Timeline:
         """The whole file."""
-        given = self._given
+        entries = self._entries
         keypoints = [self._keypoints(node) for node in self._items("keypoints")]
         cameras = [self._camera(node) for node in self._items("cameras")]
         features = [self._features(node, name) for name in ("music", "video") for node in self._items(name)]
         texts = [self._text(node) for node in self._items("texts")]
         poses = [(node, self._pose(node)) for node in self._items("keyframes")]
-        places = [(node, self._places(node)) for node in self._items("constraints")]
+        joint_targets = [(node, self._joint_targets(node)) for node in self._items("constraints")]
         spans: list[Span] = [*keypoints, *cameras, *features]
         ends = [span.end for span in spans] + [text.end or 0 for text in texts]
-        met: list[tuple[_Node, Keyframes | JointTargets]] = [*poses, *places]
-        ends += [int(part.frames.max()) + 1 for _, part in met]
-        frames = given["length"].frame(self._unit) if "length" in given else max(ends, default=0)
+        constraints: list[tuple[_Node, Keyframes | JointTargets]] = [*poses, *joint_targets]
+        ends += [int(constraint.frames.max()) + 1 for _, constraint in constraints]
+        frames = entries["length"].frame(self._unit) if "length" in entries else max(ends, default=0)
         if frames < 1:
-            (given.get("length") or self._root).fail(f"the motion has {frames} frames; wanted a length over 0")
-        for node, part in met:
-            check_frames(part.frames, "keyframe or constraint", frames, node.where)
-        whole = given.get("keyframes", self._root)
+            (entries.get("length") or self._root).fail(f"the motion has {frames} frames; wanted a length over 0")
+        for node, constraint in constraints:
+            check_frames(constraint.frames, "keyframe or constraint", frames, node.where)
+        whole = entries.get("keyframes", self._root)
         timeline = self._root.call(
             lambda: Timeline(
-                seed=given["seed"].whole(0, 2**63) if "seed" in given else 0,
-                steps=given["steps"].whole(1, 1000) if "steps" in given else None,
-                guidance=given["guidance"].number(-MAX_GUIDANCE, MAX_GUIDANCE) if "guidance" in given else None,
+                seed=entries["seed"].whole(0, 2**63) if "seed" in entries else 0,
+                steps=entries["steps"].whole(1, 1000) if "steps" in entries else None,
+                guidance=entries["guidance"].number(-MAX_GUIDANCE, MAX_GUIDANCE) if "guidance" in entries else None,
                 frames=frames,
                 texts=tuple(texts),
                 keypoints=tuple(keypoints),
                 cameras=tuple(cameras),
                 features=tuple(features),
-                keyframes=whole.call(lambda: joined_keyframes([part for _, part in poses])),
-                places=given.get("constraints", self._root).call(
-                    lambda: joined_joint_targets([part for _, part in places])
+                keyframes=whole.call(lambda: joined_keyframes([pose for _, pose in poses])),
+                places=entries.get("constraints", self._root).call(
+                    lambda: joined_joint_targets([target for _, target in joint_targets])
                 ),
                 notes=tuple(self._notes),
             )
@@ -183,7 +183,7 @@ class _Reader:
         return timeline
 
     def _items(self, name: str) -> list[_Node]:
-        return self._given[name].items() if name in self._given else []
+        return self._entries[name].items() if name in self._entries else []
 
     def _file(self, node: _Node) -> Path:
         return self._folder / node.text()
@@ -232,10 +232,10 @@ class _Reader:
             node.fail(f"intrinsics have focal lengths {fx:g} and {fy:g}; wanted more than 0 pixels")
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
 
-    def _numbers(self, node: _Node, count: int, wanted: str) -> list[float]:
+    def _numbers(self, node: _Node, count: int, expected: str) -> list[float]:
         items = node.items()
         if len(items) != count:
-            node.fail(f"got {len(items)} numbers; wanted {wanted}")
+            node.fail(f"got {len(items)} numbers; wanted {expected}")
         return [item.number() for item in items]
 
     def _camera(self, node: _Node) -> CameraSpan:
@@ -276,7 +276,7 @@ class _Reader:
             pick.fail(f"no pose at frame {frame} of the file; it has {_some(poses.frames)}")
         return chosen.shifted(at.frame(self._unit) - frame)
 
-    def _places(self, node: _Node) -> JointTargets:
+    def _joint_targets(self, node: _Node) -> JointTargets:
         entries = node.entries("file", "start", "joint", "points")
         if "file" in entries:
             for name in {"joint", "points"} & set(entries):
@@ -284,8 +284,8 @@ class _Reader:
             file = entries["file"]
             return file.call(lambda: read_joint_targets(self._file(file))).shifted(self._start(entries))
         joint, points = (self._required(entries, name, node) for name in ("joint", "points"))
-        said = joint.text()
-        number = joint.call(lambda: joint_number(int(said) if said.isascii() and said.isdecimal() else said))
+        stated = joint.text()
+        number = joint.call(lambda: joint_number(int(stated) if stated.isascii() and stated.isdecimal() else stated))
         rows = [(row, row.items()) for row in points.items()]
         for row, items in rows:
             if len(items) != 4:
@@ -304,5 +304,5 @@ class _Reader:
 
 def _some(frames: Frames) -> str:
     """A few of many frames, for an error."""
-    shown = ", ".join(map(str, frames[:5]))
-    return f"{shown}, ... {frames[-1]}" if len(frames) > 5 else shown
+    listed = ", ".join(map(str, frames[:5]))
+    return f"{listed}, ... {frames[-1]}" if len(frames) > 5 else listed

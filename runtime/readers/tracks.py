@@ -14,9 +14,9 @@ from genmo.runtime.support.errors import InputError
 MAX_PEOPLE = 64
 """Most people in one frame."""
 NEAR = 0.5
-"""Two detections further apart than this part of their size are two people."""
+"""Two detections whose distance is over this fraction of their size are two people."""
 LOST_SECONDS = 1.0
-"""Who was not seen for longer comes back as somebody else."""
+"""A person without detections for longer gets a new id."""
 _BOXED = 0.3  # points of less confidence may be anywhere, so they say nothing about a person's size
 _NOBODY = -1
 
@@ -35,11 +35,11 @@ class Detections:
     """[D] the file's own id of the person; -1: none"""
 
     def sizes(self) -> Array:
-        """[D] diagonal of the box around each person's clearly seen points, pixels; 0 where there are fewer than 2."""
-        seen = self.points[..., 2, None] > _BOXED
-        high = np.where(seen, self.points[..., :2], -np.inf).max(axis=1)
-        low = np.where(seen, self.points[..., :2], np.inf).min(axis=1)
-        enough = np.any(seen, axis=(1, 2))
+        """[D] diagonal of the box around each person's confident points, pixels; 0 where there are fewer than 2."""
+        confident = self.points[..., 2, None] > _BOXED
+        high = np.where(confident, self.points[..., :2], -np.inf).max(axis=1)
+        low = np.where(confident, self.points[..., :2], np.inf).min(axis=1)
+        enough = np.any(confident, axis=(1, 2))
         extent: Array = np.subtract(high, low, out=np.zeros_like(high), where=enough[:, None])
         return np.hypot(extent[:, 0], extent[:, 1])
 
@@ -72,7 +72,7 @@ def _one_a_frame(group: Indices, frames: Indices, areas: Array) -> Indices:
 def follow(detections: Detections, patience: int) -> Indices:
     """Ids [D], 0, 1, ... in the order of appearance: nearest pairs first, each person and detection once a frame.
 
-    Nearness is `distances` between a detection and the last one of each person seen in the last `patience` frames.
+    Nearness is `distances` between a detection and the last one of each person detected in the last `patience` frames.
     """
     ids = np.full(len(detections.frames), _NOBODY, np.int64)
     sizes = detections.sizes()
@@ -105,13 +105,13 @@ def distances(before: Array, before_sizes: Array, after: Array, after_sizes: Arr
 
     Each pair of points counts by the lower of its confidences; without a common point the distance is infinite.
     """
-    apart = np.linalg.norm(before[:, None, :, :2] - after[None, :, :, :2], axis=-1)
+    gaps = np.linalg.norm(before[:, None, :, :2] - after[None, :, :, :2], axis=-1)
     weight = np.minimum(before[:, None, :, 2], after[None, :, :, 2])
     total = weight.sum(axis=-1)
     size = (before_sizes[:, None] + after_sizes[None]) / 2
-    known = (total > 0) & (size > 0)
-    mean = (apart * weight).sum(axis=-1) / np.where(known, total * size, 1)
-    return np.where(known, mean, np.inf)
+    comparable = (total > 0) & (size > 0)
+    mean = (gaps * weight).sum(axis=-1) / np.where(comparable, total * size, 1)
+    return np.where(comparable, mean, np.inf)
 
 
 def _nearest_pairs(cost: Array) -> Iterable[tuple[int, int]]:

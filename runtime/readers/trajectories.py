@@ -31,10 +31,10 @@ _LATEST = 1e20
 class Trajectory:
     """Poses of a camera in a world that stands anyhow and has no known size."""
 
-    at: Array
+    stamps: Array
     """[M] number of the frame of each pose, or its seconds after the first"""
     timed: bool
-    """`at` are seconds"""
+    """`stamps` are seconds"""
     rotation: Array
     """[M, 3, 3] camera to world, OpenCV axes"""
     position: Array
@@ -74,17 +74,17 @@ def parse_tum(data: bytes, source: str) -> Trajectory:
             raise InputError(f"{source}: over {MAX_POSES} poses; wanted at most {MAX_POSES}")
         rows.append([float(word) for word in words])
     poses = np.array(rows).reshape(-1, 8)
-    far = (np.abs(poses) >= [_LATEST, *7 * [LARGEST]]).any()
-    if far or (np.linalg.norm(poses[:, 4:], axis=-1) < 1e-6).any():
+    out_of_range = (np.abs(poses) >= [_LATEST, *7 * [LARGEST]]).any()
+    if out_of_range or (np.linalg.norm(poses[:, 4:], axis=-1) < 1e-6).any():
         raise InputError(f"{source}: holds quaternions of length 0, or numbers beyond {LARGEST:g}; wanted poses")
     stamps = poses[:, 0] - (poses[0, 0] if len(poses) else 0)
     if len(poses) and abs(poses[0, 0]) >= _NANOSECONDS:
-        timed, at = True, stamps / 1e9
+        timed, stamps = True, stamps / 1e9
     elif (poses[:, 0] % 1 == 0).all() and np.abs(poses[:, 0]).max(initial=0) < LARGEST:
-        timed, at = False, poses[:, 0]
+        timed, stamps = False, poses[:, 0]
     else:
-        timed, at = True, stamps
-    return Trajectory(at, timed, matrix_from_quaternion(poses[:, [7, 4, 5, 6]]), poses[:, 1:4])
+        timed = True
+    return Trajectory(stamps, timed, matrix_from_quaternion(poses[:, [7, 4, 5, 6]]), poses[:, 1:4])
 
 
 def parse_nerfstudio(document: dict[str, Any], source: str) -> Trajectory:
@@ -103,13 +103,13 @@ def parse_nerfstudio(document: dict[str, Any], source: str) -> Trajectory:
     names = [str(frame.get("file_path", "")) for frame in frames]
     seconds, counted = timestamps(names), [number for number in frame_numbers(names) if number is not None]
     if seconds is not None:
-        at = np.array(seconds) - min(seconds)
+        stamps = np.array(seconds) - min(seconds)
     else:
-        at = np.array(counted if len(counted) == len(names) else range(len(names)), np.float64)
+        stamps = np.array(counted if len(counted) == len(names) else range(len(names)), np.float64)
     shared = {name: document[name] for name in _LENS_KEYS if name in document}
     lenses = [_lens(shared | {name: frame[name] for name in _LENS_KEYS if name in frame}, source) for frame in frames]
-    known = tuple(lens for lens in lenses if lens is not None)
-    return Trajectory(at, seconds is not None, matrices[:, :3, :3] @ _OPENGL, matrices[:, :3, 3], known)
+    known_lenses = tuple(lens for lens in lenses if lens is not None)
+    return Trajectory(stamps, seconds is not None, matrices[:, :3, :3] @ _OPENGL, matrices[:, :3, 3], known_lenses)
 
 
 def _lens(values: dict[str, Any], source: str) -> Lens | None:

@@ -111,21 +111,21 @@ import os, signal, sys
 sys.path[:0] = [os.environ["EXAMPLES"]]
 from pathlib import Path
 import ray_map
-from genmo.runtime import files
+from genmo.runtime.bulk import BatchEstimator
 
-def deadly(self, row, made=files.EstimateFiles.__call__):
+def deadly(self, row, estimate=BatchEstimator.__call__):
     marker = Path(row["path"]).with_suffix(".died")
     if row["name"] == "b/01.npz" and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     with Path(row["path"]).with_suffix(".calls").open("a") as calls:
         calls.write(f"{os.getpid()}\\n")
-    return made(self, row)
+    return estimate(self, row)
 
-class Deadly(files.EstimateFiles):
+class Deadly(BatchEstimator):
     __call__ = deadly
 
-ray_map.EstimateFiles = Deadly
+ray_map.BatchEstimator = Deadly
 sys.exit(ray_map.main(sys.argv[1:]))
 """
 
