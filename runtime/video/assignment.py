@@ -31,21 +31,21 @@ def _owners(cost: Array) -> Indices:
     of_row, of_column = np.zeros(rows), np.zeros(columns)
     owner = np.full(columns, -1, np.int64)
     for start in range(rows):
-        reach, before = np.full(columns, np.inf), np.full(columns, -1, np.int64)
+        path_cost, predecessor = np.full(columns, np.inf), np.full(columns, -1, np.int64)
         done = np.zeros(columns, bool)
-        row, at, length = start, -1, 0.0
+        row, column, length = start, -1, 0.0
         while row >= 0:
             reduced = length + cost[row] - of_row[row] - of_column
-            shorter = ~done & (reduced < reach)
-            reach[shorter], before[shorter] = reduced[shorter], at
-            at = int(np.where(done, np.inf, reach).argmin())
-            length, done[at] = float(reach[at]), True
-            row = int(owner[at])
-        _reprice(of_row, of_column, owner, reach, done, start, length)
-        while at >= 0:
-            previous = int(before[at])
-            owner[at] = start if previous < 0 else owner[previous]
-            at = previous
+            shorter = ~done & (reduced < path_cost)
+            path_cost[shorter], predecessor[shorter] = reduced[shorter], column
+            column = int(np.where(done, np.inf, path_cost).argmin())
+            length, done[column] = float(path_cost[column]), True
+            row = int(owner[column])
+        _reprice(of_row, of_column, owner, path_cost, done, start, length)
+        while column >= 0:
+            previous = int(predecessor[column])
+            owner[column] = start if previous < 0 else owner[previous]
+            column = previous
     return owner
 
 
@@ -53,7 +53,7 @@ def _reprice(
     of_row: Array,
     of_column: Array,
     owner: Indices,
-    reach: Array,
+    path_cost: Array,
     done: npt.NDArray[np.bool_],
     start: int,
     length: float,
@@ -61,5 +61,5 @@ def _reprice(
     """Move the prices along the shortest path, so that all reduced costs stay 0 or more."""
     inside = done & (owner >= 0)
     of_row[start] += length
-    of_row[owner[inside]] += length - reach[inside]
-    of_column[done] -= length - reach[done]
+    of_row[owner[inside]] += length - path_cost[inside]
+    of_column[done] -= length - path_cost[done]

@@ -28,11 +28,11 @@ def letterbox(image: Image, width: int, height: int, fill: int = GREY) -> tuple[
     return padded, scale
 
 
-def stretch(image: Image, width: int, height: int) -> Image:
+def resize_to(image: Image, width: int, height: int) -> Image:
     """The image brought to [height, width, 3] whatever its aspect (RT-DETR)."""
     cv2 = library("cv2")
-    stretched: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return stretched
+    resized: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized
 
 
 def plain(image: Image) -> Array:
@@ -59,9 +59,9 @@ def crop_matrix(centre: Array, size: Array, width: int, height: int, udp: bool) 
     `udp`: the centres of the crop's outer pixels lie on the border of what is shown (Huang et al., CVPR 2020), as in
     ViTPose; else the crop's width does, as in RTMPose.
     """
-    shown = np.array([width, height], np.float64) - udp
-    scale = shown / size
-    shift = shown / 2 - scale * centre
+    crop_size = np.array([width, height], np.float64) - udp
+    scale = crop_size / size
+    shift = crop_size / 2 - scale * centre
     return np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, letterbox, normalized, plain, stretch
+from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, letterbox, normalized, plain, resize_to
 from genmo.runtime.video.onnx_network import Network
 
 WANTED = (
@@ -71,32 +71,38 @@ class Detector:
         return boxes[people, :4].astype(np.float64), boxes[people, 4].astype(np.float64)
 
     def _detr(self, image: Image) -> tuple[Array, Array]:
-        told = self.network.properties
+        properties = self.network.properties
         logits, boxes = self.network(self._detr_input(image))
         names = [output.name for output in self.network.outputs]
         if names[0] == "pred_boxes" or boxes.shape[-1] != 4:
             logits, boxes = boxes, logits
-        sigmoid = told.get("activation", "sigmoid" if logits.shape[-1] == COCO_CLASSES else "softmax") == "sigmoid"
-        person = int(told.get("person", PERSON if sigmoid else 1))
+        sigmoid = (
+            properties.get("activation", "sigmoid" if logits.shape[-1] == COCO_CLASSES else "softmax") == "sigmoid"
+        )
+        person = int(properties.get("person", PERSON if sigmoid else 1))
         scores = class_scores(logits[0].astype(np.float64), sigmoid)[:, person]
         middle, half = boxes[0, :, :2].astype(np.float64), boxes[0, :, 2:].astype(np.float64) / 2
         corners = np.concatenate([middle - half, middle + half], axis=-1)
-        shown = np.array([image.shape[1], image.shape[0]], np.float64)
+        image_size = np.array([image.shape[1], image.shape[0]], np.float64)
         if self._padded:
-            shown = np.array([self._width, self._height]) / min(self._height / shown[1], self._width / shown[0])
-        return corners * np.tile(shown, 2), scores
+            image_size = np.array([self._width, self._height]) / min(
+                self._height / image_size[1], self._width / image_size[0]
+            )
+        return corners * np.tile(image_size, 2), scores
 
     @property
     def _padded(self) -> bool:
         return bool(self.network.properties.get("fit") == "pad")
 
     def _detr_input(self, image: Image) -> Array:
-        told = self.network.properties
-        softmax = told.get("activation") == "softmax" or any(one.shape[-1] in (91, 92) for one in self.network.outputs)
-        mean = tuple(told.get("mean", IMAGENET_MEAN if softmax else (0, 0, 0)))
-        std = tuple(told.get("std", IMAGENET_STD if softmax else (255, 255, 255)))
+        properties = self.network.properties
+        softmax = properties.get("activation") == "softmax" or any(
+            one.shape[-1] in (91, 92) for one in self.network.outputs
+        )
+        mean = tuple(properties.get("mean", IMAGENET_MEAN if softmax else (0, 0, 0)))
+        std = tuple(properties.get("std", IMAGENET_STD if softmax else (255, 255, 255)))
         if not self._padded:
-            return normalized(stretch(image, self._width, self._height)[None], mean, std)
+            return normalized(resize_to(image, self._width, self._height)[None], mean, std)
         padded, scale = letterbox(image, self._width, self._height, fill=0)
         filled = normalized(padded[None], mean, std)
         filled[..., int(image.shape[0] * scale) :, :] = 0  # DETR pads after it normalises

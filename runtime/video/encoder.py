@@ -36,31 +36,31 @@ class VideoEncoder:
         width, self._height = self.network.size(SIDE, SIDE)
         self._width = min(width, self._height)
 
-    def check(self, wanted: int) -> None:
+    def check(self, expected_width: int) -> None:
         """Raise InputError when an engine takes no video features, or others than the encoder gives."""
-        if wanted == 0:
+        if expected_width == 0:
             raise InputError(f"{self.network.path}: this engine takes no video features; wanted one trained with them")
-        if self.channels not in (None, wanted):
-            raise InputError(f"{self.network.path}: gives {self.channels} channels; this engine takes {wanted}")
+        if self.channels not in (None, expected_width):
+            raise InputError(f"{self.network.path}: gives {self.channels} channels; this engine takes {expected_width}")
 
     def features(self, video: str | Path, keypoints: Keypoints, conventions: Conventions = GENMO) -> FeatureSpan:
-        """The features [frames, d] of the person, 30 a second; a frame without a sight takes the box between others.
+        """The features [frames, d] of the person, 30 a second; a frame without a detection takes the interpolated box.
 
         `conventions`: of the engine that takes them, which say how wide a box it was trained with.
         """
         boxes = bounding_boxes(keypoints.points, conventions)[0]
         waiting: list[Image] = []
-        found: list[Array] = []
+        encoded: list[Array] = []
         for number, (_, image) in enumerate(frames(video)):
             if number >= keypoints.frames:
                 break
             centre, side = boxes[number : number + 1, :2], np.repeat(boxes[number : number + 1, 2:], 2, axis=1)
             waiting.append(crops(image, centre, side, self._height, self._height, udp=False)[0])
             if len(waiting) == BATCH:
-                found, waiting = [*found, self._encode(np.array(waiting))], []
+                encoded, waiting = [*encoded, self._encode(np.array(waiting))], []
         if waiting:
-            found.append(self._encode(np.array(waiting)))
-        return FeatureSpan("video", np.concatenate(found), source=str(self.network.path))
+            encoded.append(self._encode(np.array(waiting)))
+        return FeatureSpan("video", np.concatenate(encoded), source=str(self.network.path))
 
     def _encode(self, squares: Image) -> Array:
         aside = (self._height - self._width) // 2

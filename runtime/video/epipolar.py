@@ -5,9 +5,9 @@ length.  A relative pose (R, t) takes points of the first camera to the second: 
 
 Three models are fitted to the same matches, each robust against those that move by themselves: rotation alone, a plane
 (homography) and a rigid scene (essential matrix).  The one of the lowest GRIC (Torr, IJCV 2002) is taken: it weighs
-the residuals against what a model could explain anyway, so that a camera which only turns is not given a travel that
-noise made up, and one that travels is not taken for one that turns.  One thing GRIC cannot see: where a camera only
-turns, its matches allow any travel, and a few things that move together choose one.  So a rotation that most matches
+the residuals against what a model could explain anyway, so that a camera which only rotates is not given a translation
+that noise made up, and one that travels is not taken for one that turns.  One thing GRIC cannot see: where a camera
+only turns, its matches allow any travel, and a few things that move together choose one.  So a rotation that most matches
 agree with is taken in any case.
 """
 
@@ -52,16 +52,16 @@ def relative_pose(first: Array, second: Array, noise: float) -> Relative:
 
     At least `LEAST_MATCHES` matches.  Deterministic.
     """
-    turned = rotation_alone(first, second, noise)
-    residual = transfer(turned, first, second)
+    pure_rotation = rotation_alone(first, second, noise)
+    residual = transfer(pure_rotation, first, second)
     agree = residual < (3 * noise) ** 2
     if agree.mean() > MOSTLY:
-        return Relative("rotation", turned, np.zeros(3), agree)
+        return Relative("rotation", pure_rotation, np.zeros(3), agree)
     candidates: list[tuple[float, Kind, Array, Array]] = []
-    candidates.append((gric(residual, noise, "rotation"), "rotation", turned, np.zeros(3)))
-    rigid = rigid_scene(first, second, turned, noise)
+    candidates.append((gric(residual, noise, "rotation"), "rotation", pure_rotation, np.zeros(3)))
+    rigid = rigid_scene(first, second, pure_rotation, noise)
     candidates.append((gric(sampson(*rigid, first, second), noise, "rigid"), "rigid", *rigid))
-    plane = plane_scene(first, second, turned, noise)
+    plane = plane_scene(first, second, pure_rotation, noise)
     if plane is not None:
         candidates.append((plane[0], "plane", *plane[1:]))
     _, kind, rotation, direction = min(candidates, key=lambda one: one[0])
@@ -86,11 +86,11 @@ def rays(points: Array) -> Array:
 
 
 def transfer(rotation: Array, first: Array, second: Array) -> Array:
-    """Squared distance [..., n] of the second points to the turned first ones, for rotations [..., 3, 3]."""
-    turned = rays(first) @ transpose(rotation)
-    ahead = turned[..., 2] > 1e-3
-    seen = turned[..., :2] / np.where(ahead, turned[..., 2], 1)[..., None]
-    return np.where(ahead, ((seen - second) ** 2).sum(axis=-1), 1.0)
+    """Squared distance [..., n] of the second points to the rotated first ones, for rotations [..., 3, 3]."""
+    rotated = rays(first) @ transpose(rotation)
+    ahead = rotated[..., 2] > 1e-3
+    projected = rotated[..., :2] / np.where(ahead, rotated[..., 2], 1)[..., None]
+    return np.where(ahead, ((projected - second) ** 2).sum(axis=-1), 1.0)
 
 
 def rotation_alone(first: Array, second: Array, noise: float) -> Array:
@@ -103,16 +103,16 @@ def rotation_alone(first: Array, second: Array, noise: float) -> Array:
     costs = np.minimum(transfer(hypotheses, first, second), (4 * noise) ** 2).sum(axis=-1)
     rotation = hypotheses[int(costs.argmin())]
     for _ in range(REFINEMENTS):
-        turned = rays(first) @ rotation.T
-        depth = np.maximum(turned[:, 2:], 1e-3)
-        error = (turned[:, :2] / depth - second).reshape(-1)
-        x, y, z = turned.T
+        rotated = rays(first) @ rotation.T
+        depth = np.maximum(rotated[:, 2:], 1e-3)
+        error = (rotated[:, :2] / depth - second).reshape(-1)
+        x, y, z = rotated.T
         zero = np.zeros_like(x)
         # d turned / d w for a small turn w in front: w x turned
         moved = np.stack([np.stack([zero, z, -y], -1), np.stack([-z, zero, x], -1), np.stack([y, -x, zero], -1)], -2)
-        jacobian = (moved[:, :2] - (turned[:, :2] / depth)[..., None] * moved[:, 2:]) / depth[..., None]
+        jacobian = (moved[:, :2] - (rotated[:, :2] / depth)[..., None] * moved[:, 2:]) / depth[..., None]
         weight = np.repeat(_weights(error.reshape(-1, 2), noise), 2)
-        rows = jacobian.reshape(-1, 3)
+        rows = jacobian.reshape(-1, 3)  # [2 n, 3]
         step = -np.linalg.solve(rows.T @ (rows * weight[:, None]) + 1e-9 * np.eye(3), rows.T @ (weight * error))
         rotation = matrix_from_axis_angle(step) @ rotation
     return np.asarray(rotation)
@@ -144,20 +144,20 @@ def _sampson_signed(rotation: Array, direction: Array, first: Array, second: Arr
     return np.asarray((rays(second) * line2).sum(axis=-1) / np.sqrt(np.maximum(slope, 1e-18)))
 
 
-def rigid_scene(first: Array, second: Array, turned: Array, noise: float) -> tuple[Array, Array]:
+def rigid_scene(first: Array, second: Array, pure_rotation: Array, noise: float) -> tuple[Array, Array]:
     """Rotation [3, 3] and direction [3] of travel in a rigid scene.
 
     Refined from two starts: the five-point method with RANSAC, which flips at small travel, and the rotation alone with
     the travel that its residuals show, which does not.  The lower robust cost is kept.
     """
-    starts = [(turned, _travel(turned, first, second, noise))]
+    starts = [(pure_rotation, _travel(pure_rotation, first, second, noise))]
     cv2 = library("cv2")
     cv2.setRNGSeed(0)
-    found, _ = cv2.findEssentialMat(
+    essential, _ = cv2.findEssentialMat(
         first, second, np.eye(3), method=cv2.USAC_ACCURATE, prob=0.999, threshold=2.5 * noise
     )
-    if found is not None and found.shape == (3, 3):
-        *rotations, direction = cv2.decomposeEssentialMat(found)
+    if essential is not None and essential.shape == (3, 3):
+        *rotations, direction = cv2.decomposeEssentialMat(essential)
         starts += [(rotation, direction[:, 0]) for rotation in rotations]
     refined = [_refine_rigid(*start, first, second, noise) for start in starts]
     # a turn by half a circle about the travel has the same essential matrix, with the scene behind the camera
@@ -214,10 +214,10 @@ def _moved(rotation: Array, direction: Array, aside: Array, step: Array) -> tupl
 
 def depths(rotation: Array, travel: Array, first: Array, second: Array) -> tuple[Array, Array]:
     """Depths [n] in the first and the second camera, in the unit of `travel`, by least squares."""
-    ahead, seen = rays(first) @ rotation.T, rays(second)
-    # ahead * d1 - seen * d2 = -travel
-    aa, ab, bb = (ahead**2).sum(-1), (ahead * seen).sum(-1), (seen**2).sum(-1)
-    at, bt = ahead @ travel, seen @ travel
+    first_rays, second_rays = rays(first) @ rotation.T, rays(second)
+    # first_rays * d1 - second_rays * d2 = -travel
+    aa, ab, bb = (first_rays**2).sum(-1), (first_rays * second_rays).sum(-1), (second_rays**2).sum(-1)
+    at, bt = first_rays @ travel, second_rays @ travel
     determinant = np.maximum(aa * bb - ab**2, 1e-12)
     return (-bb * at + ab * bt) / determinant, (-ab * at + aa * bt) / determinant
 
@@ -226,13 +226,13 @@ def _facing(rotation: Array, direction: Array, first: Array, second: Array) -> t
     """The pose with the sign of travel that has more points in front of both cameras, and their share."""
     shares = []
     for sign in (1, -1):
-        near, far = depths(rotation, sign * direction, first, second)
-        shares.append(float(((near > 0) & (far > 0)).mean()))
+        first_depths, second_depths = depths(rotation, sign * direction, first, second)
+        shares.append(float(((first_depths > 0) & (second_depths > 0)).mean()))
     sign = 1 if shares[0] >= shares[1] else -1
     return (rotation, sign * direction), max(shares)
 
 
-def plane_scene(first: Array, second: Array, turned: Array, noise: float) -> tuple[float, Array, Array] | None:
+def plane_scene(first: Array, second: Array, pure_rotation: Array, noise: float) -> tuple[float, Array, Array] | None:
     """GRIC, rotation [3, 3] and direction [3] of a scene that is one plane; None where no homography is found.
 
     A plane allows two poses; the one that turns more like the rotation alone is taken.
@@ -254,11 +254,11 @@ def plane_scene(first: Array, second: Array, turned: Array, noise: float) -> tup
     ]
     if not fits:
         return None
-    rotation, direction = max(fits, key=lambda one: float(np.trace(one[0] @ turned.T)))
+    rotation, direction = max(fits, key=lambda one: float(np.trace(one[0] @ pure_rotation.T)))
     return score, rotation, direction
 
 
-def turned_by(rotation: Array) -> Array:
+def rotation_angle(rotation: Array) -> Array:
     """Angle [...] in degrees of rotations [..., 3, 3]."""
     sine = np.linalg.norm(
         np.stack([rotation[..., i, j] - rotation[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], axis=-1), axis=-1

@@ -42,10 +42,10 @@ class PoseEstimator:
         """Everybody in an RGB image [height, width, 3] uint8: points, boxes and scores."""
         if self.detector is None:
             return self.pose.of_image(image)
-        found = self.detector(image)
-        return Poses(self.pose.of_boxes(image, found.corners), found.corners, found.scores)
+        boxes = self.detector(image)
+        return Poses(self.pose.of_boxes(image, boxes.corners), boxes.corners, boxes.scores)
 
     def keypoints(self, image: Image) -> Array:
         """[people, 17, 3] pixels and confidence of everybody in an RGB image, COCO-17, the surest person first."""
-        found = self.people(image)
-        return found.points[np.argsort(-found.scores, kind="stable")]
+        poses = self.people(image)
+        return poses.points[np.argsort(-poses.scores, kind="stable")]

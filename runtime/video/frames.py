@@ -112,7 +112,7 @@ def source_frames(path: str | Path, notes: list[str] | None = None) -> Iterator[
             if first is None:
                 first, moment = float(frame.time or 0.0), 0.0
             if moment <= last:
-                continue  # two frames of one time: the second is never seen
+                continue  # two frames of one time: the second is never shown
             if moment > MAX_SECONDS:
                 raise InputError(f"{path}: over {MAX_SECONDS / 60:.0f} minutes; wanted a shorter video: cut it")
             last = moment

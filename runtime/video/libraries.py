@@ -17,5 +17,5 @@ def library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         called, extra = _NEEDED[name]
-        wanted = f'pip install "genmo-motion[{extra}]"'
-        raise BackendError(f"video needs {called}, which is not installed; wanted: {wanted}") from None
+        command = f'pip install "genmo-motion[{extra}]"'
+        raise BackendError(f"video needs {called}, which is not installed; wanted: {command}") from None

@@ -6,7 +6,7 @@ pyramids, forwards and backwards).  Between keyframes, which are as far apart as
 and not per frame.  A camera that stands still keeps its first keyframe, and does not drift at all.
 
 World: OpenCV axes of the first frame.  The unit of length is the median distance of the background in the first pair
-of keyframes whose travel can be seen.
+of keyframes whose translation is observable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from genmo.runtime.motion.rotation import (
 from genmo.runtime.readers.cameras import CameraFile, level
 from genmo.runtime.readers.tracks import Indices
 from genmo.runtime.support.arrays import Array, Image
-from genmo.runtime.video.epipolar import LEAST_MATCHES, Relative, depths, relative_pose, turned_by
+from genmo.runtime.video.epipolar import LEAST_MATCHES, Relative, depths, relative_pose, rotation_angle
 from genmo.runtime.video.libraries import library
 
 SIDE = 640
@@ -49,7 +49,7 @@ KEYFRAME_SHIFT = 0.3
 """Median shift of the background since the last keyframe, in image widths, at which the next one is taken.  Long
 steps tell travel from things that move: at 0.1 the errors with a fifth of moving matches were twice as large."""
 KEYFRAME_SHARE = 0.5
-"""Share of the keyframe's corners still in sight at which the next one is taken."""
+"""Share of the keyframe's corners still tracked at which the next one is taken."""
 STILL = 0.003
 """Median shift in image widths below which a camera counts as still."""
 PERSON_MARGIN = 0.1
@@ -64,25 +64,25 @@ CELLS = 4
 
 @dataclass(frozen=True, eq=False)
 class Odometry:
-    """What was found of the camera."""
+    """The estimated motion of the camera."""
 
     times: Array
     """[M] seconds of the frames"""
     rotation: Array
     """[M, 3, 3] camera to world"""
     position: Array
-    """[M, 3] in the unit that the module's text gives; it stays where travel cannot be seen"""
+    """[M, 3] in the unit that the module's text gives; constant where the translation is not observable"""
     confidence: Array
     """[M] 0 to 1: number, agreement and spread of the matches behind each frame's rotation"""
     travelled: npt.NDArray[np.bool_]
-    """[M] whether the travel to this frame could be seen"""
+    """[M] whether the translation to this frame was observable"""
     shift: float
     """largest median shift of the background against a keyframe, in image widths"""
 
     @property
     def turn(self) -> float:
         """Largest turn against the first frame, degrees."""
-        return float(turned_by(transpose(self.rotation[:1]) @ self.rotation).max())
+        return float(rotation_angle(transpose(self.rotation[:1]) @ self.rotation).max())
 
     @property
     def moves(self) -> bool:
@@ -91,14 +91,16 @@ class Odometry:
 
     def describe(self) -> str:
         """One line for the user."""
-        turned = np.degrees(np.unwrap(heading(self.rotation[:, :, 2])))
-        sideways = float(turned[-1] - turned[0])
+        headings = np.degrees(np.unwrap(heading(self.rotation[:, :, 2])))
+        sideways = float(headings[-1] - headings[0])
         way = "right" if sideways > 0 else "left"
         lowest = int(self.confidence.argmin())
-        seen = f", and travels in {100 * self.travelled.mean():.0f} % of the frames" if self.travelled.any() else ""
+        travel_note = (
+            f", and travels in {100 * self.travelled.mean():.0f} % of the frames" if self.travelled.any() else ""
+        )
         return (
             f"the camera turns by up to {self.turn:.1f} degrees, {abs(sideways):.1f} to the {way} from first to last "
-            f"frame{seen}; confidence {self.confidence.mean():.2f}, lowest {self.confidence[lowest]:.2f} at "
+            f"frame{travel_note}; confidence {self.confidence.mean():.2f}, lowest {self.confidence[lowest]:.2f} at "
             f"{self.times[lowest]:.1f} s"
         )
 
@@ -119,8 +121,8 @@ class Odometry:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sight:
-    """Corners in one frame: who they are and where, on the plane z = 1."""
+class _FrameCorners:
+    """Ids and positions of the corners in one frame, on the plane z = 1."""
 
     time: float
     ids: Indices
@@ -142,17 +144,19 @@ class CameraPath:
     _positions: list[Array] = field(default_factory=list)
     _confidence: list[float] = field(default_factory=list)
     _travelled: list[bool] = field(default_factory=list)
-    _segment: list[_Sight] = field(default_factory=list)  # the keyframe and the frames since
-    _near: dict[int, float] = field(default_factory=dict)  # depth in the keyframe, for the scale of the next travel
-    _unit: float | None = None  # typical depth where travel was last seen
+    _segment: list[_FrameCorners] = field(default_factory=list)  # the keyframe and the frames since
+    _key_depths: dict[int, float] = field(
+        default_factory=dict
+    )  # depth in the keyframe, for the scale of the next travel
+    _unit: float | None = None  # typical depth where translation was last observable
     _shift: float = 0.0
 
     def add(self, time: float, ids: Indices, points: Array) -> None:
         """The corners [n] of the frame at `time` (seconds, rising), [n, 2] on the plane z = 1."""
-        sight = _Sight(time, ids, points)
+        frame = _FrameCorners(time, ids, points)
         if not self._segment:
-            self._place(sight, np.eye(3), np.zeros(3), 1.0 if len(ids) >= LEAST_MATCHES else 0.0, False)
-            self._segment = [sight]
+            self._append(frame, np.eye(3), np.zeros(3), 1.0 if len(ids) >= LEAST_MATCHES else 0.0, False)
+            self._segment = [frame]
             return
         key = self._segment[0]
         common, at_key, here = np.intersect1d(key.ids, ids, return_indices=True)
@@ -162,16 +166,16 @@ class CameraPath:
                 self._close()
                 self.add(time, ids, points)
             else:  # nothing to go by: the camera is taken to stand still
-                self._lost(sight)
+                self._lost(frame)
             return
         shift = float(np.median(np.linalg.norm(points[here] - key.points[at_key], axis=-1))) / self.width
         self._shift = max(self._shift, shift)
-        self._segment.append(sight)
+        self._segment.append(frame)
         if shift > KEYFRAME_SHIFT or len(common) < KEYFRAME_SHARE * len(key.ids):
             self._close()
 
     def finish(self) -> Odometry:
-        """What was found; the frames since the last keyframe included."""
+        """The estimate; the frames since the last keyframe included."""
         if len(self._segment) > 1:
             self._close()
         world_to_camera = np.array(self._rotations)
@@ -184,16 +188,18 @@ class CameraPath:
             self._shift,
         )
 
-    def _place(self, sight: _Sight, rotation: Array, position: Array, confidence: float, travelled: bool) -> None:
-        self._times.append(sight.time)
+    def _append(
+        self, frame: _FrameCorners, rotation: Array, position: Array, confidence: float, travelled: bool
+    ) -> None:
+        self._times.append(frame.time)
         self._rotations.append(rotation)
         self._positions.append(position)
         self._confidence.append(confidence)
         self._travelled.append(travelled)
 
-    def _lost(self, sight: _Sight) -> None:
-        self._place(sight, self._rotations[-1], self._positions[-1], 0.0, False)
-        self._segment, self._near = [sight], {}
+    def _lost(self, frame: _FrameCorners) -> None:
+        self._append(frame, self._rotations[-1], self._positions[-1], 0.0, False)
+        self._segment, self._key_depths = [frame], {}
 
     def _close(self) -> None:
         """Solve the frames since the keyframe; the last of them is the next keyframe."""
@@ -202,19 +208,19 @@ class CameraPath:
         pose = relative_pose(first, second, self.noise)
         confidence = self._trust(second, pose)
         base, origin = self._rotations[-1], self._positions[-1]
-        travel, near = self._scaled(pose, ids, first, second)
-        for sight in self._segment[1:]:
-            if sight is last:
+        travel, key_depths = self._scaled(pose, ids, first, second)
+        for frame in self._segment[1:]:
+            if frame is last:
                 rotation, moved = pose.rotation, travel
             else:
-                rotation, moved = self._between(sight, ids[pose.inliers], first[pose.inliers], near, pose, travel)
+                rotation, moved = self._between(frame, ids[pose.inliers], first[pose.inliers], key_depths, pose, travel)
             # x2 = R x1 + t, so the second camera stands at -R^T t of the first
             position = origin - base.T @ (rotation.T @ moved)
-            self._place(sight, rotation @ base, position, confidence, pose.kind != "rotation")
-        self._near = {}
-        if pose.kind != "rotation" and near is not None:
-            ahead = rotate(pose.rotation, near[:, None] * _rays(first[pose.inliers])) + travel
-            self._near = dict(zip(ids[pose.inliers].tolist(), ahead[:, 2].tolist(), strict=True))
+            self._append(frame, rotation @ base, position, confidence, pose.kind != "rotation")
+        self._key_depths = {}
+        if pose.kind != "rotation" and key_depths is not None:
+            ahead = rotate(pose.rotation, key_depths[:, None] * _rays(first[pose.inliers])) + travel
+            self._key_depths = dict(zip(ids[pose.inliers].tolist(), ahead[:, 2].tolist(), strict=True))
         self._segment = [last]
 
     def _trust(self, points: Array, pose: Relative) -> float:
@@ -230,60 +236,63 @@ class CameraPath:
         """The travel [3] in the unit of the path, and the depths [inliers] of the matches in the keyframe."""
         if pose.kind == "rotation":
             return np.zeros(3), None
-        near, far = depths(pose.rotation, pose.direction, first[pose.inliers], second[pose.inliers])
-        good = (near > 0) & (far > 0)
+        key_depths, last_depths = depths(pose.rotation, pose.direction, first[pose.inliers], second[pose.inliers])
+        good = (key_depths > 0) & (last_depths > 0)
         if good.sum() < LEAST_MATCHES:
             return np.zeros(3), None
-        middle = float(np.median(near[good]))
-        near = np.where(good, np.minimum(near, 100 * middle), 100 * middle)
-        known = [(self._near[one], depth) for one, depth, ok in zip(ids[pose.inliers].tolist(), near, good, strict=True)
-                 if ok and self._near.get(one, 0) > 0]  # fmt: skip
-        if len(known) >= LEAST_MATCHES:
-            scale = float(np.median([before / now for before, now in known]))
+        middle = float(np.median(key_depths[good]))
+        key_depths = np.where(good, np.minimum(key_depths, 100 * middle), 100 * middle)
+        matched = zip(ids[pose.inliers].tolist(), key_depths, good, strict=True)
+        depth_pairs = [
+            (self._key_depths[one], depth) for one, depth, ok in matched if ok and self._key_depths.get(one, 0) > 0
+        ]
+        if len(depth_pairs) >= LEAST_MATCHES:
+            scale = float(np.median([before / now for before, now in depth_pairs]))
         else:
             scale = (1.0 if self._unit is None else self._unit) / middle
         self._unit = scale * middle
-        return scale * pose.direction, scale * near
+        return scale * pose.direction, scale * key_depths
 
     def _between(
-        self, sight: _Sight, ids: Indices, first: Array, near: Array | None, pose: Relative, travel: Array
+        self, frame: _FrameCorners, ids: Indices, first: Array, key_depths: Array | None, pose: Relative, travel: Array
     ) -> tuple[Array, Array]:
         """Rotation [3, 3] and travel [3] of a frame between two keyframes, from points whose depth is known."""
-        _, at_key, here = np.intersect1d(ids, sight.ids, return_indices=True)
+        _, at_key, here = np.intersect1d(ids, frame.ids, return_indices=True)
         start, end = self._segment[0].time, self._segment[-1].time
-        part = (sight.time - start) / (end - start)
-        guess = matrix_from_quaternion(_part_of(quaternion_from_matrix(pose.rotation), part))
+        fraction = (frame.time - start) / (end - start)
+        guess = matrix_from_quaternion(_fraction_of(quaternion_from_matrix(pose.rotation), fraction))
         if len(here) < LEAST_MATCHES:
-            return guess, part * travel
-        inverse = np.zeros(len(at_key)) if near is None else 1 / near[at_key]
-        return _resection(guess, part * travel, first[at_key], inverse, sight.points[here], self.noise)
+            return guess, fraction * travel
+        inverse = np.zeros(len(at_key)) if key_depths is None else 1 / key_depths[at_key]
+        return _resection(guess, fraction * travel, first[at_key], inverse, frame.points[here], self.noise)
 
 
 def _rays(points: Array) -> Array:
     return np.concatenate([points, np.ones_like(points[:, :1])], axis=-1)
 
 
-def _matched(first: _Sight, second: _Sight) -> tuple[Indices, Array, Array]:
+def _matched(first: _FrameCorners, second: _FrameCorners) -> tuple[Indices, Array, Array]:
     """Ids [n] that both frames have, and their points [n, 2] in each."""
-    ids, here, there = np.intersect1d(first.ids, second.ids, return_indices=True)
-    return ids.astype(np.int64), first.points[here], second.points[there]
+    ids, in_first, in_second = np.intersect1d(first.ids, second.ids, return_indices=True)
+    return ids.astype(np.int64), first.points[in_first], second.points[in_second]
 
 
-def _part_of(quaternion: Array, part: float) -> Array:
-    """The rotation that goes `part` of the way from none to `quaternion` [4]."""
+def _fraction_of(quaternion: Array, fraction: float) -> Array:
+    """The rotation that goes `fraction` of the way from none to `quaternion` [4]."""
     w = np.clip(abs(quaternion[0]), -1, 1)
     axis = quaternion[1:] * (1 if quaternion[0] >= 0 else -1)
     half = float(np.arccos(w))
     sine = np.sin(half)
     if sine < 1e-9:
         return np.array([1.0, 0, 0, 0])
-    return normalize(np.concatenate([[np.cos(part * half)], np.sin(part * half) / sine * axis]))
+    return normalize(np.concatenate([[np.cos(fraction * half)], np.sin(fraction * half) / sine * axis]))
 
 
 def _resection(
-    rotation: Array, travel: Array, first: Array, inverse: Array, seen: Array, noise: float
+    rotation: Array, travel: Array, first: Array, inverse: Array, observed: Array, noise: float
 ) -> tuple[Array, Array]:
-    """Pose of a camera that sees points of the keyframe: their places [n, 2] there, inverse depths [n], and `seen`.
+    """Pose of a camera that observes points of the keyframe at `observed` [n, 2], from their positions [n, 2] and
+    inverse depths [n] in the keyframe.
 
     Gauss-Newton with Cauchy weights on the distance in the image.  Points at no known depth (0) only turn.
     """
@@ -291,7 +300,7 @@ def _resection(
     for _ in range(8):
         ahead = _rays(first) @ rotation.T + inverse[:, None] * travel
         depth = np.maximum(ahead[:, 2:], 1e-3)
-        error = ahead[:, :2] / depth - seen
+        error = ahead[:, :2] / depth - observed
         x, y, z = (_rays(first) @ rotation.T).T
         zero = np.zeros_like(x)
         turn = np.stack([np.stack([zero, z, -y], -1), np.stack([-z, zero, x], -1), np.stack([y, -x, zero], -1)], -2)
@@ -299,7 +308,7 @@ def _resection(
         change = np.concatenate(moves, axis=-1)
         jacobian = (change[:, :2] - (ahead[:, :2] / depth)[..., None] * change[:, 2:]) / depth[..., None]
         weight = np.repeat(1 / (1 + (error**2).sum(axis=-1) / (2 * noise) ** 2), 2)
-        rows = jacobian.reshape(-1, jacobian.shape[-1])
+        rows = jacobian.reshape(-1, jacobian.shape[-1])  # [2 n, 3 or 6]
         square = rows.T @ (rows * weight[:, None])
         step = -np.linalg.solve(
             square + 1e-9 * np.trace(square) * np.eye(len(square)), rows.T @ (weight * error.ravel())
@@ -340,7 +349,7 @@ class Odometer:
         self.path.add(time, self._ids.copy(), (self._points.astype(np.float64) - self._middle) / self._focal)
 
     def finish(self) -> Odometry:
-        """What was found in all images."""
+        """The estimate over all images."""
         return self.path.finish()
 
     def _free(self, shape: tuple[int, int], people: Array) -> npt.NDArray[np.uint8]:
@@ -372,13 +381,13 @@ class Odometer:
         free = free.copy()
         for column, row in np.round(self._points).astype(int):
             cv2.circle(free, (int(column), int(row)), APART, 0, -1)
-        # Harris's measure: Shi and Tomasi's keeps points of long edges, which slide along them unseen
-        found = cv2.goodFeaturesToTrack(
+        # Harris's measure: Shi and Tomasi's keeps points of long edges, which slide along them unnoticed
+        corners = cv2.goodFeaturesToTrack(
             grey, CORNERS - len(self._points), 1e-4, APART, mask=free, blockSize=5, useHarrisDetector=True, k=0.06
         )
-        if found is None:
+        if corners is None:
             return
-        fresh = found.reshape(-1, 2).astype(np.float32)
+        fresh = corners.reshape(-1, 2).astype(np.float32)
         self._ids = np.concatenate([self._ids, self._count + np.arange(len(fresh))])
         self._points = np.concatenate([self._points, fresh])
         self._count += len(fresh)

@@ -53,8 +53,8 @@ class Network:
         inputs = self._session.get_inputs()
         shape = _lengths(inputs[0].shape) if inputs else ()
         if len(inputs) != 1 or len(shape) != 4 or inputs[0].type != "tensor(float)" or shape[1] not in (3, None):
-            given = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
-            raise InputError(f"{path}: takes {given}; wanted one image as float32 [batch, 3, height, width]")
+            listed = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+            raise InputError(f"{path}: takes {listed}; wanted one image as float32 [batch, 3, height, width]")
         self._input = inputs[0].name
         self.batch = shape[0]
         self.height, self.width = shape[2], shape[3]
@@ -63,10 +63,10 @@ class Network:
 
     def _read_properties(self) -> dict[str, Any]:
         stored = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY, "{}")
-        wanted = "a JSON object: export it again"
-        properties = parse_json(stored.encode(), f"{self.path}: its metadata {PROPERTY!r}", wanted)
+        expected = "a JSON object: export it again"
+        properties = parse_json(stored.encode(), f"{self.path}: its metadata {PROPERTY!r}", expected)
         if not isinstance(properties, dict):
-            raise InputError(f"{self.path}: its metadata {PROPERTY!r} is no JSON object; wanted {wanted}")
+            raise InputError(f"{self.path}: its metadata {PROPERTY!r} is no JSON object; wanted {expected}")
         return properties
 
     def describe(self) -> str:
@@ -83,17 +83,17 @@ class Network:
     def __call__(self, images: Array) -> list[Array]:
         """The outputs [n, ...] for images [n, 3, height, width], in as many calls as the graph's batch needs."""
         batch = self.batch or len(images)
-        parts = []
+        results_by_chunk = []
         for start in range(0, len(images), batch):
-            part = np.ascontiguousarray(images[start : start + batch], np.float32)
-            missing = batch - len(part)
-            filled = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)]) if missing else part
+            chunk = np.ascontiguousarray(images[start : start + batch], np.float32)
+            missing = batch - len(chunk)
+            filled = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.float32)]) if missing else chunk
             try:
                 results = self._session.run(None, {self._input: filled})
             except Exception as error:  # as above
                 raise InputError(f"{self.path}: ONNX Runtime cannot run it ({first_line(error)})") from None
-            parts.append([np.asarray(result)[: len(part)] for result in results])
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+            results_by_chunk.append([np.asarray(result)[: len(chunk)] for result in results])
+        return [np.concatenate(column) for column in zip(*results_by_chunk, strict=True)]
 
 
 def _lengths(shape: list[object]) -> tuple[int | None, ...]:

@@ -1,4 +1,4 @@
-"""The video with what was found drawn on it: keypoints as they were seen, and the estimated skeleton."""
+"""The video with the estimate drawn on it: detected keypoints and the estimated skeleton."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIMBS = (
     (0, 1), (0, 2), (1, 3), (2, 4),
 )  # fmt: skip
 """Pairs of COCO-17 points."""
-LEFT, RIGHT, BODY, SEEN = (40, 150, 255), (255, 90, 40), (250, 220, 60), (90, 255, 120)
+LEFT, RIGHT, BODY, DETECTED = (40, 150, 255), (255, 90, 40), (250, 220, 60), (90, 255, 120)
 """Colours of the estimated skeleton's sides and middle, and of the keypoints."""
 LONGEST = 1280
 """Longest side of the overlay video, pixels."""
@@ -98,20 +98,20 @@ def draw(image: Image, person: Drawn, number: int, scale: Array) -> None:
     if person.joints is not None and number < len(person.joints):
         joints = person.joints[number]
         depth = np.maximum(joints[:, 2:], NEAR)
-        places = (joints[:, :2] / depth * np.diag(person.keypoints.intrinsics)[:2]) + person.keypoints.intrinsics[:2, 2]
-        places = _pixels(places * scale)
+        pixels = (joints[:, :2] / depth * np.diag(person.keypoints.intrinsics)[:2]) + person.keypoints.intrinsics[:2, 2]
+        pixels = _pixels(pixels * scale)
         for joint, parent in enumerate(PARENTS):
             if parent >= 0 and min(joints[joint, 2], joints[parent, 2]) > NEAR:
-                cv2.line(image, places[joint], places[parent], _side(joint), 2 * thick, cv2.LINE_AA)
+                cv2.line(image, pixels[joint], pixels[parent], _side(joint), 2 * thick, cv2.LINE_AA)
     if number >= person.keypoints.frames:
         return
     points = person.keypoints.points[number]
-    places, seen = _pixels(points[:, :2] * scale), points[:, 2] > VISIBLE
+    pixels, visible = _pixels(points[:, :2] * scale), points[:, 2] > VISIBLE
     for first, second in LIMBS:
-        if seen[first] and seen[second]:
-            cv2.line(image, places[first], places[second], SEEN, thick, cv2.LINE_AA)
-    for place in (place for place, there in zip(places, seen, strict=True) if there):
-        cv2.circle(image, place, 2 * thick, SEEN, -1, cv2.LINE_AA)
+        if visible[first] and visible[second]:
+            cv2.line(image, pixels[first], pixels[second], DETECTED, thick, cv2.LINE_AA)
+    for pixel in (pixel for pixel, is_visible in zip(pixels, visible, strict=True) if is_visible):
+        cv2.circle(image, pixel, 2 * thick, DETECTED, -1, cv2.LINE_AA)
 
 
 def _side(joint: int) -> tuple[int, int, int]:

@@ -56,23 +56,23 @@ class PoseNetwork:
 
     def of_boxes(self, image: Image, boxes: Array) -> Array:
         """Points [n, 17, 3] of the people in the boxes [n, 4] of an RGB image (top-down networks)."""
-        parts = [self._of_some(image, boxes[start : start + MAX_BATCH]) for start in range(0, len(boxes), MAX_BATCH)]
+        parts = [self._of_batch(image, boxes[start : start + MAX_BATCH]) for start in range(0, len(boxes), MAX_BATCH)]
         return np.concatenate([np.zeros((0, COCO_COUNT, 3)), *parts])
 
-    def _of_some(self, image: Image, boxes: Array) -> Array:
+    def _of_batch(self, image: Image, boxes: Array) -> Array:
         udp = self.kind == "heatmaps"
         centres, sizes = centre_and_size(boxes, self._width / self._height)
-        seen = crops(image, centres, sizes, self._width, self._height, udp)
-        told = self.network.properties
+        images = crops(image, centres, sizes, self._width, self._height, udp)
+        properties = self.network.properties
         outputs = self.network(
-            normalized(seen, tuple(told.get("mean", IMAGENET_MEAN)), tuple(told.get("std", IMAGENET_STD)))
+            normalized(images, tuple(properties.get("mean", IMAGENET_MEAN)), tuple(properties.get("std", IMAGENET_STD)))
         )
-        places, scores = decode_heatmaps(outputs[0]) if udp else self._simcc(outputs)
-        points = places * sizes[:, None] + (centres - sizes / 2)[:, None]
+        positions, scores = decode_heatmaps(outputs[0]) if udp else self._simcc(outputs)
+        points = positions * sizes[:, None] + (centres - sizes / 2)[:, None]
         return self._coco(np.concatenate([points, scores[..., None]], axis=-1))
 
     def _simcc(self, outputs: list[Array]) -> tuple[Array, Array]:
-        """Which of two is x is told by the name; else the input is higher than wide."""
+        """The output's name says which of the two is x; without it, the input is higher than wide."""
         names = [output.name for output in self.network.outputs]
         swapped = names[0].endswith("y") if names[0][-1] in "xy" else outputs[0].shape[-1] > outputs[1].shape[-1]
         return decode_simcc(*(outputs[::-1] if swapped else outputs))
@@ -85,9 +85,11 @@ class PoseNetwork:
         """Everybody in an RGB image (RTMO): the network sees BGR of 0 to 255."""
         padded, scale = letterbox(image, self._width, self._height)
         outputs = self.network(plain(padded))
-        found, points = sorted((output[0].astype(np.float64) for output in outputs), key=lambda output: output.ndim)
-        good = found[:, 4] >= self.score
-        boxes, scores, points = found[good, :4] / scale, found[good, 4], points[good]
+        detections, points = sorted(
+            (output[0].astype(np.float64) for output in outputs), key=lambda output: output.ndim
+        )
+        good = detections[:, 4] >= self.score
+        boxes, scores, points = detections[good, :4] / scale, detections[good, 4], points[good]
         points[..., :2] /= scale
         kept = suppress(boxes, scores)
         return Poses(self._coco(points[kept]), boxes[kept], scores[kept])
@@ -112,14 +114,16 @@ def _kind(network: Network) -> str:
 
 def _check_count(network: Network, count: int | None) -> None:
     if count is not None and count not in LAYOUTS:
-        known = ", ".join(map(str, LAYOUTS))
-        raise InputError(f"{network.path}: {count} keypoints a person; wanted a network of {known} (COCO's body first)")
+        supported = ", ".join(map(str, LAYOUTS))
+        raise InputError(
+            f"{network.path}: {count} keypoints a person; wanted a network of {supported} (COCO's body first)"
+        )
 
 
 def decode_simcc(across: Array, down: Array) -> tuple[Array, Array]:
-    """Places [n, K, 2] as parts of the crop and scores [n, K] of SimCC's x [n, K, bins] and y [n, K, bins].
+    """Positions [n, K, 2] as fractions of the crop and scores [n, K] of SimCC's x [n, K, bins] and y [n, K, bins].
 
-    The place is the highest bin, the score the lower of the two maxima (Li et al., ECCV 2022; Jiang et al., 2023).
+    The position is the highest bin, the score the lower of the two maxima (Li et al., ECCV 2022; Jiang et al., 2023).
     """
     scores = np.minimum(across.max(axis=-1), down.max(axis=-1)).astype(np.float64)
     bins = np.stack([across.argmax(axis=-1), down.argmax(axis=-1)], axis=-1)
@@ -127,23 +131,23 @@ def decode_simcc(across: Array, down: Array) -> tuple[Array, Array]:
 
 
 def decode_heatmaps(heatmaps: Array) -> tuple[Array, Array]:
-    """Places [n, K, 2] as parts of the crop and scores [n, K] of heatmaps [n, K, height, width].
+    """Positions [n, K, 2] as fractions of the crop and scores [n, K] of heatmaps [n, K, height, width].
 
     The highest cell, then one Newton step on the logarithm of the smoothed heatmap (DARK: Zhang et al., CVPR 2020),
     in unbiased coordinates: the centres of the outer cells are the crop's borders (Huang et al., CVPR 2020).
     """
     count, points, height, width = heatmaps.shape
-    flat = heatmaps.reshape(count * points, height, width).astype(np.float64)
+    flat = heatmaps.reshape(count * points, height, width).astype(np.float64)  # [n K, height, width]
     highest = flat.reshape(len(flat), -1).argmax(axis=1)
     scores = flat.reshape(len(flat), -1).max(axis=1, initial=-np.inf)
-    cells = np.stack([highest % width, highest // width], axis=-1)
-    places = np.array([_refined(one, cell) for one, cell in zip(flat, cells, strict=True)]).reshape(-1, 2)
-    places = places / np.array([width - 1, height - 1])
-    return places.reshape(count, points, 2), np.clip(scores, 0, None).reshape(count, points)
+    cells = np.stack([highest % width, highest // width], axis=-1)  # [n K, 2] x, y
+    positions = np.array([_refined(one, cell) for one, cell in zip(flat, cells, strict=True)]).reshape(-1, 2)
+    positions = positions / np.array([width - 1, height - 1])
+    return positions.reshape(count, points, 2), np.clip(scores, 0, None).reshape(count, points)
 
 
 def _refined(heatmap: Array, cell: Array) -> Array:
-    """Place of the peak near `cell` (x, y) in cells."""
+    """Position of the peak near `cell` (x, y) in cells."""
     cv2 = library("cv2")
     highest = heatmap.max()
     if highest <= 0:

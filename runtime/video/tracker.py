@@ -33,18 +33,18 @@ KEYPOINT_SPREAD = 2 * np.array(
         0.089,
     ]
 )
-"""How far annotators put each COCO-17 point apart, in parts of the person's size (the constants of COCO's OKS)."""
-SEEN = 0.3
+"""Spread of annotators' COCO-17 points as a fraction of the person's size (the constants of COCO's OKS)."""
+MIN_CONFIDENCE = 0.3
 """Points of less confidence say nothing about who somebody is."""
 LEAST = 0.2
-"""Two sightings less alike than this (0 to 1) are of two people."""
+"""Two detections of lower similarity than this (0 to 1) are of two people."""
 VELOCITY_MEMORY = 0.7
-"""Share of the old velocity that stays at each sighting."""
+"""Share of the old velocity that stays at each detection."""
 
 
 @dataclass(eq=False)
 class _Track:
-    """One person as last seen."""
+    """One person at the last detection."""
 
     id: int
     time: float
@@ -58,7 +58,7 @@ class _Track:
         gap = time - self.time
         return np.asarray(self.velocity * min(gap, LOST_SECONDS / 3))
 
-    def see(self, time: float, box: Array, points: Array) -> None:
+    def observe(self, time: float, box: Array, points: Array) -> None:
         gap = max(time - self.time, 1e-3)
         moved = (box.reshape(2, 2).mean(axis=0) - self.box.reshape(2, 2).mean(axis=0)) / gap
         self.velocity = VELOCITY_MEMORY * self.velocity + (1 - VELOCITY_MEMORY) * moved
@@ -68,9 +68,9 @@ class _Track:
 class Tracker:
     """Ids that stay with people, frame by frame: 0, 1, ... in the order of appearance.
 
-    Likeness is the mean of the boxes' overlap and the keypoints' similarity (OKS) after moving the last sighting with
-    its own velocity; the pairs of the largest total are taken.  Who was not seen for `patience` seconds comes back as
-    somebody else.
+    Likeness is the mean of the boxes' overlap and the keypoints' similarity (OKS) after moving the last detection with
+    its own velocity; the pairs of the largest total are taken.  A person without detections for `patience` seconds
+    gets a new id.
     """
 
     def __init__(self, patience: float = LOST_SECONDS) -> None:
@@ -84,7 +84,7 @@ class Tracker:
         ids = np.full(len(poses.boxes), -1, np.int64)
         for row, column in least_cost_pairs(1 - self._likeness(time, poses), 1 - LEAST):
             track = self._active[row]
-            track.see(time, poses.boxes[column], poses.points[column])
+            track.observe(time, poses.boxes[column], poses.points[column])
             ids[column] = track.id
         for column in np.flatnonzero(ids < 0).tolist():
             self._active.append(_Track(self._count, time, poses.boxes[column], poses.points[column], np.zeros(2)))
@@ -109,7 +109,7 @@ def similarity(before: Array, boxes: Array, after: Array) -> Array:
     The mean over the points that both have of exp(-d^2 / (2 area spread^2)); 0 without such a point.
     """
     area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1), 1)[:, None, None]
-    apart = ((before[:, None, :, :2] - after[None, :, :, :2]) ** 2).sum(axis=-1)
-    both = (before[:, None, :, 2] > SEEN) & (after[None, :, :, 2] > SEEN)
-    near = np.exp(-apart / (2 * area * KEYPOINT_SPREAD**2)) * both
-    return np.asarray(near.sum(axis=-1) / np.maximum(both.sum(axis=-1), 1))
+    squared_distance = ((before[:, None, :, :2] - after[None, :, :, :2]) ** 2).sum(axis=-1)
+    both = (before[:, None, :, 2] > MIN_CONFIDENCE) & (after[None, :, :, 2] > MIN_CONFIDENCE)
+    similarities = np.exp(-squared_distance / (2 * area * KEYPOINT_SPREAD**2)) * both
+    return np.asarray(similarities.sum(axis=-1) / np.maximum(both.sum(axis=-1), 1))

@@ -6,7 +6,7 @@ from conftest_video import cv2
 
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, transpose
-from genmo.runtime.video.epipolar import relative_pose, turned_by
+from genmo.runtime.video.epipolar import relative_pose, rotation_angle
 from genmo.runtime.video.odometry import CameraPath, Odometer
 
 FOCAL, WIDTH, HEIGHT = 735.0, 640, 360
@@ -62,8 +62,8 @@ def film(scene, seed, movers=0.2):
 @pytest.mark.parametrize("scene", ["static", "pan", "handheld", "drifting", "walking", "sideways", "forward"])
 def test_turns_within_a_degree_with_a_fifth_of_the_matches_moving(scene):
     found, truth, places = film(scene, 0)
-    error = turned_by(truth @ found.rotation)
-    static = turned_by(truth)
+    error = rotation_angle(truth @ found.rotation)
+    static = rotation_angle(truth)
     assert error.max() <= 1.0
     assert (error <= static + 1.0).all()
     assert ((found.confidence > 0.3) & (found.confidence <= 1)).all()
@@ -88,7 +88,7 @@ def test_a_wall_and_a_floor_are_enough():
     after = plane @ turn.T + travel
     first, second = (one[:, :2] / one[:, 2:] + rng.normal(0, NOISE / FOCAL, (300, 2)) for one in (plane, after))
     found = relative_pose(first, second, NOISE / FOCAL)
-    assert found.kind != "rotation" and turned_by(found.rotation @ turn.T) < 1.0
+    assert found.kind != "rotation" and rotation_angle(found.rotation @ turn.T) < 1.0
 
 
 def test_where_nothing_is_seen_the_camera_stands_still_and_confidence_is_none():
@@ -102,7 +102,7 @@ def test_where_nothing_is_seen_the_camera_stands_still_and_confidence_is_none():
     for frame in range(8, 12):
         path.add(frame / 30, np.arange(200, 250), points)
     found = path.finish()
-    assert len(found.rotation) == 12 and turned_by(found.rotation).max() < 0.05
+    assert len(found.rotation) == 12 and rotation_angle(found.rotation).max() < 0.05
     assert (found.confidence[4:9] == 0).all() and (found.confidence[9:] > 0).all()
 
 
@@ -130,7 +130,7 @@ def test_pictures_of_a_pan(degrees):
         odometer.add(number / 30, image, np.array([[260.0, 100, 380, 340]]))
     found = odometer.finish()
     truth = matrix_from_axis_angle(np.radians([[0, degrees * at / 29, 0] for at in range(30)]))
-    assert turned_by(transpose(truth) @ found.rotation).max() < 0.5
+    assert rotation_angle(transpose(truth) @ found.rotation).max() < 0.5
     assert found.moves == (degrees > 0)
     if degrees:
         assert "to the right" in found.describe() and found.turn == pytest.approx(degrees, abs=0.5)
