@@ -30,7 +30,7 @@ NEAR_FLOOR = 0.12
 
 @dataclass(frozen=True, eq=False)
 class Character:
-    """A rig with its body parts, seen in the frame of genmo's skeleton: y up, facing +z, the file's unit of length."""
+    """A rig with its body parts, in the frame of genmo's skeleton: y up, facing +z, the file's unit of length."""
 
     rig: Rig
     bones: Bones
@@ -41,9 +41,9 @@ class Character:
 
     @cached_property
     def rest(self) -> tuple[Array, Array]:
-        """World rotations [nodes, 3, 3] and places [nodes, 3] of the rest pose in `frame`."""
-        turned, placed = self.rig.rest()
-        return self.frame @ turned, rotate(self.frame, placed)
+        """World rotations [nodes, 3, 3] and positions [nodes, 3] of the rest pose in `frame`."""
+        rotations, positions = self.rig.rest()
+        return self.frame @ rotations, rotate(self.frame, positions)
 
     @cached_property
     def leg(self) -> float:
@@ -62,8 +62,8 @@ class Character:
     @property
     def stands_at(self) -> float:
         """Height of the floor in the animation: under the rest pose where that stands near 0, else 0."""
-        near = abs(self.floor) < NEAR_FLOOR * self.leg
-        return self.floor if near else 0.0
+        stands_at_zero = abs(self.floor) < NEAR_FLOOR * self.leg
+        return self.floor if stands_at_zero else 0.0
 
 
 def read_character(path: str | Path, character_map: str | Path | None = None) -> Character:
@@ -71,52 +71,54 @@ def read_character(path: str | Path, character_map: str | Path | None = None) ->
 
     Raises InputError when a file cannot be read, parts of a body are not found, or the rest pose does not stand.
     """
-    told = NO_MAP if character_map is None else read_map(character_map)
-    rig = read_rig(path, told.rest_frame)
-    return character_of(rig, told)
+    mapping = NO_MAP if character_map is None else read_map(character_map)
+    rig = read_rig(path, mapping.rest_frame)
+    return character_of(rig, mapping)
 
 
-def character_of(rig: Rig, told: CharacterMap = NO_MAP) -> Character:
+def character_of(rig: Rig, mapping: CharacterMap = NO_MAP) -> Character:
     """The character on a rig (see `read_character`)."""
     depth: dict[int, int] = {}
     for node in rig.order:
         depth[node] = depth.get(rig.parents[node], 0) + 1
     if max(depth.values()) > DEEPEST:
         raise InputError(f"{rig.path}: {max(depth.values())} bones hang one on another; wanted at most {DEEPEST}")
-    bones = find_bones(rig, told)
+    bones = find_bones(rig, mapping)
     for node in (bones.head, *bones.limbs.values()):
         rig.size(node)  # refuses uneven scales before anything is made
-    placed = rig.rest()[1]
-    up, frame = _frame(rig, bones, placed)
-    places = rotate(frame, placed)
-    if told.floor is None:
-        floor = _floor(rig, bones, places, up)
+    rest_positions = rig.rest()[1]
+    up, frame = _frame(rig, bones, rest_positions)
+    positions = rotate(frame, rest_positions)
+    if mapping.floor is None:
+        floor = _floor(rig, bones, positions, up)
     else:
-        floor = told.floor
+        floor = mapping.floor
     return Character(rig, bones, frame, floor)
 
 
-def _leg_length(bones: Bones, placed: Array) -> float:
-    """Thigh and shin, the mean of both legs, of places [nodes, 3]."""
+def _leg_length(bones: Bones, positions: Array) -> float:
+    """Thigh and shin, the mean of both legs, of positions [nodes, 3]."""
     total = 0.0
     for side in SIDES:
-        hip, knee, ankle = (placed[bones.limbs[f"{side}_{limb}"]] for limb in ("upper_leg", "lower_leg", "foot"))
+        hip, knee, ankle = (positions[bones.limbs[f"{side}_{limb}"]] for limb in ("upper_leg", "lower_leg", "foot"))
         total += float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)) / 2
     return total
 
 
-def _frame(rig: Rig, bones: Bones, placed: Array) -> tuple[int, Array]:
+def _frame(rig: Rig, bones: Bones, positions: Array) -> tuple[int, Array]:
     """The rig's up axis (0 x, 1 y, 2 z) and the turn [3, 3] of its world to y up, facing +z."""
     limbs = bones.limbs
-    if not (np.abs(placed) < LARGEST).all():
+    if not (np.abs(positions) < LARGEST).all():
         raise InputError(f"{rig.path}: its rest pose is larger than any person's; export it again")
-    feet = (placed[limbs["left_foot"]] + placed[limbs["right_foot"]]) / 2
-    hips = (placed[limbs["left_upper_leg"]] + placed[limbs["right_upper_leg"]]) / 2
-    length = _leg_length(bones, placed)
-    trunk, legs = placed[bones.head] - hips, hips - feet
+    feet = (positions[limbs["left_foot"]] + positions[limbs["right_foot"]]) / 2
+    hips = (positions[limbs["left_upper_leg"]] + positions[limbs["right_upper_leg"]]) / 2
+    length = _leg_length(bones, positions)
+    trunk, legs = positions[bones.head] - hips, hips - feet
     axis = int(np.abs(normalize(trunk) + normalize(legs)).argmax())
     up = np.eye(3)[axis] * (1.0 if trunk[axis] > 0 else -1.0)
-    left = sum(placed[limbs[f"left_{part}"]] - placed[limbs[f"right_{part}"]] for part in ("upper_leg", "upper_arm"))
+    left = sum(
+        positions[limbs[f"left_{limb}"]] - positions[limbs[f"right_{limb}"]] for limb in ("upper_leg", "upper_arm")
+    )
     left = left - (left @ up) * up
     leans = normalize(trunk + legs) @ up < UPRIGHT
     if leans or min(trunk @ up, legs @ up) < 0.5 * length or np.linalg.norm(left) < 0.05 * length or length == 0:
@@ -131,12 +133,12 @@ def _frame(rig: Rig, bones: Bones, placed: Array) -> tuple[int, Array]:
     return axis, np.stack([left, up, np.cross(left, up)])
 
 
-def _floor(rig: Rig, bones: Bones, places: Array, up: int) -> float:
-    """Height of the floor under the rest pose: the mesh's lowest place, or a sole under the feet."""
-    length = _leg_length(bones, places)
+def _floor(rig: Rig, bones: Bones, positions: Array, up: int) -> float:
+    """Height of the floor under the rest pose: the mesh's lowest point, or a sole under the feet."""
+    length = _leg_length(bones, positions)
     feet = [bones.limbs[part] for side in SIDES for part in (f"{side}_foot", f"{side}_toes") if part in bones.limbs]
-    lowest = float(places[feet, 1].min())
-    if rig.lowest is not None and up in (1, 2) and places[:, 1].any():
+    lowest = float(positions[feet, 1].min())
+    if rig.lowest is not None and up in (1, 2) and positions[:, 1].any():
         mesh = rig.lowest[up - 1]
         # A mesh that ends far from the feet (clothes only, a plinth) says nothing about the floor.
         if abs(mesh - lowest) < NEAR_FLOOR * length:

@@ -76,36 +76,36 @@ def read_map(path: str | Path) -> CharacterMap:
     return CharacterMap(named, floor, rest_frame, str(path))
 
 
-def find_bones(rig: Rig, told: CharacterMap = NO_MAP) -> Bones:
-    """The parts of a body on a rig: what the user told, then the file's own VRM table, then names.
+def find_bones(rig: Rig, mapping: CharacterMap = NO_MAP) -> Bones:
+    """The parts of a body on a rig: by the user's own table, then the file's VRM table, then names.
 
     Raises InputError that names the parts without a bone and the rig's bones.
     """
     named = name_parts(rig.names, rig.parents, rig.bones)
-    found = {part: node for part, node in named.nodes.items() if part != "neck"}
+    nodes = {part: node for part, node in named.nodes.items() if part != "neck"}
     label = "VRM" if rig.humanoid else named.convention
-    found |= {part: node for name, node in rig.humanoid.items() if (part := _snake(name)) in PARTS}
+    nodes |= {part: node for name, node in rig.humanoid.items() if (part := _snake(name)) in PARTS}
     by_name = {rig.names[node]: node for node in reversed(rig.bones)}
     chains: dict[str, tuple[int, ...]] = {}
-    for part, names in told.bones.items():
+    for part, names in mapping.bones.items():
         for name in names:
             if name not in by_name:
-                raise InputError(f"{told.path}: {part}: {quoted(name)} is no bone of {rig.path}; {_listed(rig)}")
+                raise InputError(f"{mapping.path}: {part}: {quoted(name)} is no bone of {rig.path}; {_listed(rig)}")
         if part in ("spine", "neck"):
             chains[part] = tuple(by_name[name] for name in names)
         else:
-            found[part] = by_name[names[0]]
-    missing = [part for part in REQUIRED if part not in found]
+            nodes[part] = by_name[names[0]]
+    missing = [part for part in REQUIRED if part not in nodes]
     if missing:
         closest = f" (most like {label})" if len(missing) < len(REQUIRED) else ""
         raise InputError(
             f"{rig.path}: no bone found for {', '.join(missing)}{closest}; {_listed(rig)}; name them in a YAML file "
             f"(bones: {{{missing[0]}: name of the bone}}) and pass --character-map"
         )
-    limbs = {part: node for part, node in found.items() if part.startswith(SIDES)}
-    spine = chains.get("spine") or _spine(rig, found["hips"], limbs)
-    neck = chains["neck"] if "neck" in chains else neck_bones(rig.parents, found["head"], (found["hips"], *spine))
-    bones = Bones(label, found["hips"], spine, neck, found["head"], limbs)
+    limbs = {part: node for part, node in nodes.items() if part.startswith(SIDES)}
+    spine = chains.get("spine") or _spine(rig, nodes["hips"], limbs)
+    neck = chains["neck"] if "neck" in chains else neck_bones(rig.parents, nodes["head"], (nodes["hips"], *spine))
+    bones = Bones(label, nodes["hips"], spine, neck, nodes["head"], limbs)
     _check(rig, bones)
     return bones
 
@@ -133,8 +133,8 @@ def _check(rig: Rig, bones: Bones) -> None:
         chains.append(["hips", *(f"{side}_{limb}" for limb in LIMBS[4:])])
     node_of = {"hips": bones.hips, "head": bones.head, **bones.limbs}
     for chain in chains:
-        there = [part for part in chain if part in node_of]
-        for upper, lower in zip(there, there[1:], strict=False):
+        mapped = [part for part in chain if part in node_of]
+        for upper, lower in zip(mapped, mapped[1:], strict=False):
             if node_of[upper] not in rig.above(node_of[lower])[1:]:
                 raise InputError(
                     f"{rig.path}: {lower} {quoted(rig.name(node_of[lower]))} does not hang on {upper} "

@@ -11,9 +11,9 @@ Rotations.  Joint j of the motion turns its T-pose by S_j in the world.  A bone 
 With more or fewer spine bones than the motion's three, each takes the rotation at its share of the way (slerp).
 All other bones keep their local rest rotation.
 
-Places.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the feet:
-the lowest place of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly), then
-by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
+Positions.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the
+feet: the lowest point of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly),
+then by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
 does (the ball of the foot keeps a constant offset to the scaled one).  At last the mesh, whose shoes reach further than
 joints: toes in the ground bend up, and what is still under the floor lifts the ankle.
 """
@@ -39,7 +39,7 @@ from genmo.runtime.motion.skeleton import BALL_HEIGHT, CONTACT_JOINTS, JOINTS, s
 from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.retarget.character import Character
-from genmo.runtime.retarget.planting import blurred, held
+from genmo.runtime.retarget.planting import hold_offsets, smoothed
 from genmo.runtime.support.arrays import Array
 
 # part of the limb -> joint of the motion that turns it; the direction of a limb is that of the joint's one child
@@ -75,19 +75,21 @@ class Performance:
         return len(self.hips)
 
     def world(self) -> tuple[Array, Array]:
-        """World rotations [frames, nodes, 3, 3] and places [frames, nodes, 3]."""
+        """World rotations [frames, nodes, 3, 3] and positions [frames, nodes, 3]."""
         rig, hips = self.character.rig, self.character.bones.hips
-        turned, placed = self.rotations.copy(), np.tile(rig.translations, (self.frames, 1, 1))
-        placed[:, hips] = self.hips
+        world_rotations, world_positions = self.rotations.copy(), np.tile(rig.translations, (self.frames, 1, 1))
+        world_positions[:, hips] = self.hips
         size = np.ones(len(rig.names))
         for node in rig.order:
             parent = rig.parents[node]
             size[node] = rig.scales[node].mean()
             if parent >= 0:
-                placed[:, node] = placed[:, parent] + size[parent] * rotate(turned[:, parent], placed[:, node])
-                turned[:, node] = turned[:, parent] @ self.rotations[:, node]
+                world_positions[:, node] = world_positions[:, parent] + size[parent] * rotate(
+                    world_rotations[:, parent], world_positions[:, node]
+                )
+                world_rotations[:, node] = world_rotations[:, parent] @ self.rotations[:, node]
                 size[node] *= size[parent]
-        return turned, placed
+        return world_rotations, world_positions
 
 
 def ground_height(joints: Array) -> float:
@@ -104,10 +106,10 @@ def retarget(motion: Motion, character: Character) -> Performance:
     """The motion on the character, at the motion's frame rate."""
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
     source = Motion(exact, np.asarray(motion.translation, np.float64), motion.betas, motion.offsets, fps=motion.fps)
-    turned, joints = source.kinematics()
+    world_rotations, joints = source.kinematics()
     joints = joints - (0.0, ground_height(joints), 0.0)
-    stage = _Stage(character, _turns(character, turned, np.asarray(motion.rest_offsets, np.float64)))
-    legs = _Legs(stage, source, turned, joints, motion.contacts)
+    stage = _Stage(character, _turns(character, world_rotations, np.asarray(motion.rest_offsets, np.float64)))
+    legs = _LegRetargeter(stage, source, world_rotations, joints, motion.contacts)
     stage.put_hips(legs.middle)
     legs.plant()
     return stage.performance(motion.fps)
@@ -121,37 +123,39 @@ class _Stage:
         self.desired = desired
         """node -> world rotations [frames, 3, 3]"""
         rig = character.rig
-        wanted = {above for node in (*desired, *character.bones.limbs.values()) for above in rig.above(node)}
-        self.nodes = [node for node in rig.order if node in wanted]
+        required = {above for node in (*desired, *character.bones.limbs.values()) for above in rig.above(node)}
+        self.nodes = [node for node in rig.order if node in required]
         self.frames = len(desired[character.bones.hips])
-        self.size = {node: float(np.prod([rig.scales[above].mean() for above in rig.above(node)])) for node in wanted}
+        self.size = {node: float(np.prod([rig.scales[above].mean() for above in rig.above(node)])) for node in required}
         self.shift = np.zeros((self.frames, 3))  # of the hips, from where they rest
-        self.turned: dict[int, Array] = {}
-        self.placed: dict[int, Array] = {}
+        self.rotations: dict[int, Array] = {}
+        """node -> world rotations [frames, 3, 3]"""
+        self.positions: dict[int, Array] = {}
+        """node -> world positions [frames, 3]"""
         self.update()
 
     def update(self) -> None:
-        """World rotations and places of all nodes that matter."""
+        """Update world rotations and positions of all nodes that matter."""
         rig, hips = self.character.rig, self.character.bones.hips
         rest = self.character.rest[1]
         for node in self.nodes:
             parent = rig.parents[node]
-            above = self.turned[parent] if parent >= 0 else np.tile(self.character.frame, (self.frames, 1, 1))
-            self.turned[node] = self.desired.get(node, above @ rig.rotations[node])
+            above = self.rotations[parent] if parent >= 0 else np.tile(self.character.frame, (self.frames, 1, 1))
+            self.rotations[node] = self.desired.get(node, above @ rig.rotations[node])
             if node == hips:
-                self.placed[node] = rest[node] + self.shift
+                self.positions[node] = rest[node] + self.shift
             elif parent < 0:
-                self.placed[node] = np.tile(rest[node], (self.frames, 1))
+                self.positions[node] = np.tile(rest[node], (self.frames, 1))
             else:
                 step = self.size[parent] * rotate(above, rig.translations[node])
-                self.placed[node] = self.placed[parent] + step
+                self.positions[node] = self.positions[parent] + step
 
     def limb(self, name: str) -> Array:
-        """Places [frames, 3] of a part's bone."""
-        return self.placed[self.character.bones.limbs[name]]
+        """Positions [frames, 3] of a body part's bone."""
+        return self.positions[self.character.bones.limbs[name]]
 
     def middle(self) -> Array:
-        """Places [frames, 3] between the hip joints."""
+        """Positions [frames, 3] between the hip joints."""
         return (self.limb("left_upper_leg") + self.limb("right_upper_leg")) / 2
 
     def put_hips(self, middle: Array) -> None:
@@ -166,66 +170,66 @@ class _Stage:
         driven = tuple(node for node in self.nodes if node in self.desired)
         for node in driven:
             parent = rig.parents[node]
-            above = self.character.frame if parent < 0 else self.turned[parent]
-            rotations[:, node] = transpose(above) @ self.turned[node]
+            above = self.character.frame if parent < 0 else self.rotations[parent]
+            rotations[:, node] = transpose(above) @ self.rotations[node]
         parent = rig.parents[hips]
         above, size = self.character.frame, 1.0
         place: Array = np.zeros(3)
         if parent >= 0:
-            above, place, size = self.turned[parent], self.placed[parent], self.size[parent]
-        local = rotate(transpose(above), self.placed[hips] - place) / size
+            above, place, size = self.rotations[parent], self.positions[parent], self.size[parent]
+        local = rotate(transpose(above), self.positions[hips] - place) / size
         return Performance(self.character, rotations, local, driven, fps)
 
 
-def _turns(character: Character, turned: Array, offsets: Array) -> dict[int, Array]:
+def _turns(character: Character, world_rotations: Array, offsets: Array) -> dict[int, Array]:
     """World rotations [frames, 3, 3] of the bones that the motion drives, from its own [frames, 24, 3, 3]."""
-    bones, (rest, places) = character.bones, character.rest
-    line = places[bones.limbs["left_upper_leg"]] - places[bones.limbs["right_upper_leg"]]
+    bones, (rest, positions) = character.bones, character.rest
+    line = positions[bones.limbs["left_upper_leg"]] - positions[bones.limbs["right_upper_leg"]]
     level = _swing(line, offsets[JOINTS.index("left_hip")] - offsets[JOINTS.index("right_hip")])
     desired = {
-        bones.hips: turned[:, 0] @ level @ rest[bones.hips],
-        bones.head: turned[:, JOINTS.index("head")] @ rest[bones.head],
+        bones.hips: world_rotations[:, 0] @ level @ rest[bones.hips],
+        bones.head: world_rotations[:, JOINTS.index("head")] @ rest[bones.head],
     }
     for chain, names in ((bones.spine, _SPINE), (bones.neck, _NECK)):
         for place, node in enumerate(chain, start=1):
-            desired[node] = _along(turned, names, place / len(chain)) @ rest[node]
+            desired[node] = _along(world_rotations, names, place / len(chain)) @ rest[node]
     for side in SIDES:
         still: dict[str, Array] = {}
         for limb, name in _JOINT.items():
-            part, joint = f"{side}_{limb}", JOINTS.index(f"{side}_{name}")
-            if part not in bones.limbs:
+            subset, joint = f"{side}_{limb}", JOINTS.index(f"{side}_{name}")
+            if subset not in bones.limbs:
                 continue
-            node = bones.limbs[part]
-            still[limb] = _correction(limb, side, character, offsets, places, still)
-            desired[node] = turned[:, joint] @ still[limb] @ rest[node]
+            node = bones.limbs[subset]
+            still[limb] = _correction(limb, side, character, offsets, positions, still)
+            desired[node] = world_rotations[:, joint] @ still[limb] @ rest[node]
     return desired
 
 
 def _correction(
-    limb: str, side: str, character: Character, offsets: Array, places: Array, still: dict[str, Array]
+    limb: str, side: str, character: Character, offsets: Array, positions: Array, still: dict[str, Array]
 ) -> Array:
     """The turn C [3, 3] of a limb's rest pose (see the module), given those of the limbs before it."""
     limbs = character.bones.limbs
     if limb in ("shoulder", "toes"):
         return still["foot"] if limb == "toes" else np.eye(3)
     if limb == "foot":
-        return _yaw(_foot_direction(character, side, places), offsets[JOINTS.index(f"{side}_foot")])
+        return _yaw(_foot_direction(character, side, positions), offsets[JOINTS.index(f"{side}_foot")])
     before = {"lower_leg": "upper_leg", "lower_arm": "upper_arm", "hand": "lower_arm"}.get(limb)
     turn = np.eye(3) if before is None else still[before]
     end = f"{side}_{_NEXT[limb]}"
     if end not in limbs:
         return turn
-    bone = places[limbs[end]] - places[limbs[f"{side}_{limb}"]]
+    bone = positions[limbs[end]] - positions[limbs[f"{side}_{limb}"]]
     child = {"upper_leg": "knee", "lower_leg": "ankle", "upper_arm": "elbow", "lower_arm": "wrist", "hand": "hand"}
     return _swing(turn @ bone, offsets[JOINTS.index(f"{side}_{child[limb]}")]) @ turn
 
 
-def _foot_direction(character: Character, side: str, places: Array) -> Array:
+def _foot_direction(character: Character, side: str, positions: Array) -> Array:
     """Where a foot points in the rest pose; straight on when there are no toes to tell."""
     limbs = character.bones.limbs
     if f"{side}_toes" not in limbs:
         return np.asarray([0.0, 0.0, 1.0])
-    return np.asarray(places[limbs[f"{side}_toes"]] - places[limbs[f"{side}_foot"]])
+    return np.asarray(positions[limbs[f"{side}_toes"]] - positions[limbs[f"{side}_foot"]])
 
 
 def _swing(start: Array, end: Array) -> Array:
@@ -251,26 +255,29 @@ def _yaw(start: Array, end: Array) -> Array:
     return matrix_from_axis_angle(np.asarray([0.0, angle, 0.0]))
 
 
-def _along(turned: Array, names: tuple[str, ...], share: float) -> Array:
+def _along(world_rotations: Array, names: tuple[str, ...], share: float) -> Array:
     """World rotations [frames, 3, 3] at a share 0..1 of the way along joints `names`, from the first to the last."""
-    at = share * (len(names) - 1)
-    low = min(int(at + 1e-9), len(names) - 1)
-    first = turned[:, JOINTS.index(names[low])]
-    if at - low < 1e-6:
+    chain_position = share * (len(names) - 1)
+    low = min(int(chain_position + 1e-9), len(names) - 1)
+    first = world_rotations[:, JOINTS.index(names[low])]
+    if chain_position - low < 1e-6:
         return first
-    second = turned[:, JOINTS.index(names[low + 1])]
+    second = world_rotations[:, JOINTS.index(names[low + 1])]
     step = quaternion_from_matrix(transpose(first) @ second)
-    angle = 2 * np.arccos(np.clip(step[:, :1], -1, 1)) * (at - low)
+    angle = 2 * np.arccos(np.clip(step[:, :1], -1, 1)) * (chain_position - low)
     return np.asarray(first @ matrix_from_axis_angle(angle * normalize(step[:, 1:])))
 
 
-class _Legs:
+class _LegRetargeter:
     """Where the motion has its feet, and how the character's come there."""
 
-    def __init__(self, stage: _Stage, motion: Motion, turned: Array, joints: Array, contacts: Array | None) -> None:
+    def __init__(
+        self, stage: _Stage, motion: Motion, joint_rotations: Array, joints: Array, contacts: Array | None
+    ) -> None:
         self.stage = stage
         self.fps = motion.fps
-        self.turned = turned
+        self.joint_rotations = joint_rotations
+        """[frames, 24, 3, 3] of the motion, in the world"""
         offsets = np.asarray(motion.rest_offsets, np.float64)
         character = stage.character
         self.scale = character.leg / _source_leg(offsets)
@@ -283,27 +290,27 @@ class _Legs:
         balls = joints[:, [JOINTS.index(f"{side}_foot") for side in SIDES]]
         self.balls = self.scale * balls
         self.heights = np.stack([self._source_height(k, joints, offsets) for k in (0, 1)], axis=1)
-        self.near = np.exp(-((np.maximum(self.heights, 0) / NEAR) ** 2))
-        self.planted = frames_in_contact(contact_scores(balls, contacts, self.fps))
+        self.ground_proximity = np.exp(-((np.maximum(self.heights, 0) / NEAR) ** 2))  # [frames, 2]
+        self.in_contact = frames_in_contact(contact_scores(balls, contacts, self.fps))
 
     def _source_height(self, k: int, joints: Array, offsets: Array) -> Array:
-        """Height [frames] in metres of the lowest place of the motion's sole over its ground."""
+        """Height [frames] in metres of the lowest point of the motion's sole over its ground."""
         ankle, ball = JOINTS.index(f"{SIDES[k]}_ankle"), JOINTS.index(f"{SIDES[k]}_foot")
         heel = np.asarray([0.0, -self.ankles[k], 0.0])
         toe = offsets[ball] - (0.0, sole_drops(offsets)[k, 1], 0.0)
-        ends = [joints[:, ankle] + rotate(self.turned[:, ankle], end) for end in (heel, toe)]
+        ends = [joints[:, ankle] + rotate(self.joint_rotations[:, ankle], end) for end in (heel, toe)]
         return np.minimum(ends[0][:, 1], ends[1][:, 1])
 
     def _foot(self, k: int) -> tuple[Array, Array]:
-        """Places [frames, 3] of the ball of the character's foot, and heights [frames] of its sole over the floor."""
+        """Positions [frames, 3] of the ball of the character's foot, and heights [frames] of its sole above it."""
         character, side = self.stage.character, SIDES[k]
         node = character.bones.limbs[f"{side}_foot"]
-        rest, places = character.rest
-        forward = _foot_direction(character, side, places)
+        rest, rest_positions = character.rest
+        forward = _foot_direction(character, side, rest_positions)
         if f"{side}_toes" not in character.bones.limbs:
             forward = forward * self.scale * 0.14  # an ankle is about that far behind the ball, in metres of a person
-        play = self.stage.turned[node] @ transpose(rest[node])
-        ankle = self.stage.placed[node]
+        play = self.stage.rotations[node] @ transpose(rest[node])
+        ankle = self.stage.positions[node]
         heel = ankle + rotate(play, np.asarray([0.0, -self.rest_heights[k], 0.0]))
         toe = ankle + rotate(play, np.asarray([forward[0], -self.rest_heights[k], forward[2]]))
         lowest = np.minimum(heel[:, 1], toe[:, 1]) - character.stands_at
@@ -313,18 +320,18 @@ class _Legs:
         """Bring the soles to their heights and hold planted feet over the ground."""
         need = np.stack([self.scale * self.heights[:, k] - self._foot(k)[1] for k in (0, 1)], axis=1)
         need = np.maximum(need, np.stack([self._depth(k) for k in (0, 1)], axis=1))
-        weight = self.near + 1e-4
+        weight = self.ground_proximity + 1e-4
         width = SMOOTH * self.fps / FPS
-        lift = blurred((weight * need).sum(axis=1), width) / blurred(weight.sum(axis=1), width)
+        lift = smoothed((weight * need).sum(axis=1), width) / smoothed(weight.sum(axis=1), width)
         self.stage.shift[:, 1] += lift
         self.stage.update()
         for k in (0, 1):
             ball, height = self._foot(k)
             move = np.zeros_like(ball)
             missing, loose = self.scale * self.heights[:, k] - height, self.scale * LOOSE
-            move[:, 1] = self.near[:, k] * (missing - np.clip(missing, -loose, loose))
+            move[:, 1] = self.ground_proximity[:, k] * (missing - np.clip(missing, -loose, loose))
             fade = max(2, round(FADE * self.fps / FPS))
-            move[:, [0, 2]] = held((self.balls[:, k] - ball)[:, [0, 2]], self.planted[:, k], fade)
+            move[:, [0, 2]] = hold_offsets((self.balls[:, k] - ball)[:, [0, 2]], self.in_contact[:, k], fade)
             self._reach(k, move)
         self.stage.update()
         for k in (0, 1):
@@ -332,11 +339,11 @@ class _Legs:
         self.stage.update()
 
     def _bones(self, k: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Turns since rest [frames, 3, 3] and places [frames, 3] of a foot's bone and of its toes'."""
+        """Rotations from rest [frames, 3, 3] and positions [frames, 3] of a foot's bone and of its toes'."""
         limbs, rest = self.stage.character.bones.limbs, self.stage.character.rest[0]
         foot = limbs[f"{SIDES[k]}_foot"]
         nodes = foot, limbs.get(f"{SIDES[k]}_toes", foot)
-        first, second = ((self.stage.turned[n] @ transpose(rest[n]), self.stage.placed[n]) for n in nodes)
+        first, second = ((self.stage.rotations[n] @ transpose(rest[n]), self.stage.positions[n]) for n in nodes)
         return first, second
 
     def _depth(self, k: int) -> Array:
@@ -344,7 +351,7 @@ class _Legs:
         sole = self.stage.character.soles[k]
         if sole is None or sole.front.all():
             return np.full(len(self.heights), -np.inf)
-        return self.stage.character.stands_at + sole.depth - sole.part(~sole.front).lowest(*self._bones(k))
+        return self.stage.character.stands_at + sole.depth - sole.subset(~sole.front).lowest(*self._bones(k))
 
     def _clear(self, k: int) -> None:
         """Bring the mesh of a foot out of the floor: the toes bend, then the ankle lifts."""
@@ -366,14 +373,14 @@ class _Legs:
         """Move the ankle by `move` [frames, 3], by thigh and shin; the foot keeps its orientation."""
         stage, limbs = self.stage, self.stage.character.bones.limbs
         thigh, shin, foot = (limbs[f"{SIDES[k]}_{limb}"] for limb in ("upper_leg", "lower_leg", "foot"))
-        hinge = self.turned[:, JOINTS.index(f"{SIDES[k]}_hip"), :, 0]
-        ankle = stage.placed[foot]
-        turns = two_bone(stage.placed[thigh], stage.placed[shin], ankle, ankle + move, hinge)
+        hinge = self.joint_rotations[:, JOINTS.index(f"{SIDES[k]}_hip"), :, 0]
+        ankle = stage.positions[foot]
+        turns = two_bone(stage.positions[thigh], stage.positions[shin], ankle, ankle + move, hinge)
         for node, turn in zip((thigh, shin), turns, strict=True):
             stage.desired[node] = turn @ stage.desired[node]
 
 
 def _source_leg(offsets: Array) -> float:
     """Thigh and shin in metres, the mean of both legs."""
-    legs = [JOINTS.index(f"{side}_{part}") for side in SIDES for part in ("knee", "ankle")]
+    legs = [JOINTS.index(f"{side}_{subset}") for side in SIDES for subset in ("knee", "ankle")]
     return float(np.linalg.norm(offsets[legs], axis=-1).sum()) / 2

@@ -57,14 +57,14 @@ class Rig:
     gltf: Gltf | None = None
     bvh: Bvh | None = None
     lowest: tuple[float, float] | None = None
-    """lowest place of the mesh in the rest pose along y and along z; None without a mesh"""
+    """lowest point of the mesh in the rest pose along y and along z; None without a mesh"""
 
     def above(self, node: int) -> list[int]:
         """The node and its ancestors, upwards."""
-        found = [node]
-        while self.parents[found[-1]] >= 0:
-            found.append(self.parents[found[-1]])
-        return found
+        chain = [node]
+        while self.parents[chain[-1]] >= 0:
+            chain.append(self.parents[chain[-1]])
+        return chain
 
     def name(self, node: int) -> str:
         """How messages call a node."""
@@ -86,16 +86,16 @@ class Rig:
         return total
 
     def rest(self) -> tuple[Array, Array]:
-        """World rotations [nodes, 3, 3] and places [nodes, 3] of the rest pose."""
-        turned, linear = self.rotations.copy(), self.rotations * self.scales[:, None, :]
-        placed = self.translations.copy()
+        """World rotations [nodes, 3, 3] and positions [nodes, 3] of the rest pose."""
+        rotations, linear = self.rotations.copy(), self.rotations * self.scales[:, None, :]
+        positions = self.translations.copy()
         for node in self.order:
             parent = self.parents[node]
             if parent >= 0:
-                placed[node] = placed[parent] + linear[parent] @ self.translations[node]
+                positions[node] = positions[parent] + linear[parent] @ self.translations[node]
                 linear[node] = linear[parent] @ linear[node]
-                turned[node] = turned[parent] @ self.rotations[node]
-        return turned, placed
+                rotations[node] = rotations[parent] @ self.rotations[node]
+        return rotations, positions
 
 
 def read_rig(path: str | Path, rest_frame: int | None = None) -> Rig:
@@ -125,16 +125,16 @@ def _bvh_rig(path: str, bvh: Bvh, rest_frame: int | None) -> Rig:
     joints = len(bvh.names)
     if rest_frame is not None and not 0 <= rest_frame < bvh.frames:
         raise InputError(f"{path}: rest_frame is {rest_frame}; the file has frames 0 to {bvh.frames - 1}")
-    still, places = np.tile(np.eye(3), (joints, 1, 1)), np.asarray(bvh.offsets, np.float64)
-    if rest_frame is not None:  # a pose is rotations and places: the root stands where the frame has it
-        still, places = bvh.rotations[rest_frame], bvh.positions[rest_frame]
+    rotations, positions = np.tile(np.eye(3), (joints, 1, 1)), np.asarray(bvh.offsets, np.float64)
+    if rest_frame is not None:  # a pose is rotations and positions: the root stands where the frame has it
+        rotations, positions = bvh.rotations[rest_frame], bvh.positions[rest_frame]
     return Rig(
         path=path,
         names=bvh.names,
         parents=bvh.parents,
         order=tuple(range(joints)),
-        rotations=still.copy(),
-        translations=places.copy(),
+        rotations=rotations.copy(),
+        translations=positions.copy(),
         scales=np.ones((joints, 3)),
         bones=tuple(range(joints)),
         bvh=bvh,
@@ -184,20 +184,20 @@ def _humanoid(gltf: Gltf) -> dict[str, int]:
 
 def _in_bind_pose(gltf: Gltf, rig: Rig) -> Rig:
     """The rig in the pose its mesh was made in, with how low the mesh reaches."""
-    found = bind_matrices(gltf, rig)
-    if found is None:
+    matrices = bind_matrices(gltf, rig)
+    if matrices is None:
         return rig
-    joints, inverse, _ = found
-    turned, _ = rig.rest()
+    joints, inverse, _ = matrices
+    rotations, _ = rig.rest()
     # mesh to world by each joint: the same for all of them when the nodes stand in the bind pose
-    ways = turned[joints] @ orthogonal(inverse[:, :3, :3])
-    rank = {node: place for place, node in enumerate(rig.order)}
-    first = min(range(len(joints)), key=lambda place: rank[joints[place]])
-    apart = np.arccos(np.clip((np.einsum("jik,ik->j", ways, ways[first]) - 1) / 2, -1, 1))
-    if apart.max() > SAME_POSE and (rig.scales > 0).all():
+    mesh_rotations = rotations[joints] @ orthogonal(inverse[:, :3, :3])  # [joints, 3, 3]
+    rank = {node: index for index, node in enumerate(rig.order)}
+    first = min(range(len(joints)), key=lambda index: rank[joints[index]])
+    angles = np.arccos(np.clip((np.einsum("jik,ik->j", mesh_rotations, mesh_rotations[first]) - 1) / 2, -1, 1))
+    if angles.max() > SAME_POSE and (rig.scales > 0).all():
         # The nodes stand in some frame of an animation.
         bind = _mesh_to_world(gltf, rig, joints[first], inverse[first]) @ np.linalg.inv(inverse)
-        rig = _stood(rig, dict(zip(joints, bind, strict=True)))
+        rig = _with_joints_at(rig, dict(zip(joints, bind, strict=True)))
     return replace(rig, lowest=_lowest(gltf, rig))
 
 
@@ -217,8 +217,8 @@ def _mesh_to_world(gltf: Gltf, rig: Rig, top: int, inverse: Array) -> Array:
         rotation = orthogonal(world[node, :3, :3])
         if np.allclose(world[node, :3, :3], scale * rotation, atol=1e-3 * scale):
             choices.append((rotation, world[node, :3, 3]))
-    near = [choice for choice in choices if np.trace(choice[0].T @ turn) > QUARTER]
-    near = near or [(max(_quarter_turns(), key=lambda quarter: float(np.trace(quarter.T @ turn))), np.zeros(3))]
+    close = [choice for choice in choices if np.trace(choice[0].T @ turn) > QUARTER]
+    close = close or [(max(_quarter_turns(), key=lambda quarter: float(np.trace(quarter.T @ turn))), np.zeros(3))]
 
     def moved(choice: tuple[Array, Array]) -> tuple[float, float]:
         rotation, shift = choice
@@ -226,7 +226,7 @@ def _mesh_to_world(gltf: Gltf, rig: Rig, top: int, inverse: Array) -> Array:
         return -round(float(np.trace(rotation.T @ turn)), 3), float(np.linalg.norm(away))
 
     matrix = np.eye(4)
-    rotation, matrix[:3, 3] = min(near, key=moved)
+    rotation, matrix[:3, 3] = min(close, key=moved)
     matrix[:3, :3] = scale * rotation
     return matrix
 
@@ -238,17 +238,17 @@ def _quarter_turns() -> list[Array]:
     return [matrix for matrix in signed if np.linalg.det(matrix) > 0]
 
 
-def _stood(rig: Rig, bind: dict[int, Array]) -> Rig:
-    """The rig with its joints turned and placed as `bind` says, joint -> world matrix [4, 4]; the others go along."""
+def _with_joints_at(rig: Rig, bind: dict[int, Array]) -> Rig:
+    """The rig with its joints at the poses `bind`, joint -> world matrix [4, 4]; the others follow."""
     rotations, translations = rig.rotations.copy(), rig.translations.copy()
-    turned, world = np.tile(np.eye(3), (len(rig.names), 1, 1)), np.tile(np.eye(4), (len(rig.names), 1, 1))
+    world_rotations, world = np.tile(np.eye(3), (len(rig.names), 1, 1)), np.tile(np.eye(4), (len(rig.names), 1, 1))
     for node in rig.order:
         parent = rig.parents[node]
-        above, matrix = (turned[parent], world[parent]) if parent >= 0 else (np.eye(3), np.eye(4))
+        above, matrix = (world_rotations[parent], world[parent]) if parent >= 0 else (np.eye(3), np.eye(4))
         if node in bind:
             rotations[node] = above.T @ orthogonal(bind[node][:3, :3])
             translations[node] = np.linalg.solve(matrix, bind[node][:, 3])[:3]
-        turned[node] = above @ rotations[node]
+        world_rotations[node] = above @ rotations[node]
         local = np.eye(4)
         local[:3, :3], local[:3, 3] = rotations[node] * rig.scales[node], translations[node]
         world[node] = matrix @ local
@@ -260,7 +260,7 @@ def bind_matrices(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[li
 
     Skins of one skeleton may each count from another mesh (packers scale meshes): the first skin's mesh counts.
     """
-    known: dict[int, Array] = {}
+    inverse_of: dict[int, Array] = {}
     skins: list[tuple[list[int], Array]] = []
     left = MAX_COUNT
     for skin in gltf.entries("skins"):
@@ -276,15 +276,15 @@ def bind_matrices(gltf: Gltf, rig: Rig) -> tuple[list[int], Array, list[tuple[li
             matrices = stored[: len(joints)].reshape(-1, 4, 4).swapaxes(1, 2)
             if (np.abs(np.linalg.det(matrices[:, :3, :3])) < 1e-18).any():
                 raise gltf.fail("an inverse bind matrix is flat")
-            shared = next((number for number, joint in enumerate(joints) if joint in known), None)
-            same = np.eye(4) if shared is None else np.linalg.inv(matrices[shared]) @ known[joints[shared]]
-            known = dict(zip(joints, matrices @ same, strict=True)) | known
+            shared = next((number for number, joint in enumerate(joints) if joint in inverse_of), None)
+            same = np.eye(4) if shared is None else np.linalg.inv(matrices[shared]) @ inverse_of[joints[shared]]
+            inverse_of = dict(zip(joints, matrices @ same, strict=True)) | inverse_of
         skins.append((joints, matrices))
-    return (list(known), np.stack(list(known.values())), skins) if known else None
+    return (list(inverse_of), np.stack(list(inverse_of.values())), skins) if inverse_of else None
 
 
 def _lowest(gltf: Gltf, rig: Rig) -> tuple[float, float] | None:
-    """The lowest place along y and along z of all skinned vertices in the rest pose."""
+    """The lowest point along y and along z of all skinned vertices in the rest pose."""
     low = [points.min(axis=0) for points, _, _ in skinned_vertices(rig)]
     if not low:
         return None
@@ -298,10 +298,10 @@ def skinned_vertices(rig: Rig) -> Iterator[tuple[Array, Integers, Array]]:
     Raises InputError for a skin that does not fit its mesh.
     """
     gltf = rig.gltf
-    found = None if gltf is None else bind_matrices(gltf, rig)
-    if gltf is None or found is None:
+    bind = None if gltf is None else bind_matrices(gltf, rig)
+    if gltf is None or bind is None:
         return
-    world, skins = _world(rig), found[2]
+    world, skins = _world(rig), bind[2]
     for primitive, skin in _skinned_primitives(gltf):
         joints, inverse = skins[skin]
         skinned = _skinned(gltf, primitive, world[joints] @ inverse)
@@ -316,17 +316,17 @@ def _skinned_primitives(gltf: Gltf) -> list[tuple[Json, int]]:
     Raises InputError where they have more than `MAX_COUNT` vertices together, before any is read.
     """
     pairs = {(node["mesh"], node["skin"]): node for node in gltf.entries("nodes") if {"mesh", "skin"} <= set(node)}
-    found: list[tuple[Json, int]] = []
+    primitives: list[tuple[Json, int]] = []
     vertices = 0
     for mesh, skin in pairs:
         gltf.entry("skins", skin)
         for primitive in gltf.entry("meshes", mesh).get("primitives", []):
             accessor = primitive["attributes"].get("POSITION")
             vertices += 1000 + (0 if accessor is None else max(0, int(gltf.entry("accessors", accessor)["count"])))
-            found.append((primitive, skin))
+            primitives.append((primitive, skin))
             if vertices > MAX_COUNT:  # a part costs as much as a thousand vertices
                 raise gltf.fail(f"over {MAX_COUNT} vertices with a skin")
-    return found
+    return primitives
 
 
 def _world(rig: Rig) -> Array:

@@ -1,4 +1,4 @@
-"""The soles of a character's mesh: the places of a foot that touch the ground first, whichever way it is tilted.
+"""The soles of a character's mesh: the points of a foot that touch the ground first, whichever way it is tilted.
 
 A shoe ends centimetres before the toes' joint and behind the ankle, so joints alone leave it in the ground at push-off.
 """
@@ -25,22 +25,22 @@ _STEPS = 12
 
 @dataclass(frozen=True, eq=False)
 class Sole:
-    """Places of a foot's mesh in the rest pose, y up, facing +z, in the rig's unit."""
+    """Points of a foot's mesh in the rest pose, y up, facing +z, in the rig's unit."""
 
     foot: Array
     """[n, 3] from the foot's bone"""
     toes: Array
     """[n, 3] from the toes' bone; without one as `foot`"""
     share: Array
-    """[n] how far each place moves with the toes"""
+    """[n] how far each point moves with the toes"""
     front: Flags
     """[n] whether it moves with the toes mostly and lies before their joint"""
     depth: float
-    """how far the lowest place is under the floor at rest; 0 or less"""
+    """how far the lowest point is under the floor at rest; 0 or less"""
 
     def lowest(self, foot: tuple[Array, Array], toes: tuple[Array, Array]) -> Array:
-        """Heights [frames] of the lowest place, from turns since rest [frames, 3, 3] and places [frames, 3] of the
-        bones."""
+        """Heights [frames] of the lowest point, from rotations since rest [frames, 3, 3] and positions [frames, 3] of
+        the bones."""
         return np.asarray(self._heights(foot, toes).min(axis=1))
 
     def _heights(self, foot: tuple[Array, Array], toes: tuple[Array, Array]) -> Array:
@@ -50,8 +50,8 @@ class Sole:
         ]
         return (1 - self.share) * parts[0] + self.share * parts[1]
 
-    def part(self, chosen: Flags) -> Sole:
-        """The sole with some of its places only."""
+    def subset(self, chosen: Flags) -> Sole:
+        """The sole with some of its points only."""
         return replace(
             self, foot=self.foot[chosen], toes=self.toes[chosen], share=self.share[chosen], front=self.front[chosen]
         )
@@ -64,14 +64,14 @@ class Sole:
         """
         if not self.front.any():
             return matrix_from_axis_angle(0 * axis)
-        part = self.part(self.front)
-        wanted = np.minimum(floor, toes[1][:, 1] + part.toes[:, 1].min())
+        front_sole = self.subset(self.front)
+        target_height = np.minimum(floor, toes[1][:, 1] + front_sole.toes[:, 1].min())
         low, high = np.zeros(len(axis)), np.full(len(axis), MOST)
-        free = part.lowest(foot, toes) >= wanted
+        free = front_sole.lowest(foot, toes) >= target_height
         for _ in range(_STEPS):
             middle = (low + high) / 2
             turn = matrix_from_axis_angle(middle[:, None] * axis) @ toes[0]
-            above = part.lowest(foot, (turn, toes[1])) >= wanted
+            above = front_sole.lowest(foot, (turn, toes[1])) >= target_height
             low, high = np.where(above, low, middle), np.where(above, middle, high)
         return matrix_from_axis_angle(np.where(free, 0.0, high)[:, None] * axis)
 
@@ -97,11 +97,11 @@ def find_sole(rig: Rig, frame: Array, foot: int, toes: int | None, floor: float,
         return None
     chosen = np.unique(np.concatenate([_outermost(points, side) for side in (share <= 0.5, share > 0.5)]))
     points, share = points[chosen], share[chosen]
-    places = rotate(frame, rig.rest()[1])
-    from_toes = points - places[foot if toes is None else toes]
-    way = places[foot if toes is None else toes] - places[foot]
+    positions = rotate(frame, rig.rest()[1])
+    from_toes = points - positions[foot if toes is None else toes]
+    way = positions[foot if toes is None else toes] - positions[foot]
     front = (share > 0.5) & (from_toes[:, [0, 2]] @ way[[0, 2]] > 0)
-    return Sole(points - places[foot], from_toes, share, front, min(0.0, float(points[:, 1].min()) - floor))
+    return Sole(points - positions[foot], from_toes, share, front, min(0.0, float(points[:, 1].min()) - floor))
 
 
 def _parts(rig: Rig, frame: Array, below: dict[int, bool]) -> Iterator[tuple[Array, Array]]:

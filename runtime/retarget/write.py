@@ -42,7 +42,7 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     quaternions = continuous_quaternions(performance.rotations[:, list(performance.driven)])
     tracks = [(performance.character.bones.hips, "translation", performance.hips)]
     tracks += [(node, "rotation", quaternions[:, column]) for column, node in enumerate(performance.driven)]
-    tracks += _posed(rig, performance)
+    tracks += _rest_tracks(rig, performance)
     for node, _, _ in tracks:
         _state_parts(rig, document["nodes"][node])
     document.setdefault("animations", []).insert(0, animation(binary, name, performance.fps, tracks))
@@ -53,19 +53,21 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     return pack(document, bytes(binary.data))
 
 
-def _posed(rig: Rig, performance: Performance) -> list[tuple[int, str, Array]]:
+def _rest_tracks(rig: Rig, performance: Performance) -> list[tuple[int, str, Array]]:
     """Tracks of one frame that bring back what stands otherwise in the file than it rests, and is not animated."""
     assert rig.gltf is not None
     nodes = rig.gltf.entries("nodes")
-    found: list[tuple[int, str, Array]] = []
+    tracks: list[tuple[int, str, Array]] = []
     for node in rig.bones:
         rotation, translation, _ = node_transform(rig.gltf, nodes[node])
         if node not in performance.driven and not np.allclose(rotation, rig.rotations[node]):
-            found.append((node, "rotation", quaternion_from_matrix(rig.rotations[node])[None]))
-        near = 1e-5 * max(1e-6, float(np.abs(rig.translations[node]).max()))
-        if node != performance.character.bones.hips and not np.allclose(translation, rig.translations[node], atol=near):
-            found.append((node, "translation", rig.translations[node][None]))
-    return found
+            tracks.append((node, "rotation", quaternion_from_matrix(rig.rotations[node])[None]))
+        tolerance = 1e-5 * max(1e-6, float(np.abs(rig.translations[node]).max()))
+        if node != performance.character.bones.hips and not np.allclose(
+            translation, rig.translations[node], atol=tolerance
+        ):
+            tracks.append((node, "translation", rig.translations[node][None]))
+    return tracks
 
 
 def _state_parts(rig: Rig, node: dict[str, object]) -> None:
@@ -85,7 +87,7 @@ def to_bvh(performance: Performance) -> bytes:
     the world's, y up, facing +z, centimetres.  Raises InputError where the hierarchy cannot carry the motion.
     """
     rig = performance.character.rig
-    return bvh_bytes(_own_bvh(performance, rig.bvh) if rig.bvh is not None else _made_bvh(performance))
+    return bvh_bytes(_own_bvh(performance, rig.bvh) if rig.bvh is not None else _converted_bvh(performance))
 
 
 def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
@@ -98,11 +100,11 @@ def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
     positions = np.tile(rig.translations, (performance.frames, 1, 1))
     positions[:, hips] = performance.hips
     if able[0] != hips:  # the root carries the way: move it by what the hips have moved from their rest
-        turned = performance.world()[0]
-        above, parent = turned[:, rig.parents[hips]], rig.parents[able[0]]
+        world_rotations = performance.world()[0]
+        above, parent = world_rotations[:, rig.parents[hips]], rig.parents[able[0]]
         way = rotate(above, performance.hips - rig.translations[hips])
         positions[:, hips] = rig.translations[hips]
-        positions[:, able[0]] += way if parent < 0 else rotate(transpose(turned[:, parent]), way)
+        positions[:, able[0]] += way if parent < 0 else rotate(transpose(world_rotations[:, parent]), way)
     return Bvh(
         names=bvh.names,
         parents=bvh.parents,
@@ -130,30 +132,32 @@ def metres(performance: Performance) -> float:
     return min(UNITS, key=lambda unit: abs(np.log(unit * performance.character.leg / person)))
 
 
-def _standing(performance: Performance, nodes: list[int]) -> tuple[Array, Array, Array, Array]:
-    """World rotations and places of rest ([nodes, ...]) and motion ([frames, nodes, ...]), y up, facing +z, metres."""
+def _rest_and_motion(performance: Performance, nodes: list[int]) -> tuple[Array, Array, Array, Array]:
+    """World rotations and positions of rest [nodes, ...] and motion [frames, nodes, ...], y up, facing +z, metres."""
     character, unit = performance.character, metres(performance)
     rest, rest_places = character.rest
-    turned, placed = performance.world()
-    places = unit * rotate(character.frame, placed[:, nodes])
-    return rest[nodes], unit * rest_places[nodes], character.frame @ turned[:, nodes], places
+    world_rotations, world_positions = performance.world()
+    positions = unit * rotate(character.frame, world_positions[:, nodes])
+    return rest[nodes], unit * rest_places[nodes], character.frame @ world_rotations[:, nodes], positions
 
 
 def _parents(rig: Rig, nodes: list[int]) -> list[int]:
-    """Of each of `nodes`, the place in the list of the nearest ancestor that is there; -1 for none."""
+    """Of each of `nodes`, the index in the list of the nearest ancestor that is in it; -1 for none."""
     return [next((nodes.index(above) for above in rig.above(node)[1:] if above in nodes), -1) for node in nodes]
 
 
-def _made_bvh(performance: Performance) -> Bvh:
+def _converted_bvh(performance: Performance) -> Bvh:
     rig, nodes = performance.character.rig, skeleton_nodes(performance)
     parents = _parents(rig, nodes)
-    rest, rest_places, turned, places = _standing(performance, nodes)
-    play = turned @ transpose(rest)  # of axes that rest along the world's
-    local, steps, offsets = play.copy(), places.copy(), rest_places.copy()
+    rest, rest_places, world_rotations, world_positions = _rest_and_motion(performance, nodes)
+    play = world_rotations @ transpose(rest)  # of axes that rest along the world's
+    local, steps, offsets = play.copy(), world_positions.copy(), rest_places.copy()
     for number, parent in enumerate(parents):
         if parent >= 0:
             local[:, number] = transpose(play[:, parent]) @ play[:, number]
-            steps[:, number] = rotate(transpose(play[:, parent]), places[:, number] - places[:, parent])
+            steps[:, number] = rotate(
+                transpose(play[:, parent]), world_positions[:, number] - world_positions[:, parent]
+            )
             offsets[number] = rest_places[number] - rest_places[parent]
     offsets[0] = 0.0
     hips = nodes.index(performance.character.bones.hips)
@@ -181,9 +185,9 @@ def to_usd(performance: Performance, suffix: str) -> bytes:
     """The character's bones and their movement as UsdSkel, y up, facing +z, metres."""
     rig = performance.character.rig
     nodes = skeleton_nodes(performance) if rig.bvh is None else list(rig.order)
-    rest, rest_places, turned, places = _standing(performance, nodes)
+    rest, rest_places, rotations, positions = _rest_and_motion(performance, nodes)
     skeleton = Skeleton(tuple(rig.name(node) for node in nodes), tuple(_parents(rig, nodes)), rest, rest_places)
-    return usd_bytes(skeleton, turned, places, performance.fps, suffix)
+    return usd_bytes(skeleton, rotations, positions, performance.fps, suffix)
 
 
 _WRITERS: dict[str, Callable[[Performance], bytes]] = {
