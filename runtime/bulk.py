@@ -1,6 +1,6 @@
 """Many files at once: a callable class as Ray Data, or any pool of workers, maps over rows.
 
-    ray.data.from_items(rows(folder)).map(EstimateFiles, fn_constructor_kwargs={"out": "motions"}, concurrency=8)
+    ray.data.from_items(rows(folder)).map(BatchEstimator, fn_constructor_kwargs={"out": "motions"}, concurrency=8)
 
 A worker makes the object once, which loads the engine, and calls it for every row.  Calling twice is as good as once:
 an output appears whole or not at all, under a name that only its input has, and a row whose output is there is left as
@@ -27,10 +27,10 @@ def rows(folder: str | Path, pattern: str = "**/*.npz") -> list[Row]:
     Raises InputError for a folder that has none.
     """
     folder = Path(folder)
-    found = sorted(path for path in folder.glob(pattern) if path.is_file() and path.name[0] != ".")
-    if not found:
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file() and path.name[0] != ".")
+    if not paths:
         raise InputError(f"{folder}: no file is called {pattern}; wanted a folder with keypoint files")
-    return [{"path": str(path), "name": path.relative_to(folder).as_posix()} for path in found]
+    return [{"path": str(path), "name": path.relative_to(folder).as_posix()} for path in paths]
 
 
 class BatchEstimator:
@@ -69,12 +69,12 @@ class BatchEstimator:
     def __call__(self, row: Row) -> Row:
         """The row with `out`, the path of its motion, or with `error`, what is wrong with its file; the other is ""."""
         try:
-            return row | {"out": str(self._made(row)), "error": ""}
+            return row | {"out": str(self._estimated(row)), "error": ""}
         except GenmoError as error:
             log.warning("%s: %s", row["path"], error)
             return row | {"out": "", "error": str(error)}
 
-    def _made(self, row: Row) -> Path:
+    def _estimated(self, row: Row) -> Path:
         """Where the motion of one file is, whether it was made now or before."""
         # the input's own suffix stays in the name: a.npz and a.json are two people
         path = self._out / f"{row['name']}{self._suffix}"

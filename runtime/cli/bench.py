@@ -87,12 +87,12 @@ def stream_tick(model: MotionModel, people: int, keypoints: Keypoints) -> Callab
     """A tick of a stream whose windows are full."""
     stream = MotionStream(model, look_ahead=LOOK_AHEAD, people=people, intrinsics=keypoints.intrinsics)
     frames = np.repeat(keypoints.points[:, None], people, axis=1)
-    at = 0
+    index = 0
 
     def tick() -> Array:
-        nonlocal at
-        at = (at + 1) % len(frames)
-        return stream.step(frames[at]).translation
+        nonlocal index
+        index = (index + 1) % len(frames)
+        return stream.step(frames[index]).translation
 
     for _ in range(model.engine.config.window):
         tick()

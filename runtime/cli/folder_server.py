@@ -47,21 +47,21 @@ class Entry:
 def motions_in(folder: Path) -> dict[str, Entry]:
     """The motion `.npz` files in a folder and its folders by name, in order; nothing that a link leads out to."""
     root = folder.resolve()
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for path in _files(root):
         try:
             entry = _entry(path, root)
         except OSError:  # removed or locked meanwhile
             continue
         if entry is not None:
-            found[entry.name] = entry
-        if len(found) == MAX_FILES:
+            entries[entry.name] = entry
+        if len(entries) == MAX_FILES:
             break
-    return found
+    return entries
 
 
 def _entry(path: Path, root: Path) -> Entry | None:
-    """The entry of a motion; None for other files, and for names that a browser cannot be told."""
+    """The entry of a motion; None for other files, and for names that a browser cannot be given."""
     name = path.relative_to(root).as_posix()
     if path.suffix.lower() != ".npz" or not _is_utf8(name) or not _inside(path, root) or not _is_motion(path):
         return None

@@ -208,17 +208,17 @@ def _video(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
 
 def stream_poses(
     stream: MotionStream,
-    sights: Iterator[TimedKeypoints],
-    steady: FrameClock,
+    detections: Iterator[TimedKeypoints],
+    clock: FrameClock,
     log: Log,
     sinks: Sinks,
     seconds: float | None,
 ) -> None:
-    """Send the pose of every frame until the sights or the seconds end, and then those that waited."""
+    """Send the pose of every frame until the detections or the seconds end, and then those that waited."""
     end = None if seconds is None else time.monotonic() + seconds
     reported = time.monotonic()
-    for sight in sights:
-        for frame in steady.frames(sight):
+    for detection in detections:
+        for frame in clock.frames(detection):
             started = time.perf_counter()
             pose = stream.step(frame.points[None], frame.camera_to_world)
             log.steps.append(1000 * (time.perf_counter() - started))
@@ -248,22 +248,22 @@ def run(options: LiveOptions) -> None:
         None if options.vmc is None else VmcSender(*options.vmc),
         None if options.view_port is None else LiveView(shape_space().mean, options.view_port),
     )
-    steady, log, feed = FrameClock(), Log(), LatestQueue(source)
+    clock, log, detections = FrameClock(), Log(), LatestQueue(source)
     try:
         if not options.json:
-            places = [f"VMC to {options.vmc[0]}:{options.vmc[1]}"] if options.vmc else []
-            places += [f"view at {sinks.view.address}"] if sinks.view else []
-            print(f"{', '.join(places)}  (Ctrl-C ends it)", flush=True)
-        stream_poses(stream, iter(feed), steady, log, sinks, options.seconds)
+            destinations = [f"VMC to {options.vmc[0]}:{options.vmc[1]}"] if options.vmc else []
+            destinations += [f"view at {sinks.view.address}"] if sinks.view else []
+            print(f"{', '.join(destinations)}  (Ctrl-C ends it)", flush=True)
+        stream_poses(stream, iter(detections), clock, log, sinks, options.seconds)
     except KeyboardInterrupt:
         pass
     finally:
-        feed.stop()
+        detections.stop()
         sinks.close()
-    print_summary(options, log, steady, feed, sinks)
+    print_summary(options, log, clock, detections, sinks)
 
 
-def print_summary(options: LiveOptions, log: Log, steady: FrameClock, feed: LatestQueue, sinks: Sinks) -> None:
+def print_summary(options: LiveOptions, log: Log, clock: FrameClock, detections: LatestQueue, sinks: Sinks) -> None:
     """What happened, at the end."""
     if sys.stderr.isatty():
         print(file=sys.stderr)
@@ -275,16 +275,17 @@ def print_summary(options: LiveOptions, log: Log, steady: FrameClock, feed: Late
             "latency_p99_ms": round(log.percentile(99), 2),
             "look_ahead_ms": round(1000 * options.look_ahead / FPS, 2),
             "step_ms": round(step, 2),
-            "skipped_frames": steady.skipped,
-            "dropped_sights": feed.dropped,
+            "skipped_frames": clock.skipped,
+            "dropped_sights": detections.dropped,
             "dropped_packets": 0 if sinks.vmc is None else sinks.vmc.dropped,
         }
         print(json.dumps(summary))
         return
     print(log.line(options.look_ahead))
-    if steady.skipped or feed.dropped:
+    if clock.skipped or detections.dropped:
         say(
-            f"{PROGRAM}: note: too slow for the source: {steady.skipped} frames skipped, {feed.dropped} sights unused; "
+            f"{PROGRAM}: note: too slow for the source: {clock.skipped} frames skipped, "
+            f"{detections.dropped} sights unused; "
             f"a step takes {step:.0f} ms: a larger --stride (at most --look-ahead + 1) needs fewer of them"
         )
 

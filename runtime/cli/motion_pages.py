@@ -23,14 +23,14 @@ def motions_page(paths: Sequence[str | Path]) -> bytes:
     """The player with the motions of one to four `.npz` files.  Raises InputError for files that are not that."""
     if not 1 <= len(paths) <= AT_ONCE:
         raise InputError(f"{len(paths)} motions at once; wanted 1 to {AT_ONCE}")
-    return shown_page([(Path(path).name, *load_npz_with_sources(path)) for path in paths])
+    return player_page([(Path(path).name, *load_npz_with_sources(path)) for path in paths])
 
 
-def shown_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:
+def player_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:
     """The player with motions under their names; one alone has its texts under its name."""
     if len(named) == 1:
-        name, motion, given = named[0]
-        return to_html(motion, name, " / ".join(text.prompt for text in given.texts) or None, given)
+        name, motion, sources = named[0]
+        return to_html(motion, name, " / ".join(text.prompt for text in sources.texts) or None, sources)
     return compare_html(named, " and ".join(name for name, _, _ in named))
 
 
@@ -49,7 +49,7 @@ def show(address: str) -> str | None:
 
 def show_motions(named: Sequence[tuple[str, Motion, MotionSources]]) -> tuple[Path, str | None]:
     """Write the page of some motions to a temporary file and open it: where it is, and what `show` says."""
-    return show_page(shown_page(named[:AT_ONCE]), Path(named[0][0]).stem)
+    return show_page(player_page(named[:AT_ONCE]), Path(named[0][0]).stem)
 
 
 def show_page(page: bytes, name: str) -> tuple[Path, str | None]:

@@ -112,15 +112,15 @@ def save_all(
             to.write(path, partial(save_one, path, motion, title, sources, form))
 
 
-def view_all(shown: Sequence[tuple[str, Motion, MotionSources]], written: Sequence[str]) -> tuple[str, str | None]:
+def view_all(titled: Sequence[tuple[str, Motion, MotionSources]], written: Sequence[str]) -> tuple[str, str | None]:
     """Open motions, each with its title, in the browser: the page that was written where there is one motion, else a
     temporary page of the first few.  Where the page is, and a line for the user where there is no browser."""
     pages = [path for path in written if path.lower().endswith(".html")]
-    if pages and len(shown) == 1:
+    if pages and len(titled) == 1:
         return pages[0], show(Path(pages[0]).resolve().as_uri())
     named = [
-        (title if len(shown) == 1 else f"{title} {number}", motion, sources.at_rate(motion.fps, motion.frames))
-        for number, (title, motion, sources) in enumerate(shown, start=1)
+        (title if len(titled) == 1 else f"{title} {number}", motion, sources.at_rate(motion.fps, motion.frames))
+        for number, (title, motion, sources) in enumerate(titled, start=1)
     ]
     page, missing = show_motions(named)
     return str(page), missing

@@ -46,8 +46,8 @@ def run(options: RunOptions) -> None:
         return
     form = check_outputs(options)
     model, subjects, takes = make(options)
-    told = [note for take in takes for note in (*notes(take.timeline, options), *take.result.notes)]
-    taken_for_granted = list(dict.fromkeys(told))
+    all_notes = [note for take in takes for note in (*notes(take.timeline, options), *take.result.notes)]
+    taken_for_granted = list(dict.fromkeys(all_notes))
     if not options.json:
         for note in [*taken_for_granted, *engine_notes(model, options)]:
             say(f"{PROGRAM}: note: {note}")
@@ -102,8 +102,8 @@ def write(takes: Sequence[Take], subjects: Subjects, options: RunOptions, form: 
 
 def view(takes: Sequence[Take], outputs: Outputs) -> None:
     """Open all motions in the browser; the page counts as an output."""
-    shown = [(take.title, motion, sources_of(take.timeline)) for take in takes for motion in take.result.motions]
-    page, missing = view_all(shown, outputs.written)
+    titled = [(take.title, motion, sources_of(take.timeline)) for take in takes for motion in take.result.motions]
+    page, missing = view_all(titled, outputs.written)
     if page not in outputs.written:
         outputs.written.append(page)
     if missing is not None:
@@ -111,7 +111,7 @@ def view(takes: Sequence[Take], outputs: Outputs) -> None:
 
 
 def report(model: MotionModel, result: Result, written: Sequence[str]) -> dict[str, object]:
-    """What `--json` prints; the errors, in millimetres, only where something was to be met, a list of all samples."""
+    """What `--json` prints; the errors, in millimetres, only where there were constraints, a list of all samples."""
     timings = result.timings
     facts: dict[str, object] = {
         "frames": result.motions[0].frames,

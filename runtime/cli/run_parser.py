@@ -146,15 +146,15 @@ MOST_CPUS = 4096
 
 def _cpu_numbers(text: str) -> tuple[int, ...]:
     """Whole numbers and ranges of them with commas between: `0,2` or `0-3`, as taskset takes them."""
-    found: list[int] = []
+    cpus: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         numbers = (first, last) if dash else (first, first)
         good = all(number.isascii() and number.isdigit() and len(number) <= 5 for number in numbers)
         if not good or int(numbers[1]) - int(numbers[0]) > MOST_CPUS:
             raise argparse.ArgumentTypeError(f"{text!r} is no list of CPUs; wanted numbers from 0, such as 0,2 or 0-3")
-        found += range(int(numbers[0]), int(numbers[1]) + 1)
-    return tuple(found)
+        cpus += range(int(numbers[0]), int(numbers[1]) + 1)
+    return tuple(cpus)
 
 
 def _machine(group: argparse._ArgumentGroup) -> None:

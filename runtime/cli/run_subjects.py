@@ -31,7 +31,7 @@ class Subjects:
     """Who is to be animated."""
 
     people: dict[int, KeypointSpan]
-    """by id; empty: nobody was seen, the motion comes from something else"""
+    """by id; empty: nobody was detected, the motion comes from something else"""
     notes: tuple[str, ...] = ()
     features: dict[int, FeatureSpan] | None = None
     """of the video, by id"""

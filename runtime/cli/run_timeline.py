@@ -1,4 +1,4 @@
-"""What the options of `genmo-run` ask for: the timeline of a motion, and what is told about it."""
+"""What the options of `genmo-run` ask for: the timeline of a motion, and the notes on it."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def timeline_of(
     texts = tuple(parse_text(argument) for argument in options.text)
     music = None if options.music is None else read_music(options.music)
     keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
-    places = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
+    joint_targets = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
     frames = length_in_frames(options.frames, options.seconds)
     if frames is None:
         ends = [text.end for text in texts if text.end is not None]
         frames = _default_length(keypoints, None if music is None else len(music), ends)
-        frames = max([frames, *(int(part.frames.max()) + 1 for part in (keyframes, places) if len(part.frames))])
+        frames = max([frames, *(int(each.frames.max()) + 1 for each in (keyframes, joint_targets) if len(each.frames))])
     music_spans = () if music is None else (FeatureSpan("music", music[:frames], source=str(options.music)),)
     return Timeline(
         frames,
@@ -93,7 +93,7 @@ def timeline_of(
         keypoints,
         features=(*music_spans, *video),
         keyframes=keyframes,
-        places=places,
+        places=joint_targets,
         notes=subject_notes,
         **sampling,
     )

@@ -26,11 +26,11 @@ _SCRIPT = """<script>
 const events = new EventSource("events"), note = document.getElementById("caption").children[1];
 let first = true;
 events.onmessage = (event) => {
-  const told = JSON.parse(event.data), person = people[0];
-  person.quaternions.set(decode(told.quaternions, Int16Array));
-  person.translation.set(told.translation);
-  person.contacts.set(told.contacts);
-  note.textContent = told.note;
+  const pose = JSON.parse(event.data), person = people[0];
+  person.quaternions.set(decode(pose.quaternions, Int16Array));
+  person.translation.set(pose.translation);
+  person.contacts.set(pose.contacts);
+  note.textContent = pose.note;
   if (first) { first = false; resetView(); }
   state.stale = true;
 };
@@ -58,13 +58,13 @@ def _live_page(offsets: bytes) -> bytes:
 def event(rotations: Array, translation: Array, contacts: Array, note: str) -> bytes:
     """One pose as a server-sent event: rotations [24, 3, 3], pelvis [3] in metres, contacts [6], a line of text."""
     quaternions = np.rint(FULL_SCALE * quaternion_from_matrix(np.asarray(rotations, np.float64))).astype("<i2")
-    told = {
+    payload = {
         "quaternions": base64.b64encode(quaternions.tobytes()).decode(),
         "translation": np.round(translation, 4).tolist(),
         "contacts": np.rint(255 * np.clip(contacts, 0, 1)).astype(int).tolist(),
         "note": note,
     }
-    return f"data: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
+    return f"data: {json.dumps(payload, separators=(',', ':'))}\n\n".encode()
 
 
 class LiveView(LocalServer):
@@ -81,10 +81,10 @@ class LiveView(LocalServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(0.2,), name="genmo-live-view", daemon=True)
         self._thread.start()
 
-    def publish(self, made: bytes) -> None:
+    def publish(self, message: bytes) -> None:
         """Show an `event`; never waits for a reader."""
         with self.changed:
-            self.newest, self.count = made, self.count + 1
+            self.newest, self.count = message, self.count + 1
             self.changed.notify_all()
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class LiveView(LocalServer):
                 if self.ended:
                     return
                 if self.count > sent:
-                    made, sent = self.newest, self.count
+                    message, sent = self.newest, self.count
                 else:
-                    made = b": still here\n\n"
-            yield made
+                    message = b": still here\n\n"
+            yield message

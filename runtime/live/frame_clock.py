@@ -13,14 +13,14 @@ from genmo.runtime.motion.motion import FPS
 from genmo.runtime.support.arrays import Array
 
 WAITING = 4
-"""sights that may wait for the estimation; the oldest gives way"""
+"""detections that may wait for the estimation; the oldest gives way"""
 LONGEST_GAP = 15
-"""frames that are filled in between two sights; after a longer gap time jumps"""
+"""frames that are filled in between two detections; after a longer gap time jumps"""
 
 
 @dataclass(frozen=True, eq=False)
 class TimedKeypoints:
-    """Somebody seen once."""
+    """The keypoints of one person in one picture."""
 
     time: float
     """seconds of `time.monotonic` when the picture was taken"""
@@ -32,30 +32,31 @@ class TimedKeypoints:
 
 @dataclass
 class FrameClock:
-    """Turns sights into frames at 30 a second, each between the two sights around it."""
+    """Resamples detections to 30 frames a second, each frame between the two detections around it."""
 
     skipped: int = 0
     """frames that were left out so far because they came too late"""
     _last: TimedKeypoints | None = None
     _next: float = 0.0
 
-    def frames(self, sight: TimedKeypoints) -> list[TimedKeypoints]:
-        """The frames that are due with this sight, oldest first; their times are those of the pictures they stand for.
+    def frames(self, detection: TimedKeypoints) -> list[TimedKeypoints]:
+        """The frames that are due with this detection, oldest first; their times are those of the pictures behind
+        them.
 
-        A point is interpolated where both sights are sure of it, and taken from the nearer one else.
+        A point is interpolated where both detections are confident of it, and taken from the nearer one else.
         """
-        before, self._last = self._last, sight
+        before, self._last = self._last, detection
         if before is None:
-            self._next = sight.time + 1 / FPS
-            return [sight]
-        due = int(np.floor((sight.time - self._next) * FPS + 1e-6)) + 1
+            self._next = detection.time + 1 / FPS
+            return [detection]
+        due = int(np.floor((detection.time - self._next) * FPS + 1e-6)) + 1
         if due > LONGEST_GAP:
             self.skipped += due - 1
-            self._next = sight.time + 1 / FPS
-            return [sight]
-        made = [_between(before, sight, self._next + number / FPS) for number in range(due)]
+            self._next = detection.time + 1 / FPS
+            return [detection]
+        due_frames = [_between(before, detection, self._next + number / FPS) for number in range(due)]
         self._next += max(due, 0) / FPS
-        return made
+        return due_frames
 
 
 def _between(before: TimedKeypoints, after: TimedKeypoints, time: float) -> TimedKeypoints:
@@ -68,11 +69,11 @@ def _between(before: TimedKeypoints, after: TimedKeypoints, time: float) -> Time
 
 
 class LatestQueue:
-    """Runs a source in a thread of its own; what is not taken in time makes place for what is newer."""
+    """Runs a source in a thread of its own; what is not taken in time is replaced by what is newer."""
 
     def __init__(self, source: Callable[[threading.Event], Iterator[TimedKeypoints]]) -> None:
         self.dropped = 0
-        """sights that nobody took"""
+        """detections that were not used"""
         self._stop = threading.Event()
         self._waiting: queue.Queue[TimedKeypoints | BaseException | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, args=(source,), name="genmo-live-source", daemon=True)
@@ -80,33 +81,33 @@ class LatestQueue:
 
     def _run(self, source: Callable[[threading.Event], Iterator[TimedKeypoints]]) -> None:
         try:
-            for sight in source(self._stop):
+            for detection in source(self._stop):
                 while self._waiting.qsize() >= WAITING:
                     try:
                         self._waiting.get_nowait()
                         self.dropped += 1
                     except queue.Empty:  # taken in this moment
                         break
-                self._waiting.put(sight)
+                self._waiting.put(detection)
                 if self._stop.is_set():
                     return
-        except BaseException as error:  # for the thread that takes the sights
+        except BaseException as error:  # for the thread that takes the detections
             self._waiting.put(error)
         else:
             self._waiting.put(None)
 
     def __iter__(self) -> Iterator[TimedKeypoints]:
-        """The sights as they come, to the end of the source.  Raises what the source raised."""
+        """The detections as they come, to the end of the source.  Raises what the source raised."""
         while True:
             try:
-                sight = self._waiting.get(timeout=0.2)  # a wait without end would not hear Ctrl-C on every system
+                detection = self._waiting.get(timeout=0.2)  # a wait without end would miss Ctrl-C on every system
             except queue.Empty:
                 continue
-            if isinstance(sight, BaseException):
-                raise sight
-            if sight is None:
+            if isinstance(detection, BaseException):
+                raise detection
+            if detection is None:
                 return
-            yield sight
+            yield detection
 
     def stop(self) -> None:
         """End the source; returns when its thread has, or after two seconds."""

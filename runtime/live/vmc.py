@@ -47,10 +47,10 @@ class HumanoidPose:
 
 def humanoid_pose(rotations: Array, translation: Array, offsets: Array) -> HumanoidPose:
     """The humanoid of local rotations [24, 3, 3], the pelvis [3] in the world and rest offsets [24, 3] (our frame)."""
-    places = np.asarray(offsets, np.float64)[_JOINTS]
-    places[0] = translation
+    positions = np.asarray(offsets, np.float64)[_JOINTS]
+    positions[0] = translation
     mirrored = _MIRROR[:, None] * np.asarray(rotations, np.float64)[_JOINTS] * _MIRROR
-    return HumanoidPose(tuple(HUMAN_BODY_BONES), places * _MIRROR, quaternion_from_matrix(mirrored)[:, [1, 2, 3, 0]])
+    return HumanoidPose(tuple(HUMAN_BODY_BONES), positions * _MIRROR, quaternion_from_matrix(mirrored)[:, [1, 2, 3, 0]])
 
 
 def packets(pose: HumanoidPose, seconds: float) -> list[bytes]:
@@ -68,14 +68,14 @@ def packets(pose: HumanoidPose, seconds: float) -> list[bytes]:
 
 
 def _bundled(messages: Sequence[bytes]) -> list[bytes]:
-    made, waiting, size = [], list[bytes](), 16
+    bundles, waiting, size = [], list[bytes](), 16
     for one in messages:
         if waiting and size + 4 + len(one) > LARGEST_PACKET:
-            made.append(bundle(waiting))
+            bundles.append(bundle(waiting))
             waiting, size = [], 16
         waiting.append(one)
         size += 4 + len(one)
-    return [*made, bundle(waiting)]
+    return [*bundles, bundle(waiting)]
 
 
 def parse_address(argument: str) -> tuple[str, int]:
