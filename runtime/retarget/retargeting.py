@@ -12,10 +12,10 @@ With more or fewer spine bones than the motion's three, each takes the rotation 
 All other bones keep their local rest rotation.
 
 Positions.  Everything is scaled by the ratio of the legs' lengths; heights are counted from ankle height.  Then the
-feet: the lowest point of each sole comes to the scaled height of the motion's sole, first by moving the hips (smoothly),
-then by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the motion's foot
-does (the ball of the foot keeps a constant offset to the scaled one).  At last the mesh, whose shoes reach further than
-joints: toes in the ground bend up, and what is still under the floor lifts the ankle.
+feet: the lowest point of each sole comes to the scaled height of the motion's sole, first by moving the hips
+(smoothly), then by two-bone inverse kinematics; and while a foot is planted, it moves over the ground no more than the
+motion's foot does (the ball of the foot keeps a constant offset to the scaled one).  At last the mesh, whose shoes
+reach further than joints: toes in the ground bend up, and what is still under the floor lifts the ankle.
 """
 
 from __future__ import annotations

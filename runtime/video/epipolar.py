@@ -7,8 +7,8 @@ Three models are fitted to the same matches, each robust against those that move
 (homography) and a rigid scene (essential matrix).  The one of the lowest GRIC (Torr, IJCV 2002) is taken: it weighs
 the residuals against what a model could explain anyway, so that a camera which only rotates is not given a translation
 that noise made up, and one that travels is not taken for one that turns.  One thing GRIC cannot see: where a camera
-only turns, its matches allow any travel, and a few things that move together choose one.  So a rotation that most matches
-agree with is taken in any case.
+only turns, its matches allow any travel, and a few things that move together choose one.  So a rotation that most
+matches agree with is taken in any case.
 """
 
 from __future__ import annotations
