@@ -36,20 +36,20 @@ def keypoint_folder(folder, count=6, frames=8):
 
 def test_rows_are_the_files_of_a_folder(tmp_path):
     keypoint_folder(tmp_path / "in", 3)
-    found = rows(tmp_path / "in")
-    assert [row["name"] for row in found] == ["00.npz", "02.npz", "b/01.npz", "b/broken.npz"]
-    assert found[0]["path"] == str(tmp_path / "in" / "00.npz")
+    result = rows(tmp_path / "in")
+    assert [row["name"] for row in result] == ["00.npz", "02.npz", "b/01.npz", "b/broken.npz"]
+    assert result[0]["path"] == str(tmp_path / "in" / "00.npz")
     with pytest.raises(InputError, match="wanted a folder with keypoint files"):
         rows(tmp_path / "in", "*.json")
 
 
 def test_each_file_gets_its_motion_and_a_broken_one_its_error(tmp_path, caplog):
-    made = BatchEstimator(tmp_path / "out")
-    done = [made(row) for row in rows(keypoint_folder(tmp_path / "in", 3))]
+    estimator = BatchEstimator(tmp_path / "out")
+    done = [estimator(row) for row in rows(keypoint_folder(tmp_path / "in", 3))]
     assert [bool(row["error"]) for row in done] == [False, False, False, True]
     assert "not a readable .npz" in done[3]["error"] and done[3]["out"] == "" and "broken.npz" in caplog.text
-    wanted = MotionModel.load(threads=1).estimate(read_keypoints(tmp_path / "in" / "b" / "01.npz"))
-    np.testing.assert_allclose(load_motion(done[2]["out"]).joints_world(), wanted.joints_world(), atol=SAMPLED_POSE)
+    expected = MotionModel.load(threads=1).estimate(read_keypoints(tmp_path / "in" / "b" / "01.npz"))
+    np.testing.assert_allclose(load_motion(done[2]["out"]).joints_world(), expected.joints_world(), atol=SAMPLED_POSE)
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert names == ["00.npz.npz", "02.npz.npz", "b/01.npz.npz"]
 
@@ -145,10 +145,10 @@ def test_ray_with_two_workers_of_which_one_is_killed(tmp_path):
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"files": 13, "made": 12, "failed": 1}
     assert "broken.npz" in done.stderr and len(list(folder.rglob("*.died"))) == 1
-    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.npz"))
-    assert made == sorted(f"{'b/' if n % 2 else ''}{n:02}.npz.npz" for n in range(12))
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.npz"))
+    assert written == sorted(f"{'b/' if n % 2 else ''}{n:02}.npz.npz" for n in range(12))
     assert not list((tmp_path / "out").rglob(".*")) and all(
-        load_motion(tmp_path / "out" / name).frames for name in made
+        load_motion(tmp_path / "out" / name).frames for name in written
     )
     workers = {pid for path in folder.rglob("*.calls") for pid in path.read_text().split()}
     assert len(workers) >= 2

@@ -35,8 +35,8 @@ def sight(time, value=1.0, sure=1.0):
 
 
 def test_sights_at_30_pass_unchanged():
-    steady, given = FrameClock(), [sight(5 + k / 30, float(k)) for k in range(40)]
-    out = [frame for one in given for frame in steady.frames(one)]
+    clock, detections = FrameClock(), [sight(5 + k / 30, float(k)) for k in range(40)]
+    out = [frame for one in detections for frame in clock.frames(one)]
     assert len(out) == 40
     np.testing.assert_allclose([frame.points[0, 0] for frame in out], np.arange(40), atol=1e-6)
 
@@ -106,10 +106,10 @@ def test_an_error_of_the_source_comes_out():
 def test_keypoints_come_at_the_speed_of_life():
     keypoints = Keypoints(np.arange(10 * 17 * 3.0).reshape(10, 17, 3), np.eye(3))
     start = time.monotonic()
-    given = list(keypoint_source(keypoints)(threading.Event()))
+    detections = list(keypoint_source(keypoints)(threading.Event()))
     assert time.monotonic() - start >= 9 / 30
-    np.testing.assert_array_equal([one.points for one in given], keypoints.points)
-    np.testing.assert_allclose(np.diff([one.time for one in given]), 1 / 30)
+    np.testing.assert_array_equal([one.points for one in detections], keypoints.points)
+    np.testing.assert_allclose(np.diff([one.time for one in detections]), 1 / 30)
 
 
 def test_a_stopped_source_ends_at_once():
@@ -125,9 +125,9 @@ def test_late_images_of_a_video_are_passed_over():
         time.sleep(0.15)
         return np.full((1, 17, 3), float(image))
 
-    given = list(image_source([(k / 30, k) for k in range(24)], slow, live=False)(threading.Event()))
-    assert 2 <= len(given) < 12
-    assert all(one.time >= given[0].time for one in given)
+    detections = list(image_source([(k / 30, k) for k in range(24)], slow, live=False)(threading.Event()))
+    assert 2 <= len(detections) < 12
+    assert all(one.time >= detections[0].time for one in detections)
     everything = image_source([(0.0, k) for k in range(5)], lambda image: np.zeros((0, 17, 3)), live=True)
     blind = list(everything(threading.Event()))
     assert len(blind) == 5
@@ -167,14 +167,14 @@ def test_poses_reach_a_reader(view, random_motion):
     assert answer.getheader("Content-Type") == "text/event-stream"
     for frame in range(2):
         view.publish(event(motion.rotations[frame], motion.translation[frame], np.ones(6), "a note"))
-        told = json.loads(answer.readline().removeprefix(b"data: "))
+        payload = json.loads(answer.readline().removeprefix(b"data: "))
         answer.readline()
-        quaternions = np.frombuffer(base64.b64decode(told["quaternions"]), "<i2").reshape(24, 4) / 32767
+        quaternions = np.frombuffer(base64.b64decode(payload["quaternions"]), "<i2").reshape(24, 4) / 32767
         joints = forward_kinematics(
-            matrix_from_quaternion(quaternions), np.asarray(told["translation"]), motion.rest_offsets
+            matrix_from_quaternion(quaternions), np.asarray(payload["translation"]), motion.rest_offsets
         )[1]
         np.testing.assert_allclose(joints, motion.joints_world()[frame], atol=1e-3)
-        assert (told["contacts"], told["note"]) == ([255] * 6, "a note")
+        assert (payload["contacts"], payload["note"]) == ([255] * 6, "a note")
     connection.close()
 
 
@@ -182,8 +182,8 @@ def test_a_reader_who_does_not_read_stops_nobody(view, random_motion):
     motion = random_motion(1)
     connection, _ = ask(view, "/events")
     connection.sock and connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made = event(motion.rotations[0], motion.translation[0], np.ones(6), "x" * 20000)
-    publisher = threading.Thread(target=lambda: [view.publish(made) for _ in range(3000)], daemon=True)
+    message = event(motion.rotations[0], motion.translation[0], np.ones(6), "x" * 20000)
+    publisher = threading.Thread(target=lambda: [view.publish(message) for _ in range(3000)], daemon=True)
     publisher.start()
     publisher.join(timeout=60)  # one that waits for the reader never ends
     assert view.count == 3000
@@ -217,8 +217,8 @@ def test_what_is_sent_is_what_the_stream_answers(tiny_engine, random_motion):
         stream_poses(stream, sights, FrameClock(), log, sinks, None)
         sinks.close()
         received = [listener.recv(65536) for _ in range(sinks.vmc.sent)]
-    told = [one.params for data in received for one in osc_bundle.OscBundle(data) if one.address.endswith("Bone/Pos")]
-    hips = np.array([values[1:4] for values in told if values[0] == "Hips"])
+    sent = [one.params for data in received for one in osc_bundle.OscBundle(data) if one.address.endswith("Bone/Pos")]
+    hips = np.array([values[1:4] for values in sent if values[0] == "Hips"])
     np.testing.assert_allclose(hips, [pose.translation[0] * [-1, 1, 1] for pose in poses], atol=1e-5)
     assert log.poses == len(poses) == 15
     assert len(log.latencies) == 12
@@ -235,14 +235,14 @@ def test_the_command_to_the_end_of_the_file(tmp_path, tiny_engine, capsys):
     keys = write_keypoints(tmp_path)
     arguments = ["--keypoints", str(keys), "--engine", str(tiny_engine), "--threads", "1"]
     assert main([*arguments, "--vmc", "127.0.0.1:39539", "--view-port", "0", "--look-ahead", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["poses"] > 3
-    assert told["look_ahead_ms"] == pytest.approx(66.67, abs=0.01)
-    assert 0 < told["latency_p50_ms"] <= told["latency_p99_ms"]
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["poses"] > 3
+    assert summary["look_ahead_ms"] == pytest.approx(66.67, abs=0.01)
+    assert 0 < summary["latency_p50_ms"] <= summary["latency_p99_ms"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
         ([], "wanted --vmc"),
         (["--vmc", "host:x"], "wanted HOST:PORT"),
@@ -258,14 +258,14 @@ def test_the_command_to_the_end_of_the_file(tmp_path, tiny_engine, capsys):
         (["--vmc", "no-such-host.invalid", "--keypoints", "{keys}"], "wanted a host that can be found"),
     ],
 )
-def test_bad_input_is_one_line(tmp_path, tiny_engine, capsys, arguments, wanted):
+def test_bad_input_is_one_line(tmp_path, tiny_engine, capsys, arguments, expected):
     keys = write_keypoints(tmp_path)
-    given = [argument.format(keys=keys) for argument in arguments]
-    assert main([*given, "--engine", str(tiny_engine), "--threads", "1"]) == 2
+    formatted = [argument.format(keys=keys) for argument in arguments]
+    assert main([*formatted, "--engine", str(tiny_engine), "--threads", "1"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("genmo-live: error: ")
     assert said.count("\n") == 1
-    assert wanted in said
+    assert expected in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal to a process there")

@@ -39,10 +39,10 @@ def run(tiny_engine, capsys):
     """`run(*arguments)` -> (exit status, stdout, stderr) with the tiny engine on one thread."""
 
     def command(*arguments):
-        given = [str(argument) for argument in arguments]
-        engine = [] if "--engine" in given else ["--engine", str(tiny_engine)]
+        formatted = [str(argument) for argument in arguments]
+        engine = [] if "--engine" in formatted else ["--engine", str(tiny_engine)]
         try:
-            status = main([*engine, "--threads", "1", *given])
+            status = main([*engine, "--threads", "1", *formatted])
         except SystemExit as stop:
             status = stop.code
         return status, *capsys.readouterr()
@@ -134,8 +134,8 @@ def test_length_where_no_option_says_it(run, tmp_path, texts, keypoints, frames)
 @pytest.mark.end_to_end
 def test_every_format_from_one_run(run, tmp_path):
     outs = [tmp_path / f"walk{suffix}" for suffix in SUFFIXES]
-    given = [part for out in outs for part in ("--out", out)]
-    status, printed, errors = run("--text", "a person walks", "--seconds", 0.1, *given)
+    options = [part for out in outs for part in ("--out", out)]
+    status, printed, errors = run("--text", "a person walks", "--seconds", 0.1, *options)
     assert (status, errors) == (0, "") and printed.split() == [str(out) for out in outs]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(out.name for out in outs)
     assert load_motion(tmp_path / "walk.npz").frames == 3
@@ -146,12 +146,12 @@ def test_every_format_from_one_run(run, tmp_path):
 def test_json_is_one_object(run, tmp_path, tiny_engine):
     status, printed, errors = run("--text", "jump", "--frames", 7, "--json", "--out", tmp_path / "j.npz")
     assert (status, errors) == (0, "") and printed.count("\n") == 1
-    told = json.loads(printed)
-    assert told["frames"] == 7 and told["fps"] == 30 and told["samples"] == 1
-    assert told["device"] == "cpu" and told["backend"] == "onnxruntime CPUExecutionProvider"
-    assert told["outputs"] == [str(tmp_path / "j.npz")] and told["engine"] == str(tiny_engine)
+    report = json.loads(printed)
+    assert report["frames"] == 7 and report["fps"] == 30 and report["samples"] == 1
+    assert report["device"] == "cpu" and report["backend"] == "onnxruntime CPUExecutionProvider"
+    assert report["outputs"] == [str(tmp_path / "j.npz")] and report["engine"] == str(tiny_engine)
     for name in ("load_ms", "condition_ms", "step_ms", "decode_ms"):
-        assert told[name] >= 0, name
+        assert report[name] >= 0, name
 
 
 def test_samples_are_numbered(run, tmp_path):
@@ -184,13 +184,13 @@ def test_the_last_span_gives_the_length(run, tmp_path):
 
 def test_keypoints_with_and_without_a_camera(run, tmp_path):
     for camera in (True, False):
-        given = save_keypoints(tmp_path / f"k{camera}.npz", camera=camera)
+        keypoints = save_keypoints(tmp_path / f"k{camera}.npz", camera=camera)
         out = tmp_path / f"{camera}.npz"
-        status, _, errors = run("--keypoints", given, "--out", out)
+        status, _, errors = run("--keypoints", keypoints, "--out", out)
         assert status == 0 and load_motion(out).frames == 12
         assert (load_motion(out).camera is not None) is camera
         assert ("taken for static" in errors) is not camera and errors.count("\n") == (not camera)
-    status, _, errors = run("--keypoints", given, "--json", "--out", tmp_path / "j.npz")
+    status, _, errors = run("--keypoints", keypoints, "--json", "--out", tmp_path / "j.npz")
     assert (status, errors) == (0, "")
 
 
@@ -200,8 +200,10 @@ def without_speed_notes(errors):
 
 
 def test_keypoints_and_text_on_one_timeline(run, tmp_path):
-    given = save_keypoints(tmp_path / "k.npz", camera=True)
-    status, _, errors = run("--keypoints", given, "--text", "jump@0.2-1", "--frames", 40, "--out", tmp_path / "m.npz")
+    keypoints = save_keypoints(tmp_path / "k.npz", camera=True)
+    status, _, errors = run(
+        "--keypoints", keypoints, "--text", "jump@0.2-1", "--frames", 40, "--out", tmp_path / "m.npz"
+    )
     assert (status, without_speed_notes(errors)) == (0, "") and load_motion(tmp_path / "m.npz").frames == 40
 
 
@@ -219,11 +221,11 @@ def save_places(path, joint="head"):
 def test_keyframes_and_constraints_are_met(run, tmp_path):
     poses, places = save_poses(tmp_path / "f.npz"), save_places(tmp_path / "p.npz")
     out = tmp_path / "m.npz"
-    given = ["--text", "walk", "--keyframes", poses, "--constraints", places, "--json", "--out", out]
-    status, printed, errors = run(*given, "--frames", 40)
-    told = json.loads(printed)
-    assert (status, errors) == (0, "") and told["keyframe_error_mm"][0] < 1e-6
-    assert told["constraint_error_mm"][0]["mean"] < 30 and set(told["constraint_error_mm"][0]) == {"mean", "max"}
+    arguments = ["--text", "walk", "--keyframes", poses, "--constraints", places, "--json", "--out", out]
+    status, printed, errors = run(*arguments, "--frames", 40)
+    report = json.loads(printed)
+    assert (status, errors) == (0, "") and report["keyframe_error_mm"][0] < 1e-6
+    assert report["constraint_error_mm"][0]["mean"] < 30 and set(report["constraint_error_mm"][0]) == {"mean", "max"}
     motion = load_motion(out)
     np.testing.assert_array_equal(motion.rotations[[3, 20]], np.tile(np.eye(3), (2, 24, 1, 1)))
     np.testing.assert_allclose(motion.translation[[3, 20]], [[0, 0.9, 0.5]] * 2, atol=1e-6)
@@ -250,14 +252,14 @@ texts: [{text: jump, start: 1s}]
 def test_a_timeline_is_one_motion(run, tmp_path):
     save_keypoints(tmp_path / "k.npz", camera=False)
     (tmp_path / "t.yaml").write_text(TIMELINE)
-    made = {}
+    bodies = {}
     for name, more in (("a", []), ("b", ["--seed", 4]), ("c", ["--seed", 5]), ("d", ["--steps", 2])):
         out = tmp_path / f"{name}.npz"
         status, _, errors = run("--timeline", tmp_path / "t.yaml", "--out", out, *more)
         assert status == 0 and load_motion(out).frames == 50 and errors.count("taken for static") == 1
         assert "t.yaml:3" in errors
-        made[name] = out.read_bytes()
-    assert made["a"] == made["b"] and len(set(made.values())) == 3
+        bodies[name] = out.read_bytes()
+    assert bodies["a"] == bodies["b"] and len(set(bodies.values())) == 3
     assert run("--timeline", tmp_path / "t.yaml", "--out", tmp_path / "t.svg")[0] == 0
     assert b"<svg" in (tmp_path / "t.svg").read_bytes()
 
@@ -484,15 +486,15 @@ def test_what_can_be_written_is_written_and_the_rest_is_named(run, tmp_path, mon
 
 def test_names_that_are_no_text(run, tmp_path):
     """What stands in a page about a file whose name is no text is readable."""
-    given = save_keypoints(tmp_path / "k\udcff.npz")
-    status, printed, errors = run("--keypoints", given, "--out", tmp_path / "m.html", "--out", tmp_path / "m.svg")
+    path = save_keypoints(tmp_path / "k\udcff.npz")
+    status, printed, errors = run("--keypoints", path, "--out", tmp_path / "m.html", "--out", tmp_path / "m.svg")
     assert status == 0 and len(printed.split()) == 2 and "k\\udcff.npz" in errors
     assert b"k?" in (tmp_path / "m.html").read_bytes()
 
 
 def test_a_network_that_answers_nan_is_one_line(run, tmp_path, monkeypatch):
     nan = {"x_0": np.full((1, 5, 3), np.nan, np.float32)}
-    monkeypatch.setattr("genmo.runtime.denoiser.sampler.stepper", lambda *given: lambda x_t, timestep: nan)
+    monkeypatch.setattr("genmo.runtime.denoiser.sampler.stepper", lambda *arguments: lambda x_t, timestep: nan)
     status, printed, errors = run("--text", "walk", "--frames", 5, "--guidance", 1, "--out", tmp_path / "w.npz")
     assert (status, printed) == (2, "") and errors.count("\n") == 1
     assert "the network answered numbers that are not finite (x_0)" in errors and not list(tmp_path.iterdir())

@@ -66,9 +66,9 @@ def ask(server, path, method="GET", host=None):
 
 
 def test_motions_are_found_and_nothing_else(takes):
-    found = motions_in(takes)
-    assert list(found) == ["a.npz", "day two/b & c.npz"]
-    assert found["a.npz"].beside == (".glb",)
+    result = motions_in(takes)
+    assert list(result) == ["a.npz", "day two/b & c.npz"]
+    assert result["a.npz"].beside == (".glb",)
 
 
 def test_the_list_and_its_links(server):
@@ -233,7 +233,7 @@ def test_no_browser_is_a_note(takes, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
         (["{takes}", "{takes}/a.npz"], "wanted one folder"),
         (["{takes}/none.npz"], "no such file"),
@@ -246,12 +246,12 @@ def test_no_browser_is_a_note(takes, tmp_path, monkeypatch, capsys):
         (["{takes}", "--out", "x.html"], "wanted motion files"),
     ],
 )
-def test_bad_input_is_one_line(takes, capsys, arguments, wanted):
+def test_bad_input_is_one_line(takes, capsys, arguments, expected):
     assert main([argument.format(takes=takes) for argument in arguments]) == 2
     said = capsys.readouterr().err
     assert said.startswith("genmo-view: error: ")
     assert said.count("\n") == 1
-    assert wanted in said
+    assert expected in said
 
 
 def test_a_port_in_use_is_said(server, takes, capsys):

@@ -29,10 +29,10 @@ def decoded(datagrams):
     return [(one.address, one.params) for data in datagrams for one in osc_bundle.OscBundle(data)]
 
 
-def unity_world(told):
+def unity_world(messages):
     """Positions of Unity's bones in its world, by its own rules: local positions and x, y, z, w quaternions."""
-    bones = {values[0]: np.asarray(values[1:]) for address, values in told if address == "/VMC/Ext/Bone/Pos"}
-    root = next(np.asarray(values[1:]) for address, values in told if address == "/VMC/Ext/Root/Pos")
+    bones = {values[0]: np.asarray(values[1:]) for address, values in messages if address == "/VMC/Ext/Bone/Pos"}
+    root = next(np.asarray(values[1:]) for address, values in messages if address == "/VMC/Ext/Root/Pos")
 
     def place(name):
         values = bones[name] if name != "root" else root
@@ -72,13 +72,13 @@ def test_the_decoded_humanoid_is_the_motion_in_unitys_world(random_motion):
     motion = random_motion(6)
     joints = motion.joints_world()
     for frame in range(motion.frames):
-        made = packets(humanoid_pose(motion.rotations[frame], motion.translation[frame], motion.rest_offsets), 1.5)
-        assert all(len(packet) <= LARGEST_PACKET for packet in made)
-        told = decoded(made)
-        assert told[0] == ("/VMC/Ext/OK", [1])
-        assert told[1] == ("/VMC/Ext/T", [1.5])
-        assert told[2][1][0] == "root"
-        places = unity_world(told)
+        bundles = packets(humanoid_pose(motion.rotations[frame], motion.translation[frame], motion.rest_offsets), 1.5)
+        assert all(len(packet) <= LARGEST_PACKET for packet in bundles)
+        decoded_bones = decoded(bundles)
+        assert decoded_bones[0] == ("/VMC/Ext/OK", [1])
+        assert decoded_bones[1] == ("/VMC/Ext/T", [1.5])
+        assert decoded_bones[2][1][0] == "root"
+        places = unity_world(decoded_bones)
         assert len(places) == 22
         for bone, joint in HUMAN_BODY_BONES.items():
             expected = joints[frame, JOINTS.index(joint)] * [-1, 1, 1]

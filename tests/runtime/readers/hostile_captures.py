@@ -37,15 +37,15 @@ def crowds(many: int) -> dict[str, Any]:
 
 def keypoints(many: int) -> Files:
     """Files of keypoints."""
-    found = {f"many of {name} in a frame": document for name, document in crowds(many).items()}
-    found["long names of keypoints, again and again"] = {
+    result = {f"many of {name} in a frame": document for name, document in crowds(many).items()}
+    result["long names of keypoints, again and again"] = {
         "images": [{"id": at} for at in range(3000)],
         "annotations": [COCO | {"image_id": at} for at in range(3000)],
         "categories": [{"keypoints": 17 * [10**5 * [0]]}],
     }
-    found["an id without end"] = [COCO | {"image_id": 10**6 * "x"}]
-    found["infinity"] = [COCO | {"keypoints": 17 * [1e999, 1.0, 1.0]}]
-    files = {name: (".json", json.dumps(document)) for name, document in found.items()}
+    result["an id without end"] = [COCO | {"image_id": 10**6 * "x"}]
+    result["infinity"] = [COCO | {"keypoints": 17 * [1e999, 1.0, 1.0]}]
+    files = {name: (".json", json.dumps(document)) for name, document in result.items()}
     files["an id of 400 digits"] = ".json", f'[{{"image_id": {"9" * 400}, "keypoints": []}}]'
     files["lists"] = ".json", "[" + "[],[]," * 5_000_000 + "[]]"
     return files

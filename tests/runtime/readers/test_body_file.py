@@ -32,15 +32,15 @@ def test_rest_joints_are_those_of_the_shaped_mesh(tmp_path, components, shapes):
 
     The owners' file also holds pickled objects, which are passed over.
     """
-    given = arrays(components=components)
-    body = read_smplx_body(write(tmp_path, **given, part2num=np.array([{"a": 1}], object)))
+    body_arrays = arrays(components=components)
+    body = read_smplx_body(write(tmp_path, **body_arrays, part2num=np.array([{"a": 1}], object)))
     betas = np.random.default_rng(1).normal(size=10)
-    shaped = given["v_template"] + given["shapedirs"][..., :10] @ betas
-    wanted = np.stack([given["J_regressor"][joint] @ shaped for joint in [*range(22), 28, 43]])
-    np.testing.assert_allclose(body.rest(betas), wanted, atol=1e-12)
+    shaped = body_arrays["v_template"] + body_arrays["shapedirs"][..., :10] @ betas
+    expected = np.stack([body_arrays["J_regressor"][joint] @ shaped for joint in [*range(22), 28, 43]])
+    np.testing.assert_allclose(body.rest(betas), expected, atol=1e-12)
     assert body.shapes.shape == (24, 3, shapes)
     offsets = rest_offsets(body.rest(betas))
-    np.testing.assert_allclose(offsets[4], wanted[4] - wanted[1], atol=1e-12)
+    np.testing.assert_allclose(offsets[4], expected[4] - expected[1], atol=1e-12)
     assert not offsets[0].any()
 
 
@@ -74,5 +74,7 @@ def test_what_is_no_npz_is_named(tmp_path):
 
 def test_all_bodies_of_the_family_have_24_joints():
     for joints in HANDS:
-        given = arrays(joints, 10)
-        assert SmplBody.of(given["v_template"], given["shapedirs"], given["J_regressor"]).template.shape == (24, 3)
+        body_arrays = arrays(joints, 10)
+        assert SmplBody.of(
+            body_arrays["v_template"], body_arrays["shapedirs"], body_arrays["J_regressor"]
+        ).template.shape == (24, 3)

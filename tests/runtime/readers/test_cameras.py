@@ -68,8 +68,8 @@ def test_a_colmap_model_is_the_same_camera_in_an_upright_world(tmp_path, write, 
     file = read_camera(tmp_path, scale=2.0)
     camera, notes = file.at_frames(20)
     to_world = to_camera.inv().as_matrix()
-    wanted = to_world[:-1].transpose(0, 2, 1) @ to_world[1:]
-    np.testing.assert_allclose(camera.rotation[:-1].transpose(0, 2, 1) @ camera.rotation[1:], wanted, atol=1e-9)
+    expected = to_world[:-1].transpose(0, 2, 1) @ to_world[1:]
+    np.testing.assert_allclose(camera.rotation[:-1].transpose(0, 2, 1) @ camera.rotation[1:], expected, atol=1e-9)
     step = np.einsum("fji,fj->fi", to_world[:-1], np.diff(centres, axis=0))
     got = np.einsum("fji,fj->fi", camera.rotation[:-1], np.diff(camera.position, axis=0))
     np.testing.assert_allclose(got, 2 * step, atol=1e-9)
@@ -115,8 +115,8 @@ def test_gaps_are_filled_on_the_great_circle(tmp_path):
     file = read_camera(tmp_path, scale=1.0)
     camera, notes = file.at_frames(31)
     poses = Rotation.from_matrix(file.camera.rotation)
-    wanted = transform.Slerp(np.arange(0, 31, 3), poses)(np.arange(31)).as_matrix()
-    np.testing.assert_allclose(camera.rotation, wanted, atol=1e-9)
+    expected = transform.Slerp(np.arange(0, 31, 3), poses)(np.arange(31)).as_matrix()
+    np.testing.assert_allclose(camera.rotation, expected, atol=1e-9)
     for axis in range(3):
         straight = np.interp(np.arange(31), np.arange(0, 31, 3), file.camera.position[:, axis])
         np.testing.assert_allclose(camera.position[:, axis], straight)
@@ -172,10 +172,10 @@ def test_distortion_is_left_out_and_told_in_pixels(tmp_path, line, focal, pixels
     write_text(tmp_path, colmap_lines(*handheld(2), (0, 1)), f"1 {line}\n".encode())
     file = read_camera(tmp_path)
     np.testing.assert_allclose(file.intrinsics, [[focal, 0, 320], [0, focal, 240], [0, 0, 1]])
-    told = [note for note in file.notes if "lens distortion is" in note]
-    assert bool(told) == (pixels is not None)
+    notes = [note for note in file.notes if "lens distortion is" in note]
+    assert bool(notes) == (pixels is not None)
     if pixels:
-        assert f"by {pixels:.0f} pixels" in told[0]
+        assert f"by {pixels:.0f} pixels" in notes[0]
 
 
 def test_distortion_of_a_lens_by_its_formula():
@@ -228,8 +228,8 @@ def test_bad_images_are_named(tmp_path):
         "not finite": [(1, (1, 0, 0, 0), (0, np.inf, 0), 1, "1.png")],
         "no common up": colmap_lines(Rotation.from_rotvec([[0, 0, 0], [0, 0, np.pi]]), centres, (0, 1)),
     }
-    for says, given in cases.items():
-        lines = list(given)
+    for says, images in cases.items():
+        lines = list(images)
         for write in (write_text, write_binary):
             with pytest.raises(InputError, match=says):
                 read_camera(write(tmp_path / write.__name__, lines))
@@ -313,9 +313,9 @@ def test_what_a_blender_camera_sees(tmp_path):
     file = read_blender(tmp_path, shift_x=0.1, shift_y=-0.05)
     camera, _ = file.at_frames(1)
     point = np.array([0.7, 2.4, -1.0])  # 4 m ahead, 0.7 m to the right, 0.4 m up
-    seen = file.intrinsics @ camera.to_camera(point[None])[0]
+    projected = file.intrinsics @ camera.to_camera(point[None])[0]
     sensor = np.array([0.7, 0.4]) / 4 * 50 / 36 - [0.1, -0.05]  # in widths of the sensor, y up, seen past the shift
-    np.testing.assert_allclose(seen[:2] / seen[2], [960 + 1920 * sensor[0], 540 - 1920 * sensor[1]])
+    np.testing.assert_allclose(projected[:2] / projected[2], [960 + 1920 * sensor[0], 540 - 1920 * sensor[1]])
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_one_line_an_image(tmp_path):
     """Poses written by hand have no lines of points, or no empty ones: every pose counts."""
     to_camera, centres = handheld(8)
     lines = list(colmap_lines(to_camera, centres, range(8)))
-    wanted, _ = read_camera(write_text(tmp_path / "two", lines), scale=1.0).at_frames(8)
+    expected, _ = read_camera(write_text(tmp_path / "two", lines), scale=1.0).at_frames(8)
     text = (tmp_path / "two" / "images.txt").read_text().splitlines()
     for name, kept in (("none", lambda line: ".png" in line or line[:1] == "#"), ("some", lambda line: line.strip())):
         folder = tmp_path / name
@@ -420,7 +420,7 @@ def test_one_line_an_image(tmp_path):
         (folder / "images.txt").write_text("\n".join(line for line in text if kept(line)))
         file = read_camera(folder, scale=1.0)
         assert file.numbers.tolist() == list(range(8))
-        np.testing.assert_allclose(file.at_frames(8)[0].rotation, wanted.rotation)
+        np.testing.assert_allclose(file.at_frames(8)[0].rotation, expected.rotation)
 
 
 def test_frames_are_the_numbers_that_differ(tmp_path):
@@ -449,12 +449,12 @@ def tum(to_camera, centres, stamps, comma=" "):
 def test_tum_trajectories(tmp_path, stamps, comma):
     """The same poses as COLMAP's: camera to world, timed in seconds or nanoseconds, or numbered."""
     to_camera, centres = handheld(6)
-    wanted, _ = read_camera(write_text(tmp_path, colmap_lines(to_camera, centres, range(6))), scale=0.5).at_frames(6)
+    expected, _ = read_camera(write_text(tmp_path, colmap_lines(to_camera, centres, range(6))), scale=0.5).at_frames(6)
     path = tmp_path / "trajectory.txt"
     path.write_text(tum(to_camera, centres, stamps, comma))
     camera, notes = read_camera(path, scale=0.5).at_frames(6)
-    np.testing.assert_allclose(camera.rotation, wanted.rotation, atol=1e-5)
-    np.testing.assert_allclose(camera.position, wanted.position, atol=1e-5)
+    np.testing.assert_allclose(camera.rotation, expected.rotation, atol=1e-5)
+    np.testing.assert_allclose(camera.position, expected.position, atol=1e-5)
     assert any("poses are timed" in note for note in notes) == (float(stamps[0]) > 10)
     with pytest.raises(InputError, match="line 8: .*wanted timestamp tx"):
         path.write_text(path.read_text() + "\n1 2 3")
@@ -490,8 +490,8 @@ def test_nerfstudio(tmp_path):
     assert file.numbers.tolist() == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(file.intrinsics, model.intrinsics)
     for part in ("rotation", "position"):
-        wanted, got = (getattr(one.at_frames(5)[0], part) for one in (model, file))
-        np.testing.assert_allclose(got, wanted, atol=1e-9)
+        expected, got = (getattr(one.at_frames(5)[0], part) for one in (model, file))
+        np.testing.assert_allclose(got, expected, atol=1e-9)
     path.write_text(json.dumps(transforms(to_camera, centres, fl_x=500, k1=0.3)))
     assert any("lens distortion is left out" in note for note in read_camera(path).notes)
     path.write_text(

@@ -20,11 +20,11 @@ EYE = np.tile(np.eye(3), (2, 24, 1, 1))
 def test_a_whole_motion_is_keyframes_from_the_start(random_motion, tmp_path):
     motion = random_motion(12, 1)
     save_motion(tmp_path / "m.npz", motion)
-    found = read_keyframes(tmp_path / "m.npz")
-    np.testing.assert_array_equal(found.frames, np.arange(12))
-    np.testing.assert_allclose(found.rotations, motion.rotations, atol=1e-6)
-    np.testing.assert_allclose(found.root, motion.translation, atol=1e-6)
-    assert constraint_errors(motion, found, NO_JOINT_TARGETS).keyframes < 0.01
+    result = read_keyframes(tmp_path / "m.npz")
+    np.testing.assert_array_equal(result.frames, np.arange(12))
+    np.testing.assert_allclose(result.rotations, motion.rotations, atol=1e-6)
+    np.testing.assert_allclose(result.root, motion.translation, atol=1e-6)
+    assert constraint_errors(motion, result, NO_JOINT_TARGETS).keyframes < 0.01
 
 
 @pytest.mark.parametrize(("width", "joints"), [(66, 22), (72, 24), (156, 22), (165, 22)])
@@ -33,28 +33,28 @@ def test_smpl_poses(random_motion, width, joints):
     poses = np.full((5, width), 0.3)
     poses[:, : 3 * joints] = axis_angle_from_matrix(motion.rotations[:, :joints]).reshape(5, -1)
     arrays = {"poses": poses, "trans": motion.translation, "frames": np.arange(5) * 7}
-    found = parse_keyframes(arrays)
-    np.testing.assert_allclose(found.rotations[:, :joints], motion.rotations[:, :joints], atol=1e-9)
+    result = parse_keyframes(arrays)
+    np.testing.assert_allclose(result.rotations[:, :joints], motion.rotations[:, :joints], atol=1e-9)
     if joints == 22:
-        np.testing.assert_array_equal(found.rotations[:, 22:], np.tile(np.eye(3), (5, 2, 1, 1)))
-    np.testing.assert_array_equal(found.root, motion.translation)
+        np.testing.assert_array_equal(result.rotations[:, 22:], np.tile(np.eye(3), (5, 2, 1, 1)))
+    np.testing.assert_array_equal(result.root, motion.translation)
     offset = parse_keyframes(arrays | {"pelvis_offset": np.array([0.0, -0.3, 0.1])})
     np.testing.assert_allclose(offset.root, motion.translation + [0, -0.3, 0.1])
 
 
 def test_a_place_is_optional():
-    found = parse_keyframes({"rotations": EYE, "frames": np.array([4, 9])})
-    assert np.isnan(found.root).all() and not found.has_root.any()
-    assert found.shifted(3).frames.tolist() == [7, 12]
+    result = parse_keyframes({"rotations": EYE, "frames": np.array([4, 9])})
+    assert np.isnan(result.root).all() and not result.placed.any()
+    assert result.shifted(3).frames.tolist() == [7, 12]
 
 
 def test_places_by_name_and_number():
     arrays = {"frames": np.array([9, 2]), "positions": np.array([[1, np.nan, 3], [4, 5, 6.0]])}
     named = parse_joint_targets(arrays | {"joints": np.array(["head", "pelvis"])})
     numbered = parse_joint_targets(arrays | {"joints": np.array([15, 0])})
-    for found in (named, numbered):
-        assert found.frames.tolist() == [2, 9] and found.joints.tolist() == [0, 15]
-        np.testing.assert_array_equal(found.positions, [[4, 5, 6], [1, np.nan, 3]])
+    for result in (named, numbered):
+        assert result.frames.tolist() == [2, 9] and result.joints.tolist() == [0, 15]
+        np.testing.assert_array_equal(result.positions, [[4, 5, 6], [1, np.nan, 3]])
 
 
 def test_parts_are_joined_in_order():
@@ -140,11 +140,11 @@ def test_misses_are_millimetres(random_motion):
             "positions": np.stack([joints[3, 15] + [0.003, 0, 0.004], joints[20, 0] + [np.nan, 0.007, 0]]),
         }
     )
-    found = constraint_errors(motion, NO_KEYFRAMES, places)
-    assert found.keyframes is None
-    assert found.places == pytest.approx(6) and found.worst_place == pytest.approx(7)
-    there = parse_keyframes({"rotations": motion.rotations[[4]], "frames": np.array([4])})
-    assert constraint_errors(motion, there, NO_JOINT_TARGETS).keyframes == pytest.approx(0, abs=1e-9)
+    result = constraint_errors(motion, NO_KEYFRAMES, places)
+    assert result.keyframes is None
+    assert result.places == pytest.approx(6) and result.worst_place == pytest.approx(7)
+    at_keyframe = parse_keyframes({"rotations": motion.rotations[[4]], "frames": np.array([4])})
+    assert constraint_errors(motion, at_keyframe, NO_JOINT_TARGETS).keyframes == pytest.approx(0, abs=1e-9)
     moved = parse_keyframes(
         {"rotations": motion.rotations[[4]], "frames": np.array([4]), "trans": motion.translation[[4]] + [0, 0.01, 0]}
     )

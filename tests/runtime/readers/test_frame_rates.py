@@ -30,24 +30,24 @@ def test_thirty_and_ntsc_are_left_alone():
 @pytest.mark.parametrize("fps", [15.0, 24.0, 25.0])
 def test_slower_rates_are_interpolated_linearly(fps):
     points = path(40)
-    given_, wanted = np.arange(40) / fps, np.arange(frame_count(40, fps)) / 30
+    given_, expected = np.arange(40) / fps, np.arange(frame_count(40, fps)) / 30
     got = resample_points(points, fps)
     for joint in (0, 9):
         for axis in (0, 1):
-            np.testing.assert_allclose(got[:, joint, axis], np.interp(wanted, given_, points[:, joint, axis]))
+            np.testing.assert_allclose(got[:, joint, axis], np.interp(expected, given_, points[:, joint, axis]))
     np.testing.assert_allclose(got[..., 2], 0.9)
-    assert given_[-1] - 1 / 30 < wanted[-1] <= given_[-1] + 1e-6
+    assert given_[-1] - 1 / 30 < expected[-1] <= given_[-1] + 1e-6
 
 
 def brute(points, fps):
     """The definition, one number at a time."""
     out = np.zeros((int(np.floor((len(points) - 1) / fps * 30 + 1e-6)) + 1, points.shape[1], 3))
     for frame, joint in np.ndindex(out.shape[:2]):
-        at, reach = frame / 30 * fps, max(1, fps / 30)
+        at, radius = frame / 30 * fps, max(1, fps / 30)
         total = np.zeros(2)
         mass = tent = 0.0
         for source in range(len(points)):
-            weight = 1 - abs(source - at) / reach
+            weight = 1 - abs(source - at) / radius
             weight = weight if weight > 1e-6 else 0.0
             tent += weight
             mass += weight * points[source, joint, 2]
@@ -91,12 +91,12 @@ def test_moving_or_scaling_the_image_moves_or_scales_the_answer(fps, shift, scal
     points[5:8, 3, 2] = 0
     points[5:8, 3, :2] = 0
     moved = points.copy()
-    seen = points[..., 2:] > 0
-    moved[..., :2] = np.where(seen, scale * points[..., :2] + shift, 0)
-    got, wanted = resample_points(moved, fps), resample_points(points, fps)
-    seen = wanted[..., 2:] > 0
-    np.testing.assert_allclose(got[..., :2], np.where(seen, scale * wanted[..., :2] + shift, 0), atol=1e-6)
-    np.testing.assert_allclose(got[..., 2], wanted[..., 2])
+    visible = points[..., 2:] > 0
+    moved[..., :2] = np.where(visible, scale * points[..., :2] + shift, 0)
+    got, expected = resample_points(moved, fps), resample_points(points, fps)
+    visible = expected[..., 2:] > 0
+    np.testing.assert_allclose(got[..., :2], np.where(visible, scale * expected[..., :2] + shift, 0), atol=1e-6)
+    np.testing.assert_allclose(got[..., 2], expected[..., 2])
 
 
 @given(fps=RATES, frames=st.integers(1, 50))
@@ -119,20 +119,20 @@ def test_slerp_is_that_of_scipy():
     times = np.sort(rng.uniform(0, 10, 12))
     rotations = transform.Rotation.random(12, random_state=1)
     at = rng.uniform(times[0], times[-1], 200)
-    wanted = transform.Slerp(times, rotations)(at)
+    expected = transform.Slerp(times, rotations)(at)
     x_y_z_w = rotations.as_quat()
     signs = rng.choice([-1.0, 1.0], 12)[:, None]  # either quaternion of a rotation will do
     got = slerp(np.roll(x_y_z_w, 1, axis=1) * signs, times, at)
-    apart = transform.Rotation.from_quat(np.roll(got, -1, axis=1)) * wanted.inv()
-    assert apart.magnitude().max() < 1e-7
+    difference = transform.Rotation.from_quat(np.roll(got, -1, axis=1)) * expected.inv()
+    assert difference.magnitude().max() < 1e-7
 
 
 def test_slerp_holds_at_the_ends_and_alone():
     quaternions = np.array([[1.0, 0, 0, 0], [0, 1.0, 0, 0]])
     got = slerp(quaternions, np.array([1.0, 2.0]), np.array([-5.0, 1.0, 1.5, 2.0, 9.0]))
     half = np.sqrt(0.5)
-    wanted = [[1, 0, 0, 0], [1, 0, 0, 0], [half, half, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
-    np.testing.assert_allclose(got, wanted, atol=1e-9)
+    expected = [[1, 0, 0, 0], [1, 0, 0, 0], [half, half, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
+    np.testing.assert_allclose(got, expected, atol=1e-9)
     alone = slerp(quaternions[:1], np.array([3.0]), np.arange(3.0))
     np.testing.assert_allclose(alone, np.tile(quaternions[:1], (3, 1)))
 

@@ -53,9 +53,9 @@ def test_a_folder_of_openpose_frames(tmp_path, count):
         write(tmp_path / f"video_{at:012d}_keypoints.json", document)
     people = read_people(tmp_path, image_size=SIZE, fps=30)
     keypoints = people.keypoints()
-    wanted = expected(range(4))
-    wanted[2] = 0
-    np.testing.assert_allclose(keypoints.points, wanted)
+    truth = expected(range(4))
+    truth[2] = 0
+    np.testing.assert_allclose(keypoints.points, truth)
     np.testing.assert_array_equal(keypoints.intrinsics, default_intrinsics(640, 480))
     assert people.first_frame == 0 and people.notes == () and keypoints.camera is None
 
@@ -99,9 +99,9 @@ def test_mmpose_predictions(tmp_path, first):
         for at in range(3)
     ]
     points = read_people(write(tmp_path / "x.json", frames), image_size=SIZE, fps=30).keypoints().points
-    wanted = expected(range(3))
-    wanted[1] = 0
-    np.testing.assert_allclose(points, wanted)
+    truth = expected(range(3))
+    truth[1] = 0
+    np.testing.assert_allclose(points, truth)
 
 
 def test_mmpose_with_its_meta_information(tmp_path):
@@ -198,8 +198,8 @@ def test_ours_is_read_as_before_and_at_other_rates(tmp_path):
     np.savez(tmp_path / "x.npz", keypoints=points, image_size=np.array([640, 480]), fps=25.0)
     assert read_people(tmp_path / "x.npz").keypoints().frames == 31
     np.savez(tmp_path / "x.npz", keypoints=points, intrinsics=2 * np.eye(3))
-    given = read_people(tmp_path / "x.npz", image_size=(100, 50)).intrinsics
-    np.testing.assert_array_equal(given, default_intrinsics(100, 50))
+    intrinsics = read_people(tmp_path / "x.npz", image_size=(100, 50)).intrinsics
+    np.testing.assert_array_equal(intrinsics, default_intrinsics(100, 50))
     np.savez(tmp_path / "x.npz", keypoints=points, image_size=np.array([640, 480]), fps=np.array([25.0, 30.0]))
     with pytest.raises(InputError, match="fps has 2 values"):
         read_people(tmp_path / "x.npz")
@@ -343,14 +343,14 @@ def test_controlnets_canvas_is_the_image(tmp_path, names, normalised):
 def test_what_is_not_a_number_was_not_seen(tmp_path):
     points = body()
     points[3], points[5, 0], points[7, 2] = np.nan, np.nan, np.nan
-    wanted = body()
-    wanted[[3, 5, 7]] = 0
+    expected = body()
+    expected[[3, 5, 7]] = 0
     entry = [{"image_id": 0, "keypoints": flat(points)}]
-    np.testing.assert_allclose(of(tmp_path / "nan.json", entry, image_size=SIZE)[0], wanted)
+    np.testing.assert_allclose(of(tmp_path / "nan.json", entry, image_size=SIZE)[0], expected)
     entry[0]["keypoints"] = [None if np.isnan(value) else value for value in entry[0]["keypoints"]]
-    np.testing.assert_allclose(of(tmp_path / "null.json", entry, image_size=SIZE)[0], wanted)
+    np.testing.assert_allclose(of(tmp_path / "null.json", entry, image_size=SIZE)[0], expected)
     np.savez(tmp_path / "x.npz", keypoints=points[None], image_size=np.array(SIZE))
-    np.testing.assert_allclose(read_people(tmp_path / "x.npz").keypoints().points[0], wanted)
+    np.testing.assert_allclose(read_people(tmp_path / "x.npz").keypoints().points[0], expected)
     (tmp_path / "inf.json").write_text(json.dumps(entry).replace("null", "Infinity", 1))
     with pytest.raises(InputError, match="Infinity"):
         read_people(tmp_path / "inf.json", image_size=SIZE)
@@ -392,16 +392,16 @@ def test_ultralytics(tmp_path):
         x, y, visible = body(at).T.tolist()
         person = {"name": "person", "class": 0, "track_id": 4, "keypoints": {"x": x, "y": y, "visible": visible}}
         images.append([{"name": "dog", "class": 16, "box": {"x1": 1}}, person] if at != 1 else [])
-    wanted = expected(range(3))
-    wanted[1] = 0
-    np.testing.assert_allclose(of(tmp_path / "x.json", images, image_size=SIZE), wanted)
+    truth = expected(range(3))
+    truth[1] = 0
+    np.testing.assert_allclose(of(tmp_path / "x.json", images, image_size=SIZE), truth)
     folder = tmp_path / "frames"
     folder.mkdir()
     for at, image in enumerate(images):
         write(folder / f"clip_{at}.json", image)
     people = read_people(folder, image_size=SIZE, fps=30)
     assert people.ids == [4]
-    np.testing.assert_allclose(people.keypoints().points, wanted)
+    np.testing.assert_allclose(people.keypoints().points, truth)
 
 
 def test_vitpose(tmp_path):
@@ -428,15 +428,15 @@ def test_mediapipes_landmarks_as_they_come(tmp_path):
     frames = mediapipe([body(0), None, body(2)])["frames"]
     people = [entry["pose_landmarks"] for entry in frames]
     one = [person[0] if person else None for person in people]
-    wanted = expected([0, 1, 2])
-    wanted[1] = 0
+    truth = expected([0, 1, 2])
+    truth[1] = 0
     for name, document in {
         "js": [{"poseLandmarks": person, "image": None} for person in one],
         "tasks": [{"landmarks": person, "worldLandmarks": []} for person in people],
         "bare": [person or [] for person in one],
         "proto": [{"pose_landmarks": {"landmark": person} if person else None} for person in one],
     }.items():
-        np.testing.assert_allclose(of(tmp_path / f"{name}.json", document, image_size=SIZE), wanted)
+        np.testing.assert_allclose(of(tmp_path / f"{name}.json", document, image_size=SIZE), truth)
         with pytest.raises(InputError, match="does not say the image size; wanted"):
             read_people(tmp_path / f"{name}.json")
     sized = {"poseLandmarks": one[0], "image_width": 640, "image_height": 480}

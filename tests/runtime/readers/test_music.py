@@ -40,13 +40,13 @@ def test_the_sound_of_a_video(tmp_path, fuzz):
 
 
 @pytest.mark.parametrize(
-    ("rate", "wanted"), [(44100, 15360), (48000, 15360), (44100, 22050), (8000, 15360), (22050, 22050)]
+    ("rate", "expected"), [(44100, 15360), (48000, 15360), (44100, 22050), (8000, 15360), (22050, 22050)]
 )
-def test_a_tone_stays_the_same_tone(rate, wanted):
-    got = resample(tone(rate, 0.5, 1000.0), rate, wanted)
-    assert len(got) == -(-rate // 2 * wanted // rate)
-    inside = slice(wanted // 20, -wanted // 20)
-    np.testing.assert_allclose(got[inside], tone(wanted, 0.5, 1000.0)[inside][: len(got[inside])], atol=1e-4)
+def test_a_tone_stays_the_same_tone(rate, expected):
+    got = resample(tone(rate, 0.5, 1000.0), rate, expected)
+    assert len(got) == -(-rate // 2 * expected // rate)
+    inside = slice(expected // 20, -expected // 20)
+    np.testing.assert_allclose(got[inside], tone(expected, 0.5, 1000.0)[inside][: len(got[inside])], atol=1e-4)
 
 
 def test_what_is_above_the_new_band_is_gone():
@@ -62,18 +62,18 @@ def test_an_odd_rate_needs_no_endless_filter(rate, monkeypatch):
     longest = []
     low_pass = music._low_pass
     monkeypatch.setattr(music, "_low_pass", lambda factor: longest.append(factor) or low_pass(factor))
-    for wanted in (15360, 22050):
-        got = resample(tone(rate, 0.25, 1000.0), rate, wanted)
-        assert abs(len(got) - wanted // 4) <= 1 and longest[-1] <= music.MAX_FACTOR
-        inside = slice(wanted // 20, -wanted // 20)
-        np.testing.assert_allclose(got[inside], tone(wanted, 0.3, 1000.0)[inside][: len(got[inside])], atol=0.1)
+    for expected in (15360, 22050):
+        got = resample(tone(rate, 0.25, 1000.0), rate, expected)
+        assert abs(len(got) - expected // 4) <= 1 and longest[-1] <= music.MAX_FACTOR
+        inside = slice(expected // 20, -expected // 20)
+        np.testing.assert_allclose(got[inside], tone(expected, 0.3, 1000.0)[inside][: len(got[inside])], atol=0.1)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 32000, 44100, 48000, 48048, 88200, 96000, 176400, 192000])
 def test_rates_in_use_are_met_exactly(rate):
-    for wanted in (15360, 22050):
-        up, down = music._ratio(wanted, rate)
-        assert up * rate == down * wanted
+    for expected in (15360, 22050):
+        up, down = music._ratio(expected, rate)
+        assert up * rate == down * expected
 
 
 def test_features_have_thirty_frames_a_second(tmp_path):

@@ -35,18 +35,18 @@ def test_the_columns_are_those_of_edge():
 
 @pytest.mark.parametrize("bpm", [90, 100, 120])
 def test_beats_fall_on_the_clicks(bpm):
-    found = np.flatnonzero(features_of(20, bpm)[:, COLUMNS["beats"]][:, 0])
+    result = np.flatnonzero(features_of(20, bpm)[:, COLUMNS["beats"]][:, 0])
     clicks_ = np.arange(0, 20, 60 / bpm) * 30
-    apart = np.abs(found[:, None] - clicks_).min(axis=1)
+    distances = np.abs(result[:, None] - clicks_).min(axis=1)
     # the envelope's delay is half a window less one frame: a burst shows in the frame whose window it enters
-    assert apart.max() <= 2 and np.ptp(apart) <= 1.5
-    np.testing.assert_allclose(np.diff(found), 1800 / bpm, atol=1)
-    assert len(found) >= len(clicks_) - 4
+    assert distances.max() <= 2 and np.ptp(distances) <= 1.5
+    np.testing.assert_allclose(np.diff(result), 1800 / bpm, atol=1)
+    assert len(result) >= len(clicks_) - 4
 
 
 def test_onsets_are_where_the_sound_rises():
-    found = np.flatnonzero(features_of(10, 60)[:, COLUMNS["onsets"]][:, 0])
-    assert np.abs(found[:, None] - 30 * np.arange(1, 10)).min(axis=0).max() <= 2
+    result = np.flatnonzero(features_of(10, 60)[:, COLUMNS["onsets"]][:, 0])
+    assert np.abs(result[:, None] - 30 * np.arange(1, 10)).min(axis=0).max() <= 2
 
 
 def test_a_chord_shows_as_its_notes():
@@ -135,18 +135,21 @@ def edge_features(librosa, sound, slow):
     }
 
 
-def compare(features, wanted, limit):
+def compare(features, expected, limit):
     """Largest difference over largest value below `limit`; onsets within a few, beats within a frame for 95 %."""
     frames = len(features)
     for name in ("onset_envelope", "mfcc"):
-        part = wanted[name][:frames]
+        part = expected[name][:frames]
         assert np.abs(features[:, COLUMNS[name]] - part).max() < limit * np.abs(part).max(), name
-    chroma = wanted["chroma"][:frames]
+    chroma = expected["chroma"][:frames]
     assert np.abs(features[:, COLUMNS["chroma"]] - chroma).mean() < 0.02
     for name in ("onsets", "beats"):
-        found, there = np.flatnonzero(features[:, COLUMNS[name]][:, 0]), wanted[name][wanted[name] < frames]
-        apart = np.abs(found[:, None] - there)
-        assert (apart.min(axis=1) <= 1).mean() >= 0.95 and (apart.min(axis=0) <= 1).mean() >= 0.95, name
+        result, expected_frames = (
+            np.flatnonzero(features[:, COLUMNS[name]][:, 0]),
+            expected[name][expected[name] < frames],
+        )
+        distances = np.abs(result[:, None] - expected_frames)
+        assert (distances.min(axis=1) <= 1).mean() >= 0.95 and (distances.min(axis=0) <= 1).mean() >= 0.95, name
 
 
 @pytest.fixture(scope="module")
@@ -180,23 +183,23 @@ def test_a_made_up_tune_sounds_the_same_to_librosa(answers):
 
 
 def test_the_constant_q_transform_is_librosas(answers):
-    wanted, got = answers["cqt"].astype(np.float64), music.constant_q(notes(), 0.1)
-    assert got.shape == wanted.shape
-    assert np.abs(got - wanted).max() < 5e-3 * wanted.max()  # its resampler between octaves is another
+    expected, got = answers["cqt"].astype(np.float64), music.constant_q(notes(), 0.1)
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() < 5e-3 * expected.max()  # its resampler between octaves is another
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_answers_of_librosa_are_those_in_the_file(librosa, answers):
     """To the precision that they are kept in.  `write_answers` makes the file anew."""
-    for name, wanted in made_answers(librosa).items():
-        np.testing.assert_allclose(answers[name], wanted, atol=1e-3 * np.abs(wanted).max(), err_msg=name)
+    for name, expected in made_answers(librosa).items():
+        np.testing.assert_allclose(answers[name], expected, atol=1e-3 * np.abs(expected).max(), err_msg=name)
 
 
 def made_answers(librosa):
-    made = edge_features(librosa, *tune()) | {"cqt": librosa_cqt(librosa, notes())}
+    answers = edge_features(librosa, *tune()) | {"cqt": librosa_cqt(librosa, notes())}
     small = {"cqt": np.float16, "chroma": np.float16, "mfcc": np.float32, "onset_envelope": np.float32}
-    return {name: values.astype(small.get(name, np.int32)) for name, values in made.items()}
+    return {name: values.astype(small.get(name, np.int32)) for name, values in answers.items()}
 
 
 def write_answers(librosa):

@@ -28,14 +28,14 @@ def outcomes(tmp_path_factory):
         env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": ""},
         check=False,
     )
-    found = [json.loads(line) for line in run.stdout.splitlines()]
-    return {one["name"]: one for one in found}, run
+    result = [json.loads(line) for line in run.stdout.splitlines()]
+    return {one["name"]: one for one in result}, run
 
 
 def test_every_file_was_tried(outcomes):
-    found, run = outcomes
-    assert run.returncode == 0, f"ended after {list(found)[-1:]}: {run.stderr[-500:]}"
-    assert len(found) > 80
+    result, run = outcomes
+    assert run.returncode == 0, f"ended after {list(result)[-1:]}: {run.stderr[-500:]}"
+    assert len(result) > 80
 
 
 def test_every_file_is_one_line_or_read(outcomes):

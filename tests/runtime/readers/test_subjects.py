@@ -43,27 +43,27 @@ def write_colmap(folder, numbers):
 def test_a_colmap_model_gives_what_openpose_lacks(tmp_path):
     keypoints, camera = write_openpose(tmp_path / "pose"), write_colmap(tmp_path / "sfm", range(6))
     people, notes = read_subjects(keypoints, camera, scale=1.0)
-    (seen,) = people.values()
-    np.testing.assert_allclose(seen.points, np.stack([body(at, 300, 2) for at in range(6)]))
-    np.testing.assert_allclose(seen.intrinsics, INTRINSICS)
+    (subject,) = people.values()
+    np.testing.assert_allclose(subject.points, np.stack([body(at, 300, 2) for at in range(6)]))
+    np.testing.assert_allclose(subject.intrinsics, INTRINSICS)
     # looking along +z with y up, x to the right is -x of the world
-    np.testing.assert_allclose(seen.camera.position, np.outer(np.arange(6), [-0.1, 0, 0]), atol=1e-9)
+    np.testing.assert_allclose(subject.camera.position, np.outer(np.arange(6), [-0.1, 0, 0]), atol=1e-9)
     assert len(notes) == 2 and "frame rate" in notes[0] and "which way is up" in notes[1]
 
 
 def test_images_and_keypoints_that_count_from_a_thousand(tmp_path):
     keypoints = write_openpose(tmp_path / "pose", 1001)
     people, _ = read_subjects(keypoints, write_colmap(tmp_path / "sfm", range(1003, 1005)), scale=1.0, fps=30)
-    (seen,) = people.values()
-    np.testing.assert_allclose(seen.camera.position[:, 0], [0, 0, 0, -0.1, -0.1, -0.1], atol=1e-9)
+    (subject,) = people.values()
+    np.testing.assert_allclose(subject.camera.position[:, 0], [0, 0, 0, -0.1, -0.1, -0.1], atol=1e-9)
 
 
 def test_the_rate_of_the_keypoints_counts_the_images(tmp_path):
     keypoints, camera = write_openpose(tmp_path / "pose", 0, 6), write_colmap(tmp_path / "sfm", range(6))
     people, _ = read_subjects(keypoints, camera, scale=1.0, fps=15)
-    (seen,) = people.values()
-    assert seen.frames == 11
-    np.testing.assert_allclose(seen.camera.position[:, 0], -0.05 * np.arange(11), atol=1e-9)
+    (subject,) = people.values()
+    assert subject.frames == 11
+    np.testing.assert_allclose(subject.camera.position[:, 0], -0.05 * np.arange(11), atol=1e-9)
 
 
 def test_choosing_people(tmp_path):
@@ -89,12 +89,12 @@ def test_our_own_file_holds_both(tmp_path, random_camera, fps):
     step = round(30 / fps)
     path = tmp_path / "x.npz"
     np.savez(path, keypoints=points[::step], intrinsics=INTRINSICS, camera_to_world=poses[::step], fps=fps)
-    (seen,) = read_subjects(path)[0].values()
-    np.testing.assert_allclose(seen.camera.rotation[::step], camera.rotation[::step], atol=1e-9)
-    np.testing.assert_allclose(seen.camera.position[::step], camera.position[::step])
-    np.testing.assert_allclose(seen.points, points)  # they move evenly
+    (subject,) = read_subjects(path)[0].values()
+    np.testing.assert_allclose(subject.camera.rotation[::step], camera.rotation[::step], atol=1e-9)
+    np.testing.assert_allclose(subject.camera.position[::step], camera.position[::step])
+    np.testing.assert_allclose(subject.points, points)  # they move evenly
     if fps == 30:
-        np.testing.assert_array_equal(read_keypoints(path).points, seen.points)
+        np.testing.assert_array_equal(read_keypoints(path).points, subject.points)
 
 
 def test_nobody(tmp_path):

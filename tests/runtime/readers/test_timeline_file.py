@@ -52,12 +52,12 @@ def film(random_motion):
         camera = Camera(np.tile(LEVEL, (frames, 1, 1)), np.tile(motion.translation[0] - [0, 0, 4], (frames, 1)))
         points = camera.to_camera(coco_keypoints(*motion.kinematics()))
         pixels = focal * points[..., :2] / points[..., 2:] + [320, 240]
-        known = None
+        camera_pose = None
         if yaw is not None:
             turn = matrix_from_yaw(np.asarray(yaw))
-            known = Camera(turn @ camera.rotation, rotate(turn, camera.position))
+            camera_pose = Camera(turn @ camera.rotation, rotate(turn, camera.position))
         intrinsics = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1]])
-        return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), intrinsics, known)
+        return Keypoints(np.concatenate([pixels, np.ones((frames, 17, 1))], -1), intrinsics, camera_pose)
 
     return shoot
 
@@ -217,9 +217,9 @@ def test_keypoints_have_intrinsics_of_their_own(model, film):
     for span in timeline.keypoints:
         for name, values in keypoint_conditions(span.keypoints).items():
             np.testing.assert_allclose(arrays[name][0, span.start : span.end], values, atol=1e-6)
-    seen = np.r_[5:25, 35:55]
-    np.testing.assert_array_equal(np.flatnonzero(arrays["keypoints_mask"][0]), seen)
-    assert not arrays["keypoints"][0, np.setdiff1d(np.arange(60), seen)].any()
+    covered = np.r_[5:25, 35:55]
+    np.testing.assert_array_equal(np.flatnonzero(arrays["keypoints_mask"][0]), covered)
+    assert not arrays["keypoints"][0, np.setdiff1d(np.arange(60), covered)].any()
     ratio = arrays["bounding_box"][0, 40, 2] / arrays["bounding_box"][0, 10, 2]
     assert ratio == pytest.approx(1, abs=0.05), "a longer lens shows the same person at the same angle over the focal"
 
@@ -256,9 +256,11 @@ def test_a_timeline_equals_separate_runs_where_attention_does_not_reach(model, f
     alone = model.estimate(first, fit=False, clean_feet=False)
     np.testing.assert_allclose(whole.rotations[:60, 1:], alone.rotations[:60, 1:], atol=POSE)
     # in the middle the window reaches to both sides: compare with a run that leaves as much room
-    apart = model.follow(Timeline(430, keypoints=(KeypointSpan(second, 150),)), fit=False, clean_feet=False).motions[0]
-    np.testing.assert_allclose(whole.rotations[400:530, 1:], apart.rotations[150:280, 1:], atol=POSE)
-    np.testing.assert_allclose(whole.joints_camera[400:530, 0], apart.joints_camera[150:280, 0], atol=1e-4)
+    separate = model.follow(Timeline(430, keypoints=(KeypointSpan(second, 150),)), fit=False, clean_feet=False).motions[
+        0
+    ]
+    np.testing.assert_allclose(whole.rotations[400:530, 1:], separate.rotations[150:280, 1:], atol=POSE)
+    np.testing.assert_allclose(whole.joints_camera[400:530, 0], separate.joints_camera[150:280, 0], atol=1e-4)
 
 
 def test_borders_are_as_smooth_as_the_rest(model, film):
@@ -266,8 +268,8 @@ def test_borders_are_as_smooth_as_the_rest(model, film):
     comes from it.  (What the random network itself does at a border is taken off by comparing with no fit; feet are
     pinned elsewhere under another pose.)"""
     timeline = Timeline(200, keypoints=(KeypointSpan(film(60, 1), 30), KeypointSpan(film(40, 2), 120)))
-    made = (model.follow(timeline, fit=fit, clean_feet=False).motions[0] for fit in (True, False))
-    with_fit, without = (motion.rotations for motion in made)
+    motions = (model.follow(timeline, fit=fit, clean_feet=False).motions[0] for fit in (True, False))
+    with_fit, without = (motion.rotations for motion in motions)
     change = (with_fit - without).reshape(200, -1)
     bend = np.linalg.norm(np.diff(change, 2, axis=0), axis=-1)
     outside = np.r_[0:27, 92:117, 162:197]
@@ -280,8 +282,8 @@ def test_cameras_are_joined(film):
     first, second = film(10, 1, yaw=np.linspace(0, 1, 10)), film(10, 1, yaw=np.linspace(2, 2.5, 10))
     joined = join_cameras(Timeline(40, keypoints=(KeypointSpan(second, 20), KeypointSpan(first, 2))))
     yaw = np.unwrap(gravity_view_yaw(joined.rotation))
-    wanted = np.r_[np.zeros(2), np.linspace(0, 1, 10), np.ones(8), 1 + np.linspace(0, 0.5, 10), np.full(10, 1.5)]
-    np.testing.assert_allclose(yaw, wanted, atol=1e-9)
+    expected = np.r_[np.zeros(2), np.linspace(0, 1, 10), np.ones(8), 1 + np.linspace(0, 0.5, 10), np.full(10, 1.5)]
+    np.testing.assert_allclose(yaw, expected, atol=1e-9)
     np.testing.assert_allclose(joined.position[20], joined.position[19], atol=1e-9)
     np.testing.assert_allclose(joined.position[2:12], first.camera.position, atol=1e-12)
     turn = matrix_from_yaw(np.asarray(1 - 2.0))
@@ -294,8 +296,8 @@ def test_every_camera_sees_the_person_where_the_motion_is(model, film):
     timeline = Timeline(80, (Text("walk", 20, 60),), (KeypointSpan(first), KeypointSpan(second, 60)), seed=2)
     motion = model.follow(timeline).motions[0]
     for span in (slice(0, 20), slice(60, 80)):
-        seen = rotate(motion.camera.rotation[span], motion.joints_camera[span, 0]) + motion.camera.position[span]
-        np.testing.assert_allclose((seen - motion.translation[span]).mean(axis=0), 0, atol=0.1)
+        pelvis = rotate(motion.camera.rotation[span], motion.joints_camera[span, 0]) + motion.camera.position[span]
+        np.testing.assert_allclose((pelvis - motion.translation[span]).mean(axis=0), 0, atol=0.1)
     np.testing.assert_allclose(motion.camera.rotation[:20], first.camera.rotation, atol=1e-9)
     mixed = dataclasses.replace(timeline, keypoints=(KeypointSpan(first), KeypointSpan(film(20, 2), 60)))
     assert model.follow(mixed).motions[0].camera is None
@@ -308,10 +310,10 @@ def test_a_later_camera_is_turned_to_where_the_motion_goes(random_motion, film):
     true = Camera(np.tile(LEVEL, (60, 1, 1)), np.tile([0.5, 1.0, -4.0], (60, 1)))
     turn = matrix_from_yaw(np.where(np.arange(60) < 40, 0, 0.8))
     wrong = Camera(turn @ true.rotation, rotate(turn, true.position) + (np.arange(60) >= 40)[:, None] * [1.0, 0.2, 3.0])
-    seen = dataclasses.replace(motion, camera=wrong, root_camera=motion.root_seen_by(true))
-    found = realign_cameras(seen, Timeline(60, keypoints=spans)).camera
-    np.testing.assert_allclose(found.rotation, true.rotation, atol=1e-9)
-    np.testing.assert_allclose(found.position, true.position, atol=1e-9)
+    replaced = dataclasses.replace(motion, camera=wrong, root_camera=motion.root_seen_by(true))
+    result = realign_cameras(replaced, Timeline(60, keypoints=spans)).camera
+    np.testing.assert_allclose(result.rotation, true.rotation, atol=1e-9)
+    np.testing.assert_allclose(result.position, true.position, atol=1e-9)
 
 
 @pytest.mark.end_to_end

@@ -65,8 +65,8 @@ def test_distances_by_hand():
     got = distances(*args_of(before, after))
     size = np.hypot(*np.ptp(BODY, axis=0))
     np.testing.assert_allclose(got[0, 0], 50 / size)
-    apart = np.linalg.norm(2 * BODY + [100, 0] - BODY - [30, 40], axis=1).mean()
-    np.testing.assert_allclose(got[1, 0], apart / (1.5 * size))
+    expected = np.linalg.norm(2 * BODY + [100, 0] - BODY - [30, 40], axis=1).mean()
+    np.testing.assert_allclose(got[1, 0], expected / (1.5 * size))
     assert np.isinf(got[:, 1]).all()
 
 
@@ -74,16 +74,16 @@ def test_a_size_is_the_box_of_what_is_clearly_seen():
     one = person(0)
     one[0] = [5000, 5000, 0.2]
     sizes = detections([one, person(0, confidence=0.1)]).sizes()
-    seen = one[1:, :2]
-    np.testing.assert_allclose(sizes, [np.hypot(*np.ptp(seen, axis=0)), 0])
+    confident = one[1:, :2]
+    np.testing.assert_allclose(sizes, [np.hypot(*np.ptp(confident, axis=0)), 0])
 
 
 def test_the_largest_person_over_all_frames_comes_first():
     """A large person for one frame is less than a middling one for three."""
     big, middling, small = person(0, size=1.5), person(400), person(800, size=0.4)
-    found = tracks(detections([small, big, middling], [small, middling], [small, middling]), 30.0)
-    assert list(found) == [2, 1, 0]
-    assert [len(track) for track in found.values()] == [3, 1, 3]
+    result = tracks(detections([small, big, middling], [small, middling], [small, middling]), 30.0)
+    assert list(result) == [2, 1, 0]
+    assert [len(track) for track in result.values()] == [3, 1, 3]
 
 
 def test_the_files_own_ids_are_used_where_everybody_has_one():
@@ -91,13 +91,13 @@ def test_the_files_own_ids_are_used_where_everybody_has_one():
     assert {7: [0, 2], 9: [1, 3]} == {
         k: v.tolist() for k, v in tracks(detections(*frames, ids=[7, 9, 7, 9]), 30).items()
     }
-    found = tracks(detections(*frames, ids=[7, -1, 7, 9]), 30)
-    assert {0: [0, 3], 1: [1, 2]} == {key: track.tolist() for key, track in found.items()}
+    result = tracks(detections(*frames, ids=[7, -1, 7, 9]), 30)
+    assert {0: [0, 3], 1: [1, 2]} == {key: track.tolist() for key, track in result.items()}
 
 
 def test_two_of_one_id_in_a_frame_are_the_larger():
-    found = tracks(detections([person(0, size=0.5), person(300)], [person(300)], ids=[4, 4, 4]), 30)
-    assert found[4].tolist() == [1, 2]
+    result = tracks(detections([person(0, size=0.5), person(300)], [person(300)], ids=[4, 4, 4]), 30)
+    assert result[4].tolist() == [1, 2]
 
 
 def test_nobody_and_too_many():

@@ -255,10 +255,10 @@ def real_clips():
         pytest.skip(f"no {REAL} beside the repository")
     from genmo.train.datasets.read import read_clips
 
-    found = []
+    result = []
     for clip in list(read_clips(folder))[::37]:
         if clip.frames >= 120:
             part = slice(0, 120)
             rotations, places = clip.rotations[part].astype(np.float64), clip.translation[part].astype(np.float64)
-            found.append(Motion(rotations, places, offsets=clip.offsets.astype(np.float64)))
-    return found
+            result.append(Motion(rotations, places, offsets=clip.offsets.astype(np.float64)))
+    return result

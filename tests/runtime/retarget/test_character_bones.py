@@ -60,20 +60,20 @@ def test_every_family_is_recognised(tmp_path, make_glb, person, family):
     path = tmp_path / "hero.glb"
     path.write_bytes(make_glb(bones).bytes())
     rig = read_rig(path)
-    found = find_bones(rig)
+    result = find_bones(rig)
     new = dict(zip(ORDER, FAMILIES[family][1].split(), strict=True))
     pattern = FAMILIES[family][0]
-    assert rig.names[found.hips] == spelled(pattern, new["hips"], "")
-    assert [rig.names[n] for n in found.spine] == [
+    assert rig.names[result.hips] == spelled(pattern, new["hips"], "")
+    assert [rig.names[n] for n in result.spine] == [
         spelled(pattern, new[p], "") for p in ("spine", "chest", "upper_chest")
     ]
-    assert [rig.names[n] for n in found.neck] == [spelled(pattern, new["neck"], "")]
-    assert rig.names[found.head] == spelled(pattern, new["head"], "")
+    assert [rig.names[n] for n in result.neck] == [spelled(pattern, new["neck"], "")]
+    assert rig.names[result.head] == spelled(pattern, new["head"], "")
     for side in ("left", "right"):
         for limb in ORDER[6:]:
             if new[limb] != "x":
-                assert rig.names[found.limbs[f"{side}_{limb}"]] == spelled(pattern, new[limb], side)
-    assert family in found.convention or family in ("VRoid", "CMU")
+                assert rig.names[result.limbs[f"{side}_{limb}"]] == spelled(pattern, new[limb], side)
+    assert family in result.convention or family in ("VRoid", "CMU")
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -97,11 +97,11 @@ def test_a_vrm_says_itself(tmp_path, make_glb, person, version):
     plainly = [(f"b{number[name]}", parent and f"b{number[parent]}", place) for name, parent, place in bones]
     path = tmp_path / "hero.vrm"
     path.write_bytes(make_glb(plainly, extensions=extension).bytes())
-    found = read_character(path).bones
-    assert found.convention == "VRM"
-    assert found.limbs["left_upper_arm"] == number["mixamorig:LeftArm"]
-    assert found.limbs["right_middle"] == number["mixamorig:RightHandMiddle1"]
-    assert len(found.spine) == 3
+    result = read_character(path).bones
+    assert result.convention == "VRM"
+    assert result.limbs["left_upper_arm"] == number["mixamorig:LeftArm"]
+    assert result.limbs["right_middle"] == number["mixamorig:RightHandMiddle1"]
+    assert len(result.spine) == 3
 
 
 def test_unmatched_bones_are_named(tmp_path, make_glb, person):

@@ -64,7 +64,7 @@ def evaluate(data):
 
 def angles(character, places, motion, limbs):
     """Degrees [limbs, sides, frames] between limbs of the character and of the motion."""
-    joints, found = motion.joints_world(), []
+    joints, result = motion.joints_world(), []
     for start, first, end, second in limbs:
         for side in SIDES:
             ours = (
@@ -72,8 +72,8 @@ def angles(character, places, motion, limbs):
             )
             theirs = joints[:, JOINTS.index(f"{side}_{second}")] - joints[:, JOINTS.index(f"{side}_{first}")]
             sine = np.linalg.norm(np.cross(ours, theirs), axis=-1)
-            found.append(np.degrees(np.arctan2(sine, (ours * theirs).sum(axis=-1))))
-    return np.asarray(found)
+            result.append(np.degrees(np.arctan2(sine, (ours * theirs).sum(axis=-1))))
+    return np.asarray(result)
 
 
 def soles(character, world, rest):
@@ -104,9 +104,9 @@ def test_limbs_point_where_the_motion_points(rig_file, random_motion):
     rotations = np.concatenate([motion.rotations, motion.rotations[:1]])
     high = Motion(rotations, np.concatenate([motion.translation, motion.translation[:1]]) + up, motion.betas)
     places = evaluate(to_glb(retarget(high, character)))[:, :, :3, 3]
-    found = angles(character, places, high, ARMS + LEGS)
-    assert found[:4].max() < 0.01
-    assert found[:, :20].max() < 0.01
+    result = angles(character, places, high, ARMS + LEGS)
+    assert result[:4].max() < 0.01
+    assert result[:, :20].max() < 0.01
 
 
 def test_captured_motion_keeps_its_limbs_and_its_feet(rig_file, real_clips):
@@ -148,20 +148,20 @@ def check_feet(character, world, rest, motion):
     scale = character.leg / np.mean([np.linalg.norm(offsets[j]) + np.linalg.norm(offsets[j + 3]) for j in (4, 5)])
     heights, balls = soles(character, world, rest)
     contacts = contact_scores(joints[:, [JOINTS.index(f"{side}_foot") for side in SIDES]], None, own.fps)
-    planted = frames_in_contact(contacts)
+    in_contact = frames_in_contact(contacts)
     for k, side in enumerate(SIDES):
         ankle, ball = JOINTS.index(f"{side}_ankle"), JOINTS.index(f"{side}_foot")
         low = offsets[ball, 1] - BALL_HEIGHT
         heel = joints[:, ankle] + turned[:, ankle] @ [0, low, 0]
         toe = joints[:, ankle] + turned[:, ankle] @ (offsets[ball] - (0, BALL_HEIGHT, 0))
         theirs = np.minimum(heel[:, 1], toe[:, 1])
-        down = planted[:, k] & (theirs < 0.03)
+        down = in_contact[:, k] & (theirs < 0.03)
         if not down.any():
             continue
-        apart, mesh = heights[k] / scale - theirs, mesh_heights(character, world, rest, side) / scale
+        height_error, mesh = heights[k] / scale - theirs, mesh_heights(character, world, rest, side) / scale
         assert mesh.min() > -0.001
-        assert apart[down].min() > -HEIGHT
-        assert mesh[down & (apart > HEIGHT)].max(initial=0) < HEIGHT
+        assert height_error[down].min() > -HEIGHT
+        assert mesh[down & (height_error > HEIGHT)].max(initial=0) < HEIGHT
         steps = down[1:] & down[:-1]
         ours = np.linalg.norm(np.diff(balls[k][:, [0, 2]], axis=0), axis=-1)[steps].sum() / scale
         source = np.linalg.norm(np.diff(joints[:, ball][:, [0, 2]], axis=0), axis=-1)[steps].sum()

@@ -186,9 +186,9 @@ def test_a_rest_frame_of_a_bvh(tmp_path, random_motion):
     motion = replace(motion, rotations=rotations)
     save_motion(tmp_path / "own.bvh", motion)
     (tmp_path / "map.yaml").write_text("rest_frame: 0")
-    told = read_character(tmp_path / "own.bvh", tmp_path / "map.yaml")
+    character = read_character(tmp_path / "own.bvh", tmp_path / "map.yaml")
     plain = read_character(tmp_path / "own.bvh")
-    np.testing.assert_allclose(told.rig.rotations, plain.rig.rotations, atol=1e-6)
+    np.testing.assert_allclose(character.rig.rotations, plain.rig.rotations, atol=1e-6)
     (tmp_path / "map.yaml").write_text("rest_frame: 4")
     with pytest.raises(InputError, match="frames 0 to 3"):
         read_character(tmp_path / "own.bvh", tmp_path / "map.yaml")

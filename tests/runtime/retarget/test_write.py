@@ -46,11 +46,11 @@ def test_bvh_of_a_glb_has_the_same_joints(rig_file, tmp_path, random_motion):
     path = tmp_path / "hero.bvh"
     save_performance(path, performance)
     bvh = read_bvh(path)
-    _, placed = bvh.kinematics()
+    _, positions = bvh.kinematics()
     rig, frame = performance.character.rig, performance.character.frame
     for number, name in enumerate(bvh.names):
         theirs = 100 * metres(performance) * performance.world()[1][:, rig.names.index(name)] @ frame.T
-        np.testing.assert_allclose(placed[:, number], theirs, atol=2e-5)  # centimetres
+        np.testing.assert_allclose(positions[:, number], theirs, atol=2e-5)  # centimetres
 
 
 def test_a_bvh_character_keeps_its_hierarchy(tmp_path, random_motion):
@@ -59,8 +59,8 @@ def test_a_bvh_character_keeps_its_hierarchy(tmp_path, random_motion):
     (tmp_path / "out.bvh").write_bytes(to_bvh(performance))
     first, second = ((tmp_path / name).read_text().split("MOTION")[0] for name in ("hero.bvh", "out.bvh"))
     assert first == second
-    _, placed = read_bvh(tmp_path / "out.bvh").kinematics()
-    np.testing.assert_allclose(placed, performance.world()[1], atol=2e-5)
+    _, positions = read_bvh(tmp_path / "out.bvh").kinematics()
+    np.testing.assert_allclose(positions, performance.world()[1], atol=2e-5)
 
 
 @pytest.mark.parametrize("order", ["XYZ", "YZX", "ZXY", "XZY", "YXZ", "ZYX"])
@@ -88,8 +88,8 @@ def test_a_root_that_carries_the_way(tmp_path, random_motion):
     (tmp_path / "hero.bvh").write_text(f"{above}{hierarchy}}}\nMOTION\nFrames: 1\nFrame Time: 0.04\n{row}\n")
     performance = retarget(random_motion(6), read_character(tmp_path / "hero.bvh"))
     save_performance(tmp_path / "out.bvh", performance)
-    placed = read_bvh(tmp_path / "out.bvh").kinematics()[1]
-    np.testing.assert_allclose(placed[:, 1:], performance.world()[1][:, 1:], atol=2e-5)
+    positions = read_bvh(tmp_path / "out.bvh").kinematics()[1]
+    np.testing.assert_allclose(positions[:, 1:], performance.world()[1][:, 1:], atol=2e-5)
 
 
 @pytest.mark.parametrize("suffix", [".usd", ".usda", ".usdz"])
@@ -123,8 +123,8 @@ def test_the_command_writes_every_format(tmp_path, mixamo_file, random_motion, c
     options = [option for out in outs for option in ("--out", out)]
     arguments = [str(tmp_path / "walk.npz"), "--character", str(mixamo_file), *options, "--out-fps", "24", "--json"]
     assert main(arguments) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == {"frames": 25, "fps": 24.0, "names": "Mixamo, CMU or LaFAN1", "outputs": outs}
+    report = json.loads(capsys.readouterr().out)
+    assert report == {"frames": 25, "fps": 24.0, "names": "Mixamo, CMU or LaFAN1", "outputs": outs}
     assert read_bvh(outs[1]).frames == 25
     # and on from the .bvh of that character, which is a motion as good as any
     again = [outs[1], "--character", str(mixamo_file), "--out", str(tmp_path / "again.bvh")]
@@ -180,8 +180,8 @@ def test_genmo_run_plays_the_character(tmp_path, mixamo_file, capsys):
     options = [option for out in outs for option in ("--out", out)]
     options += ["--character", str(mixamo_file), "--out-fps", "25", "--json"]
     assert run(["--text", "a person walks forward", "--seconds", "1", "--steps", "1", *options]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["frames"], told["fps"], told["outputs"]) == (25, 25.0, outs)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["fps"], report["outputs"]) == (25, 25.0, outs)
     document, _ = chunks((tmp_path / "walk.glb").read_bytes())
     assert document["materials"][0]["name"] == "cloth"
     assert read_bvh(outs[2]).names[0] == "mixamorig:Hips"

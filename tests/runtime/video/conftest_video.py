@@ -69,10 +69,10 @@ def save_graph(path, nodes, inputs, outputs, constants=(), properties=None):
 
 def constant_network(path, outputs, size=(3, 640, 640), batch=1, properties=None):
     """A network that answers the same to every image: {name: array or (array, declared shape)}."""
-    told = {name: one if isinstance(one, tuple) else (one, one.shape) for name, one in outputs.items()}
-    nodes = [helper.make_node("Identity", [f"c_{name}"], [name]) for name in told]
-    constants = [(f"c_{name}", array) for name, (array, _) in told.items()]
-    shapes = [(name, shape) for name, (_, shape) in told.items()]
+    specified = {name: one if isinstance(one, tuple) else (one, one.shape) for name, one in outputs.items()}
+    nodes = [helper.make_node("Identity", [f"c_{name}"], [name]) for name in specified]
+    constants = [(f"c_{name}", array) for name, (array, _) in specified.items()]
+    shapes = [(name, shape) for name, (_, shape) in specified.items()]
     return save_graph(path, nodes, [("images", (batch, *size))], shapes, constants, properties)
 
 

@@ -26,9 +26,9 @@ def test_yolox_as_its_authors_export_it(tmp_path):
         (*in_input(102, 52, 202, 302), 0.7, 0),
         (*in_input(5, 5, 60, 60), 0.3, 0),
     ]
-    found = Detector(constant_network(tmp_path / "y.onnx", {"output": yolox_head(people + others)}))(IMAGE)
-    np.testing.assert_allclose(found.corners, [[100, 50, 200, 300], [300, 60, 380, 340]], atol=1e-3)
-    np.testing.assert_allclose(found.scores, [0.9, 0.8], atol=1e-6)
+    result = Detector(constant_network(tmp_path / "y.onnx", {"output": yolox_head(people + others)}))(IMAGE)
+    np.testing.assert_allclose(result.corners, [[100, 50, 200, 300], [300, 60, 380, 340]], atol=1e-3)
+    np.testing.assert_allclose(result.scores, [0.9, 0.8], atol=1e-6)
 
 
 def test_the_grid_cell_by_cell():
@@ -54,8 +54,8 @@ def test_yolox_with_labels_as_mmdeploy_exports_it(tmp_path):
         [[*in_input(100, 50, 200, 300), 0.9], [*in_input(0, 0, 90, 90), 0.8], [0, 0, 0, 0, 0]], np.float32
     )[None]
     outputs = {"dets": (boxes, ("batch", "boxes", 5)), "labels": (np.array([[0, 3, 0]]), ("batch", "boxes"))}
-    found = Detector(constant_network(tmp_path / "m.onnx", outputs))(IMAGE)
-    np.testing.assert_allclose(found.corners, [[100, 50, 200, 300]], atol=1e-3)
+    result = Detector(constant_network(tmp_path / "m.onnx", outputs))(IMAGE)
+    np.testing.assert_allclose(result.corners, [[100, 50, 200, 300]], atol=1e-3)
 
 
 def detr(tmp_path, classes, person, score, properties=None, size=(3, 320, 320), box=(0.25, 0.5, 0.2, 0.6)):
@@ -69,16 +69,16 @@ def detr(tmp_path, classes, person, score, properties=None, size=(3, 320, 320), 
 
 @pytest.mark.parametrize(("classes", "person"), [(80, 0), (92, 1)])
 def test_networks_like_detr(tmp_path, classes, person):
-    found = Detector(detr(tmp_path, classes, person, 0.8))(IMAGE)
-    np.testing.assert_allclose(found.corners, [[72, 72, 168, 288]], atol=1e-3)
-    np.testing.assert_allclose(found.scores, [0.8], atol=1e-3)
+    result = Detector(detr(tmp_path, classes, person, 0.8))(IMAGE)
+    np.testing.assert_allclose(result.corners, [[72, 72, 168, 288]], atol=1e-3)
+    np.testing.assert_allclose(result.scores, [0.8], atol=1e-3)
 
 
 def test_a_padded_network_like_detr(tmp_path):
-    told = {"genmo": json.dumps({"fit": "pad", "activation": "softmax", "person": 1})}
+    properties = {"genmo": json.dumps({"fit": "pad", "activation": "softmax", "person": 1})}
     # 480 x 360 in 320 x 320 fills 320 x 240: the box is in parts of the padded picture
-    found = Detector(detr(tmp_path, 92, 1, 0.8, told, box=(0.25, 0.375, 0.2, 0.45)))(IMAGE)
-    np.testing.assert_allclose(found.corners, [[72, 72, 168, 288]], atol=1e-3)
+    result = Detector(detr(tmp_path, 92, 1, 0.8, properties, box=(0.25, 0.375, 0.2, 0.45)))(IMAGE)
+    np.testing.assert_allclose(result.corners, [[72, 72, 168, 288]], atol=1e-3)
 
 
 def test_what_the_network_sees(tmp_path):
@@ -95,13 +95,13 @@ def test_what_the_network_sees(tmp_path):
     constants = [("shape", np.array([1, 1, 3])), ("often", np.array([1, 84, 2]))]
     path = save_graph(tmp_path / "n.onnx", nodes, [("images", (1, 3, 64, 64))], [("output", (1, 84, 6))], constants)
     detector = Detector(path)
-    seen = []
+    inputs = []
     run = detector.network
-    detector.network = lambda images: seen.append(images) or run(images)
+    detector.network = lambda images: inputs.append(images) or run(images)
     detector.network.path = run.path
     detector(image)
-    np.testing.assert_array_equal(seen[0][0, :, 0, 0], [0, 0, 200])
-    np.testing.assert_array_equal(seen[0][0, :, -1, -1], [114, 114, 114])
+    np.testing.assert_array_equal(inputs[0][0, :, 0, 0], [0, 0, 200])
+    np.testing.assert_array_equal(inputs[0][0, :, -1, -1], [114, 114, 114])
 
 
 def test_suppression_against_all_pairs():
@@ -122,8 +122,8 @@ def test_overlaps_by_counting_pixels():
     masks = np.zeros((3, 60, 60), bool)
     for mask, (x0, y0, x1, y1) in zip(masks, boxes, strict=True):
         mask[y0:y1, x0:x1] = True
-    wanted = [[(a & b).sum() / (a | b).sum() for b in masks] for a in masks]
-    np.testing.assert_allclose(box_overlaps(boxes.astype(float), boxes.astype(float)), wanted)
+    expected = [[(a & b).sum() / (a | b).sum() for b in masks] for a in masks]
+    np.testing.assert_allclose(box_overlaps(boxes.astype(float), boxes.astype(float)), expected)
 
 
 def test_other_files_are_refused(tmp_path):

@@ -22,11 +22,11 @@ def number_of(image):
 @pytest.mark.parametrize("fps", [15, 24, 25, 30, 60])
 def test_every_rate_comes_at_thirty(tmp_path, fps):
     path = write_video(tmp_path / "v.mp4", numbered(30), fps=fps)
-    found = list(frames(path))
-    times = np.array([time for time, _ in found])
-    assert len(found) == int(29 / fps * 30 + 1e-6) + 1
-    np.testing.assert_allclose(times, np.arange(len(found)) / 30)
-    shown = np.array([number_of(image) for _, image in found]) / fps
+    result = list(frames(path))
+    times = np.array([time for time, _ in result])
+    assert len(result) == int(29 / fps * 30 + 1e-6) + 1
+    np.testing.assert_allclose(times, np.arange(len(result)) / 30)
+    shown = np.array([number_of(image) for _, image in result]) / fps
     assert np.abs(shown - times).max() <= 0.5 / fps + 1e-6  # the nearest of the source's frames
 
 
@@ -34,9 +34,9 @@ def test_a_variable_rate_is_taken_at_its_own_times(tmp_path):
     times = [0, 0.02, 0.05, 0.2, 0.21, 0.4, 0.44]
     path = write_video(tmp_path / "v.mp4", numbered(7), times)
     np.testing.assert_allclose([time for time, _ in source_frames(path)], times, atol=1e-3)
-    found = [number_of(image) for _, image in frames(path)]
-    wanted = [int(np.abs(np.array(times) - at / 30).argmin()) for at in range(14)]
-    assert found == wanted
+    result = [number_of(image) for _, image in frames(path)]
+    expected = [int(np.abs(np.array(times) - at / 30).argmin()) for at in range(14)]
+    assert result == expected
     clips = list(clip_frames(path))
     assert [number for clip in clips for number in clip.clip] == list(range(14))
 
@@ -74,12 +74,12 @@ def test_the_rotation_of_the_header_is_obeyed(tmp_path, matrix, turned):
     image = spot(64, 48, 12, 9)
     path = write_video(tmp_path / "v.mp4", [image] * 3)
     turn_header(path, matrix)
-    wanted = turned(image)
-    for _, found in frames(path):
-        assert found.shape == wanted.shape
-        assert np.abs(found.astype(int) - wanted).mean() < 6
+    expected = turned(image)
+    for _, result in frames(path):
+        assert result.shape == expected.shape
+        assert np.abs(result.astype(int) - expected).mean() < 6
     info = read_info(path)
-    assert (info.height, info.width) == wanted.shape[:2]
+    assert (info.height, info.width) == expected.shape[:2]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_the_mirrors_of_the_header_are_obeyed(tmp_path, matrix, shown):
     image = spot(64, 48, 12, 9)
     path = write_video(tmp_path / "v.mp4", [image] * 2)
     turn_header(path, matrix)
-    wanted = shown(image)
-    for _, found in frames(path):
-        assert found.shape == wanted.shape
-        assert np.abs(found.astype(int) - wanted).mean() < 6
+    expected = shown(image)
+    for _, result in frames(path):
+        assert result.shape == expected.shape
+        assert np.abs(result.astype(int) - expected).mean() < 6
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -149,8 +149,8 @@ def test_a_damaged_packet_is_skipped_with_a_note(tmp_path):
     data[place : place + size] = b"\xff" * size
     path.write_bytes(bytes(data))
     notes = []
-    found = list(frames(path, notes=notes))
-    assert len(found) == 30
+    result = list(frames(path, notes=notes))
+    assert len(result) == 30
     assert len(notes) == 1 and "1 damaged packets were skipped" in notes[0]
     for place, size in packets:
         data[place : place + size] = b"\xff" * size

@@ -44,9 +44,9 @@ def film(scene, seed, movers=0.2):
     followed, turns, places = set(), [], []
     for frame in range(FRAMES):
         turn, place = camera(scene, frame)
-        seen = (points + velocity * frame - place) @ turn.T
-        ahead = seen[:, 2] > 0.3
-        flat = seen[:, :2] / np.where(ahead, seen[:, 2], 1)[:, None]
+        camera_points = (points + velocity * frame - place) @ turn.T
+        ahead = camera_points[:, 2] > 0.3
+        flat = camera_points[:, :2] / np.where(ahead, camera_points[:, 2], 1)[:, None]
         inside = ahead & (np.abs(flat) < np.array([WIDTH, HEIGHT]) / 2 / FOCAL).all(axis=1)
         followed = {one for one in followed if inside[one]}
         if len(followed) < 280:
@@ -61,20 +61,20 @@ def film(scene, seed, movers=0.2):
 
 @pytest.mark.parametrize("scene", ["static", "pan", "handheld", "drifting", "walking", "sideways", "forward"])
 def test_turns_within_a_degree_with_a_fifth_of_the_matches_moving(scene):
-    found, truth, places = film(scene, 0)
-    error = rotation_angle(truth @ found.rotation)
+    result, truth, places = film(scene, 0)
+    error = rotation_angle(truth @ result.rotation)
     static = rotation_angle(truth)
     assert error.max() <= 1.0
     assert (error <= static + 1.0).all()
-    assert ((found.confidence > 0.3) & (found.confidence <= 1)).all()
+    assert ((result.confidence > 0.3) & (result.confidence <= 1)).all()
     if scene in ("static", "pan"):
-        assert not found.travelled.any() and np.abs(found.position).max() == 0
+        assert not result.travelled.any() and np.abs(result.position).max() == 0
     if scene in ("walking", "sideways", "forward"):
-        assert found.travelled.mean() > 0.9
-        way, true = found.position[-1], places[-1]
+        assert result.travelled.mean() > 0.9
+        way, true = result.position[-1], places[-1]
         assert way @ true / np.linalg.norm(way) / np.linalg.norm(true) > 0.98
         # one unit everywhere: the share of the way that is gone after half of the time
-        half = np.linalg.norm(found.position[FRAMES // 2]) / np.linalg.norm(way)
+        half = np.linalg.norm(result.position[FRAMES // 2]) / np.linalg.norm(way)
         assert half == pytest.approx(np.linalg.norm(places[FRAMES // 2]) / np.linalg.norm(true), abs=0.15)
 
 
@@ -87,8 +87,8 @@ def test_a_wall_and_a_floor_are_enough():
     turn, travel = matrix_from_axis_angle(np.radians([1.0, 4, 0.5])), np.array([0.4, 0.05, 0.1])
     after = plane @ turn.T + travel
     first, second = (one[:, :2] / one[:, 2:] + rng.normal(0, NOISE / FOCAL, (300, 2)) for one in (plane, after))
-    found = relative_pose(first, second, NOISE / FOCAL)
-    assert found.kind != "rotation" and rotation_angle(found.rotation @ turn.T) < 1.0
+    result = relative_pose(first, second, NOISE / FOCAL)
+    assert result.kind != "rotation" and rotation_angle(result.rotation @ turn.T) < 1.0
 
 
 def test_where_nothing_is_seen_the_camera_stands_still_and_confidence_is_none():
@@ -101,9 +101,9 @@ def test_where_nothing_is_seen_the_camera_stands_still_and_confidence_is_none():
         path.add(frame / 30, np.arange(100, 103), points[:3])
     for frame in range(8, 12):
         path.add(frame / 30, np.arange(200, 250), points)
-    found = path.finish()
-    assert len(found.rotation) == 12 and rotation_angle(found.rotation).max() < 0.05
-    assert (found.confidence[4:9] == 0).all() and (found.confidence[9:] > 0).all()
+    result = path.finish()
+    assert len(result.rotation) == 12 and rotation_angle(result.rotation).max() < 0.05
+    assert (result.confidence[4:9] == 0).all() and (result.confidence[9:] > 0).all()
 
 
 def panorama_frames(degrees, count=30, person=True):
@@ -128,13 +128,13 @@ def test_pictures_of_a_pan(degrees):
     odometer = Odometer(default_intrinsics(WIDTH, HEIGHT), WIDTH, HEIGHT)
     for number, image in enumerate(panorama_frames(degrees)):
         odometer.add(number / 30, image, np.array([[260.0, 100, 380, 340]]))
-    found = odometer.finish()
+    result = odometer.finish()
     truth = matrix_from_axis_angle(np.radians([[0, degrees * at / 29, 0] for at in range(30)]))
-    assert rotation_angle(transpose(truth) @ found.rotation).max() < 0.5
-    assert found.moves == (degrees > 0)
+    assert rotation_angle(transpose(truth) @ result.rotation).max() < 0.5
+    assert result.moves == (degrees > 0)
     if degrees:
-        assert "to the right" in found.describe() and found.turn == pytest.approx(degrees, abs=0.5)
-        file = found.camera_file("v.mp4")
+        assert "to the right" in result.describe() and result.turn == pytest.approx(degrees, abs=0.5)
+        file = result.camera_file("v.mp4")
         upright, notes = file.at_frames(30)
         np.testing.assert_allclose(upright.rotation[:, :, 1], np.tile([0, -1, 0], (30, 1)), atol=0.01)
         assert np.abs(upright.position).max() == 0 and any("which way is up" in note for note in notes)

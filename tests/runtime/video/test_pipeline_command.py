@@ -43,12 +43,14 @@ def test_video_to_motion_and_keypoints(run, scene, pose):
     out = ["--out", scene / "m.npz", "--overlay", sheet, "--save-keypoints", saved, "--json"]
     status, printed, errors = run("--video", scene / "v.mp4", *networks, *out)
     assert (status, errors) == (0, "")
-    told = json.loads(printed)
-    assert told["frames"] == 29 and told["people"] == [0] and any("focal length" in note for note in told["notes"])
+    report = json.loads(printed)
+    assert (
+        report["frames"] == 29 and report["people"] == [0] and any("focal length" in note for note in report["notes"])
+    )
     keypoints = read_keypoints(saved)
     # 24 a second is brought to 30: the spot moves 3 pixels a source frame
-    wanted = 200 + 3 * 24 * np.arange(29) / 30
-    assert np.abs(keypoints.points[:, 0, 0] - wanted).max() < 2.5
+    expected = 200 + 3 * 24 * np.arange(29) / 30
+    assert np.abs(keypoints.points[:, 0, 0] - expected).max() < 2.5
     assert cv2.imread(str(sheet)).shape[1] == 4 * 480
     again = ["--keypoints", saved, "--video", scene / "v.mp4", "--overlay", film, "--out", scene / "n.npz"]
     assert run(*again)[0] == 0
@@ -72,7 +74,7 @@ def two_people(tmp_path, missing=()):
 
 
 def test_all_people_a_file_each(run, tmp_path):
-    given = two_people(tmp_path)
+    arguments = two_people(tmp_path)
     out = [
         "--out",
         tmp_path / "m.npz",
@@ -82,17 +84,17 @@ def test_all_people_a_file_each(run, tmp_path):
         tmp_path / "o.jpg",
         "--json",
     ]
-    status, printed, _ = run(*given, "--person", "all", *out)
+    status, printed, _ = run(*arguments, "--person", "all", *out)
     assert status == 0
-    told = json.loads(printed)
-    assert told["people"] == [1, 0]  # the largest first
+    report = json.loads(printed)
+    assert report["people"] == [1, 0]  # the largest first
     names = {"m_person0.npz", "m_person1.npz", "k_person0.npz", "k_person1.npz", "o.jpg"}
     assert names <= {path.name for path in tmp_path.iterdir()} and not (tmp_path / "m.npz").exists()
     one = read_keypoints(tmp_path / "k_person0.npz").points
     assert one[:, :, 0].max() < 130
-    assert run(*given, "--person", "0", "--out", tmp_path / "p.npz")[0] == 0
+    assert run(*arguments, "--person", "0", "--out", tmp_path / "p.npz")[0] == 0
     np.testing.assert_array_equal(np.load(tmp_path / "p.npz")["poses"], np.load(tmp_path / "m_person0.npz")["poses"])
-    status, _, errors = run(*given, "--person", "7", "--out", tmp_path / "q.npz")
+    status, _, errors = run(*arguments, "--person", "7", "--out", tmp_path / "q.npz")
     assert status == 2 and "no person 7" in errors
 
 
@@ -106,11 +108,11 @@ def pan(tmp_path, degrees):
 
 
 def test_a_camera_that_moves_unmodelled_is_said_once_and_loudly(run, tmp_path):
-    given = pan(tmp_path, 15)
+    arguments = pan(tmp_path, 15)
     for camera in ([], ["--camera", "static"]):
-        status, _, errors = run(*given, *camera)
+        status, _, errors = run(*arguments, *camera)
         assert status == 0 and errors.count("THE CAMERA MOVES") == 1 and "wanted --camera vo" in errors
-    status, _, errors = run(*given, "--camera", "vo", "--save-keypoints", tmp_path / "c.npz")
+    status, _, errors = run(*arguments, "--camera", "vo", "--save-keypoints", tmp_path / "c.npz")
     assert status == 0 and "MOVES" not in errors and "to the right" in errors and "confidence" in errors
     camera = read_keypoints(tmp_path / "c.npz").camera
     view = camera.rotation[:, :, 2]
@@ -125,8 +127,8 @@ def test_a_camera_that_stands_is_not_worth_a_word(run, tmp_path):
 
 def test_video_features_need_an_engine_that_takes_them(run, scene, tiny_engine):
     features = constant_network(scene / "e.onnx", {"features": np.zeros((1, 7), np.float32)}, (3, 256, 192))
-    given = ["--video", scene / "v.mp4", "--pose", scene / "vitpose.onnx", "--detector", scene / "yolox.onnx"]
-    status, printed, errors = run(*given, "--video-features", features, "--out", scene / "m.npz")
+    arguments = ["--video", scene / "v.mp4", "--pose", scene / "vitpose.onnx", "--detector", scene / "yolox.onnx"]
+    status, printed, errors = run(*arguments, "--video-features", features, "--out", scene / "m.npz")
     assert status == 2 and printed == "" and errors.count("\n") == 1
     assert "takes no video features" in errors or "7 channels; this engine takes" in errors
     assert not (scene / "m.npz").exists()
@@ -135,7 +137,7 @@ def test_video_features_need_an_engine_that_takes_them(run, scene, tiny_engine):
 def test_bad_videos_are_one_line(run, scene):
     networks = ["--pose", scene / "vitpose.onnx", "--detector", scene / "yolox.onnx", "--out", scene / "m.npz"]
     (scene / "cut.mp4").write_bytes((scene / "v.mp4").read_bytes()[:2000])
-    for given, says in (
+    for arguments, says in (
         (["--video", scene / "cut.mp4", *networks], "cut short"),
         (["--video", scene / "v.mp4", *networks[:2], *networks[4:]], "wanted a detector"),
         (["--video", scene / "v.mp4", "--pose", scene / "yolox.onnx", *networks[2:]], "looks like a detector"),
@@ -144,6 +146,6 @@ def test_bad_videos_are_one_line(run, scene):
         (["--video", scene / "v.mp4", "--focal-length", "1", *networks], "--focal-length is 1"),
         (["--video", scene / "v.mp4", "--save-keypoints", scene / "k.json", *networks], "wanted a .npz"),
     ):
-        status, printed, errors = run(*given)
+        status, printed, errors = run(*arguments)
         assert status == 2 and printed == "" and errors.count("\n") == 1 and says in errors
     assert not (scene / "m.npz").exists()

@@ -18,8 +18,8 @@ def test_crops_keep_the_aspect_and_the_corners(udp):
     for box in BOX:
         (centre,), (size,) = centre_and_size(box[None], 192 / 256)
         width, height = 1.25 * (box[2] - box[0]), 1.25 * (box[3] - box[1])
-        wanted = (width, width / 0.75) if width > 0.75 * height else (0.75 * height, height)
-        np.testing.assert_allclose(size, wanted)
+        expected = (width, width / 0.75) if width > 0.75 * height else (0.75 * height, height)
+        np.testing.assert_allclose(size, expected)
         np.testing.assert_allclose(centre, [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
         matrix = crop_matrix(centre, size, 192, 256, udp)
         corners = np.array([centre - size / 2, centre + size / 2])
@@ -46,8 +46,8 @@ def test_a_crop_by_hand():
 
 def test_normalisation():
     image = np.array([[[[255, 0, 128]]]], np.uint8)
-    wanted = [(255 - 123.675) / 58.395, -116.28 / 57.12, (128 - 103.53) / 57.375]
-    np.testing.assert_allclose(normalized(image)[0, :, 0, 0], wanted, rtol=1e-6)
+    expected = [(255 - 123.675) / 58.395, -116.28 / 57.12, (128 - 103.53) / 57.375]
+    np.testing.assert_allclose(normalized(image)[0, :, 0, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("make", [heatmap_network, simcc_network])
@@ -78,8 +78,8 @@ def test_the_peak_of_a_gaussian_is_found_between_cells():
     rng = np.random.default_rng(2)
     rows, columns = np.mgrid[:64, :48]
     truth = rng.uniform([8, 8], [40, 56], (1, 17, 2))
-    apart = (columns - truth[..., 0, None, None]) ** 2 + (rows - truth[..., 1, None, None]) ** 2
-    places, scores = decode_heatmaps(0.9 * np.exp(-apart / (2 * 2.0**2)))
+    squared_distance = (columns - truth[..., 0, None, None]) ** 2 + (rows - truth[..., 1, None, None]) ** 2
+    places, scores = decode_heatmaps(0.9 * np.exp(-squared_distance / (2 * 2.0**2)))
     np.testing.assert_allclose(places * [47, 63], truth, atol=0.03)
     assert (scores > 0.8).all()
     blank, nothing = decode_heatmaps(np.zeros((1, 17, 64, 48)))
@@ -93,10 +93,10 @@ def test_a_one_stage_network(tmp_path):
     outputs = {"dets": (boxes, ("b", "n", 5)), "keypoints": (points, ("b", "n", 17, 3))}
     estimator = PoseEstimator(constant_network(tmp_path / "rtmo.onnx", outputs))
     image = np.zeros((480, 1280, 3), np.uint8)  # half the size in the network
-    found = estimator.people(image)
-    np.testing.assert_allclose(found.points[..., :2], 2 * points[0, :1, :, :2], rtol=1e-5)
-    np.testing.assert_allclose(found.boxes, [[40, 40, 240, 440]], rtol=1e-5)
-    np.testing.assert_array_equal(estimator.keypoints(image), found.points)
+    result = estimator.people(image)
+    np.testing.assert_allclose(result.points[..., :2], 2 * points[0, :1, :, :2], rtol=1e-5)
+    np.testing.assert_allclose(result.boxes, [[40, 40, 240, 440]], rtol=1e-5)
+    np.testing.assert_array_equal(estimator.keypoints(image), result.points)
 
 
 def test_a_detector_and_a_pose_network(tmp_path):
@@ -142,8 +142,8 @@ def test_the_same_as_transformers(tmp_path):
     rng = np.random.default_rng(5)
     rows, columns = np.mgrid[:64, :48]
     truth = rng.uniform([8, 8], [40, 56], (2, 17, 2))
-    apart = (columns - truth[..., 0, None, None]) ** 2 + (rows - truth[..., 1, None, None]) ** 2
-    heatmaps = np.exp(-apart / 8)
+    squared_distance = (columns - truth[..., 0, None, None]) ** 2 + (rows - truth[..., 1, None, None]) ** 2
+    heatmaps = np.exp(-squared_distance / 8)
     centres, sizes = centre_and_size(BOX, 192 / 256)
     places, _ = decode_heatmaps(heatmaps)
     mine = places * sizes[:, None] + (centres - sizes / 2)[:, None]

@@ -46,8 +46,8 @@ def test_similarity_is_that_of_coco():
     before, after = people((100, 100)), people((104, 103))
     area = np.prod(before.boxes[0, 2:] - before.boxes[0, :2])
     spread = [0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087]
-    wanted = np.mean([np.exp(-25 / (2 * area * (2 * k) ** 2)) for k in [*spread, 0.089, 0.089]])
-    np.testing.assert_allclose(similarity(before.points, before.boxes, after.points), [[wanted]])
+    expected = np.mean([np.exp(-25 / (2 * area * (2 * k) ** 2)) for k in [*spread, 0.089, 0.089]])
+    np.testing.assert_allclose(similarity(before.points, before.boxes, after.points), [[expected]])
 
 
 def test_people_who_cross_keep_their_ids():
