@@ -44,7 +44,7 @@ def test_smpl_poses(random_motion, width, joints):
 
 def test_a_place_is_optional():
     result = parse_keyframes({"rotations": EYE, "frames": np.array([4, 9])})
-    assert np.isnan(result.root).all() and not result.placed.any()
+    assert np.isnan(result.root).all() and not result.has_root.any()
     assert result.shifted(3).frames.tolist() == [7, 12]
 
 
