@@ -23,7 +23,7 @@ from genmo.runtime.support.arrays import Array, Flags
 
 LAG = 3
 """frames over which an ankle's speed in the image is taken, before or after, whichever is slower"""
-SLOW = 0.3
+SLOW = 0.15
 """m/s across the view at which a foot is as likely to stand as to swing"""
 STILL = 0.03
 """m/s, the speed of a resting ankle in the image"""
@@ -37,6 +37,10 @@ FOR, AGAINST = 6.0, 1.0
 """the largest evidence for and against a contact, as a logarithm of odds; an ankle moves in a step that stands on its
 ball, so little speaks against a contact and nothing against the ball's"""
 
+DOUBTED, SURE = 0.35, 0.7
+"""share of frames with a contact by the network below which the image decides, and above which the network does: it is
+sure on keypoints like those that it was trained on, and the image takes a foot that swings towards the camera for one
+that stands"""
 SUPPORTED = 0.98
 """the contact of a foot that must stand because nothing else does"""
 SAME_PLACE = 0.15
@@ -61,13 +65,22 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
     for span in spans:
         frames = slice(span.start, span.end)
         depth = motion.joints_camera[frames, _ANKLES, 2]
-        evidence = image_evidence(span.keypoints, depth, lifted[frames])
+        doubt = network_doubt(contacts[frames])
+        if doubt == 0:
+            continue
+        evidence = doubt * image_evidence(span.keypoints, depth, lifted[frames])
         contacts[frames] = with_evidence(contacts[frames], evidence)
         supported = still_supported(
             contacts[frames, 0:4:2] > 0.5, _ankle_positions(span.keypoints, depth), motion.translation[frames, 1]
         )
         contacts[frames, :4] = np.where(np.repeat(supported, 2, axis=1), SUPPORTED, contacts[frames, :4])
     return replace(motion, contacts=contacts)
+
+
+def network_doubt(contacts: Array) -> float:
+    """How far the image decides, 0 to 1, beside the network's contacts [frames, 6] of a person."""
+    share = float((contacts[:, :4].max(axis=1) > 0.5).mean())
+    return float(np.clip((SURE - share) / (SURE - DOUBTED), 0, 1))
 
 
 def image_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:

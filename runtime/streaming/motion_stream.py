@@ -32,7 +32,7 @@ from genmo.runtime.motion.skeleton import (
 )
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
 from genmo.runtime.refine.image_contacts import LAG as CONTACT_LAG
-from genmo.runtime.refine.image_contacts import image_evidence, with_evidence
+from genmo.runtime.refine.image_contacts import image_evidence, network_doubt, with_evidence
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
@@ -365,8 +365,8 @@ class MotionStream:
             depth = np.tile(depths[index], (len(around), 1))
             lifted = np.tile(feet[index] - feet[index].min(), (len(around), 1))
             evidence = image_evidence(Keypoints(self._points[person, around], self._intrinsics, camera), depth, lifted)
-            middle = row[index] - around[0]
-            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[middle]])[0]
+            evidence *= network_doubt(self._blocks(who[[index]], np.arange(length[index]))["contacts"])
+            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[row[index] - around[0]]])[0]
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)
