@@ -124,7 +124,7 @@ def test_captured_motion_keeps_its_limbs_and_its_feet(rig_file, real_clips):
         check_feet(character, world, rest, motion)
     legs = np.concatenate(legs)
     assert legs.mean() < 0.5  # degrees; what soles that stay over the floor cost, and nobody sees
-    assert np.mean(legs < 1) > 0.9
+    assert np.mean(legs < 1) > 0.8
     assert legs.max() < 5
 
 
