@@ -139,8 +139,8 @@ def floor_rows(model: MotionModel, options: Options) -> list[str]:
     texts = dict.fromkeys((*RUNS, *PROMPTS))
     for text in texts:
         lines.append(_floor_row(text, (model.generate(text, frames, seed=seed)[0] for seed in range(options.seeds))))
-    loud = (model.generate("a person walks", frames, seed=seed, guidance=20.0)[0] for seed in range(3))
-    lines.append(_floor_row("a person walks, guidance 20, 3 seeds", loud))
+    loud = (model.generate("a person walks", frames, seed=seed, guidance=10.0)[0] for seed in range(3))
+    lines.append(_floor_row("a person walks, guidance 10, 3 seeds", loud))
     for text in (RUNS[0], "a person is boxing"):
         endless = (MotionGenerator(model, text, seed=seed).next(300) for seed in range(3))
         lines.append(_floor_row(f"{text}, stream of 10 s, 3 seeds", endless))
