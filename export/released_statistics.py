@@ -62,15 +62,15 @@ def read_statistics(path: str | Path, family: str = "gem") -> Normalisation:
 
 def _literals(source: str) -> dict[str, Table]:
     """`NAME = {...}` at the top of Python source; everything else in it is passed over, nothing is run."""
-    found = {}
+    literals = {}
     for node in ast.parse(source).body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict() as value)
             ):
-                found[name] = ast.literal_eval(value)
-    return found
+                literals[name] = ast.literal_eval(value)
+    return literals
 
 
 def _table(tables: dict[str, Table]) -> Table:

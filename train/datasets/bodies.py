@@ -35,17 +35,17 @@ def read_body(path: str | Path) -> SmplBody:
         raise InputError(f"{path}: has {error}; wanted {WANTED}, of 24, 52 or 55 joints") from None
 
 
-def entries(path: Path, names: Sequence[str], wanted: str) -> list[Array]:
-    """The named arrays of a body file, float64.  Raises InputError, which says what was `wanted`, for another file."""
+def entries(path: Path, names: Sequence[str], expected: str) -> list[Array]:
+    """The named arrays of a body file, float64.  Raises InputError, which says what is `expected`, else."""
     if path.suffix == ".pkl":
         from genmo.train.datasets.pickles import read_pickle
 
-        values: dict[str, Any] = read_pickle(path, wanted)
+        values: dict[str, Any] = read_pickle(path, expected)
     else:
-        values = dict(read_npz(path, wanted, MAX_TABLE_BYTES, names))
+        values = dict(read_npz(path, expected, MAX_TABLE_BYTES, names))
     missing = [name for name in names if name not in values]
     if missing:
-        raise InputError(f"{path}: has no {missing[0]}; wanted {wanted}")
+        raise InputError(f"{path}: has no {missing[0]}; wanted {expected}")
     return [np.array(values[name], np.float64) for name in names]
 
 

@@ -85,10 +85,10 @@ class _Dtype:
         self.code = order + self.code.lstrip("<>|=")
 
     def numpy(self) -> np.dtype[Any]:
-        found = np.dtype(self.code)
-        if not 0 < found.itemsize <= _MAX_SIZE:
+        stored = np.dtype(self.code)
+        if not 0 < stored.itemsize <= _MAX_SIZE:
             raise pickle.UnpicklingError("it has arrays of no plain type")
-        return found
+        return stored
 
 
 class _StoredArray:
@@ -124,16 +124,16 @@ def _new_array(kind: Any, shape: Any, code: Any) -> _StoredArray:
 
 def _array_of(data: Any, dtype: Any, shape: Any, order: Any) -> _StoredArray:
     """numpy's `_frombuffer`."""
-    found = _StoredArray()
-    found.__setstate__((1, tuple(shape) if isinstance(shape, (list, tuple)) else (shape,), dtype, order == "F", data))
-    return found
+    stored = _StoredArray()
+    stored.__setstate__((1, tuple(shape) if isinstance(shape, (list, tuple)) else (shape,), dtype, order == "F", data))
+    return stored
 
 
 def _scalar(dtype: Any, data: Any = b"") -> Any:
     """numpy's `scalar`: one number."""
-    found = _StoredArray()
-    found.__setstate__((1, (), dtype, False, data))
-    return found.numpy()[()]
+    stored = _StoredArray()
+    stored.__setstate__((1, (), dtype, False, data))
+    return stored.numpy()[()]
 
 
 def _numpy_names() -> dict[tuple[str, str], Any]:
@@ -194,13 +194,13 @@ def _array(record: _Record) -> Any:
     raise pickle.UnpicklingError(f"it holds a {record.kind}, which is no array")
 
 
-def read_pickle(path: str | Path, wanted: str) -> dict[str, Any]:
+def read_pickle(path: str | Path, expected: str) -> dict[str, Any]:
     """The dictionary in a pickle of numbers, texts and (numpy, chumpy, scipy csc) arrays; no code of it is run.
 
-    `wanted` says in the error what the file should have been.  Raises InputError when the file is missing or cut
+    `expected` says in the error what the file should have been.  Raises InputError when the file is missing or cut
     short, names any other class, or is not a dictionary.
     """
-    data = read_bytes(path, wanted, LARGEST_FILE)
+    data = read_bytes(path, expected, LARGEST_FILE)
     try:
         check_pickle(data)
         value = _plain(_Restricted(io.BytesIO(data), encoding="latin1").load())
@@ -209,7 +209,7 @@ def read_pickle(path: str | Path, wanted: str) -> dict[str, Any]:
         OverflowError, MemoryError, RecursionError, ImportError,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not read ({reason}); wanted {wanted}, with arrays and plain values only") from None
+        raise InputError(f"{path}: not read ({reason}); wanted {expected}, with arrays and plain values only") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: holds a {type(value).__name__}; wanted {wanted}, a dictionary")
+        raise InputError(f"{path}: holds a {type(value).__name__}; wanted {expected}, a dictionary")
     return value

@@ -19,28 +19,28 @@ from genmo.train.metrics.sets import diversity, frechet_distance, mm_dist, multi
 
 
 def text_motion_report(
-    evaluator: Evaluator, real: Sequence[Clip], made: Sequence[Sequence[Motion]], *, pool: int = 32, seed: int = 0
+    evaluator: Evaluator, real: Sequence[Clip], generated: Sequence[Sequence[Motion]], *, pool: int = 32, seed: int = 0
 ) -> dict[str, Any]:
     """The text-to-motion table: generated motions beside the real ones of the same captions.
 
-    `made[k][i]`: motion k made for the first caption of `real[i]`.  Values of `made` are means over k with 95 %
+    `made[k][i]`: motion k made for the first caption of `real[i]`.  Values of `generated` are means over k with 95 %
     intervals (a plain number for one k); MultiModality needs two.  FID's floor is that of two random halves of the
     real motions.  Raises InputError when counts differ or the captions are too few for the pool.
     """
-    if not made or any(len(motions) != len(real) for motions in made):
-        counts = ", ".join(str(len(motions)) for motions in made) or "none"
+    if not generated or any(len(motions) != len(real) for motions in generated):
+        counts = ", ".join(str(len(motions)) for motions in generated) or "none"
         raise InputError(f"{counts} generated motions for {len(real)} captions; wanted one a caption in each round")
     captions = [clip.captions[0] for clip in real]
     same = same_wording(captions, real)
     texts, truth = evaluator.embed_texts(captions), evaluator.embed_motions(real)
-    rounds = [evaluator.embed_motions(motions) for motions in made]
+    rounds = [evaluator.embed_motions(motions) for motions in generated]
     order = np.random.default_rng(seed).permutation(len(real))
     halves = truth[order[: len(real) // 2]], truth[order[len(real) // 2 :]]
     rows = [metrics_row(texts, answer, truth, same, pool, seed) for answer in rounds]
     report: dict[str, Any] = {
         "evaluator": evaluator.sha256,
         "captions": len(real),
-        "rounds": len(made),
+        "rounds": len(generated),
         "real": metrics_row(texts, truth, truth, same, pool, seed) | {"FID": frechet_distance(*halves)},
         "made": {name: over_rounds([row[name] for row in rows]) for name in rows[0]},
     }

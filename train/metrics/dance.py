@@ -160,7 +160,7 @@ def geometric_features(joints: Array, fps: float) -> Array:
     return np.asarray(shares)
 
 
-def dance_table(made: list[Array], real: list[Array], fps: float, *, published: bool = False) -> dict[str, float]:
+def dance_table(generated: list[Array], real: list[Array], fps: float, *, published: bool = False) -> dict[str, float]:
     """FID_k, FID_g, Div_k and Div_g of made motions, and Div of the real ones; joints [frames, 24, 3] each.
 
     As AIST++: paths start with the root at the origin, features are scaled by mean and spread of the real ones.
@@ -172,7 +172,7 @@ def dance_table(made: list[Array], real: list[Array], fps: float, *, published: 
         "g": lambda joints: geometric_features(joints, 120.0 if published else fps),
     }
     for letter, extract in extractors.items():
-        sets = [np.stack([extract(joints - joints[:1, :1]) for joints in motions]) for motions in (real, made)]
+        sets = [np.stack([extract(joints - joints[:1, :1]) for joints in motions]) for motions in (real, generated)]
         mean, spread = sets[0].mean(axis=0), sets[0].std(axis=0)
         # a relation that no real motion differs in says nothing; dividing by its spread of zero would say everything
         kept = spread > 1e-8

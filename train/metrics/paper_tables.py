@@ -113,7 +113,7 @@ def inbetweening_row(
     row = {}
     for name, metric in metrics.items():
         pairs = zip(samples, truths, strict=True)
-        best = [best_of(np.stack([metric(sample, truth) for sample in made])) for made, truth in pairs]
+        best = [best_of(np.stack([metric(sample, truth) for sample in generated])) for generated, truth in pairs]
         row[name] = bootstrap([np.array([value]) for value in best], draws=draws)
     return row
 

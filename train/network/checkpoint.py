@@ -140,15 +140,15 @@ def read_state(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def _check_shapes(path: Path, wanted: dict[str, tuple[int, ...]]) -> None:
+def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
     """Compare the names and shapes in a safetensors file, by its header alone, with those of a model."""
     check_file(path, "the weights of a model", MAX_WEIGHTS_BYTES)
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
-            found = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            stored = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: not a readable safetensors file ({first_line(error)})") from None
-    problem = sorted(set(found) ^ set(wanted)) or [name for name in wanted if found[name] != wanted[name]]
+    problem = sorted(set(stored) ^ set(expected)) or [name for name in expected if stored[name] != expected[name]]
     if problem:
         raise InputError(
             f"{path}: tensor {quoted(problem[0])[1:-1]} does not fit the model; model.json and the weights disagree"

@@ -135,14 +135,14 @@ class _DataUnpickler(pickle.Unpickler):
     """The machine that knows data and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known: dict[tuple[str, str], type[_StandIn]] = {
+        stand_ins: dict[tuple[str, str], type[_StandIn]] = {
             ("collections", "OrderedDict"): _MakeItems,
             ("collections", "Counter"): _MakeItems,  # milestones of a learning-rate schedule
             ("torch._utils", "_rebuild_tensor_v2"): _MakeTensor,
             ("torch._utils", "_rebuild_parameter"): _MakeParameter,
         }
-        if (module, name) in known:
-            return known[module, name]()
+        if (module, name) in stand_ins:
+            return stand_ins[module, name]()
         if module == "torch" and name in DTYPES:
             return _StorageKind(DTYPES[name])
         raise RefusedError(f"it names {_short(module)}.{_short(name)}, which is code, not numbers")
