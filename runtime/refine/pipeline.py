@@ -27,14 +27,16 @@ from genmo.runtime.refine.image_contacts import with_image_contacts
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
 from genmo.runtime.refine.multi_shot import follow_cameras, height_anchored, realign_cameras, root_anchored
+from genmo.runtime.refine.root_path import GROUND_PLANE_WINDOW
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
 from genmo.runtime.support.arrays import Array, Arrays, Flags
 from genmo.runtime.support.progress import ProgressCallback, no_progress
 
-# The world of a camera need not have its ground at 0.  Under keypoints the feet know the path better than the
-# integrated velocity does, so the root follows them for longer, and doubtful contacts count (chosen on people of the
-# training set).
-CAMERA_FEET = FeetOptions(ground=None, horizon=300, enter=0.4, leave=0.3)
+# The world of a camera need not have its ground at 0, and there the slow part of the path is the camera's: feet move
+# the root within GROUND_PLANE_WINDOW alone, or false contacts would carry it away.  Without a known camera the feet
+# know the path better than the integrated velocity does, so the root follows them for longer.  Doubtful contacts count
+# (chosen on people of the training set).
+CAMERA_FEET = FeetOptions(ground=None, horizon=GROUND_PLANE_WINDOW, enter=0.4, leave=0.3)
 ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
 GENERATED_FEET = FeetOptions()
 
