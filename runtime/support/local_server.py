@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def text_response(status: HTTPStatus, line: str) -> Response:
     return Response(line.encode("utf-8", "backslashreplace"), "text/plain; charset=utf-8", status)
 
 
-class LocalServer(ThreadingHTTPServer):
+class LocalServer(ThreadingHTTPServer, ABC):
     """A server on 127.0.0.1 whose answers are made by `respond`; port 0: any free one.
 
     Raises InputError for a port that cannot be had; `option` is the option that named it.
@@ -89,12 +90,12 @@ class LocalServer(ThreadingHTTPServer):
         """What the browser is given."""
         return f"http://{HOST}:{self.server_port}/"
 
+    @abstractmethod
     def respond(self, path: str, query: Query) -> Response:
         """The answer to GET `path` with the fields of its query; called by many threads.
 
         A GenmoError becomes its line with status 422, any other exception a line with status 500.
         """
-        raise NotImplementedError
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own, or say that there are too many already."""
