@@ -23,7 +23,7 @@ from genmo.runtime.support.arrays import Array, Flags
 
 LAG = 3
 """frames over which an ankle's speed in the image is taken, before or after, whichever is slower"""
-SLOW = 0.15
+SLOW = 0.2
 """m/s across the view at which a foot is as likely to stand as to swing"""
 STILL = 0.03
 """m/s, the speed of a resting ankle in the image"""
