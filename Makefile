@@ -30,8 +30,8 @@ demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
 test: check ## install everything in .venv-test; style, types and all tests (WORKERS=0: in one process)
 	$(PYTEST)
 
-test-fast: .venv-test/.ready ## a first answer in a minute: the units of the runtime; one run of training, export and runtime
-	$(PYTEST) -m "not end_to_end" tests/runtime tests/train/test_main_bvh_to_engine.py tests/test_architecture.py tests/test_house.py
+test-fast: .venv-test/.ready ## a first answer in a minute: units of the runtime, without other libraries' backends, and the house
+	$(PYTEST) -m "not end_to_end" tests/runtime --ignore tests/runtime/engine/backends tests/test_architecture.py tests/test_house.py
 
 check: .venv-test/.ready types ## style and types only
 	$(TEST) -m ruff check .

@@ -24,6 +24,8 @@ from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.motion.skeleton import forward_kinematics, shape_space
 from genmo.runtime.streaming.motion_stream import MotionStream
 
+pytestmark = pytest.mark.end_to_end
+
 
 def sight(time, value=1.0, sure=1.0):
     points = np.full((17, 3), value)

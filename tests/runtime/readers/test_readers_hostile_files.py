@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 SOURCE = Path(__file__).with_name("hostile_files.py")
 READ = (
     "sound: ",

@@ -136,6 +136,7 @@ def test_other_files_are_refused(tmp_path):
             PoseEstimator(*arguments)
 
 
+@pytest.mark.end_to_end
 def test_the_same_as_transformers(tmp_path):
     """The image processor of ViTPose is an independent implementation of the crop and of the decoding."""
     processing = pytest.importorskip("transformers.models.vitpose.image_processing_pil_vitpose")
