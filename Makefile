@@ -6,6 +6,7 @@ TEST   := .venv-test/bin/python
 WORKERS ?= auto
 PYTEST := $(TEST) -m pytest -p xdist --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 RUNTIME := $(shell find runtime -type f ! -name '*.pyc' 2>/dev/null)
+NATIVE := CMakeLists.txt $(shell find kernels/native -type f ! -name '*.md' 2>/dev/null)
 
 # A test environment that was made elsewhere points at another checkout: forget it.
 ifneq ($(shell cat .venv-test/.ready 2>/dev/null),$(CURDIR))
@@ -16,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format kernels api bench clean types
+.PHONY: help demo test test-fast check format native kernels api bench clean types
 
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +28,10 @@ demo: .venv/.ready ## install the runtime in .venv, make two motions in demo/
 	$(DEMO) --keypoints examples/dance_keypoints.npz $(foreach kind,npz bvh glb html svg,--out demo/keypoints.$(kind))
 	@echo "Open demo/text.html and demo/keypoints.html in a browser; .bvh and .glb load in Blender, Unity, Unreal and Maya."
 
-test: check ## install everything in .venv-test; style, types and all tests (WORKERS=0: in one process)
+test: check native ## install everything in .venv-test; style, types and all tests (WORKERS=0: in one process)
 	$(PYTEST)
 
-test-fast: .venv-test/.ready ## a first answer in a minute: units of the runtime, without other libraries' backends, and the house
+test-fast: .venv-test/.ready native ## a first answer in a minute: units of the runtime, without other libraries' backends, and the house
 	$(PYTEST) -m "not end_to_end" tests/runtime --ignore tests/runtime/engine/backends tests/test_architecture.py tests/test_house.py
 
 check: .venv-test/.ready types ## style and types only
@@ -42,12 +43,14 @@ format: .venv-test/.ready ## rewrite the Python files in the house style
 	$(TEST) -m ruff check --fix .
 	$(TEST) -m ruff format .
 
+native: .venv-test/.ready .venv-test/.native ## bring the libgenmo of .venv-test up to its sources
+
 kernels: ## build the C++ and CUDA kernels in build/kernels and test them
 	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release
 	cmake --build build/kernels --parallel 2
 	ctest --test-dir build/kernels --output-on-failure
 
-bench: .venv-test/.ready ## measure one denoising step
+bench: .venv-test/.ready native ## measure one denoising step
 	$(TEST) benchmarks/one_step.py
 
 api: .venv-test/.ready ## write the API reference, from the docstrings, to build/api.md
@@ -64,7 +67,7 @@ types:
 	@for package in runtime train export; do ln -sfn ../../../$$package build/types/genmo/$$package; done
 
 # The stamp is written last, so an interrupted install is never taken for a finished one.
-.venv/.ready: pyproject.toml $(RUNTIME)
+.venv/.ready: pyproject.toml $(RUNTIME) $(NATIVE)
 	@rm -f $@
 	.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check ".[cpu]"
@@ -76,3 +79,8 @@ types:
 	$(TEST) -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(TEST) -m pip install --quiet --disable-pip-version-check -e ".[cpu,train,export,test]"
 	@echo "$(CURDIR)" > $@
+	@touch .venv-test/.native
+
+.venv-test/.native: $(NATIVE)
+	$(TEST) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@

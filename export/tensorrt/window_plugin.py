@@ -48,8 +48,9 @@ def read_ptx(target: int, folder: Path | None = None) -> str:
     The newest that is not newer than `target`, from `folder`, or from beside the runtime (a wheel with kernels) or
     `build/kernels` (`make kernels`).  Raises InputError when there is none.
     """
-    beside = Path(next(iter(genmo.runtime.__path__))).resolve()
-    folders = [folder] if folder else [beside / "ptx", beside.parent / "build" / "kernels" / "kernels" / "ptx"]
+    beside = [Path(path).resolve() for path in genmo.runtime.__path__]  # an editable install has two
+    built = [path.parent / "build" / "kernels" / "kernels" / "ptx" for path in beside]
+    folders = [folder] if folder else [*(path / "ptx" for path in beside), *built]
     fitting = sorted((architecture for architecture in TARGETS if architecture <= target), reverse=True)
     for path in (
         directory / f"window_attention.sm{architecture}.ptx" for directory in folders for architecture in fitting

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import IO, Any, NoReturn
 
 from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.native import description
 from genmo.runtime.support.version import __version__
 
 DISTRIBUTION = "genmo-motion"
@@ -29,7 +30,8 @@ class OneLineParser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.add_argument("--version", action="version", version=f"{self.prog} {__version__}")
+        about = "show the version, and whether libgenmo computes, and exit"
+        self.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help=about)
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with status 2."""
@@ -44,6 +46,14 @@ class OneLineParser(argparse.ArgumentParser):
         typed = message.removeprefix(_UNRECOGNIZED).split()[0].split("=")[0]
         similar = difflib.get_close_matches(typed, _option_names(self), n=1) if typed.startswith("-") else []
         return f"; did you mean {similar[0]}?" if similar else ""
+
+
+class _Version(argparse.Action):
+    """Prints the version and whether libgenmo is there, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"{parser.prog} {__version__}\n{description()}")
+        parser.exit()
 
 
 def _option_names(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -23,7 +23,7 @@ from genmo.runtime.support.errors import BackendError
 from genmo.train.network.attention import apply_rope, blocked_window_attention, dense_window_attention
 
 LIBRARY_VARIABLE = "GENMO_KERNELS_LIBRARY"
-"""environment variable with the path of the library; without it, beside the runtime, then in `build/kernels`"""
+"""environment variable with the path of the library; without it, in `lib` of the runtime, then in `build/kernels`"""
 DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """GenmoDtype of kernels/include/genmo/window_attention.h"""
 INTERLEAVED, HALVES = 0, 1
@@ -67,9 +67,10 @@ def _library_name() -> str:
 def library_path() -> Path:
     """Where the compiled library is.  Raises BackendError when it was not built."""
     named = os.environ.get(LIBRARY_VARIABLE)
-    beside = Path(next(iter(genmo.runtime.__path__))).resolve()
+    folders = [Path(folder).resolve() for folder in genmo.runtime.__path__]  # an editable install has two
     name = _library_name()
-    paths = [Path(named)] if named else [beside / name, beside.parent / "build" / "kernels" / "kernels" / name]
+    built = [folder.parent / "build" / "kernels" / "kernels" / name for folder in folders]
+    paths = [Path(named)] if named else [*(folder / "lib" / name for folder in folders), *built]
     for path in paths:
         if path.is_file():
             return path

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import genmo.runtime
-from genmo.runtime.support import cli
+from genmo.runtime.support import cli, native
 from genmo.runtime.support.cli import OneLineParser, run_main, utf8_text
 from genmo.runtime.support.errors import GenmoError, InputError
 
@@ -73,11 +73,11 @@ def test_an_option_like_no_other_has_no_suggestion(capsys):
     assert "did you mean" not in capsys.readouterr().err
 
 
-def test_the_version_has_one_home(capsys):
+def test_the_version_has_one_home_and_what_computes_is_said(capsys):
     with pytest.raises(SystemExit) as stop:
         OneLineParser(prog="program").parse_args(["--version"])
     assert stop.value.code == 0
-    assert capsys.readouterr().out == f"program {genmo.runtime.__version__}\n"
+    assert capsys.readouterr().out == f"program {genmo.runtime.__version__}\n{native.description()}\n"
 
 
 def test_text_is_read_whatever_the_locale_took_it_for(monkeypatch):
