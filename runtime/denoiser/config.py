@@ -13,7 +13,7 @@ from genmo.runtime.support.safe_read import quoted
 BLOCK_ORDERS = ("paper", "public")
 LARGEST = {
     "width": 2**14, "depth": 2**8, "heads": 2**8, "mlp_width": 2**16, "window": 2**16, "text_width": 2**16,
-    "text_tokens": 2**12, "video_width": 2**16, "music_width": 2**16, "text_buckets": 2**22,
+    "text_tokens": 2**12, "text_depth": 2**8, "video_width": 2**16, "music_width": 2**16, "text_buckets": 2**22,
 }  # fmt: skip
 """Of every number, far over any model that was trained: a config is a file's word, and tables are made by it."""
 
@@ -40,6 +40,8 @@ class ModelConfig:
     """channels of a text token as it enters the denoiser"""
     text_tokens: int = 50
     """tokens of a text at most"""
+    text_depth: int = 0
+    """self-attention blocks that a text's tokens go through among themselves before motion tokens attend to them"""
     video_width: int = 1024
     """channels of a frame's video feature; 0: the model has no video condition"""
     music_width: int = 35
@@ -70,6 +72,8 @@ class ModelConfig:
             raise EngineError(f"model config: block_order is {quoted(self.block_order)}; wanted one of {BLOCK_ORDERS}")
         if self.innovation and "joint_rotations" not in self.motion_layout.slices:
             raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
+        if self.text_depth and self.text_width % 4:
+            raise EngineError("model config: text_depth wants a text_width that is a multiple of 4")
         if self.width % (2 * self.heads) or self.window % 2:
             raise EngineError("model config: width must be a multiple of 2 x heads, and window even")
 

@@ -23,7 +23,7 @@ from genmo.runtime.denoiser.signature import CAMERA_WIDTH, frame_conditions
 from genmo.runtime.engine.text_ngram import position_table
 from genmo.runtime.motion.layout import SIXD
 from genmo.runtime.motion.skeleton import COCO_COUNT, JOINT_COUNT
-from genmo.train.network.attention import MultiTextAttention, RopeAttention, rope_tables
+from genmo.train.network.attention import MultiTextAttention, RopeAttention, rope_tables, split_heads
 
 JOINT_WIDTH = 32
 """channels of one embedded keypoint"""
@@ -37,6 +37,8 @@ OUTLIER = 4.0
 """scaled inputs beyond are cut: they come from detectors that jump, not from people"""
 MISSED = -3.0
 """logarithm of the variance, of normalised features, that a new network is taken to miss"""
+WORD_HEADS = 4
+"""attention heads of the blocks that texts go through; text_width is a multiple of it"""
 MASKED = -1e9
 """added to the score of a token that is not there"""
 
@@ -177,6 +179,28 @@ class TextBlock(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
+class WordBlock(nn.Module):
+    """LayerNorm, self-attention among the words of one text, residual; LayerNorm, MLP, residual.
+
+    It tells which word goes with which: "left" with an arm or with a turn, what comes before "then".
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = mlp(width, 2 * width, width)
+
+    def forward(self, words: Tensor, bias: Tensor) -> Tensor:
+        """words [texts, tokens, width], bias [texts, tokens] (0, or a large negative number where there is none)."""
+        q, k, v = (split_heads(matrix, WORD_HEADS) for matrix in self.qkv(self.attention_norm(words)).chunk(3, dim=-1))
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT + bias[:, None, None]  # [texts, heads, tokens, tokens]
+        words = words + self.out((scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2))
+        return words + self.mlp(self.mlp_norm(words))
+
+
 class Innovation(nn.Module):
     """Adds to x_0 what x_t shows of the joints' turns and the network left out (`runtime.denoiser.residual_gain`)."""
 
@@ -218,6 +242,7 @@ class Denoiser(nn.Module):
         self.register_buffer("timestep_table", table, persistent=False)
         self.motion_in = nn.Linear(motion, width)
         self.condition_in = nn.Linear(width, width)
+        self.word_layers = nn.ModuleList(WordBlock(config.text_width) for _ in range(config.text_depth))
         self.text_in = nn.Linear(config.text_width, width)
         self.null_text = nn.Parameter(torch.randn(config.text_width) * 0.02)
         self.rope_blocks = nn.ModuleList(RopeBlock(config) for _ in range(config.depth))
@@ -240,6 +265,9 @@ class Denoiser(nn.Module):
         for block in [*self.rope_blocks, *self.text_blocks]:
             for layer in (block.attention.out, block.mlp[-1]):
                 layer.weight.data *= shrink
+        for words in self.word_layers:  # at first every word is itself alone, as in a network without these blocks
+            nn.init.zeros_(words.out.weight)
+            nn.init.zeros_(words.mlp[-1].weight)
         if self.innovation is not None:  # at first little is taken to be missed, everywhere alike
             nn.init.zeros_(self.innovation.log_variance[-1].weight)
             nn.init.constant_(self.innovation.log_variance[-1].bias, MISSED)
@@ -253,6 +281,7 @@ class Denoiser(nn.Module):
         """Projected tokens with the null text first, their bias, and what each reaches; see MultiTextAttention."""
         batch, _, count, _ = tokens.shape
         null = torch.zeros_like(tokens[:, :1]) + self.null_text
+        tokens = self._in_context(tokens, mask)
         first = torch.zeros_like(mask[:, :1])
         first[..., 0] = 1
         bias = (1 - torch.cat([first, mask], dim=1)) * MASKED
@@ -262,6 +291,13 @@ class Denoiser(nn.Module):
         reach = inside.to(tokens.dtype)
         alone = 1 - reach.amax(dim=1, keepdim=True)
         return self.text_in(torch.cat([null, tokens], dim=1)), bias, torch.cat([alone, reach], dim=1)
+
+    def _in_context(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens [batch, texts, tokens, width] that know the other words of their text."""
+        words, bias = tokens.flatten(0, 1), (1 - mask.flatten(0, 1)) * MASKED
+        for block in self.word_layers:
+            words = block(words, bias)
+        return words.reshape(tokens.shape)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Tensors of `signature.inputs(config)` -> tensors of `signature.outputs(config)`."""

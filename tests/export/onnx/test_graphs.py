@@ -1,10 +1,14 @@
 """Graphs are plain ONNX: named axes, no trace of the tracer, large weights beside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 
-from genmo.export.onnx.graphs import clean, example_inputs, write_onnx
+from genmo.export.onnx.graphs import Texts, clean, example_inputs, trace, write_onnx
 from genmo.export.onnx.onnx_builder import IR_VERSION
 from genmo.runtime.denoiser.signature import (
     STEP_AXES,
@@ -18,6 +22,8 @@ from genmo.runtime.denoiser.signature import (
 )
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeGraph
 from genmo.runtime.engine.graphs import GRAPHS
+from genmo.train.network.denoiser import Denoiser
+from tests.tolerances import FEATURES
 
 
 def texts_of(model):
@@ -65,6 +71,23 @@ def test_axes_have_their_names(graphs, checkpoint, name):
     assert {a for v in graph.input for a in shape_of(v) if isinstance(a, str)} <= set(STEP_AXES)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(("texts", "batch"), [(1, 1), (3, 2)])
+def test_words_in_context_are_in_the_texts_graph(checkpoint, texts, batch):
+    torch.manual_seed(1)
+    denoiser = Denoiser(replace(checkpoint.model.config, text_depth=2)).eval()
+    for parameter in denoiser.word_layers.parameters():
+        parameter.add_(0.2 * torch.randn_like(parameter))
+    module = Texts(denoiser)
+    session = onnxruntime.InferenceSession(trace(module).SerializeToString())
+    arrays = example_inputs(denoiser.config, np.random.default_rng(2), batch=batch, frames=9, texts=texts)
+    arrays = {spec.name: arrays[spec.name] for spec in module.inputs}
+    arrays["text_token_mask"][0, 0] = 0  # an empty text must not become NaN
+    wanted = module(*map(torch.from_numpy, arrays.values()))
+    for ours, theirs in zip(session.run(None, arrays), wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=FEATURES)
+
+
 def test_cleaning_drops_what_a_tracer_notes():
     node = onnx.helper.make_node("Relu", ["x"], ["y"], doc_string="File '/somewhere/denoiser.py'")
     node.metadata_props.add(key="pkg.torch.onnx.stack_trace", value="/somewhere/denoiser.py:3")
@@ -98,7 +121,7 @@ def test_no_trace_of_the_machine(tiny_engine, graphs, pytestconfig):
     assert "LayerNormalization" not in texts and not [t for t in texts if "/" in t or "\\" in t or ".py" in t]
     for path in tiny_engine.iterdir():
         content = path.read_bytes()
-        for trace in (
+        for mark in (
             str(pytestconfig.rootpath).encode(),
             b"site-packages",
             b".py\x00",
@@ -106,4 +129,4 @@ def test_no_trace_of_the_machine(tiny_engine, graphs, pytestconfig):
             b"/home",
             b"Traceback",
         ):
-            assert trace not in content, (path.name, trace)
+            assert mark not in content, (path.name, mark)

@@ -13,7 +13,7 @@ from genmo.train.network.denoiser import Denoiser
 from genmo.train.settings.config import read_config
 from tests.tolerances import FEATURES
 
-CONFIG = replace(read_config("tiny").model, video_width=5, music_width=3, innovation=False)
+CONFIG = replace(read_config("tiny").model, video_width=5, music_width=3, innovation=False, text_depth=1)
 FRAMES = 30
 
 
@@ -261,3 +261,25 @@ def test_estimation_has_no_innovation():
     inputs = example() | {"timestep": torch.tensor([999, 999])}
     inputs["x_t"] = torch.zeros_like(inputs["x_t"])
     torch.testing.assert_close(run(model, inputs), run(without(model), inputs), atol=FEATURES, rtol=0)
+
+
+@torch.no_grad()
+def test_words_know_their_text_and_no_other(denoiser):
+    inputs = example()
+    before = denoiser.texts(*(inputs[f"text_{name}"] for name in ("tokens", "token_mask", "spans")), FRAMES)[0]
+    inputs["text_tokens"][0, 0, 0, 0] += 1
+    after = denoiser.texts(*(inputs[f"text_{name}"] for name in ("tokens", "token_mask", "spans")), FRAMES)[0]
+    shown = inputs["text_token_mask"][0, 0] > 0
+    assert shown.sum() > 1
+    moved = (after - before).abs().amax(dim=-1) > 0  # [batch, null and texts, tokens]
+    assert moved[0, 1][shown].all(), "a word changes what the others of its text mean"
+    assert not moved[0, 0].any() and not moved[0, 2:].any() and not moved[1].any()
+
+
+@torch.no_grad()
+def test_blocks_over_words_start_as_none():
+    torch.manual_seed(0)
+    model = Denoiser(CONFIG)
+    inputs = example()
+    texts = inputs["text_tokens"]
+    assert CONFIG.text_depth and torch.equal(model._in_context(texts, inputs["text_token_mask"]), texts)
