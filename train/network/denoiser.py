@@ -294,6 +294,8 @@ class Denoiser(nn.Module):
 
     def _in_context(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Tokens [batch, texts, tokens, width] that know the other words of their text."""
+        if not self.word_layers:  # the graph of a network without them has no trace of them
+            return tokens
         words, bias = tokens.flatten(0, 1), (1 - mask.flatten(0, 1)) * MASKED
         for block in self.word_layers:
             words = block(words, bias)
