@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from genmo.runtime.motion.skeleton import (
     BETA_COUNT,
     COCO_COUNT,
     COCO_JOINTS,
+    COCO_KEYPOINTS,
     JOINT_COUNT,
     PARENTS,
     coco_keypoints,
@@ -29,6 +31,8 @@ from genmo.runtime.motion.skeleton import (
     shape_space,
 )
 from genmo.runtime.refine.gauss_newton import Damping, FreeJoints, Linearization, solve_in_windows, solve_pose
+from genmo.runtime.refine.native_fit import FitInput, NativeFit
+from genmo.runtime.support import native
 from genmo.runtime.support.arrays import Array
 
 ITERATIONS = 10
@@ -85,6 +89,20 @@ _ALONG_VIEW = np.array([True, True, False] * len(TURNS) + [False, False, True])
 """the parameters that move points along the view: turns about the camera's x and y, the root's depth"""
 
 
+def _native_fit() -> NativeFit:
+    """The same skeleton and constants for libgenmo."""
+    depths = (("min_depth", MIN_DEPTH), ("robust_scale", ROBUST_SCALE), ("change", CHANGE))
+    trust = (("least_trust", LEAST_TRUST), ("full_trust", FULL_TRUST), ("fits", FITS), ("explained", EXPLAINED))
+    return _native_fit_of(*depths, *trust, ("first_trusted", FACE), ("lag", LAG), ("averaged", AVERAGED))
+
+
+@cache
+def _native_fit_of(*constants: tuple[str, float]) -> NativeFit:
+    places = np.asarray([place for *_, place in COCO_KEYPOINTS])
+    spreads = _KEYPOINT_SPREAD, FREE_JOINTS.spread
+    return NativeFit(PARENTS, FREE_JOINTS.indices, COCO_JOINTS, places, *spreads, _ALONG_VIEW, dict(constants))
+
+
 @dataclass(frozen=True, eq=False)
 class CameraPose:
     """A body in front of the camera, OpenCV axes, metres."""
@@ -138,6 +156,9 @@ def _with_root_through_gaps(pose: CameraPose, keypoints: Keypoints) -> CameraPos
 def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPose:
     """The fit of all frames at once; anew where the keypoints turn out to deserve less trust."""
     rays, weight = normalised_rays(keypoints, len(pose.root))
+    if native.library():
+        given = FitInput(pose.rotations, pose.root, pose.offsets, rays, weight)
+        return CameraPose(*_native_fit().fit_pose(given, iterations), pose.offsets)
     fitted = _solved(pose, rays, weight, np.ones(len(rays)), iterations)
     trust = _trust(pose, fitted, rays, weight)
     trust[trust > FULL_TRUST] = 1
@@ -250,6 +271,9 @@ def fit_shape(pose: CameraPose, rays: Array, weight: Array, betas: Array) -> Arr
     chosen = np.unique(np.linspace(0, len(rays) - 1, min(len(rays), SHAPE_FRAMES)).round().astype(int))
     rays, weight = rays[chosen], weight[chosen]
     rotations, root, fitted = pose.rotations[chosen], pose.root[chosen], betas
+    if native.library():
+        given, space = FitInput(rotations, root, pose.offsets, rays, weight), shape_space()
+        return _native_fit().fit_shape(given, (space.mean, space.components), betas, SHAPE_WEIGHT, SHAPE_ITERATIONS)
     changes = np.zeros((len(chosen), FREE_JOINTS.parameters))
     for _ in range(SHAPE_ITERATIONS):
         linear = _reprojection(CameraPose(rotations, root, shape_space().offsets(fitted)), rays, weight)
@@ -294,6 +318,16 @@ def _shape_equations(linear: _Reprojection, changes: Array | None) -> _ShapeEqua
     )
 
 
+def _shape_at_rest(pose: CameraPose, rays: Array, weight: Array) -> tuple[Array, Array]:
+    """Hessian [10, 10] and slope [10] of the shape at a fitted pose [1, ...]."""
+    if native.library():
+        space = shape_space()
+        given = FitInput(pose.rotations, pose.root, pose.offsets, rays, weight)
+        return _native_fit().shape_equations(given, (space.mean, space.components))
+    equations = _shape_equations(_reprojection(pose, rays, weight), None)
+    return equations.hessian[0], equations.slope[0]
+
+
 def _shape_rows(linear: _Reprojection) -> Array:
     """d residual / d betas [frames, 34, 10]: a joint moves by the bones above it, each turned as its parent is."""
     components = shape_space().components
@@ -322,12 +356,10 @@ class RunningShape:
 
     def push(self, pose: CameraPose, keypoints: Keypoints, betas: Array) -> None:
         """Learn from a fitted pose [1, ...] of the body of `betas` and its keypoints."""
-        rays, weight = normalised_rays(keypoints, 1)
-        equations = _shape_equations(_reprojection(pose, rays, weight), None)
-        hessian = equations.hessian[0]
+        hessian, slope = _shape_at_rest(pose, *normalised_rays(keypoints, 1))
         self._frames = min(self._frames + 1, SHAPE_MEMORY)
         self._hessian += (hessian - self._hessian) / self._frames
-        self._target += (hessian @ betas - equations.slope[0] - self._target) / self._frames
+        self._target += (hessian @ betas - slope - self._target) / self._frames
 
     def betas(self, betas: Array) -> Array:
         """[10]: the network's `betas` moved to where the frames so far fit best."""

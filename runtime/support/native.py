@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import BackendError
 from genmo.runtime.support.version import __version__
 
@@ -104,6 +105,11 @@ def call(function: str, *arguments: Any) -> None:
         message = error.message.decode(errors="replace") or f"{function}: status {status}"
         kinds: dict[int, type[Exception]] = {1: ValueError, 2: MemoryError, 3: BackendError, 4: np.linalg.LinAlgError}
         raise kinds.get(status, RuntimeError)(message)
+
+
+def address(array: Array) -> ctypes.c_void_p:
+    """Where the numbers of an array begin, which must outlive the call."""
+    return ctypes.c_void_p(array.ctypes.data)
 
 
 def library_name() -> str:

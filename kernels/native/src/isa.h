@@ -5,12 +5,18 @@
 // it might be the one for the wrong processor. C functions (math.h, string.h) are safe.
 #pragma once
 
+#include "fit_stages.h"
 #include "genmo/genmo.h"
 
 namespace genmo {
 
 struct IsaTable {
   const char* name;
+  FitPose fit_pose;
+  FitResiduals fit_residuals;
+  ShapeStart shape_start;
+  ShapeEquations shape_equations;
+  ShapeMove shape_move;
 };
 
 const IsaTable& isa();  // the one in use
