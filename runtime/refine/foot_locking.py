@@ -44,9 +44,10 @@ DETECT = 5  # frames ahead that the decision uses: one for speed, two for smooth
 QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
 SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
 LEVEL = 30  # frames on each side over which the height is brought to the ground
-LAND, LIFT = 8, 10  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
+LAND, LIFT = 8, 8  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
 SPAN = 60  # frames from which an anchor is taken
 REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
+BRIEF = 20  # frames in which a foot in contact that is dragged further, but comes back, stays pinned: hidden feet jump
 STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
 
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
@@ -320,7 +321,7 @@ def _lock_anchors(balls: Array, in_contact: Flags, upto: int, lock: _Lock, optio
             frame = start + int(waiting[0])
             lifts = np.flatnonzero(~in_contact[frame:])
             lock.anchor = _anchor(balls[frame:][: lifts[0] if len(lifts) else None], options.ground)
-        dragged = np.linalg.norm((balls[frame:upto] - lock.anchor)[:, [0, 2]], axis=-1) > REACH
+        dragged = _dragged(balls[frame:], in_contact[frame:], lock.anchor)[: upto - frame]
         released = np.flatnonzero(dragged | ~in_contact[frame:upto])
         end = frame + int(released[0]) if len(released) else upto
         anchors[frame:end] = lock.anchor
@@ -330,11 +331,28 @@ def _lock_anchors(balls: Array, in_contact: Flags, upto: int, lock: _Lock, optio
     return anchors
 
 
+def _dragged(balls: Array, in_contact: Flags, anchor: Array) -> Flags:
+    """Which frames [frames] of one foot's `balls` [frames, 3] are over REACH from its `anchor` [3], and not back within
+    BRIEF frames while the foot stays `in_contact` [frames]."""
+    far = np.linalg.norm((balls - anchor)[:, [0, 2]], axis=-1) > REACH
+    edges = np.flatnonzero(np.diff(far.astype(np.int8), prepend=0))
+    for start, end in zip(edges[::2], edges[1::2], strict=False):  # a stretch without an end does not come back
+        far[start:end] = end - start > BRIEF or not in_contact[start:end].all()
+    return far
+
+
 def _anchor(balls: Array, ground: float | None) -> Array:
-    """The mean [3] of a planted ball's first positions [frames, 3] within REACH; on the ground if that is near."""
+    """Where [3] to pin a ball of these positions [frames, 3] while it is in contact; on the ground if that is near.
+
+    The median where the foot always comes back to it, since it may land out of place; the mean of the first ones within
+    REACH of each other where it does not, and of all where none is further.
+    """
     balls = balls[:SPAN]
     too_far = np.flatnonzero(np.linalg.norm((balls - balls[0])[:, [0, 2]], axis=-1) > REACH)
     anchor = balls[: too_far[0] if len(too_far) else None].mean(axis=0)
+    if len(too_far):
+        median = np.median(balls, axis=0)
+        anchor = anchor if _dragged(balls, np.ones(len(balls), np.bool_), median).any() else median
     if ground is not None:
         over = anchor[1] - ground - BALL_HEIGHT
         anchor[1] -= over * np.exp(-((max(over, 0.0) / STEP) ** 4))
