@@ -18,19 +18,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from genmo.runtime.motion.filters import fir_filtered, raised_cosine
 from genmo.runtime.motion.motion import FPS, Motion, join_motions
 from genmo.runtime.motion.rotation import rotate, transpose
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
 from genmo.runtime.refine.floor_clearance import feet_over_floor
+from genmo.runtime.refine.foot_anchors import LIFT, STEP, Lock, lock_anchors
 from genmo.runtime.refine.two_bone_ik import two_bone
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 from genmo.runtime.support.errors import InputError
-
-Flags = npt.NDArray[np.bool_]
-
 
 # When is a foot planted?  Odds are multiplied, as of independent evidence: the contact's own, a power of the speed, the
 # height over the other foot.  Round numbers, tried on held-out people for sliding, MPJPE and jitter.
@@ -44,11 +41,7 @@ DETECT = 5  # frames ahead that the decision uses: one for speed, two for smooth
 QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
 SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
 LEVEL = 30  # frames on each side over which the height is brought to the ground
-LAND, LIFT = 8, 8  # frames over which an offset comes before a pin and goes after it; a foot stays free for LIFT
-SPAN = 60  # frames from which an anchor is taken
-REACH = 0.12  # metres; a foot that is dragged further from its anchor is let go and pinned anew
-BRIEF = 20  # frames in which a foot in contact that is dragged further, but comes back, stays pinned: hidden feet jump
-STEP = 0.2  # metres; a foot that stands higher stands on something, and stays there
+LAND = 8  # frames over which an offset comes before a pin; it goes over LIFT after it
 
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
 _HIP, _KNEE, _ANKLE, _BALL = range(4)
@@ -97,7 +90,7 @@ def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
     shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
     balls = legs.points[:, :, _BALL] + shift[:, None]
     anchors = np.stack(
-        [_lock_anchors(balls[:, foot], in_contact[:, foot], len(balls), _Lock(), options) for foot in (0, 1)], 1
+        [lock_anchors(balls[:, foot], in_contact[:, foot], len(balls), Lock(), options.ground) for foot in (0, 1)], 1
     )
     return _applied(motion, legs, shift, _offsets(balls, anchors, LAND), options)
 
@@ -190,7 +183,7 @@ class FootLocker:
         self._scores = np.zeros((0, 2))
         self._in_contact = np.zeros((0, 2), np.bool_)
         self._anchors = np.zeros((0, 2, 3))
-        self._locks = (_Lock(), _Lock())
+        self._locks = (Lock(), Lock())
 
     def _ready(self, end: int, ended: bool) -> Motion:
         """Frames `_next` .. `end` cleaned; of the buffer only what later frames need is kept."""
@@ -224,12 +217,12 @@ class FootLocker:
         upto = min(frame + self._fade + 1, final)
         if upto > decided:
             anchors = [
-                _lock_anchors(
+                lock_anchors(
                     balls[decided:, foot],
                     self._in_contact[decided:, foot],
                     upto - decided,
                     self._locks[foot],
-                    self.options,
+                    self.options.ground,
                 )
                 for foot in (0, 1)
             ]
@@ -297,66 +290,6 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
         mean = fir_filtered(sums, raised_cosine(LEVEL, min(LEVEL, ahead)), LEVEL)
         shift[:, 1] = mean[:, 0] / (mean[:, 1] + 0.05)  # without any contact in reach nothing moves
     return shift
-
-
-@dataclass
-class _Lock:
-    """The lock of one foot, carried from block to block."""
-
-    anchor: Array | None = None
-    rest: int = 0  # frames for which it must still stay free
-
-
-def _lock_anchors(balls: Array, in_contact: Flags, upto: int, lock: _Lock, options: FeetOptions) -> Array:
-    """Anchors [upto, 3] of one foot, NaN where free; changes `lock`.  `balls` [frames, 3], `in_contact` [frames]."""
-    anchors = np.full((upto, 3), np.nan)
-    frame = 0
-    while frame < upto:
-        if lock.anchor is None:
-            start = min(frame + lock.rest, upto)
-            lock.rest -= start - frame
-            waiting = np.flatnonzero(in_contact[start:upto])
-            if not len(waiting):
-                break
-            frame = start + int(waiting[0])
-            lifts = np.flatnonzero(~in_contact[frame:])
-            lock.anchor = _anchor(balls[frame:][: lifts[0] if len(lifts) else None], options.ground)
-        dragged = _dragged(balls[frame:], in_contact[frame:], lock.anchor)[: upto - frame]
-        released = np.flatnonzero(dragged | ~in_contact[frame:upto])
-        end = frame + int(released[0]) if len(released) else upto
-        anchors[frame:end] = lock.anchor
-        if len(released):
-            lock.anchor, lock.rest = None, LIFT
-        frame = end
-    return anchors
-
-
-def _dragged(balls: Array, in_contact: Flags, anchor: Array) -> Flags:
-    """Which frames [frames] of one foot's `balls` [frames, 3] are over REACH from its `anchor` [3], and not back within
-    BRIEF frames while the foot stays `in_contact` [frames]."""
-    far = np.linalg.norm((balls - anchor)[:, [0, 2]], axis=-1) > REACH
-    edges = np.flatnonzero(np.diff(far.astype(np.int8), prepend=0))
-    for start, end in zip(edges[::2], edges[1::2], strict=False):  # a stretch without an end does not come back
-        far[start:end] = end - start > BRIEF or not in_contact[start:end].all()
-    return far
-
-
-def _anchor(balls: Array, ground: float | None) -> Array:
-    """Where [3] to pin a ball of these positions [frames, 3] while it is in contact; on the ground if that is near.
-
-    The median where the foot always comes back to it, since it may land out of place; the mean of the first ones within
-    REACH of each other where it does not, and of all where none is further.
-    """
-    balls = balls[:SPAN]
-    too_far = np.flatnonzero(np.linalg.norm((balls - balls[0])[:, [0, 2]], axis=-1) > REACH)
-    anchor = balls[: too_far[0] if len(too_far) else None].mean(axis=0)
-    if len(too_far):
-        median = np.median(balls, axis=0)
-        anchor = anchor if _dragged(balls, np.ones(len(balls), np.bool_), median).any() else median
-    if ground is not None:
-        over = anchor[1] - ground - BALL_HEIGHT
-        anchor[1] -= over * np.exp(-((max(over, 0.0) / STEP) ** 4))
-    return np.asarray(anchor)
 
 
 def _offsets(balls: Array, anchors: Array, fade: int) -> Array:

@@ -82,6 +82,18 @@ def floor_under(support: Array) -> Array:
     return np.asarray(trend + (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW)
 
 
+def floor_with_steps(support: Array) -> Array:
+    """The floor [frames] that follows heights of the lowest point of the body [frames] wherever they stay, metres.
+
+    Their morphological opening over `WINDOW` frames: whatever is up for less, a jump, is cut off; a rise or fall that
+    stays is followed at once.  Never over the heights.
+    """
+    if len(support) <= WINDOW:
+        return floor_under(support)
+    lowest = np.pad(_lowest(support), WINDOW - 1, constant_values=-np.inf)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(lowest, WINDOW).max(axis=1))
+
+
 def _lowest(support: Array) -> Array:
     """Least of `WINDOW` heights, wherever so many follow each other."""
     return np.asarray(np.lib.stride_tricks.sliding_window_view(support, WINDOW).min(axis=1))

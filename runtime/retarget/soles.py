@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate
-from genmo.runtime.refine.foot_locking import Flags
 from genmo.runtime.retarget.rig import Integers, Rig, bind_matrices, skinned_vertices
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 
 LOW = 0.25
 """of the leg's length over the floor: higher parts of a mesh are no sole"""

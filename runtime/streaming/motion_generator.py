@@ -30,7 +30,7 @@ from genmo.runtime.motion.skeleton import (
     shape_space,
 )
 from genmo.runtime.refine.foot_locking import FootLocker, contact_scores
-from genmo.runtime.refine.grounding import support_heights
+from genmo.runtime.refine.grounding import floor_with_steps, support_heights
 from genmo.runtime.refine.limb_limits import limit_limb_speed
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
@@ -198,9 +198,11 @@ class MotionGenerator:
         offsets = shape_space().offsets(self._betas)
         relative = forward_kinematics(motion.rotations, np.zeros_like(motion.translation), offsets)[1]
         contact = contact_scores(motion.joints_world()[:, FOOT_JOINTS], motion.contacts, motion.fps).max(axis=1)
+        feet = support_heights(relative, contact)
         block.rotations[:] = motion.rotations
         block.step[1:] = np.diff(motion.translation, axis=0)
-        block.feet[:] = support_heights(relative, contact) + BALL_HEIGHT
+        block.step[1:, 1] -= np.diff(floor_with_steps(motion.translation[:, 1] + feet))  # feet that drift up or down
+        block.feet[:] = feet + BALL_HEIGHT
         block.contacts[:] = motion.contacts
         block.left = self._window - overlap
 

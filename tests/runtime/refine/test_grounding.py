@@ -12,6 +12,7 @@ from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.grounding import (
     NEAR_GROUND,
     floor_under,
+    floor_with_steps,
     level_by_feet,
     put_on_floor,
     support_heights,
@@ -48,6 +49,15 @@ def test_a_floor_that_drifts_is_taken_off(drift):
     touching = result[::10]
     assert not floor.any()
     assert np.abs(touching).max() < 0.02 and result.min() > -1e-9
+
+
+def test_a_floor_with_steps_follows_what_stays_at_once_and_no_jump():
+    height = np.interp(np.arange(120), [40, 45, 100, 103], [0.0, 0.5, 0.5, 0.2])
+    jump = np.zeros(120)
+    jump[60:80] = 0.4 * np.sin(np.linspace(0, np.pi, 20))
+    floor = floor_with_steps(height + jump)
+    np.testing.assert_allclose(floor[:100], height[:100], atol=1e-9)
+    assert (floor[100:] >= 0.2 - 1e-9).all() and (floor <= height + jump + 1e-9).all()
 
 
 def test_a_jump_stays_a_jump():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genmo.runtime import InputError, Motion, MotionModel
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
-from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINTS
+from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINT_COUNT, JOINTS
 from genmo.runtime.streaming.motion_generator import (
     CAMERA_HEIGHT,
     EASE,
@@ -111,6 +111,19 @@ def test_a_denoiser_that_knows_the_motion_gives_it_back_block_after_block(model,
     translation = np.concatenate([m.translation for m in blocks])
     # the ground is found under wildly swinging legs, and what that changes of the velocity is eased out
     np.testing.assert_allclose(translation[:, [0, 2]], path[:, [0, 2]], atol=0.02)
+
+
+def test_a_block_that_rises_and_stays_is_put_back_on_the_floor_and_a_jump_is_kept(model):
+    """Half a metre up within ten frames for good, and 0.3 m up for half a second."""
+    height = np.interp(np.arange(90), [20, 30], [0.95, 1.45])
+    height[55:70] += 0.3 * np.sin(np.linspace(0, np.pi, 15))
+    translation = np.stack([0 * height, height, 0 * height], axis=-1)
+    exact_model, starts = oracle(model, Motion(np.tile(np.eye(3), (90, JOINT_COUNT, 1, 1)), translation))
+    starts.append(0)
+    generator = MotionGenerator(exact_model, "jump", overlap=30, block=60, steps=5, guidance=1.0, clean_feet=False)
+    lowest = generator.next(90).joints_world()[..., 1].min(axis=1) - BALL_HEIGHT
+    assert np.abs(lowest[:55]).max() < 0.02 and np.abs(lowest[70:]).max() < 0.02
+    assert 0.25 < lowest[55:70].max() < 0.32
 
 
 @given(overlap=st.integers(1, 30), seed=st.integers(0, 1000))
