@@ -52,6 +52,8 @@ class ModelConfig:
     """rows of the n-gram table"""
     innovation: bool = False
     """x_0 takes from x_t what the network missed of the joints' turns (`genmo.runtime.denoiser.residual_gain`)"""
+    keyframes: bool = False
+    """frames that are given are a condition too (`genmo.runtime.denoiser.known_frames`)"""
 
     def __post_init__(self) -> None:
         kinds = {"int": (int, "whole numbers"), "str": (str, "texts"), "bool": (bool, "true or false")}
@@ -74,6 +76,8 @@ class ModelConfig:
             raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
         if self.text_depth and self.text_width % 4:
             raise EngineError("model config: text_depth wants a text_width that is a multiple of 4")
+        if self.keyframes and "joint_rotations" not in self.motion_layout.slices:
+            raise EngineError(f"model config: keyframes is not for layout {self.layout!r}; wanted false")
         if self.width % (2 * self.heads) or self.window % 2:
             raise EngineError("model config: width must be a multiple of 2 x heads, and window even")
 

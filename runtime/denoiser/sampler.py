@@ -7,7 +7,7 @@ between calls of the denoiser.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -77,6 +77,8 @@ class Inpainting:
     """[frames, features] which of `values` are fixed"""
     project: Callable[[Array], Array]
     """[batch, frames, features] of a prediction x_0 -> the nearest that satisfies the constraints"""
+    conditions: Arrays = field(default_factory=dict)
+    """[frames, ...] the same features as a condition (`known_frames.keyframe_condition`), for networks that take it"""
 
 
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
@@ -108,12 +110,14 @@ def generate(
     Where the last of several steps is not at t = 0 (`schedule.step_timesteps`), its prediction is extrapolated
     (`updates`) and `smoothed`.
     The features of `inpainting` overwrite x_t before every step, with the noise of its level (appendix D of the paper),
-    and every prediction is corrected before it is used, the last one too.
+    are a condition where the network takes it, and every prediction is corrected before it is used, the last one too.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps, EngineError for a
     network that answers NaN or infinity.
     """
     timesteps = timesteps_of(steps, conventions)
     levels = schedule.alphas_cumprod()
+    if inpainting is not None:
+        conditions = _with_known_frames(conditions, inpainting)
     guided = guidance != 1 and _has_guided_condition(conditions)
     if guided and inpainting is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
         both = _with_and_without(conditions, conventions)
@@ -135,6 +139,12 @@ def generate(
         x_t, before = update(x_t, x_0, before), x_0
         progress(done + 1)
     return outputs | {"x_0": _finished(x_t, timesteps, correct)}
+
+
+def _with_known_frames(conditions: Arrays, inpainting: Inpainting) -> Arrays:
+    """The conditions, those of them that hold given frames filled."""
+    known = {name: value for name, value in inpainting.conditions.items() if name in conditions}
+    return conditions | {name: np.repeat(value[None], len(conditions[name]), axis=0) for name, value in known.items()}
 
 
 def _finite(outputs: Arrays) -> Arrays:

@@ -12,6 +12,8 @@ STEP_AXES = (*DYNAMIC_AXES, "prompted", "words")
 """of the step graph: its first `prompted` motions have texts; `words` is texts x text_tokens"""
 CAMERA_WIDTH = 12
 """Camera condition: rotation to the next camera frame 6D, translation to it in this one 3 (metres a frame), up 3."""
+LINE_WIDTH = 4
+"""Of the keyframes condition: step of the straight line between given places 3, and whether there is one."""
 
 
 def frame_conditions(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -22,8 +24,15 @@ def frame_conditions(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         "camera": (CAMERA_WIDTH,),
         "video": (config.video_width,),
         "music": (config.music_width,),
+        "keyframes": (keyframe_width(config),),  # `known_frames.keyframe_condition`
     }
     return {name: shape for name, shape in conditions.items() if shape != (0,)}
+
+
+def keyframe_width(config: ModelConfig) -> int:
+    """Channels of the keyframes condition: features, closeness of each group of them, line; 0: the model has none."""
+    layout = config.motion_layout
+    return layout.width + len(layout.groups) + LINE_WIDTH if config.keyframes else 0
 
 
 def inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:

@@ -36,6 +36,16 @@ class Layout:
         return {name: slice(end - width, end) for (name, width), end in zip(self.blocks, ends, strict=True)}
 
     @cached_property
+    def groups(self) -> tuple[slice, ...]:
+        """What of a frame can be given or not, each as its place in the vector: the blocks, and of the joint rotations
+        the root's (in the camera) apart from the body's."""
+        whole = self.slices.get("joint_rotations", slice(0, 0))
+        split = (slice(whole.start, whole.start + SIXD), slice(whole.start + SIXD, whole.stop))
+        return tuple(
+            group for name, block in self.slices.items() for group in (split if name == "joint_rotations" else (block,))
+        )
+
+    @cached_property
     def width(self) -> int:
         """Features a frame."""
         return sum(width for _, width in self.blocks)

@@ -10,8 +10,10 @@ import numpy as np
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
+from genmo.runtime.denoiser.known_frames import keyframe_condition
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.representation import gravity_view_yaw
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 from genmo.runtime.refine.multi_shot import root_anchored
@@ -130,4 +132,7 @@ def _inpainting(
         ]
         return np.asarray(normalisation.normalised(np.stack(projected)), np.float32)
 
-    return sampler.Inpainting(values.astype(np.float32), mask, project)
+    path = np.full((timeline.frames, 3), np.nan)
+    path[timeline.keyframes.frames] = timeline.keyframes.root
+    known = keyframe_condition(values, mask, normalisation.layout, path, gravity_view_yaw(camera.rotation))
+    return sampler.Inpainting(values.astype(np.float32), mask, project, known)

@@ -16,9 +16,10 @@ import numpy as np
 
 from genmo.runtime.conditions.timeline import MAX_GUIDANCE
 from genmo.runtime.denoiser import sampler, schedule
+from genmo.runtime.denoiser.known_frames import keyframe_condition
 from genmo.runtime.engine.bundle import LoadedEngine
 from genmo.runtime.motion.motion import MAX_FRAMES, Camera, Motion
-from genmo.runtime.motion.representation import decode, encode
+from genmo.runtime.motion.representation import decode, encode, gravity_view_yaw
 from genmo.runtime.motion.rotation import heading, normalize
 from genmo.runtime.motion.skeleton import (
     BALL_HEIGHT,
@@ -165,7 +166,9 @@ class MotionGenerator:
                 float(heading(before.rotations[0, 0, :, 2])), before.translation.mean(axis=0), self._window
             )
             inpainting = self._inpainting(
-                encode(before, Camera(camera.rotation[:overlap], camera.position[:overlap]), self._layout)
+                encode(before, Camera(camera.rotation[:overlap], camera.position[:overlap]), self._layout),
+                before.translation,
+                gravity_view_yaw(camera.rotation),
             )
         noise = self._random.standard_normal((1, self._window, self._layout.width), np.float32)
         conditions = absent(self._config, 1, self._window) | self._text
@@ -180,8 +183,9 @@ class MotionGenerator:
             camera = facing_camera(-float(heading(first.rotations[0, 0, :, 2])), np.zeros(3), self._window)
         self._store_block(decode(features, self._layout, camera), overlap)
 
-    def _inpainting(self, features: Array) -> sampler.Inpainting:
-        """The features [overlap, features] as the sampler takes them: normalised, in a window."""
+    def _inpainting(self, features: Array, positions: Array, yaw: Array) -> sampler.Inpainting:
+        """The features [overlap, features] as the sampler takes them: normalised, in a window; `positions`
+        [overlap, 3] of the root and the headings `yaw` [window] of the camera."""
         overlap, width = features.shape
         values = np.zeros((self._window, width), np.float32)
         values[:overlap] = (features - self._engine.mean) / self._engine.std
@@ -189,7 +193,10 @@ class MotionGenerator:
         mask[:overlap] = True
         # a frame's velocity leads to the next one, which is unknown for the last
         mask[overlap - 1, self._layout.slices["root_velocity"]] = False
-        return sampler.Inpainting(values, mask, lambda x_0: ease_from_known(x_0, values, mask))
+        path = np.full((self._window, 3), np.nan)
+        path[:overlap] = positions
+        known = keyframe_condition(values, mask, self._layout, path, yaw)
+        return sampler.Inpainting(values, mask, lambda x_0: ease_from_known(x_0, values, mask), known)
 
     def _store_block(self, motion: Motion, overlap: int) -> None:
         """Keep the new frames of a decoded window for `next`, limbs no faster than people's."""

@@ -78,7 +78,7 @@ class BatchSampler:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
         self.clips, self.augmentation, self.seed, self.reword = clips, augmentation, seed, reword
         self.features = dict(features or {})
-        truths = np.array([getattr(clip, "truth", "world") for clip in clips])
+        truths = np.array([clip.truth for clip in clips])
         self.only_2d = np.array([clip.subject in subjects_2d for clip in clips]) | (truths == "keypoints")
         self.local = truths == "local"
         self.weights = clip_weights(clips)
@@ -125,7 +125,7 @@ class BatchSampler:
             mixed = mix_limbs(rotations[free_samples], options.mix, random.torch)
             rotations[free_samples] = perturb(mixed, options.perturb, options.tilt, random.torch)
         motions = MotionWindows(rotations, translation, betas, [window.caption for window in windows])
-        return make_batch(motions, estimation, self.augmentation.no_text, random, sources)
+        return make_batch(motions, estimation, self.augmentation, random, sources)
 
     def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> Window:
         """A stretch of a clip: as its own camera filmed it, or perhaps at another speed, mirrored, on another body."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.skeleton import COCO_COUNT
+from genmo.train.data.body_variation import reproportioned, straightened
 from genmo.train.data.condition_dropout import (
     draw_text_spans,
     drop_music,
@@ -23,12 +23,16 @@ from genmo.train.data.condition_dropout import (
     hide_keypoints,
     without_music,
 )
+from genmo.train.data.detector_errors import detected, point_definitions
+from genmo.train.data.framing import cut_by_frame
+from genmo.train.data.known_frames import KnownFrames, draw_known_frames
 from genmo.train.data.recorded_cameras import Footage, annotated, filmed_by
 from genmo.train.data.simulated_cameras import simulate_cameras
 from genmo.train.geometry.cameras import Cameras
 from genmo.train.geometry.conditions import camera_condition, keypoint_conditions, project
 from genmo.train.geometry.kinematics import coco_keypoints, forward_kinematics, rest_offsets
 from genmo.train.geometry.representation import contact_labels, encode
+from genmo.train.settings.augmentation import AugmentationConfig
 
 TEXT_ONLY = 0.75
 """share of the generation samples that have nothing but a text"""
@@ -58,6 +62,8 @@ class Batch:
     """[batch] bool: the clip has 2D keypoints only; its features and joints must not be learned from"""
     local: Tensor
     """[batch] bool: the clip knows poses and what its camera saw, but neither gravity nor the path"""
+    known: KnownFrames | None = None
+    """frames that are given; None: none"""
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
@@ -139,18 +145,19 @@ def _moved(value: Any, device: torch.device) -> Any:
 def make_batch(
     windows: MotionWindows,
     estimation: int,
-    no_text: float,
+    options: AugmentationConfig,
     random: Randomness,
     sources: Sources | None = None,
 ) -> Batch:
     """Cameras, keypoints, masks and texts for motions; the first `estimation` are estimated.
 
-    `no_text`: share of the generation samples without a text, and without music.  Samples of `only_2d` are filmed by
-    any camera, also those that are generated from text alone: a video cannot be filmed again from the front.
+    Samples of `only_2d` are filmed by any camera, also those that are generated from text alone: a video cannot be
+    filmed again from the front.
     """
-    rotations, translation = windows.rotations, windows.translation
-    batch, frames = translation.shape[:2]
+    batch, frames = windows.translation.shape[:2]
     sources = Sources.none(batch) if sources is None else sources
+    windows = _varied(windows, sources, options, random.torch)
+    rotations, translation = windows.rotations, windows.translation
     is_generation = torch.arange(batch) >= estimation
     kind = torch.rand(batch, generator=random.torch)
     text_only = is_generation & (kind < TEXT_ONLY)
@@ -158,14 +165,16 @@ def make_batch(
     facing = torch.atan2(root[:, 0, 2], root[:, 2, 2])
     global_rotations, joints = forward_kinematics(rotations, translation, rest_offsets(windows.betas)[:, None])
     canonical = text_only & ~sources.only_2d
-    cameras = filmed_by(simulate_cameras(translation, facing, canonical, random.torch), sources.footage)
+    near = ~text_only & (torch.rand(batch, generator=random.torch) < options.near_camera)
+    cameras = filmed_by(simulate_cameras(translation, facing, canonical, random.torch, near), sources.footage)
     contacts = contact_labels(joints, FPS)
     features = encode(rotations, translation, windows.betas, contacts, cameras.rotation, cameras.position)
-    pixels, visible, conditions = _conditions(global_rotations, joints, cameras, random.torch, sources)
+    pixels, visible, conditions = _conditions(global_rotations, joints, cameras, options, random.torch, sources)
     keypoints_2d = Keypoints2D(pixels, visible, without_music(conditions))
     drop_observations(conditions, text_only, is_generation & (kind < PARTLY_SEEN), cameras.moving, random.torch)
-    drop_music(conditions, is_generation, no_text, random.torch)
-    prompts, spans = draw_text_spans(windows.captions, estimation, frames, no_text, random.numpy)
+    drop_music(conditions, is_generation, options.no_text, random.torch)
+    prompts, spans = draw_text_spans(windows.captions, estimation, frames, options.no_text, random.numpy)
+    in_world = is_generation & ~(sources.only_2d | sources.local)
     return Batch(
         features=features,
         joints=joints,
@@ -177,22 +186,39 @@ def make_batch(
         estimation=estimation,
         only_2d=sources.only_2d,
         local=sources.local,
+        known=draw_known_frames(in_world, frames, options.keyframes, random.torch) if in_world.any() else None,
     )
 
 
+def _varied(
+    windows: MotionWindows, sources: Sources, options: AugmentationConfig, generator: torch.Generator
+) -> MotionWindows:
+    """Other bodies and straighter legs, for samples that no camera of their own has filmed."""
+    free = ~sources.only_2d & torch.tensor([own is None for own in sources.footage])
+    chance = torch.rand(2, len(free), generator=generator)
+    translation, betas = reproportioned(
+        windows.translation, windows.betas, free & (chance[0] < options.proportions), generator
+    )
+    straight = free & (chance[1] < options.straight_legs)
+    rotations, translation = straightened(windows.rotations, translation, betas, straight, generator)
+    return MotionWindows(rotations, translation, betas, windows.captions)
+
+
 def _conditions(
-    rotations: Tensor, joints: Tensor, cameras: Cameras, generator: torch.Generator, sources: Sources
+    rotations: Tensor,
+    joints: Tensor,
+    cameras: Cameras,
+    options: AugmentationConfig,
+    generator: torch.Generator,
+    sources: Sources,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Noisy keypoints [batch, frames, 17, 2], which are visible, and the conditions before any is dropped."""
     batch, frames = joints.shape[:2]
-    # where an annotator puts a hip or an eye differs from body to body: one shift a sample and keypoint
-    jitter = 0.018 * torch.randn(batch, 1, COCO_COUNT, 3, generator=generator)
-    pixels, inside = project(coco_keypoints(rotations, joints, jitter), cameras)
-    size = (pixels.amax(dim=2) - pixels.amin(dim=2)).amax(dim=-1).clamp(0.02, 1)[..., None, None]
-    spread = 0.012 * torch.rand(batch, 1, 1, 1, generator=generator) ** 2
-    pixels = pixels + size * spread * torch.randn(batch, frames, COCO_COUNT, 2, generator=generator)
+    definitions = point_definitions(batch, options.definitions, generator)
+    pixels, inside = project(coco_keypoints(rotations, joints, definitions), cameras)
+    pixels, inside = detected(pixels, inside, options, generator)
     pixels, inside = annotated(pixels, inside, sources.footage)
-    visible = hide_keypoints(inside, generator)
+    visible = hide_keypoints(cut_by_frame(pixels, inside, options.framing, generator), generator)
     tracked = torch.tensor([own is None or own.tracked for own in sources.footage]) & ~sources.local
     tracked = tracked.float()[:, None]
     conditions = {

@@ -13,11 +13,13 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.batch_sampler import BatchSampler, has_word
 from genmo.train.data.gait_loops import looped
-from genmo.train.datasets.clips import Clip, split_clips
+from genmo.train.datasets.clips import Clip, split_clips, without_replaced
 from genmo.train.datasets.read import read_clips
 from genmo.train.datasets.store import FEATURES, Recording, good_stretches
 from genmo.train.settings.config import TrainConfig
 
+COARSE = 0.3
+"""how much less often a coarse clip is drawn"""
 _BY_FRAME = ("keypoints", "camera", "video", "music")
 
 
@@ -51,6 +53,7 @@ def read_training_data(config: TrainConfig) -> TrainingData:
         features=feature_widths(config),
         reword=not outside,
     )
+    sampler.weights = sampler.weights * np.where([clip.coarse for clip in clips], COARSE, 1.0)
     if config.data_share:
         sampler.weights = shared_weights(sampler.weights, clips, shares)
     return TrainingData(clips, held_out, sampler)
@@ -69,7 +72,7 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
     """Training clips, validation clips and a weight a training clip's set."""
     if not config.data:
         raise InputError("config: data is empty; wanted at least one *30 motion set, e.g. data=[path/to/cmu30]")
-    every = [clip for folder in config.data for clip in read_clips(folder)]
+    every = without_replaced([clip for folder in config.data for clip in read_clips(folder)])
     clips = [stretch for clip in every for stretch in _usable(clip, min(config.frames))]
     if not clips:
         raise InputError(
@@ -86,7 +89,7 @@ def load_data(config: TrainConfig) -> tuple[list[Clip], list[Clip], list[float]]
 
 
 def _in_world(clip: Clip) -> bool:
-    return getattr(clip, "truth", "world") == "world"
+    return clip.truth == "world"
 
 
 def _usable(clip: Clip, shortest: int) -> Sequence[Clip]:

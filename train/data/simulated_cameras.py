@@ -45,11 +45,14 @@ def wobble(generator: torch.Generator, batch: int, frames: int, channels: int) -
     return (waves * frequency.rsqrt()).mean(-1) / frequency.rsqrt().mean(-1)
 
 
-def simulate_cameras(root: Tensor, facing: Tensor, canonical: Tensor, generator: torch.Generator) -> Cameras:
+def simulate_cameras(
+    root: Tensor, facing: Tensor, canonical: Tensor, generator: torch.Generator, near: Tensor | None = None
+) -> Cameras:
     """Random cameras that watch the roots [batch, frames, 3] (world, metres).
 
     `facing` [batch]: heading of the person at the first frame, radians.  Where `canonical` [batch] (bool) holds the
     camera is static, level with the chest and in front of the person: the frame of generation without a camera.
+    Where `near` [batch] (bool) holds it is as near as a webcam, and the image holds the upper body at most.
     """
     batch, frames, _ = root.shape
 
@@ -66,8 +69,12 @@ def simulate_cameras(root: Tensor, facing: Tensor, canonical: Tensor, generator:
     focal = torch.where(canonical, 1.2, 0.7 * (2.4 / 0.7) ** pick(0, 1))
     aspect = torch.where(pick(0, 1) < 0.7, pick(1.2, 1.9), pick(0.55, 0.8))
     share = torch.where(canonical, 0.4, pick(0.25, 0.9))  # of the image height that a standing person takes
+    if near is not None:
+        share = torch.where(near, pick(1.0, 2.4), share)
     strayed = (root - path)[..., [0, 2]].norm(dim=-1).amax(dim=1)
     distance = (1.7 * focal / share + 0.7 * strayed).clamp_min(1.2)
+    if near is not None:
+        distance = torch.where(near, (1.7 * focal / share + 0.7 * strayed).clamp_min(0.6), distance)
 
     time = torch.arange(frames)[None] / 30
     turn = torch.where(drifting, pick(-0.5, 0.5), 0.0)[:, None] * time  # orbit, rad/s
@@ -82,6 +89,10 @@ def simulate_cameras(root: Tensor, facing: Tensor, canonical: Tensor, generator:
     shake = torch.where(moving, pick(0, 1) ** 2, 0.0)[:, None, None]
     position = position + 0.06 * shake * wobble(generator, batch, frames, 3)
     aim = uniform(generator, (batch, 1, 3), -0.25, 0.25) * torch.where(canonical, 0.0, 1.0)[:, None, None]
+    if near is not None:  # level with the upper body, and looking at it
+        raised = torch.where(near, pick(0.1, 0.6), 0.0)
+        position[..., 1] = torch.where(near[:, None], path[..., 1] + raised[:, None], position[..., 1])
+        aim[..., 1] += torch.where(near, pick(0.2, 0.55), 0.0)[:, None]
     roll = torch.where(canonical, 0.0, 0.06 * torch.randn(batch, generator=generator))[:, None].expand(batch, frames)
     rotation = look_at(position, path + aim, roll)
     rotation = rotation @ matrix_from_axis_angle(0.03 * shake * wobble(generator, batch, frames, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Clip:
     """[frames, 3] pelvis in the world, metres, float32"""
     offsets: Array
     """[24, 3] the actor's rest offsets, metres, float32"""
+    truth: str = "world"
+    """what may be trained on: "world" all, "local" poses but neither gravity nor path, "keypoints" only the 2D"""
+    coarse: bool = False
+    """whether the recording has few degrees of freedom (fingers, feet or wrists that do not turn)"""
 
     @property
     def frames(self) -> int:
@@ -48,7 +52,14 @@ def _captions(record: dict[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w.strip() for w in words if w and w.strip()))
 
 
+def without_replaced(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips without those that are coarse and that another set has as a finer recording of the same name."""
+    fine = {clip.name.split("/")[-1] for clip in clips if not clip.coarse}
+    return [clip for clip in clips if not (clip.coarse and clip.name.split("/")[-1] in fine)]
+
+
 def read_set(folder: Path, index: Path) -> Iterator[Clip]:
+    """Clips of a `*30` set; a record's `in_place` and `low_dof` are its clip's `truth` and `coarse`."""
     records = {record["id"]: record for record in read_json(index, "a list of clips")}
     for file in sorted({record["file"] for record in records.values()}):
         packed = read_npz(folder / file, "a file of clips", MAX_TABLE_BYTES)
@@ -67,6 +78,9 @@ def read_set(folder: Path, index: Path) -> Iterator[Clip]:
                 rotations=rotations,
                 translation=translation[span].astype(np.float32),
                 offsets=offsets.astype(np.float32),
+                # someone who walks on the spot has poses to learn from, and no path
+                truth="local" if record.get("in_place") else "world",
+                coarse=bool(record.get("low_dof")),
             )
 
 

@@ -66,8 +66,6 @@ class Recording(Clip):
     """[frames, width] a feature of the video a frame, seen by `camera`"""
     music: Array | None = None
     """[frames, width] a feature of the music a frame"""
-    truth: str = "world"
-    """what may be trained on: "world" all, "local" poses but neither gravity nor path, "keypoints" only the 2D"""
     extra: dict[str, Any] = field(default_factory=dict)
     """plain JSON: music, camera names, the data set's own split"""
 

@@ -24,7 +24,7 @@ from genmo.train.geometry.mesh import read_mesh
 from genmo.train.loop import distributed
 from genmo.train.loop.config_checks import check_config, check_shards, check_writable
 from genmo.train.loop.losses import losses, total
-from genmo.train.loop.model_inputs import absent_features, text_inputs
+from genmo.train.loop.model_inputs import absent_conditions, given_frames, text_inputs
 from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
 from genmo.train.loop.sample_pictures import draw_samples
 from genmo.train.loop.validation import validate, validation_batch
@@ -128,10 +128,11 @@ class Trainer:
     def _start_from(self, checkpoint: Checkpoint) -> Normalisation:
         """Take the weights of another run of the same network; its normalisation.
 
-        What only ours has, an innovation, stays new.  Raises InputError for another network.
+        What only ours has, an innovation or the keyframes condition, stays new.  Raises InputError for another network.
         """
         theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
-        theirs["innovation"] |= ours["innovation"]
+        for addition in ("innovation", "keyframes"):
+            theirs[addition] |= ours[addition]
         different = {name: (theirs[name], value) for name, value in ours.items() if theirs[name] != value}
         if checkpoint.model.family != self.model.family:
             different["fusion"] = (checkpoint.model.family, self.model.family)
@@ -197,7 +198,8 @@ class Trainer:
         torch.manual_seed(shard.seed)
         target = self._target(shard)
         x_t = noised(target, shard.timestep, shard.noise, batch.estimation)
-        predicted = self._denoise(self.config.gram_dropout, batch, batch.conditions, x_t, shard.timestep)
+        conditions = batch.conditions | given_frames(self.config.model, batch, target)
+        predicted = self._denoise(self.config.gram_dropout, batch, conditions, x_t, shard.timestep)
         signal = signal_of(shard.timestep, batch.estimation)
         terms = losses(predicted, target, batch, signal, self.normalisation.undo, self.mesh)
         loss = total(terms)
@@ -212,7 +214,7 @@ class Trainer:
             assert text_encoder is not None
             scaled = self.scales.apply(conditions)
             prompts = [prompt for texts in batch.prompts for prompt in texts]
-            inputs = {"x_t": x_t, "timestep": timestep, **absent_features(self.config.model, scaled), **scaled}
+            inputs = {"x_t": x_t, "timestep": timestep, **absent_conditions(self.config.model, scaled), **scaled}
             inputs |= text_inputs(batch, *text_encoder(prompts, gram_dropout))
             return self.model.denoiser(inputs)["x_0"].float()
 

@@ -16,7 +16,7 @@ from genmo.train.geometry.conditions import camera_condition, keypoint_condition
 from genmo.train.geometry.kinematics import coco_keypoints, forward_kinematics
 from genmo.train.geometry.representation import contact_labels, encode, gravity_view_yaw
 from genmo.train.loop.losses import pose_of
-from genmo.train.loop.model_inputs import absent_features
+from genmo.train.loop.model_inputs import absent_conditions
 from genmo.train.metrics.pose import mpjpe, pa_mpjpe
 from genmo.train.network.checkpoint import Model
 from genmo.train.network.normalisation import Normalisation
@@ -74,7 +74,7 @@ def validate(model: Model, batch: Batch, normalisation: Normalisation) -> dict[s
         {
             "x_t": torch.zeros(count, frames, config.motion_layout.width, device=device),
             "timestep": torch.full((count,), schedule.STEPS - 1, device=device),
-            **absent_features(config, batch.conditions),
+            **absent_conditions(config, batch.conditions),
             **batch.conditions,
             "text_tokens": torch.zeros(count, 1, config.text_tokens, config.text_width, device=device),
             "text_token_mask": torch.zeros(count, 1, config.text_tokens, device=device),

@@ -108,7 +108,7 @@ class CameraEmbedding(nn.Module):
 
 
 class FeatureEmbedding(nn.Module):
-    """[batch, frames, n] -> [batch, frames, width] for features of any scale (video, music); see
+    """[batch, frames, n] -> [batch, frames, width] for features of any scale (video, music, keyframes); see
     `genmo.train.data.feature_scale`."""
 
     def __init__(self, width_in: int, width: int) -> None:
@@ -261,6 +261,8 @@ class Denoiser(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
+        if "keyframes" in self.conditions.embed:  # weights that were trained without it go on from where they are
+            nn.init.zeros_(self.conditions.embed["keyframes"].fuse[-1].weight)
         shrink = 1 / math.sqrt(4 * self.config.depth)
         for block in [*self.rope_blocks, *self.text_blocks]:
             for layer in (block.attention.out, block.mlp[-1]):

@@ -36,7 +36,7 @@ def setting(random_motion):
     ]
     windows = MotionWindows(*stacked, ["walk"] * 6)
     random = Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0))
-    batch = make_batch(windows, 3, AugmentationConfig().no_text, random)
+    batch = make_batch(windows, 3, AugmentationConfig(), random)
     assert 0.2 < split(batch.features)["contacts"].mean() < 0.8
     normalisation = Normalisation.fit(batch.features.flatten(0, 1))
     return batch, normalisation, normalisation.apply(batch.features)

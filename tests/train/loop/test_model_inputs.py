@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import torch
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.train.loop.model_inputs import absent_features, text_inputs
+from genmo.train.loop.model_inputs import absent_conditions, text_inputs
 
 
 def test_texts_go_back_to_their_samples():
@@ -20,7 +20,7 @@ def test_texts_go_back_to_their_samples():
 def test_features_that_are_missing_are_masked_zeros():
     config = ModelConfig(video_width=6, music_width=4)
     conditions = {"keypoints_mask": torch.ones(2, 7), "music": torch.ones(2, 7, 4), "music_mask": torch.ones(2, 7)}
-    absent = absent_features(config, conditions)
+    absent = absent_conditions(config, conditions)
     assert set(absent) == {"video", "video_mask"} and absent["video"].shape == (2, 7, 6)
     assert not absent["video"].any() and not absent["video_mask"].any()
-    assert absent_features(ModelConfig(video_width=0, music_width=0), conditions) == {}
+    assert absent_conditions(ModelConfig(video_width=0, music_width=0), conditions) == {}
