@@ -13,11 +13,16 @@ Twin: `genmo.train.geometry.known_frames`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.support.arrays import Array, Arrays, Flags
+
+Frames = npt.NDArray[np.integer[Any]]
 
 REACH = 60
 """frames"""
@@ -48,7 +53,7 @@ def keyframe_condition(values: Array, mask: Flags, layout: Layout, path: Array, 
     return {"keyframes": condition.astype(np.float32), "keyframes_mask": within.astype(np.float32)}
 
 
-def _interpolated(given: Array, values: Array, frames: int) -> Array:
+def _interpolated(given: Frames, values: Array, frames: int) -> Array:
     """Values [K, n] at the frames `given` [K], linear in between and held beyond: [frames, n]."""
     after = np.clip(np.searchsorted(given, np.arange(frames), side="right"), 1, max(len(given) - 1, 1))
     after = np.minimum(after, len(given) - 1)

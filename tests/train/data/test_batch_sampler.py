@@ -13,7 +13,9 @@ from genmo.train.datasets.clips import Clip, leg_length
 from genmo.train.datasets.read import read_clips
 from genmo.train.settings.augmentation import AugmentationConfig
 
-PLAIN = AugmentationConfig(mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0)
+PLAIN = AugmentationConfig(
+    mirror=0, speed=0, shape=0, mix=0, perturb=0, tilt=0, no_text=0, proportions=0, straight_legs=0
+)
 
 
 FRAMES = 40

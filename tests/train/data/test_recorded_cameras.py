@@ -62,6 +62,7 @@ def make(random_motion, random_camera):
 @pytest.fixture
 def nothing_hidden(monkeypatch):
     monkeypatch.setattr(batches, "hide_keypoints", lambda seen, generator: seen)
+    monkeypatch.setattr(batches, "cut_by_frame", lambda pixels, seen, share, generator: seen)
 
 
 WIDTHS = {"video": VIDEO, "music": MUSIC}

@@ -19,7 +19,8 @@ def test_texts_go_back_to_their_samples():
 
 def test_features_that_are_missing_are_masked_zeros():
     config = ModelConfig(video_width=6, music_width=4)
-    conditions = {"keypoints_mask": torch.ones(2, 7), "music": torch.ones(2, 7, 4), "music_mask": torch.ones(2, 7)}
+    seen = {name: torch.ones(2, 7) for name in ("keypoints", "keypoints_mask", "bounding_box", "camera")}
+    conditions = seen | {"music": torch.ones(2, 7, 4), "music_mask": torch.ones(2, 7)}
     absent = absent_conditions(config, conditions)
     assert set(absent) == {"video", "video_mask"} and absent["video"].shape == (2, 7, 6)
     assert not absent["video"].any() and not absent["video_mask"].any()
