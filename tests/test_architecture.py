@@ -134,6 +134,7 @@ FLOORS = {
     ],
     "train": [
         ("settings", "metrics", "network"),
+        ("captions",),
         ("datasets",),
         ("geometry",),
         ("data",),

@@ -16,10 +16,12 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.augmentation import change_speed, mirror, mirrored_caption, mix_limbs, perturb, reworded
 from genmo.train.data.batches import Batch, MotionWindows, Randomness, Sources, make_batch
+from genmo.train.data.caption_draws import CaptionDraws, Drawn, is_loose
 from genmo.train.data.recorded_cameras import Footage, footage_of
 from genmo.train.datasets.clips import Clip, leg_length
 from genmo.train.datasets.store import FEATURES, Recording
 from genmo.train.settings.augmentation import AugmentationConfig
+from genmo.train.settings.captions import CaptionConfig
 
 Integers = npt.NDArray[np.integer[Any]]
 OFTEN = 2.5
@@ -67,12 +69,15 @@ class BatchSampler:
         often: Collection[str] = (),
         features: Mapping[str, int] | None = None,
         reword: bool = True,
+        captions: CaptionConfig | None = None,
+        lengths: Sequence[int] = (),
     ) -> None:
         """`subjects_2d`: set/subject names whose 3D motion is hidden, as if they were annotated in 2D only.
 
         `often`: beginnings of words; generation draws clips whose captions have one OFTEN times as often.
         `features`: "video" and "music" with their widths, where the network takes them; `reword`: let words stand for
-        others.
+        others.  `captions`: how generation samples of `lengths` frames are captioned from measurement; None: by their
+        sets alone.
         """
         if not clips:
             raise InputError("no clip to train on; wanted at least one *30 motion set")
@@ -82,6 +87,11 @@ class BatchSampler:
         self.only_2d = np.array([clip.subject in subjects_2d for clip in clips]) | (truths == "keypoints")
         self.local = truths == "local"
         self.weights = clip_weights(clips)
+        # what is measured has to be true in the world
+        self.measurable = ~self.only_2d & (truths == "world")
+        self.captions = None
+        if captions is not None and self.measurable.any():
+            self.captions = CaptionDraws(clips, captions, lengths, self.measurable.tolist())
         self.often = np.array([OFTEN if has_word(clip.captions, often) else 1.0 for clip in clips])
 
     def eligible(self, frames: int, often: Array | float = 1.0) -> Array:
@@ -106,7 +116,11 @@ class BatchSampler:
         """The batch of a step: `estimation` + `generation` samples of `frames` frames."""
         random = Randomness.seeded(self.seed, step)
         picks = self._picks(estimation, generation, frames, random.numpy)
-        windows = [self._window(self.clips[i], frames, random.numpy) for i in picks]
+        drawn = self._drawn(picks, estimation, frames, random.numpy)
+        windows = [
+            self._window(int(i), frames, random.numpy, number >= estimation, chosen)
+            for number, (i, chosen) in enumerate(zip(picks, drawn, strict=True))
+        ]
         rotations, translation, betas = (
             torch.from_numpy(np.stack([getattr(window, name) for window in windows])).float()
             for name in ("rotations", "translation", "betas")
@@ -127,32 +141,61 @@ class BatchSampler:
         motions = MotionWindows(rotations, translation, betas, [window.caption for window in windows])
         return make_batch(motions, estimation, self.augmentation, random, sources)
 
-    def _window(self, clip: Clip, frames: int, random: np.random.Generator) -> Window:
+    def _drawn(self, picks: Integers, estimation: int, frames: int, random: np.random.Generator) -> list[Drawn | None]:
+        """The samples that are chosen for what they do; their clips take the place of those in `picks`."""
+        drawn: list[Drawn | None] = [None] * len(picks)
+        if self.captions is not None:
+            for number in range(estimation, len(picks)):
+                if (chosen := self.captions.draw(frames, random)) is not None:
+                    drawn[number], picks[number] = chosen, chosen.clip
+        return drawn
+
+    def _window(
+        self, number: int, frames: int, random: np.random.Generator, generated: bool, drawn: Drawn | None
+    ) -> Window:
         """A stretch of a clip: as its own camera filmed it, or perhaps at another speed, mirrored, on another body."""
-        if isinstance(clip, Recording) and self._as_filmed(clip, random):
+        clip = self.clips[number]
+        if isinstance(clip, Recording) and drawn is None and self._as_filmed(clip, random):
             start = int(random.integers(clip.frames - frames + 1))
             if (footage := footage_of(clip, start, frames)) is not None:
                 return self._filmed(clip, footage, start, random)
         music = self._feature(clip, "music")
-        # faster music has other features
-        faster = random.random() < self.augmentation.speed and music is None
-        rate = float(np.exp(random.uniform(-0.22, 0.22))) if faster else 1.0
-        needed = min(clip.frames, int(np.ceil((frames - 1) * rate)) + 2) if rate != 1 else frames
-        start = int(random.integers(clip.frames - needed + 1))
-        rotations, translation = clip.rotations[start : start + needed], clip.translation[start : start + needed]
-        if rate != 1:
-            rotations, translation = change_speed(rotations, translation, rate, frames)
-        offsets = clip.offsets
+        rotations, translation, offsets, start = self._stretch(clip, frames, random, music is not None, drawn)
         caption = str(random.choice(clip.captions)) if clip.captions else ""
-        if random.random() < self.augmentation.mirror:
-            rotations, translation, offsets = mirror(rotations, translation, offsets)
+        mirrored = drawn.mirrored if drawn is not None else bool(random.random() < self.augmentation.mirror)
+        if mirrored:
             caption = mirrored_caption(caption)
+            if drawn is None or drawn.second is None:
+                rotations, translation, offsets = mirror(rotations, translation, offsets)
         betas = shape_space().betas(offsets) + random.normal(
             0, self.augmentation.shape, shape_space().components.shape[0]
         )
-        scale = leg_length(shape_space().offsets(betas)) / leg_length(offsets)
-        features = {} if music is None else {"music": music[start : start + frames]}
-        return Window(rotations, translation * np.float32(scale), betas, self._worded(caption, random), None, features)
+        body = shape_space().offsets(betas)
+        translation = translation * np.float32(leg_length(body) / leg_length(offsets))
+        joined = drawn is not None and drawn.second is not None
+        features = {} if music is None or joined else {"music": music[start : start + frames]}
+        own = True
+        if generated and self.captions is not None and self.measurable[number]:
+            caption, own = self.captions.caption(caption, (rotations, translation, body), drawn, random, is_loose(clip))
+        caption = self._worded(caption, random) if own else caption
+        return Window(rotations, translation, betas, caption, None, features)
+
+    def _stretch(
+        self, clip: Clip, frames: int, random: np.random.Generator, to_music: bool, drawn: Drawn | None
+    ) -> tuple[Array, Array, Array, int]:
+        """Rotations, translation, rest offsets and first frame of a window, perhaps at another speed."""
+        if drawn is not None and drawn.second is not None and self.captions is not None:
+            return (*self.captions.motion(drawn, frames), drawn.start)
+        # faster music has other features
+        faster = random.random() < self.augmentation.speed and not to_music
+        rate = float(np.exp(random.uniform(-0.22, 0.22))) if faster else 1.0
+        needed = min(clip.frames, int(np.ceil((frames - 1) * rate)) + 2) if rate != 1 else frames
+        last = clip.frames - needed
+        start = int(random.integers(last + 1)) if drawn is None else min(drawn.start, last)
+        rotations, translation = clip.rotations[start : start + needed], clip.translation[start : start + needed]
+        if rate != 1:
+            rotations, translation = change_speed(rotations, translation, rate, frames)
+        return rotations, translation, clip.offsets, start
 
     def _as_filmed(self, clip: Recording, random: np.random.Generator) -> bool:
         """Whether a window is filmed by the recording's own camera."""

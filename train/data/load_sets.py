@@ -52,6 +52,9 @@ def read_training_data(config: TrainConfig) -> TrainingData:
         config.often,
         features=feature_widths(config),
         reword=not outside,
+        # tokens from outside are of captions that are known before the run
+        captions=config.captions if config.generation and not outside else None,
+        lengths=config.frames,
     )
     sampler.weights = sampler.weights * np.where([clip.coarse for clip in clips], COARSE, 1.0)
     if config.data_share:

@@ -28,8 +28,6 @@ try:
 except ImportError:  # Windows has no such limit
     resource = None
 
-OBJECTIVES = ("dual", "diffusion", "regression")
-"""see `TrainConfig.objective`; "regression" is "dual" without generation samples"""
 PREFETCHED = 2
 """steps that a worker makes ahead; a step of 300 samples takes 60 MB of shared memory"""
 FILES = 65536

@@ -47,8 +47,9 @@ def leg_length(offsets: Array) -> float:
 
 
 def _captions(record: dict[str, str]) -> tuple[str, ...]:
-    """The sentence of the index first, then the database's own words where they differ."""
-    words = [record.get("caption", ""), record.get("text", "")]
+    """The sentence of the index first, then the database's own words where they differ and are no file's name."""
+    text = record.get("text", "")
+    words = [record.get("caption", ""), "" if text == record["id"] else text]
     return tuple(dict.fromkeys(w.strip() for w in words if w and w.strip()))
 
 

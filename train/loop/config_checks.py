@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.step_stream import OBJECTIVES
 from genmo.train.network.fusion import FUSIONS
-from genmo.train.settings.config import TrainConfig
+from genmo.train.settings.config import OBJECTIVES, TrainConfig
 
 
 def check_config(config: TrainConfig) -> None:

@@ -14,23 +14,25 @@ from genmo.runtime.motion.motion import FPS
 from genmo.runtime.support.arrays import Array, Flags
 from genmo.train.metrics.motion_signals import (
     ANKLES,
-    ELBOWS,
     FEET,
     HEAD,
     HIPS,
     KNEES,
-    NECK,
     PELVIS,
     SHOULDERS,
     WRISTS,
     MotionSignals,
     box_filtered,
+    quantile,
 )
 
+SIDES = ("left", "right")
 REST_SPEED = 0.22
 """m/s of the pelvis along the ground, below which a person is not on the move"""
 FLIGHT_RISE = 0.05
 """metres over their lowest height of the window by which both feet have to be up"""
+KICK_SPEED, PUNCH_SPEED = 3.2, 2.2
+"""m/s of the foot and of the fist against the pelvis"""
 SHORTEST_FLIGHT, LONGEST_FLIGHT = 3, 26
 """frames; a longer one is a person on something higher"""
 
@@ -101,7 +103,7 @@ class Jump:
 
 def floor_height(signals: MotionSignals) -> float:
     """Height in metres of the balls of the feet when planted: near their lowest of the frames."""
-    return float(np.percentile(signals.joints[:, FEET, 1].min(axis=-1), 5))
+    return quantile(signals.joints[:, FEET, 1].min(axis=-1), 0.05)
 
 
 def runs_of(true: Flags) -> list[tuple[int, int]]:
@@ -128,7 +130,6 @@ def gait(signals: MotionSignals, floor: float) -> Gait:
     speed = signals.speed
     n = len(speed)
     smooth = box_filtered(speed, min(15, (n - 1) // 2 * 2 + 1))
-    slowest, fastest = np.percentile(smooth, [10, 90])
     resting = smooth_rest(signals)
     rests = runs_of(resting)
     inside = [b - a for a, b in rests if a > 0 and b < n]
@@ -140,8 +141,8 @@ def gait(signals: MotionSignals, floor: float) -> Gait:
     step = np.diff(signals.path, axis=0)
     return Gait(
         speed=float(speed.mean()),
-        slowest=float(slowest),
-        fastest=float(fastest),
+        slowest=quantile(smooth, 0.1),
+        fastest=quantile(smooth, 0.9),
         first=float(speed[:edge].mean()),
         last=float(speed[-edge:].mean()),
         along=along,
@@ -312,11 +313,13 @@ def kicks(signals: MotionSignals, shape: Posture) -> list[tuple[int, int]]:
     joints = signals.joints
     found = []
     for side in (0, 1):
+        if signals.foot_speed[:, side].max() < KICK_SPEED:
+            continue
         out = joints[:, ANKLES[side]] - joints[:, HIPS[side]]
         outward = np.where(side == 0, 1, -1) * out[:, 0]
         reach = np.hypot(np.maximum(out[:, 2], 0), np.maximum(outward, 0)) / signals.leg
         recent = _latest(signals.foot_speed[:, side], 8)
-        good = (reach > 0.5) & (shape.foot_height[:, side] > 0.28) & (recent > 3.2)
+        good = (reach > 0.5) & (shape.foot_height[:, side] > 0.28) & (recent > KICK_SPEED)
         good &= (shape.foot_height[:, 1 - side] < 0.2) & (signals.knees[:, side] < 70) & (signals.tilt < 50)
         good &= signals.speed < 2.2
         found += [(start + int(reach[start:end].argmax()), side) for start, end in runs_of(np.asarray(good))]
@@ -327,10 +330,12 @@ def punches(signals: MotionSignals, arms: Hands) -> list[tuple[int, int]]:
     """(frame, side) of punches: the fist flies ahead at the height of the chest or head as the elbow straightens."""
     found = []
     for side in (0, 1):
+        if signals.wrist_speed[:, side].max() < PUNCH_SPEED:
+            continue
         reach = arms.reach[:, side]
         least = -_latest(-reach, 8)
         fast = _latest(signals.wrist_speed[:, side], 6)
-        good = (reach > 0.82) & (reach - least > 0.22) & (fast > 2.2) & (signals.tilt < 45)
+        good = (reach > 0.82) & (reach - least > 0.22) & (fast > PUNCH_SPEED) & (signals.tilt < 45)
         good &= (arms.ahead[:, side] > 0.6 * signals.arm) & (np.abs(arms.over_shoulder[:, side]) < 0.28)
         good &= signals.speed < 1.8
         found += [(start + int(reach[start:end].argmax()), side) for start, end in runs_of(np.asarray(good))]
@@ -350,30 +355,6 @@ def _apart(events: list[tuple[int, int]], frames: int) -> list[tuple[int, int]]:
         if not any(s == side and frame - f < frames for f, s in kept):
             kept.append((frame, side))
     return kept
-
-
-def swings(values: Array, least: float) -> int:
-    """Reversals of a curve [frames] that goes up and down by at least `least` between them."""
-    count, direction, extreme = 0, 0, float(values[0])
-    for value in values.tolist():
-        if direction >= 0 and value > extreme or direction <= 0 and value < extreme:
-            if direction == 0 and abs(value - float(values[0])) >= least:
-                direction = 1 if value > values[0] else -1
-            if direction != 0:
-                extreme = value
-        elif direction != 0 and abs(value - extreme) >= least:
-            count, direction, extreme = count + 1, -direction, value
-    return count
-
-
-def forearm_sway(signals: MotionSignals, side: int) -> Array:
-    """[frames] metres of a wrist to the left of its elbow: goes to and fro when the hand waves."""
-    return np.asarray(signals.joints[:, WRISTS[side], 0] - signals.joints[:, ELBOWS[side], 0])
-
-
-def torso_height(signals: MotionSignals) -> Array:
-    """[frames] metres of the neck over the pelvis."""
-    return np.asarray(signals.joints[:, NECK, 1] - signals.joints[:, PELVIS, 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,3 +385,15 @@ def measure(signals: MotionSignals) -> Measures:
         kicks=kicks(signals, shape),
         punches=punches(signals, arms),
     )
+
+
+def is_big(jump: Jump) -> bool:
+    """A jump and no running step: long enough in the air, and as high as that time makes a body rise."""
+    seconds = (jump.end - jump.start) / FPS
+    rise = 9.81 * seconds**2 / 8
+    return seconds > 0.25 and 0.09 < jump.rise < 3 * rise + 0.12
+
+
+def big_jumps(m: Measures) -> list[Jump]:
+    """The jumps of a stretch that are no running steps."""
+    return [jump for jump in m.jumps if is_big(jump)]

@@ -19,6 +19,8 @@ HIPS, KNEES, ANKLES, FEET, SHOULDERS, ELBOWS, WRISTS = (
     [JOINTS.index(f"left_{name}"), JOINTS.index(f"right_{name}")]
     for name in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist")
 )
+UPRIGHT = 30
+"""degrees of the trunk from the vertical that count as upright"""
 FACING_WIDTH, PATH_WIDTH, JOINT_WIDTH = 11, 9, 3
 """frames of the box filters over the facing, the root's path, and joints before they are differentiated"""
 
@@ -74,6 +76,11 @@ def box_filtered(values: Array, width: int) -> Array:
     padded = np.concatenate([values[:1]] * (half + 1) + [values] + [values[-1:]] * half)
     total = np.cumsum(padded, axis=0, dtype=np.float64)
     return np.asarray((total[width:] - total[:-width]) / width)
+
+
+def quantile(values: Array, share: float) -> float:
+    """The value that a share of the values [frames] is below: np.quantile's "lower", at a tenth of its cost."""
+    return float(np.sort(values)[int(share * (len(values) - 1))])
 
 
 def velocity(values: Array, width: int = JOINT_WIDTH) -> Array:
@@ -142,3 +149,22 @@ def motion_signals(joints: Array) -> MotionSignals:
         leg=_chain(joints, (HIPS, KNEES, ANKLES)),
         arm=_chain(joints, (SHOULDERS, ELBOWS, WRISTS)),
     )
+
+
+def swings(values: Array, least: float) -> int:
+    """Reversals of a curve [frames] that goes up and down by at least `least` between them."""
+    count, direction, extreme = 0, 0, float(values[0])
+    for value in values.tolist():
+        if direction >= 0 and value > extreme or direction <= 0 and value < extreme:
+            if direction == 0 and abs(value - float(values[0])) >= least:
+                direction = 1 if value > values[0] else -1
+            if direction != 0:
+                extreme = value
+        elif direction != 0 and abs(value - extreme) >= least:
+            count, direction, extreme = count + 1, -direction, value
+    return count
+
+
+def forearm_sway(signals: MotionSignals, side: int) -> Array:
+    """[frames] metres of a wrist to the left of its elbow: goes to and fro when the hand waves."""
+    return np.asarray(signals.joints[:, WRISTS[side], 0] - signals.joints[:, ELBOWS[side], 0])

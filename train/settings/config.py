@@ -13,8 +13,11 @@ from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import quoted
 from genmo.runtime.support.safe_yaml import parse_yaml, read_yaml
 from genmo.train.settings.augmentation import AugmentationConfig
+from genmo.train.settings.captions import CaptionConfig
 
 PRESETS = Path(__file__).parents[1] / "presets"
+OBJECTIVES = ("dual", "diffusion", "regression")
+"""see `TrainConfig.objective`; "regression" is "dual" without generation samples"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TrainConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     variety: AugmentationConfig = field(default_factory=AugmentationConfig)
+    captions: CaptionConfig = field(default_factory=CaptionConfig)
     data: tuple[str, ...] = ()
     """*30 motion sets"""
     data_share: tuple[float, ...] = ()

@@ -1,0 +1,1 @@
+"""Captions from measurement: tags of what a stretch of motion does, and sentences that say it."""

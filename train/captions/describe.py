@@ -1,0 +1,204 @@
+"""The sentence of a stretch of motion: what is clearly so in it, in words drawn from the grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from genmo.runtime.support.arrays import Array
+from genmo.train.captions.body_phrases import STAND, STILL
+from genmo.train.captions.grammar import Voice, at_once, draw_voice, in_order, one_of
+from genmo.train.captions.locomotion import GAITS, gait_phrase, jump_phrase, turn_in_place_phrase, turn_phrase
+from genmo.train.captions.phrases import phrases_of, split_tag
+from genmo.train.captions.tags import tags_of
+from genmo.train.metrics.motion_measures import measure
+from genmo.train.metrics.motion_signals import PELVIS, WRISTS, MotionSignals, motion_signals
+
+EVENTS = (
+    "kick",
+    "jump_turn",
+    "run_leap",
+    "squat_",
+    "sit_",
+    "kneel_",
+    "lie_down",
+    "get_up",
+    "bend_",
+    "balance",
+    "step_",
+)
+STATES = ("sit", "sit_floor", "squat", "kneel", "lie", "bent", "crouch", "fours", "crawl")
+ARMS = (
+    "wave",
+    "clap",
+    "punch",
+    "raise",
+    "lower",
+    "arm_up",
+    "arm_side",
+    "arm_ahead",
+    "hand_head",
+    "hand_hip",
+    "hands_together",
+)
+SHORTEST_PART = 14
+"""frames of a part that is told apart from the other"""
+SETTLING = 3
+"""frames on each side of a change that belong to neither part"""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A sentence and what it rests on."""
+
+    sentence: str
+    """"" when nothing is clear enough to be said"""
+    tags: frozenset[str]
+    """of all frames"""
+    parts: tuple[frozenset[str], ...] = ()
+    """of what comes before and after `cut`, where the sentence tells them apart"""
+    cut: int = 0
+
+
+def describe(joints: Array, random: np.random.Generator, cut: int | None = None, with_path: bool = True) -> Description:
+    """A sentence about world joints [frames, 24, 3] (metres, y up, 30 fps).
+
+    `cut`: the frame at which two clips were joined; the sentence then tells both parts, if both can be told.
+    `with_path` false: the path on the ground is not the person's own, so nothing about speed and direction is said.
+    """
+    signals = motion_signals(joints)
+    whole = measure(signals)
+    tags = spoken(tags_of(whole), with_path)
+    if cut is not None or random.random() < 0.5:
+        split = change_frame(signals) if cut is None else cut
+        if SHORTEST_PART <= split - SETTLING and split + SETTLING + SHORTEST_PART <= signals.frames:
+            parts = tuple(
+                spoken(tags_of(measure(part)), with_path)
+                for part in (signals.span(0, split - SETTLING), signals.span(split + SETTLING, signals.frames))
+            )
+            sentence = _two_parts(parts[0], parts[1], random)
+            if sentence:
+                return Description(sentence, tags, parts, split)
+    return Description(sentence_of(tags, random), tags)
+
+
+def spoken(tags: frozenset[str], with_path: bool) -> frozenset[str]:
+    """The tags that may be spoken of."""
+    if with_path:
+        return tags
+    about_path = (
+        "walk",
+        "jog",
+        "run",
+        "crouch_walk",
+        "start",
+        "stop",
+        "step",
+        "pause",
+        "turn",
+        "veer",
+        "circle",
+        "weave",
+        "jump",
+        "hop",
+    )
+    return frozenset(
+        tag for tag in tags if not tag.startswith((*about_path, "straight", "speed", "slow", "stand", "still"))
+    )
+
+
+def change_frame(signals: MotionSignals) -> int:
+    """The frame before and after which speed, turning, height of pelvis and hands differ the most on average."""
+    n = signals.frames
+    turning = np.gradient(signals.heading) * 30 if n > 2 else np.zeros(n)
+    joints = signals.joints
+    curves = [signals.speed / 0.5, turning / 0.8, joints[:, PELVIS, 1] / 0.15, *(joints[:, WRISTS, 1].T / 0.4)]
+    values = np.stack(curves, axis=1)
+    total = np.cumsum(values, axis=0)
+    first, last = max(n // 4, 1), max(n - n // 4, 2)
+    at = np.arange(first, last)[:, None]
+    difference = total[first - 1 : last - 1] / at - (total[-1] - total[first - 1 : last - 1]) / (n - at)
+    score = (difference**2).sum(axis=-1) * (at * (n - at))[:, 0]
+    return first + int(score.argmax())
+
+
+def main_phrase(tags: Collection[str], random: np.random.Generator) -> tuple[str, str]:
+    """(what kind of thing it is, its verb phrase) of what the body does as a whole; ("", "") for nothing clear."""
+    if "upside_down" in tags:
+        return "", ""
+    events = [tag for tag in sorted(tags) if tag.startswith(EVENTS)]
+    events = [tag for tag in events if not any(other != tag and other.startswith(f"{tag}_") for other in events)]
+    if events and (rows := [(tag, row) for tag in events if (row := phrases_of(tag))]):
+        tag, phrases = rows[int(random.random() * len(rows))]
+        return tag, one_of(random, phrases)
+    if phrase := jump_phrase(tags, random):
+        return "jump", phrase
+    for tag in sorted(tags):
+        if tag in STATES:
+            return tag, one_of(random, phrases_of(tag))
+        if tag.startswith(("start_", "stop_")) or tag == "pause":
+            turn = turn_phrase(tags, random) if tag.startswith("start_") else ""
+            return tag, f"{one_of(random, phrases_of(tag))} {turn}".strip()
+    for kind in GAITS:
+        if kind in tags and (phrase := gait_phrase(kind, tags, random)):
+            return kind, phrase
+    if any(tag.startswith("turn_in_place") for tag in tags):
+        return "turn", turn_in_place_phrase(tags, random)
+    if "stand" in tags:
+        return "stand", one_of(random, STILL if "still" in tags and random.random() < 0.7 else STAND)
+    return "", ""
+
+
+def arms_phrase(tags: Collection[str], random: np.random.Generator) -> tuple[str, str]:
+    """(tag, verb phrase) of what the arms do; ("", "") for nothing clear."""
+    for kind in ARMS:
+        found = [tag for tag in sorted(tags) if tag.startswith(kind) and phrases_of(tag)]
+        # the one with a count says more
+        found = [tag for tag in found if split_tag(tag)[2]] if random.random() < 0.6 and len(found) > 1 else found
+        if found:
+            tag = found[int(random.random() * len(found))]
+            return tag, one_of(random, phrases_of(tag))
+    if "arms_down" in tags and random.random() < 0.1:
+        return "arms_down", one_of(random, phrases_of("arms_down"))
+    return "", ""
+
+
+def sentence_of(tags: Collection[str], random: np.random.Generator, gerund: bool = False) -> str:
+    """A sentence of one set of tags, or a bare gerund; "" when they say nothing clear."""
+    voice = Voice("", "ing", "the") if gerund else draw_voice(random)
+    kind, main = main_phrase(tags, random)
+    arm, beside = arms_phrase(tags, random)
+    if not kind:
+        return voice.clause(beside) if arm.startswith(("wave", "clap", "punch", "raise", "arm_up")) else ""
+    if not beside:
+        return voice.clause(main)
+    if kind == "stand":
+        return voice.clause(beside) if random.random() < 0.7 else at_once(random, voice, main, beside)
+    return at_once(random, voice, main, beside) if random.random() < 0.75 else voice.clause(main)
+
+
+def _two_parts(first: frozenset[str], second: frozenset[str], random: np.random.Generator) -> str:
+    """One after the other; "" unless both are clear and differ."""
+    said = [_part_phrase(tags, random) for tags in (first, second)]
+    if not said[0][0] or not said[1][0] or said[0][0] == said[1][0]:
+        return ""
+    return in_order(random, draw_voice(random), said[0][1], said[1][1])
+
+
+def _part_phrase(tags: frozenset[str], random: np.random.Generator) -> tuple[str, str]:
+    """(what is done, its verb phrase); two parts of the same first entry are not told apart."""
+    kind, phrase = main_phrase(tags, random)
+    arm, beside = arms_phrase(tags, random)
+    if arm and kind in ("", "stand") and arm != "arms_down":
+        return arm, beside
+    if kind in GAITS:
+        # the same gait with another pace, direction or turn is something else
+        marks = (
+            tag for tag in tags if tag.startswith((f"{kind}_", "turn_left", "turn_right")) and "forward" not in tag
+        )
+        return "+".join(sorted({kind, *(tag for tag in marks if not tag.rpartition("_")[2].isdigit())})), phrase
+    if kind == "turn":
+        kind = "turn_left" if "turn_left" in tags else "turn_right"
+    return kind, phrase
