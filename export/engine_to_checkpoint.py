@@ -29,12 +29,13 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import GRAPHS
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
+from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.train.network.checkpoint import Checkpoint, Model, save_checkpoint
 from genmo.train.network.denoiser import Denoiser
-from genmo.train.network.ngram_table import GAIN
+from genmo.train.network.ngram_table import GAIN, NgramTable
 from genmo.train.network.normalisation import Normalisation
 
 PROGRAM = "python -m genmo.export.engine_to_checkpoint"
@@ -156,7 +157,8 @@ def unfold(engine: Engine) -> Checkpoint:
     lookup = WeightLookup([graphs[name] for name in GRAPHS], stored)
     folded = fold(reference)
     scaled = _scaled_weights(lookup, folded)
-    model = Model(engine.config)
+    encoder = engine.text_encoder
+    model = Model(engine.config, table=encoder.table if isinstance(encoder, WordPieceTextEncoder) else None)
     for (name, parameter), theirs in zip(model.denoiser.named_parameters(), reference.parameters(), strict=True):
         if not name.startswith("time."):
             tensor = scaled.get(name)
@@ -164,9 +166,8 @@ def unfold(engine: Engine) -> Checkpoint:
     left = fit_time(model.denoiser, _required(lookup.read(folded.time), "the timestep table"))
     if left > TIME_ERROR:
         raise EngineError(f"{engine.folder}: the timestep's MLP was found to {left:.1e} only; wanted {TIME_ERROR}")
-    if isinstance(engine.text_encoder, NgramTextEncoder):
-        assert model.text_encoder is not None
-        model.text_encoder.table.weight.data = torch.from_numpy(engine.text_encoder.table / GAIN)
+    if isinstance(encoder, NgramTextEncoder) and isinstance(model.text_encoder, NgramTable):
+        model.text_encoder.table.weight.data = torch.from_numpy(encoder.table / GAIN)
     statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
     return Checkpoint(model.eval(), statistics, dict(engine.description["provenance"]))
 

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genmo.export.model_card import CARD, card, notes
 from genmo.export.onnx.constant_folding import reads_texts
 from genmo.export.onnx.graphs import write_graphs
@@ -20,11 +18,11 @@ from genmo.export.onnx.t5_encoder import add_text_encoder
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.released_weights import open_checkpoint
+from genmo.export.text_tables import described_encoder, write_table
 from genmo.runtime.denoiser.schedule import STEPS
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import FORMAT, describe_signature, load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
-from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import folders_above, put_folder
 from genmo.runtime.support.errors import GenmoError, InputError
@@ -32,7 +30,6 @@ from genmo.runtime.support.version import __version__
 from genmo.train.network.checkpoint import Checkpoint
 from genmo.train.network.fusion import CROSS_ATTENTION
 
-TABLE = "text_encoder.npy"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 """whose versions an engine's provenance names"""
 
@@ -51,12 +48,6 @@ def gate_of(precision: str, allowed: float | None) -> Gate:
 def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, Any]:
     """The contents of `engine.json`, less what only the written files tell: parity, files, text encoders of others."""
     config = checkpoint.model.config
-    encoder = {
-        "kind": NGRAM_SCHEME,
-        "file": TABLE,
-        "about": "table of hashed character n-grams (3 to 5 letters and whole words), trained with the denoiser; "
-        "open vocabulary, English captions",
-    }
     texts = ["text"] * reads_texts(checkpoint.model.denoiser)
     trained = [name for name in ("video", "music") if getattr(config, f"{name}_width")]
     return {
@@ -70,7 +61,7 @@ def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, Any]:
         "signature": describe_signature(config),
         "schedule": {"kind": "cosine", "steps": STEPS, "predicts": "x_0"},
         "conditions": [*texts, "keypoints", "bounding_box", "camera", *trained],
-        "text_encoder": encoder if config.text_encoder == "ngram" else None,
+        "text_encoder": described_encoder(checkpoint.model.text_encoder),
         "precision": options.precision,
         "profile": options.profile,
         "provenance": checkpoint.provenance
@@ -170,8 +161,7 @@ def _write_text_encoder(
     checkpoint: Checkpoint, options: ExportOptions, folder: Path, described: dict[str, Any]
 ) -> None:
     """The checkpoint's own table, or the T5 of the options, which `described` tells of then."""
-    if checkpoint.model.text_encoder is not None:
-        np.save(folder / TABLE, checkpoint.model.text_encoder.vectors.detach().numpy().astype(np.float32))
+    write_table(checkpoint.model.text_encoder, folder)
     if options.text_encoder is not None:
         config = checkpoint.model.config
         described["text_encoder"] = add_text_encoder(

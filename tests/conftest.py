@@ -192,6 +192,14 @@ def tiny_model():
 
 
 @pytest.fixture(scope="session")
+def wordpieces():
+    """The table of the WordPiece text encoder that comes with genmo."""
+    from genmo.runtime.engine.text_wordpiece import read_wordpiece_table
+
+    return read_wordpiece_table(Path(__file__).parents[1] / "train" / "text_table")
+
+
+@pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory, tiny_model):
     """Folder of a checkpoint of `tiny_model` whose outputs look like motion."""
     import torch

@@ -11,6 +11,7 @@ from genmo.runtime.support.errors import EngineError
 from genmo.runtime.support.safe_read import quoted
 
 BLOCK_ORDERS = ("paper", "public")
+TEXT_ENCODERS = ("wordpiece", "ngram", "none")
 LARGEST = {
     "width": 2**14, "depth": 2**8, "heads": 2**8, "mlp_width": 2**16, "window": 2**16, "text_width": 2**16,
     "text_tokens": 2**12, "text_depth": 2**8, "video_width": 2**16, "music_width": 2**16, "text_buckets": 2**22,
@@ -47,7 +48,8 @@ class ModelConfig:
     music_width: int = 35
     """channels of a frame's music feature (35 as in EDGE); 0: the model has no music condition"""
     text_encoder: str = "none"
-    """"ngram": the hashed n-gram table that ships in the engine; "none": tokens come from outside"""
+    """"wordpiece": distilled token vectors in the engine (`runtime/engine/text_wordpiece.py`); "ngram": a hashed n-gram
+    table in the engine; "none": tokens come from outside"""
     text_buckets: int = 0
     """rows of the n-gram table"""
     innovation: bool = False
@@ -72,6 +74,10 @@ class ModelConfig:
             raise EngineError(f"model config: layout is {quoted(self.layout)}; wanted one of {sorted(LAYOUTS)}")
         if self.block_order not in BLOCK_ORDERS:
             raise EngineError(f"model config: block_order is {quoted(self.block_order)}; wanted one of {BLOCK_ORDERS}")
+        if self.text_encoder not in TEXT_ENCODERS:
+            raise EngineError(
+                f"model config: text_encoder is {quoted(self.text_encoder)}; wanted one of {TEXT_ENCODERS}"
+            )
         if self.innovation and "joint_rotations" not in self.motion_layout.slices:
             raise EngineError(f"model config: innovation is not for layout {self.layout!r}; wanted false")
         if self.text_depth and self.text_width % 4:

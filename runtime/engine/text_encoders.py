@@ -11,6 +11,14 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.text_cached import CACHE_SCHEME, CachedTextEncoder
 from genmo.runtime.engine.text_ngram import NgramTextEncoder, TextEncoder
 from genmo.runtime.engine.text_t5 import T5_SCHEME, T5TextEncoder
+from genmo.runtime.engine.text_wordpiece import (
+    TABLE,
+    VOCABULARY,
+    WIDTH,
+    WORDPIECE_SCHEME,
+    WordPieceTextEncoder,
+    read_wordpiece_table,
+)
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, quoted, read_npy_file
@@ -26,13 +34,20 @@ def open_text_encoder(
     None where it has none.  Raises EngineError for one that cannot be used."""
     if stored is None:
         return None
-    kinds = {NGRAM_SCHEME: _ngram_encoder, T5_SCHEME: _t5_encoder, CACHE_SCHEME: _cached_encoder}
+    kinds = {
+        WORDPIECE_SCHEME: _wordpiece_encoder,
+        NGRAM_SCHEME: _ngram_encoder,
+        T5_SCHEME: _t5_encoder,
+        CACHE_SCHEME: _cached_encoder,
+    }
     kind, file, tokenizer = (stored.get(name) for name in ("kind", "file", "tokenizer"))
     if not isinstance(kind, str) or kind not in kinds:
         supported = ", ".join(repr(kind) for kind in kinds)
         raise EngineError(f"{folder}: text encoder {quoted(kind)} is unknown; this genmo has {supported}")
     if not isinstance(file, str) or file not in files:
         raise EngineError(f"{folder}: text encoder {quoted(file)} is not among its files; export it again")
+    if kind == WORDPIECE_SCHEME and (file != TABLE or VOCABULARY not in files):
+        raise EngineError(f"{folder}: {VOCABULARY} is not among its files; export it again")
     if kind == T5_SCHEME and (not isinstance(tokenizer, str) or tokenizer not in files):
         raise EngineError(f"{folder}: tokenizer {quoted(tokenizer)} is not among its files; export it again")
     return kinds[kind](folder, config, stored)
@@ -43,6 +58,12 @@ def _table(folder: Path, name: str) -> Array:
         return read_npy_file(folder / name, "a table of text vectors", MAX_TABLE_BYTES)
     except InputError as error:
         raise EngineError(f"{error}; export the engine again") from None
+
+
+def _wordpiece_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:
+    if config.text_width != WIDTH or config.text_tokens < 2:
+        raise EngineError(f"{folder}: its model takes no rows of {WIDTH} channels, which its text encoder makes")
+    return WordPieceTextEncoder(read_wordpiece_table(folder), config.text_tokens)
 
 
 def _ngram_encoder(folder: Path, config: ModelConfig, stored: dict[str, Any]) -> TextEncoder:

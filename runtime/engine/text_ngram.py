@@ -1,4 +1,4 @@
-"""The default text encoder: hashed character n-grams, open vocabulary, a table of a few megabytes.
+"""A text encoder that is trained along: hashed character n-grams, open vocabulary, a table of a few megabytes.
 
 A word's vector is the mean of the vectors of its n-grams of 3 to 5 letters and of the whole word (Bojanowski et al.
 2017), each looked up in a table by a hash, so an unseen word gets the meaning of the parts that it shares with
@@ -53,9 +53,9 @@ def word_rows(word: str, buckets: int) -> tuple[int, ...]:
     return tuple(_fnv1a(gram.encode()) % buckets for gram in dict.fromkeys([*grams, marked]))
 
 
-def position_table(tokens: int, width: int) -> Array:
+def position_table(tokens: int, width: int, base: float = 10000) -> Array:
     """[tokens, width] sinusoids (Vaswani et al. 2017)."""
-    angle = np.arange(tokens)[:, None] / 10000 ** (np.arange(0, width, 2) / width)[None]
+    angle = np.arange(tokens)[:, None] / base ** (np.arange(0, width, 2) / width)[None]
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(tokens, width)
 
 

@@ -58,10 +58,10 @@ class TextTokens(nn.Module):
         """Token vectors [tokens, width] and their mask [tokens].  Raises InputError for a prompt that is not known."""
         return self._cache.encode(prompt)
 
-    def forward(self, prompts: list[str], gram_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+    def forward(self, prompts: list[str], dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """Token vectors [prompts, tokens, width] and mask [prompts, tokens]; an empty prompt has no token.
 
-        `gram_dropout` is for the n-gram table; tokens have no grams.
+        `dropout` is for encoders that are no T5: words that a T5 has read in context cannot be left out.
         """
         vectors = np.zeros((len(prompts), *self._size), np.float32)
         mask = np.zeros(vectors.shape[:2], np.float32)

@@ -68,9 +68,9 @@ class TextMotion(nn.Module):
         time = _positions(tokens.shape[-1], tokens.shape[1])
         return self.motion(tokens.mT + time, mask)
 
-    def encode_texts(self, captions: Sequence[str], gram_dropout: float = 0.0) -> Tensor:
+    def encode_texts(self, captions: Sequence[str], text_dropout: float = 0.0) -> Tensor:
         """[batch, 128] of captions with at least a word each."""
-        tokens, mask = self.words(list(captions), gram_dropout)
+        tokens, mask = self.words(list(captions), text_dropout)
         return self.text(tokens, mask)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from genmo.runtime import MotionModel
 from genmo.runtime.engine.bundle import Engine
-from genmo.runtime.engine.text_ngram import NgramTextEncoder, TextEncoder
+from genmo.runtime.engine.text_ngram import TextEncoder
 from genmo.runtime.support.arrays import Arrays
 from genmo.train.network.checkpoint import Checkpoint, load_checkpoint
 
@@ -29,7 +29,7 @@ class TorchDenoiser:
 def motion_model(
     checkpoint: Checkpoint, folder: str | Path = "", text_encoder: TextEncoder | None = None
 ) -> MotionModel:
-    """The model of a checkpoint; its prompts are encoded by the runtime's encoder with the trained table.
+    """The model of a checkpoint; its prompts are encoded by the runtime's encoder with the checkpoint's table.
 
     `folder` is where the checkpoint came from, for messages; `text_encoder`: of one whose tokens come from outside.
     """
@@ -39,9 +39,7 @@ def motion_model(
         config=model.config,
         mean=checkpoint.normalisation.mean.cpu().numpy(),
         std=checkpoint.normalisation.std.cpu().numpy(),
-        text_encoder=text_encoder
-        if encoder is None
-        else NgramTextEncoder(encoder.vectors.detach().cpu().numpy(), model.config.text_tokens),
+        text_encoder=text_encoder if encoder is None else encoder.as_runtime(),
         description={"provenance": checkpoint.provenance},
     )
     return MotionModel(engine, TorchDenoiser(model.denoiser), "cpu", "torch")

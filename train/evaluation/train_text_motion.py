@@ -130,7 +130,7 @@ def _loss(model: TextMotion, clips: Sequence[Clip], weights: Array, batch: int, 
         captions.append(str(random.choice(words)))
         wordings.append({wording(caption) for caption in words})
     same = torch.tensor([[wording(caption) in words for words in wordings] for caption in captions])
-    texts = model.encode_texts(captions, gram_dropout=0.15)
+    texts = model.encode_texts(captions, text_dropout=0.15)
     return contrastive_loss(texts, model.encode_motions(features), same, model.sharpness)
 
 

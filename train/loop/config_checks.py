@@ -12,10 +12,13 @@ from genmo.train.settings.config import OBJECTIVES, TrainConfig
 
 def check_config(config: TrainConfig) -> None:
     """Raises InputError for settings that fit no training, before any data is read."""
-    if config.model.text_encoder == "ngram" and config.text_model:
+    if config.model.text_encoder != "none" and config.text_model:
         raise InputError(
-            "config: text_model with an n-gram table, which is trained along; wanted model.text_encoder=none with it"
+            f"config: text_model with model.text_encoder={config.model.text_encoder}, which is one itself; wanted "
+            "model.text_encoder=none with it"
         )
+    if not 0 <= config.text_dropout < 1:
+        raise InputError(f"config: text_dropout is {config.text_dropout}; wanted 0 to below 1")
     if config.model.layout != "genmo":
         raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
     if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -30,7 +31,9 @@ from genmo.train.loop.sample_pictures import draw_samples
 from genmo.train.loop.validation import validate, validation_batch
 from genmo.train.network.checkpoint import Checkpoint, Model, load_checkpoint, read_state, save_checkpoint
 from genmo.train.network.fusion import FUSIONS
+from genmo.train.network.initial_weights import taken_weights
 from genmo.train.network.normalisation import Normalisation
+from genmo.train.network.wordpiece_text import read_text_table
 from genmo.train.settings.config import TrainConfig
 
 STATISTICS_BATCHES = 40
@@ -77,8 +80,9 @@ class Trainer:
     def _make_models(self, data: TrainingData) -> None:
         """The network and its average, and what they read and are compared with besides batches."""
         config = self.config
-        self.model = Model(config.model, FUSIONS[config.fusion]).to(self.device)
-        self.average = Model(config.model, FUSIONS[config.fusion]).to(self.device)
+        table = read_text_table(config.model, config.text_table)
+        self.model = Model(config.model, FUSIONS[config.fusion], table).to(self.device)
+        self.average = Model(config.model, FUSIONS[config.fusion], table).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.model.denoiser.use_blocked_attention(max(config.frames) > BLOCKED)
         self.scales = FeatureScales.fit(data.clips, feature_widths(config)).to(self.device)
@@ -128,17 +132,18 @@ class Trainer:
     def _start_from(self, checkpoint: Checkpoint) -> Normalisation:
         """Take the weights of another run of the same network; its normalisation.
 
-        What only ours has, an innovation or the keyframes condition, stays new.  Raises InputError for another network.
+        What only ours has stays new: an innovation, the keyframes condition, and what reads texts where theirs has
+        another text encoder.  Raises InputError for another network.
         """
-        theirs, ours = checkpoint.model.config.to_json(), self.config.model.to_json()
-        for addition in ("innovation", "keyframes"):
-            theirs[addition] |= ours[addition]
-        different = {name: (theirs[name], value) for name, value in ours.items() if theirs[name] != value}
-        if checkpoint.model.family != self.model.family:
-            different["fusion"] = (checkpoint.model.family, self.model.family)
-        if different:
-            raise InputError(f"config: init is another network ({different}: there, here); wanted equal model settings")
-        self.model.load_state_dict(self.model.state_dict() | checkpoint.model.state_dict())
+        taken, new = taken_weights(checkpoint.model, self.model)
+        if new and self.processes.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.log.write({"step": 0, "init": Path(self.config.init).name, "new_weights": new})
+            print(
+                f"init={self.config.init}: everything is taken over but {', '.join(new)}, which start anew",
+                file=sys.stderr,
+            )
+        self.model.load_state_dict(self.model.state_dict() | taken)
         self.scales.unfold(self.model)
         self.average.load_state_dict(self.model.state_dict())
         return checkpoint.normalisation
@@ -199,7 +204,7 @@ class Trainer:
         target = self._target(shard)
         x_t = noised(target, shard.timestep, shard.noise, batch.estimation)
         conditions = batch.conditions | given_frames(self.config.model, batch, target)
-        predicted = self._denoise(self.config.gram_dropout, batch, conditions, x_t, shard.timestep)
+        predicted = self._denoise(self.config.text_dropout, batch, conditions, x_t, shard.timestep)
         signal = signal_of(shard.timestep, batch.estimation)
         terms = losses(predicted, target, batch, signal, self.normalisation.undo, self.mesh)
         loss = total(terms)
@@ -207,7 +212,7 @@ class Trainer:
         return {name: term.detach() for name, term in {"loss": loss, **terms}.items()}
 
     def _denoise(
-        self, gram_dropout: float, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor
+        self, text_dropout: float, batch: Batch, conditions: dict[str, Tensor], x_t: Tensor, timestep: Tensor
     ) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext():
             text_encoder = self.text_tokens or self.model.text_encoder
@@ -215,7 +220,7 @@ class Trainer:
             scaled = self.scales.apply(conditions)
             prompts = [prompt for texts in batch.prompts for prompt in texts]
             inputs = {"x_t": x_t, "timestep": timestep, **absent_conditions(self.config.model, scaled), **scaled}
-            inputs |= text_inputs(batch, *text_encoder(prompts, gram_dropout))
+            inputs |= text_inputs(batch, *text_encoder(prompts, text_dropout))
             return self.model.denoiser(inputs)["x_0"].float()
 
     @torch.no_grad()

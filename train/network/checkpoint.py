@@ -1,4 +1,6 @@
-"""A checkpoint: `weights.safetensors` and `model.json` (what ships), `state.pt` beside them (what resumes)."""
+"""A checkpoint: `weights.safetensors` and `model.json` (what ships), `state.pt` beside them (what resumes).
+
+With the "wordpiece" text encoder its table, which no training changes, lies beside them too."""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import (
@@ -30,6 +33,7 @@ from genmo.train.network.fusion import CROSS_ATTENTION, CrossAttentionDenoiser
 from genmo.train.network.gem import FAMILIES as RELEASED_FAMILIES
 from genmo.train.network.ngram_table import NgramTable
 from genmo.train.network.normalisation import Normalisation
+from genmo.train.network.wordpiece_text import WordPieceText
 
 FORMAT = 1
 MAX_DESCRIPTION = 2**24
@@ -39,14 +43,19 @@ FAMILIES = RELEASED_FAMILIES | {CROSS_ATTENTION: CrossAttentionDenoiser}
 class Model(nn.Module):
     """Everything that is trained together: the denoiser and, where the config has one, the text encoder.
 
-    `family`: a key of FAMILIES; all but "genmo" are networks of released weights, or of experiments.
+    `family`: a key of FAMILIES; all but "genmo" are networks of released weights, or of experiments.  `table`: of a
+    config with the "wordpiece" text encoder, whose vectors are no weights.
     """
 
-    def __init__(self, config: ModelConfig, family: str = "genmo") -> None:
+    def __init__(self, config: ModelConfig, family: str = "genmo", table: WordPieceTable | None = None) -> None:
         super().__init__()
         self.config, self.family = config, family
         self.denoiser = FAMILIES[family](config)
-        self.text_encoder = NgramTable(config) if config.text_encoder == "ngram" else None
+        self.text_encoder: NgramTable | WordPieceText | None = None
+        if config.text_encoder == "ngram":
+            self.text_encoder = NgramTable(config)
+        elif table is not None:
+            self.text_encoder = WordPieceText(config, table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +82,20 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         },
         "provenance": checkpoint.provenance,
     }
+    encoder = checkpoint.model.text_encoder
     with all_or_none():
+        if isinstance(encoder, WordPieceText):
+            for name, content in wordpiece_files(encoder.encoder.table).items():
+                write_aside(folder / name, content)
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
-    """Read a checkpoint folder; no code of it is run.  Raises InputError when it is not one or is damaged."""
+    """Read a checkpoint folder; no code of it is run.
+
+    Raises InputError when it is not one or is damaged, EngineError when its table of token vectors is.
+    """
     folder = Path(folder)
     for name in ("model.json", "weights.safetensors"):
         if not (folder / name).is_file():
@@ -101,7 +117,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     with torch.device("meta"):  # names and shapes alone: nothing is made that the weights do not fill
         shapes = {name: tuple(tensor.shape) for name, tensor in Model(config, family).state_dict().items()}
     _check_shapes(folder / "weights.safetensors", shapes)
-    model = Model(config, family)
+    model = Model(config, family, read_wordpiece_table(folder) if config.text_encoder == "wordpiece" else None)
     load_weights(model, folder / "weights.safetensors")
     return Checkpoint(model.eval(), statistics, provenance)
 

@@ -1,14 +1,15 @@
-"""The default text encoder while it is trained; twin of `genmo.runtime.engine.text_ngram.NgramTextEncoder`."""
+"""The n-gram text encoder while it is trained; twin of `genmo.runtime.engine.text_ngram.NgramTextEncoder`."""
 
 from __future__ import annotations
 
 import random
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genmo.runtime.denoiser.config import ModelConfig
-from genmo.runtime.engine.text_ngram import position_table, word_rows, words_of
+from genmo.runtime.engine.text_ngram import NgramTextEncoder, position_table, word_rows, words_of
 
 GAIN = 20.0
 """vectors are this many times the trained weights: an optimizer that moves every weight by the learning rate would
@@ -27,19 +28,23 @@ class NgramTable(nn.Module):
         positions = torch.tensor(position_table(config.text_tokens, config.text_width), dtype=torch.float32)
         self.register_buffer("positions", positions, persistent=False)
 
+    def as_runtime(self) -> NgramTextEncoder:
+        """The runtime's encoder with the table as it is now."""
+        return NgramTextEncoder(self.vectors.detach().cpu().numpy().astype(np.float32), self.config.text_tokens)
+
     @property
     def vectors(self) -> Tensor:
         """[buckets, width], the table that `genmo.runtime.engine.text_ngram.NgramTextEncoder` takes."""
         return GAIN * self.table.weight
 
-    def forward(self, prompts: list[str], gram_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+    def forward(self, prompts: list[str], dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """Token vectors [prompts, tokens, width] and mask [prompts, tokens]; an empty prompt has no token.
 
-        `gram_dropout`: chance that an n-gram is left out, so that no word hangs on a single row.
+        `dropout`: chance that an n-gram is left out, so that no word hangs on a single row.
         """
         size = self.config.text_tokens
         # torch's generator is the one that training seeds, so a resumed run drops the same n-grams
-        chance = random.Random(int(torch.randint(2**62, ()))) if gram_dropout else random.Random(0)
+        chance = random.Random(int(torch.randint(2**62, ()))) if dropout else random.Random(0)
         rows: list[int] = []
         starts: list[int] = []
         mask = torch.zeros(len(prompts), size)
@@ -50,7 +55,7 @@ class NgramTable(nn.Module):
                 starts.append(len(rows))
                 if slot < len(words):
                     grams = word_rows(words[slot], self.config.text_buckets)
-                    kept = [row for row in grams if chance.random() >= gram_dropout]
+                    kept = [row for row in grams if chance.random() >= dropout]
                     rows.extend(kept or grams[-1:])
         device = self.positions.device
         bags = GAIN * self.table(

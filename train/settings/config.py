@@ -60,6 +60,9 @@ class TrainConfig:
     text_model: str = ""
     """with model.text_encoder "none": the T5 whose tokens texts are, a folder as transformers saves it or its name on
     the hub; every caption is embedded once, before training, and kept in the run's folder"""
+    text_table: str = ""
+    """with model.text_encoder "wordpiece": a folder with its table (an engine, a checkpoint, or what
+    `genmo.train.tools.distill_text` wrote); empty: the one that comes with genmo"""
     body: str = ""
     """SMPL, SMPL-H or SMPL-X file with vertices, whose error is a loss too; empty: joints alone"""
     init: str = ""
@@ -72,7 +75,8 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema: float = 0.999
     bf16: bool = True
-    gram_dropout: float = 0.15
+    text_dropout: float = 0.15
+    """chance that a word, or an n-gram of the "ngram" text encoder, is left out"""
     validate_every: int = 500
     save_every: int = 200
     seed: int = 0

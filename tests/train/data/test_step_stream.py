@@ -26,7 +26,7 @@ from genmo.train.settings.config import read_config
 @pytest.fixture(scope="module")
 def config(motion_set):
     overrides = ["steps=3", "estimation=2", "generation=2", "frames=[30, 40]", "threads=1", "shards=4", "warmup=1"]
-    return replace(read_config("tiny", overrides), data=(str(motion_set),), gram_dropout=0.3)
+    return replace(read_config("tiny", overrides), data=(str(motion_set),), text_dropout=0.3)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -23,7 +23,7 @@ def weights(trainer):
 
 def test_six_steps_are_three_and_three(config, tmp_path):
     """N-gram dropout, windows, cameras, noise, warm-up and average included: to the last bit."""
-    assert config.gram_dropout > 0
+    assert config.text_dropout > 0
     whole = Trainer(config, tmp_path / "whole")
     losses = [whole.train_step() for _ in range(6)]
     first = Trainer(config, tmp_path / "parts")
@@ -126,7 +126,7 @@ def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_p
 
 def test_it_learns(config, tmp_path):
     """Forty steps on one window of one clip bring the loss well below where it began."""
-    small = replace(config, steps=40, frames=(30,), warmup=2, learning_rate=5e-3, gram_dropout=0.0)
+    small = replace(config, steps=40, frames=(30,), warmup=2, learning_rate=5e-3, text_dropout=0.0)
     still = replace(small.variety, mirror=0.0, speed=0.0, shape=0.0, mix=0.0, perturb=0.0, tilt=0.0)
     trainer = Trainer(replace(small, variety=still), tmp_path / "run")
     losses = [trainer.train_step()["loss"] for _ in range(40)]

@@ -13,7 +13,7 @@ def test_presets():
     assert presets() == ["base", "large", "small", "tiny"]
     for name in presets():
         assert read_config(name).model.width > 0
-    assert read_config("small").model.text_encoder == "ngram"
+    assert read_config("small").model.text_encoder == "wordpiece"
 
 
 def test_overrides_reach_into_the_file(tmp_path):

@@ -1,0 +1,45 @@
+"""The text encoder of a checkpoint in its engine: the files, and what `engine.json` says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
+from genmo.runtime.engine.text_wordpiece import TABLE, VOCABULARY, WORDPIECE_SCHEME, wordpiece_files
+from genmo.train.network.ngram_table import NgramTable
+from genmo.train.network.wordpiece_text import WordPieceText
+
+NGRAM_TABLE = "text_encoder.npy"
+
+
+def described_encoder(encoder: NgramTable | WordPieceText | None) -> dict[str, Any] | None:
+    """The entry `text_encoder` of `engine.json`."""
+    if encoder is None:
+        return None
+    if isinstance(encoder, WordPieceText):
+        return {
+            "kind": WORDPIECE_SCHEME,
+            "file": TABLE,
+            "vocabulary": VOCABULARY,
+            "teacher": encoder.encoder.table.teacher,
+            "about": "static vectors of English WordPiece tokens, distilled from the teacher and not trained further; "
+            "open vocabulary, English captions",
+        }
+    return {
+        "kind": NGRAM_SCHEME,
+        "file": NGRAM_TABLE,
+        "about": "table of hashed character n-grams (3 to 5 letters and whole words), trained with the denoiser; "
+        "open vocabulary, English captions",
+    }
+
+
+def write_table(encoder: NgramTable | WordPieceText | None, folder: Path) -> None:
+    """Write the table of a checkpoint's text encoder into an engine's folder."""
+    if isinstance(encoder, WordPieceText):
+        for name, content in wordpiece_files(encoder.encoder.table).items():
+            (folder / name).write_bytes(content)
+    elif encoder is not None:
+        np.save(folder / NGRAM_TABLE, encoder.as_runtime().table)
