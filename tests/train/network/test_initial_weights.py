@@ -55,6 +55,15 @@ def test_the_same_text_encoder_is_taken_whole(wordpieces):
     assert new == [] and set(taken) == set(theirs.state_dict())
 
 
+def test_layers_among_words_start_anew(wordpieces):
+    """They do nothing yet, so that what was learned without them stays."""
+    deep = Model(replace(WORDPIECE, text_depth=1), table=wordpieces)
+    for theirs in (Model(NGRAM), Model(WORDPIECE, table=wordpieces)):
+        taken, new = taken_weights(theirs, deep)
+        assert {name for name in new if name != WEIGHT} == {name for name in deep.state_dict() if "word_layers" in name}
+        deep.load_state_dict(deep.state_dict() | taken)
+
+
 @pytest.mark.parametrize("change", [{"depth": 2}, {"text_tokens": 8}])
 def test_another_network_is_refused(change, wordpieces):
     with pytest.raises(InputError, match="init is another network"):
