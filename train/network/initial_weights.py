@@ -20,7 +20,8 @@ def taken_weights(theirs: Model, ours: Model) -> tuple[dict[str, Tensor], list[s
     is another, or because theirs has no layers among the words of a text.
 
     What the blocks read of the null text stays the same then, so that motions without a text are what they were: it
-    becomes the bias.  An innovation or a keyframes condition that only ours has stays new too.  Raises InputError where anything else differs.
+    becomes the bias.  An innovation or a keyframes condition that only ours has stays new too.  Raises InputError where
+    anything else differs.
     """
     there, here = theirs.config.to_json(), ours.config.to_json()
     for addition in ("innovation", "keyframes"):
