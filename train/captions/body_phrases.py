@@ -24,7 +24,7 @@ STILL = (
     "<stand> perfectly still",
     "<remain> motionless",
     "<stand> idle",
-    "<do> not <move>",
+    "<do> not move",
     "<stand> quietly",
     "<wait>",
 )
@@ -248,6 +248,13 @@ BODY_PHRASES: dict[str, tuple[str, ...]] = {
         "<lie> down on the floor",
         "<get> down and <lie> on the ground",
         "<go> down to the ground",
+    ),
+    "down_to_ground": (
+        "<get> down on the ground",
+        "<go> down to the floor",
+        "<get> down on the floor",
+        "<drop> to the ground",
+        "<lower> {p} body to the ground",
     ),
     "get_up": (
         "<get> up",

@@ -182,9 +182,18 @@ def sentence_of(tags: Collection[str], random: np.random.Generator, gerund: bool
 def _two_parts(first: frozenset[str], second: frozenset[str], random: np.random.Generator) -> str:
     """One after the other; "" unless both are clear and differ."""
     said = [_part_phrase(tags, random) for tags in (first, second)]
+    # a part that is told in two steps would make it three: "stands, then stands and then walks"
+    said = [(kind, _in_one_step(kind, phrase, random)) for kind, phrase in said]
     if not said[0][0] or not said[1][0] or said[0][0] == said[1][0]:
         return ""
     return in_order(random, draw_voice(random), said[0][1], said[1][1])
+
+
+def _in_one_step(kind: str, phrase: str, random: np.random.Generator) -> str:
+    if " then " not in phrase:
+        return phrase
+    rows = [row for row in phrases_of(kind) if " then " not in row]
+    return one_of(random, rows) if rows else phrase
 
 
 def _part_phrase(tags: frozenset[str], random: np.random.Generator) -> tuple[str, str]:

@@ -54,7 +54,13 @@ def states(m: Measures) -> dict[str, Flags]:
         "kneel": kneel & ~sit,
         "lie": (shape.head < 0.42) & (shape.pelvis < 0.3) & (s.tilt > 60),
         "fours": (low < 0.2) & (shape.hand_height.max(axis=-1) < 0.3) & (shape.pelvis > 0.3) & (s.tilt > 50),
-        "crouch": (shape.pelvis < 0.8) & (shape.pelvis > 0.45) & (bent > 50) & (s.tilt < 60) & (low > 0.2) & feet_down,
+        "crouch": (shape.pelvis < 0.8)
+        & (shape.pelvis > 0.45)
+        & (bent > 50)
+        & (s.tilt < 60)
+        & (low > 0.2)
+        & feet_down
+        & (shape.seat_back < 0.2),
         "bent": (s.bend > 55) & (shape.pelvis > 0.68) & feet_down & (shape.hand_height.min(axis=-1) < 1.0) & slow,
     }
 
@@ -89,6 +95,11 @@ def posture_tags(m: Measures) -> set[str]:
                 found.add(DOWN[name][1])
             if up_first and up_last and name in ROUND:
                 found.add(ROUND[name])
+    ground = m.posture.pelvis < 0.38
+    if ground[:edge].all() and up_last and not found & {"sit_up", "kneel_up", "squat_up"}:
+        found.add("get_up")
+    if ground[-edge:].all() and up_first and m.gait.speed < 1.5:
+        found.add("down_to_ground")
     if at["crouch"].mean() > 0.9 and not found and m.gait.rest_share > 0.9:
         found.add("crouch")
     if at["fours"].mean() > 0.85:

@@ -31,6 +31,8 @@ SHORTEST_HALF = 28
 CANDIDATES = 64
 """windows on each side among which a pair that fits is looked for"""
 TRIES = 5
+PLAIN, COMMON = 0.5, ("stand", "still", "walk_forward", "walk_slow", "walk_brisk", "jog_forward", "run_forward")
+"""how often, and with what, one of two joined clips is of the common kind"""
 FITS = 0.13, 0.03
 """metres, and seconds times the speed along the ground: the mean distance of joints (and a tenth of a second of their
 movement) over which two clips are not joined"""
@@ -79,7 +81,10 @@ class CaptionDraws:
         if index is None or not index.kinds[0]:
             return None
         for _ in range(TRIES):
-            tags = index.draw_kind(random), index.draw_kind(random)
+            tags = [index.draw_kind(random), index.draw_kind(random)]
+            # much of what people ask for begins or ends with a plain gait, or with standing
+            if random.random() < PLAIN and (plain := [tag for tag in COMMON if len(index.windows_of(tag)[0])]):
+                tags[int(random.random() * 2)] = one_of(random, plain)
             groups = [_some(index, tag, random) for tag in tags]
             # the second clip's first frame falls on the first clip's last: it needs one frame more
             starts = index.start[groups[1][0]]

@@ -244,7 +244,7 @@ class Posture:
     thigh: Array
     """[frames, 2] degrees of the thighs from straight down"""
     upside_down: float
-    """share of the frames with the head lower than the pelvis"""
+    """share of the frames with the head well below the pelvis"""
 
 
 def posture(signals: MotionSignals, floor: float) -> Posture:
@@ -261,7 +261,7 @@ def posture(signals: MotionSignals, floor: float) -> Posture:
         foot_height=height[:, ANKLES] - 0.05,
         seat_back=joints[:, ANKLES, 2].mean(axis=-1),
         thigh=np.degrees(np.arccos(np.clip(down, -1, 1))),
-        upside_down=float((joints[:, HEAD, 1] < joints[:, PELVIS, 1]).mean()),
+        upside_down=float((joints[:, HEAD, 1] < joints[:, PELVIS, 1] - 0.15).mean()),
     )
 
 
