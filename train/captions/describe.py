@@ -84,6 +84,18 @@ def describe(joints: Array, random: np.random.Generator, cut: int | None = None,
     return Description(sentence_of(tags, random), tags)
 
 
+def describe_apart(joints: Array, random: np.random.Generator, cut: int | None = None) -> tuple[str, str, int]:
+    """(sentence, sentence, frame) of what world joints [frames, 24, 3] do before and from a frame on; "" where a part
+    is not clear.  `cut`: that frame, where it is known; else the one where the motion changes the most."""
+    signals = motion_signals(joints)
+    split = change_frame(signals) if cut is None else cut
+    if not SHORTEST_PART <= split - SETTLING <= signals.frames - 2 * SETTLING - SHORTEST_PART:
+        return "", "", split
+    parts = signals.span(0, split - SETTLING), signals.span(split + SETTLING, signals.frames)
+    first, second = (sentence_of(tags_of(measure(part)), random) for part in parts)
+    return first, second, split
+
+
 def spoken(tags: frozenset[str], with_path: bool) -> frozenset[str]:
     """The tags that may be spoken of."""
     if with_path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.data.augmentation import change_speed, mirror, mirrored_caption, mix_limbs, perturb, reworded
 from genmo.train.data.batches import Batch, MotionWindows, Randomness, Sources, make_batch
 from genmo.train.data.caption_draws import CaptionDraws, Drawn, is_loose
+from genmo.train.data.condition_dropout import Caption
 from genmo.train.data.recorded_cameras import Footage, footage_of
 from genmo.train.datasets.clips import Clip, leg_length
 from genmo.train.datasets.store import FEATURES, Recording
@@ -35,7 +36,7 @@ class Window:
     rotations: Array
     translation: Array
     betas: Array
-    caption: str
+    caption: Caption
     footage: Footage | None
     features: dict[str, Array]
     """"video" and "music" [frames, width], where there are some"""
@@ -174,11 +175,12 @@ class BatchSampler:
         translation = translation * np.float32(leg_length(body) / leg_length(offsets))
         joined = drawn is not None and drawn.second is not None
         features = {} if music is None or joined else {"music": music[start : start + frames]}
-        own = True
         if generated and self.captions is not None and self.measurable[number]:
-            caption, own = self.captions.caption(caption, (rotations, translation, body), drawn, random, is_loose(clip))
-        caption = self._worded(caption, random) if own else caption
-        return Window(rotations, translation, betas, caption, None, features)
+            said = self.captions.caption(caption, (rotations, translation, body), drawn, random, is_loose(clip))
+        else:
+            said = Caption(caption)
+        said = said if said.whole else replace(said, text=self._worded(said.text, random))
+        return Window(rotations, translation, betas, said, None, features)
 
     def _stretch(
         self, clip: Clip, frames: int, random: np.random.Generator, to_music: bool, drawn: Drawn | None
@@ -209,9 +211,9 @@ class BatchSampler:
         span = slice(start, start + len(footage.rotation))
         features = {name: values[span] for name in FEATURES if (values := self._feature(clip, name)) is not None}
         caption = str(random.choice(clip.captions)) if clip.captions else ""
-        caption = self._worded(caption, random)
+        said = Caption(self._worded(caption, random))
         betas = shape_space().betas(clip.offsets)
-        return Window(clip.rotations[span], clip.translation[span], betas, caption, footage, features)
+        return Window(clip.rotations[span], clip.translation[span], betas, said, footage, features)
 
     def _worded(self, caption: str, random: np.random.Generator) -> str:
         return reworded(caption, random) if self.reword else caption

@@ -17,6 +17,7 @@ from torch import Tensor
 from genmo.runtime.motion.motion import FPS
 from genmo.train.data.body_variation import reproportioned, straightened
 from genmo.train.data.condition_dropout import (
+    Caption,
     draw_text_spans,
     drop_music,
     drop_observations,
@@ -81,8 +82,7 @@ class MotionWindows:
     """[batch, frames, 3] pelvis in the world, metres"""
     betas: Tensor
     """[batch, 10]"""
-    captions: list[str]
-    """"" for none"""
+    captions: list[Caption]
 
 
 @dataclass(frozen=True)

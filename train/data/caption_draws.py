@@ -10,10 +10,11 @@ import numpy as np
 
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array, Flags, Numbers
-from genmo.train.captions.describe import describe, sentence_of
+from genmo.train.captions.describe import describe, describe_apart, sentence_of
 from genmo.train.captions.grammar import one_of
 from genmo.train.captions.tags import tags_of
 from genmo.train.data.augmentation import mirror
+from genmo.train.data.condition_dropout import Caption
 from genmo.train.data.gait_loops import joined
 from genmo.train.data.window_index import WindowIndex, index_windows
 from genmo.train.datasets.clips import Clip, leg_length
@@ -33,6 +34,9 @@ CANDIDATES = 64
 TRIES = 5
 PLAIN, COMMON = 0.5, ("stand", "still", "walk_forward", "walk_slow", "walk_brisk", "jog_forward", "run_forward")
 """how often, and with what, one of two joined clips is of the common kind"""
+APART, APART_JOINED = 0.15, 0.5
+"""share of the measured windows, and of those joined of two clips, whose two parts have a text each over its own frames,
+as a prompt "A, then B" is made at run time"""
 FITS = 0.13, 0.03
 """metres, and seconds times the speed along the ground: the mean distance of joints (and a tenth of a second of their
 movement) over which two clips are not joined"""
@@ -131,8 +135,8 @@ class CaptionDraws:
         drawn: Drawn | None,
         random: np.random.Generator,
         loose: bool = False,
-    ) -> tuple[str, bool]:
-        """(caption, whether it is the set's own alone) of a window's rotations, translation and offsets [24, 3].
+    ) -> Caption:
+        """The caption of a window's rotations, translation and offsets [24, 3]; one that is not `whole` is the set's own.
 
         `loose`: the set's caption is of much more than the window (`is_loose`).
         """
@@ -144,17 +148,21 @@ class CaptionDraws:
             measured, beside = max(measured, LOOSE_MEASURED), 0.0
         style = random.random()
         if own and style >= measured + beside:
-            return own, True
+            return Caption(own)
         _, joints = forward_kinematics(rotations, translation, offsets)
         if own and style >= measured:
             clause = _clause(joints, random)
-            return (f"{own}{one_of(random, (', ', ' while ', ', '))}{clause}", False) if clause else (own, True)
+            said = f"{own}{one_of(random, (', ', ' while ', ', '))}{clause}"
+            return Caption(said, whole=True) if clause else Caption(own)
         cut = len(translation) // 2 if drawn is not None and drawn.second is not None else None
-        sentence = describe(joints, random, cut).sentence
-        if sentence:
-            return sentence, False
+        if random.random() < (APART_JOINED if cut is not None else APART):
+            first, second, change = describe_apart(joints, random, cut)
+            if first and second:
+                return Caption(first, second, change, whole=True)
+        if sentence := describe(joints, random, cut).sentence:
+            return Caption(sentence, whole=True)
         # two clips joined are no longer what the first one's caption says
-        return ("", False) if cut is not None else (own, True)
+        return Caption("", whole=True) if cut is not None else Caption(own)
 
 
 def is_loose(clip: Clip) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -98,29 +101,47 @@ def without_music(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
     return masked
 
 
+@dataclass(frozen=True)
+class Caption:
+    """A window's text, or the texts of its two parts."""
+
+    text: str
+    """"" for none"""
+    then: str = ""
+    """what holds from frame `cut` on; "" where `text` holds for all frames"""
+    cut: int = 0
+    whole: bool = False
+    """`text` was measured over all frames: its counts, angles and order are not true of a part of them"""
+
+
 def draw_text_spans(
-    captions: list[str], estimation: int, frames: int, no_text: float, random: np.random.Generator
+    captions: Sequence[Caption], estimation: int, frames: int, no_text: float, random: np.random.Generator
 ) -> tuple[list[list[str]], Tensor]:
     """Prompts and spans [batch, 2, 2] (first frame, end) of two text slots a sample.
 
-    Most samples use one slot over all frames, some over a part of them, some split the frames in two.  A share
-    `no_text` of the generation samples and most of the first `estimation` samples have none.
+    A caption of two parts uses both.  Of the others most use one slot over all frames; some whose captions hold for any
+    part of the frames use one over a part, or split the frames in two.  A share `no_text` of the generation samples and
+    most of the first `estimation` samples have none.
     """
     prompts: list[list[str]] = []
     spans = np.zeros((len(captions), 2, 2), np.int64)
     for index, caption in enumerate(captions):
         without = 0.8 if index < estimation else no_text
-        if not caption or random.random() < without:
+        if not caption.text or random.random() < without:
             prompts.append(["", ""])
             continue
         spans[index, 0] = 0, frames
-        style = random.random()
+        if caption.then:
+            spans[index] = [[0, caption.cut], [caption.cut, frames]]
+            prompts.append([caption.text, caption.then])
+            continue
+        style = 1.0 if caption.whole else random.random()
         middle = int(random.integers(1, max(frames, 2)))
         if style < 0.12:
             spans[index] = [[0, middle], [middle, frames]]
-            prompts.append([caption, caption])
+            prompts.append([caption.text, caption.text])
         else:
             if style < 0.24:
                 spans[index, 0] = (0, middle) if random.random() < 0.5 else (middle, frames)
-            prompts.append([caption, ""])
+            prompts.append([caption.text, ""])
     return prompts, torch.from_numpy(spans)

@@ -8,6 +8,7 @@ from genmo.runtime.motion import representation
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.skeleton import coco_keypoints
 from genmo.train.data.batches import MotionWindows, Randomness, make_batch
+from genmo.train.data.condition_dropout import Caption
 from genmo.train.settings.augmentation import AugmentationConfig
 
 FRAMES = 40
@@ -19,7 +20,7 @@ def made_batch(random_motion, count=4, estimation=2):
         torch.from_numpy(np.stack([getattr(motion, name) for motion in motions])).float()
         for name in ("rotations", "translation", "betas")
     ]
-    windows = MotionWindows(*stacked, ["walk"] * count)
+    windows = MotionWindows(*stacked, [Caption("walk")] * count)
     as_recorded = AugmentationConfig(no_text=0.0, proportions=0.0, straight_legs=0.0)
     return motions, make_batch(windows, estimation, as_recorded, Randomness.seeded(0, 0))
 

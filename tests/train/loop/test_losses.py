@@ -11,6 +11,7 @@ from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.skeleton import COCO_KEYPOINTS, JOINTS, coco_keypoints
 from genmo.train.data.batches import MotionWindows, Randomness, make_batch
+from genmo.train.data.condition_dropout import Caption
 from genmo.train.geometry.mesh import Mesh
 from genmo.train.geometry.representation import gravity_view_yaw, split
 from genmo.train.loop.losses import WEIGHTS, contact_velocity, losses, pose_of, reprojection_2d, total
@@ -34,7 +35,7 @@ def setting(random_motion):
         torch.from_numpy(np.stack([getattr(motion, name) for motion in motions])).float()
         for name in ("rotations", "translation", "betas")
     ]
-    windows = MotionWindows(*stacked, ["walk"] * 6)
+    windows = MotionWindows(*stacked, [Caption("walk")] * 6)
     random = Randomness(np.random.default_rng(0), torch.Generator().manual_seed(0))
     batch = make_batch(windows, 3, AugmentationConfig(), random)
     assert 0.2 < split(batch.features)["contacts"].mean() < 0.8
