@@ -35,8 +35,8 @@ TRIES = 5
 PLAIN, COMMON = 0.5, ("stand", "still", "walk_forward", "walk_slow", "walk_brisk", "jog_forward", "run_forward")
 """how often, and with what, one of two joined clips is of the common kind"""
 APART, APART_JOINED = 0.15, 0.5
-"""share of the measured windows, and of those joined of two clips, whose two parts have a text each over its own frames,
-as a prompt "A, then B" is made at run time"""
+"""share of the measured windows, and of those joined of two clips, whose two parts have a text each over its own
+frames, as the parts of a prompt "A, then B" have at run time"""
 FITS = 0.13, 0.03
 """metres, and seconds times the speed along the ground: the mean distance of joints (and a tenth of a second of their
 movement) over which two clips are not joined"""
@@ -136,7 +136,7 @@ class CaptionDraws:
         random: np.random.Generator,
         loose: bool = False,
     ) -> Caption:
-        """The caption of a window's rotations, translation and offsets [24, 3]; one that is not `whole` is the set's own.
+        """The caption of a window's rotations, translation and offsets [24, 3]; not `whole` where it is the set's own.
 
         `loose`: the set's caption is of much more than the window (`is_loose`).
         """
