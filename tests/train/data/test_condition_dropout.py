@@ -1,8 +1,10 @@
 """What is not given is zero, and texts reach a part of the frames."""
 
+import numpy as np
 import pytest
 
 from genmo.train.data.batch_sampler import BatchSampler
+from genmo.train.data.condition_dropout import Caption, draw_text_spans
 from genmo.train.datasets.read import read_clips
 from genmo.train.settings.augmentation import AugmentationConfig
 
@@ -48,3 +50,20 @@ def test_texts(clips):
                 assert spans[1] == [0, 0]
             kinds.add("split" if prompts[1] else "all" if spans[0] == [0, FRAMES] else "part")
     assert kinds == {"split", "all", "part"}
+
+
+def test_what_is_measured_over_all_frames_is_never_said_of_a_part():
+    captions = [
+        Caption("jumps twice", whole=True),
+        Caption("walks", "sits down", 20, whole=True),
+        Caption("walks"),
+    ] * 60
+    prompts, spans = draw_text_spans(captions, 0, 60, 0.2, np.random.default_rng(0))
+    for caption, texts, span in zip(captions, prompts, spans.tolist(), strict=True):
+        if texts[0] and caption.then:
+            assert texts == ["walks", "sits down"] and span == [[0, 20], [20, 60]]
+        elif texts[0] and caption.whole:
+            assert texts == ["jumps twice", ""] and span == [[0, 60], [0, 0]]
+    parts = [span for caption, texts, span in zip(captions, prompts, spans.tolist(), strict=True) if not caption.whole]
+    assert any(span[0] != [0, 60] and span[0] != [0, 0] for span in parts), "a set's own caption holds for parts too"
+    assert 0.1 < np.mean([not texts[0] for texts in prompts]) < 0.3
