@@ -31,8 +31,8 @@ REST_SPEED = 0.22
 """m/s of the pelvis along the ground, below which a person is not on the move"""
 FLIGHT_RISE = 0.05
 """metres over their lowest height of the window by which both feet have to be up"""
-KICK_SPEED, PUNCH_SPEED = 3.2, 2.2
-"""m/s of the foot and of the fist against the pelvis"""
+KICK_SPEED, BALL_SPEED, PUNCH_SPEED = 3.2, 5.5, 2.2
+"""m/s of the foot of a high kick, of one at a ball, and of the fist, against the pelvis"""
 SHORTEST_FLIGHT, LONGEST_FLIGHT = 3, 26
 """frames; a longer one is a person on something higher"""
 
@@ -308,18 +308,19 @@ def hands(signals: MotionSignals) -> Hands:
 
 
 def kicks(signals: MotionSignals, shape: Posture) -> list[tuple[int, int]]:
-    """(frame, side) of kicks: a foot that flies out from the hip to the front or the side, fast, the leg all but
-    straight and the other foot on the ground, by a person who is upright."""
+    """(frame, side) of kicks: a foot that flies out from the hip to the front or the side, either high or as fast as
+    it hits a ball, the leg all but straight and the other foot on the ground, by a person who is upright."""
     joints = signals.joints
     found = []
     for side in (0, 1):
         if signals.foot_speed[:, side].max() < KICK_SPEED:
             continue
         out = joints[:, ANKLES[side]] - joints[:, HIPS[side]]
-        outward = np.where(side == 0, 1, -1) * out[:, 0]
-        reach = np.hypot(np.maximum(out[:, 2], 0), np.maximum(outward, 0)) / signals.leg
+        reach = np.hypot(np.maximum(out[:, 2], 0), out[:, 0]) / signals.leg
         recent = _latest(signals.foot_speed[:, side], 8)
-        good = (reach > 0.5) & (shape.foot_height[:, side] > 0.28) & (recent > KICK_SPEED)
+        # running legs are fast, too
+        fast = recent > np.maximum(KICK_SPEED, 1 + 1.8 * signals.speed)
+        good = (reach > 0.5) & fast & ((shape.foot_height[:, side] > 0.28) | (recent > BALL_SPEED))
         good &= (shape.foot_height[:, 1 - side] < 0.2) & (signals.knees[:, side] < 70) & (signals.tilt < 50)
         good &= signals.speed < 2.2
         found += [(start + int(reach[start:end].argmax()), side) for start, end in runs_of(np.asarray(good))]
