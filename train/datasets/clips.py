@@ -74,7 +74,7 @@ def read_set(folder: Path, index: Path) -> Iterator[Clip]:
             rotations[:, : local.shape[1]] = local
             yield Clip(
                 name=f"{folder.name}/{name}",
-                subject=f"{folder.name}/{record['subject']}",
+                subject=f"{folder.name}/{record.get('subject', 'all')}",
                 captions=_captions(record),
                 rotations=rotations,
                 translation=translation[span].astype(np.float32),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genmo.runtime.conditions.timeline import MAX_GUIDANCE
 from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.model import MotionModel
 from genmo.runtime.support.atomic_write import write_aside
@@ -19,6 +20,7 @@ from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
 
 if TYPE_CHECKING:
+    from genmo.train.datasets.clips import Clip
     from genmo.train.evaluation.report import Subject
 
 PROGRAM = "genmo-eval"
@@ -40,6 +42,10 @@ class EvalOptions:
     recorded: bool
     dance: bool
     in_betweening: bool
+    obey: bool
+    sweep: bool
+    prompts: int
+    guidance: float | None
     body: str | None
     samples: int | None
     steps: int | None
@@ -55,7 +61,7 @@ def parser() -> OneLineParser:
     what = options.add_mutually_exclusive_group()
     what.add_argument("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
     what.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder instead, run in PyTorch")
-    options.add_argument("--data", action="append", required=True, metavar="SET", help="a *30 motion set; repeatable")
+    options.add_argument("--data", action="append", default=[], metavar="SET", help="a motion set; repeatable")
     options.add_argument("--subjects", nargs="*", default=[], help="set/subject names (default: the engine's own)")
     options.add_argument("--clips", type=int, default=0, metavar="N", help="only N of their clips, evenly taken")
     table = options.add_mutually_exclusive_group()
@@ -73,8 +79,16 @@ def parser() -> OneLineParser:
         "--dance", action="store_true", help="motions from the music of held-out dances instead: FID_k, FID_g, PFC, BAS"
     )
     table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
+    table.add_argument(
+        "--obey", action="store_true", help="whether motions do what prompts say instead; --data only for real numbers"
+    )
+    options.add_argument("--sweep", action="store_true", help="with --obey: a table over guidance and steps as well")
+    options.add_argument("--prompts", type=int, default=0, metavar="N", help="with --obey: only N of each list")
+    options.add_argument("--guidance", type=float, help="with --obey: weight of the text (default: the engine's)")
     options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
-    options.add_argument("--samples", type=int, help="motions an action (default: 8), or a clip between keyframes (10)")
+    options.add_argument(
+        "--samples", type=int, help="motions an action (default: 8), a clip between keyframes (10), a prompt (4)"
+    )
     options.add_argument(
         "--steps", type=int, help=f"steps of generation (default: {GENMO.steps}), between keyframes (50)"
     )
@@ -98,12 +112,18 @@ def read_options(arguments: Sequence[str] | None) -> EvalOptions:
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     options = EvalOptions(**{**values, **lists})
     _check_outputs(options.out)
-    for name, least in (("clips", 0), ("rounds", 1), ("samples", 1)):
+    for name, least in (("clips", 0), ("rounds", 1), ("samples", 1), ("prompts", 0)):
         value = values[name]
         if value is not None and value < least:
             raise InputError(f"--{name} is {value}; wanted at least {least}")
     if options.body is not None and not options.recorded:
         raise InputError("--body without --recorded; wanted both, for the error of vertices")
+    if not options.data and not options.obey:
+        raise InputError("no --data; wanted a motion set to measure on, e.g. --data path/to/cmu30")
+    if not options.obey and (options.sweep or options.prompts or options.guidance is not None):
+        raise InputError("--sweep, --prompts or --guidance without --obey; wanted both, or none of them")
+    if options.guidance is not None and not abs(options.guidance) <= MAX_GUIDANCE:
+        raise InputError(f"--guidance is {options.guidance:g}; wanted {-MAX_GUIDANCE:g} to {MAX_GUIDANCE:g}")
     if options.steps is not None and not 1 <= options.steps <= MAX_STEPS:
         raise InputError(f"--steps is {options.steps}; wanted 1 to {MAX_STEPS}")
     return options
@@ -124,6 +144,8 @@ def measure(options: EvalOptions) -> tuple[dict[str, Any], str]:
     from genmo.train.evaluation.text_motion_evaluator import SHIPPED
 
     model = _load_model(options)
+    if options.obey:
+        return _obey(options, model)
     subject = report.read_subject(model, list(options.data), list(options.subjects), options.clips)
     if options.recorded:
         return _recorded(options, subject)
@@ -173,6 +195,32 @@ def _in_betweening(options: EvalOptions, subject: Subject) -> tuple[dict[str, An
     table = inbetweening.report(subject.model, subject.held_out, samples, steps, progress=sys.stderr.isatty())
     result = subject.about | table
     return result, inbetweening.markdown(result)
+
+
+def _obey(options: EvalOptions, model: MotionModel) -> tuple[dict[str, Any], str]:
+    from genmo.train.evaluation import obey, obey_page
+    from genmo.train.evaluation.report import read_subject
+    from genmo.train.evaluation.simulated import middle, true_joints
+    from genmo.train.evaluation.text_motion_features import LONGEST
+
+    real: Sequence[Clip] = ()
+    if options.data:
+        subject = read_subject(model, list(options.data), list(options.subjects), options.clips)
+        obey.check_left_out(subject.every)
+        real = subject.held_out
+    seeds, progress = options.samples or obey.SEEDS, sys.stderr.isatty()
+    result = obey.report(
+        model,
+        seeds,
+        options.steps,
+        options.guidance,
+        prompts=options.prompts,
+        real=(true_joints(middle(clip, LONGEST)) for clip in real),
+        progress=progress,
+    )
+    if options.sweep:
+        result["sweep"] = obey.sweep(model, seeds, prompts=options.prompts, progress=progress)
+    return result, obey_page.markdown(result)
 
 
 def _few_steps(options: EvalOptions, subject: Subject, evaluator: Any) -> tuple[dict[str, Any], str]:

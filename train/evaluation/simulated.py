@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from genmo.runtime.support.arrays import Array
 from genmo.train.datasets.clips import Clip
 from genmo.train.metrics.paper_tables import Estimate
 from genmo.train.tools.simulate_keypoints import film, film_as, keypoint_arrays
+
+Item = TypeVar("Item")
 
 
 def true_joints(clip: Clip) -> Array:
@@ -38,11 +41,11 @@ def middle(clip: Clip, longest: int) -> Clip:
     return replace(clip, rotations=clip.rotations[span], translation=clip.translation[span])
 
 
-def spread_out(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """At most `count` of the clips, evenly taken; 0: all."""
-    if not count or len(clips) <= count:
-        return list(clips)
-    return [clips[round(index)] for index in np.linspace(0, len(clips) - 1, count)]
+def spread_out(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the clips, or of whatever is listed, evenly taken; 0: all."""
+    if not count or len(items) <= count:
+        return list(items)
+    return [items[round(index)] for index in np.linspace(0, len(items) - 1, count)]
 
 
 def estimates(
