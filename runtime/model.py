@@ -10,6 +10,7 @@ from pathlib import Path
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline, with_clean_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
@@ -46,7 +47,8 @@ class Result:
     errors: list[ConstraintErrors]
     """how far each motion is from keyframes and joint targets, millimetres"""
     notes: tuple[str, ...] = ()
-    """what the motions may be judged by, one line each: limbs that were slowed down, keyframes under the ground"""
+    """what the motions may be judged by, one line each: texts that were divided, limbs that were slowed down, keyframes
+    under the ground"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +117,15 @@ class MotionModel:
         seed: int = 0,
         samples: int = 1,
         clean_feet: bool = True,
+        split_texts: bool = True,
     ) -> list[Motion]:
-        """Motions for a text, or several with frames of their own.  The same seed gives the same motions."""
+        """Motions for a text, or several with frames of their own.  The same seed gives the same motions.
+
+        `split_texts`: see `follow`.
+        """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
         timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
-        return self.follow(timeline, samples=samples, clean_feet=clean_feet).motions
+        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
 
     def follow(
         self,
@@ -129,6 +135,7 @@ class MotionModel:
         clean_keypoints: bool = True,
         fit: bool = True,
         clean_feet: bool = True,
+        split_texts: bool = True,
         chunk: int | None = None,
         progress: ProgressCallback = no_progress,
     ) -> Result:
@@ -138,7 +145,8 @@ class MotionModel:
         in `steps` steps (default: 10, released weights 50), around what one step estimates where there are keypoints.
         `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
-        stand still (`refine.foot_locking`).  Keyframes are satisfied exactly, joint targets nearly
+        stand still (`refine.foot_locking`); `split_texts` gives each action of a text that names several in order
+        ("walks, then sits") frames of its own (`conditions.text_sequence`), as `Result.notes` tells.  Keyframes are satisfied exactly, joint targets nearly
         (`refine.constraint_solver`).  `chunk`: frames that the network takes at a time, with what they depend on
         around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
         one pass up to four minutes.  `progress` is called with the share of the work done, 0 to 1.
@@ -152,6 +160,7 @@ class MotionModel:
         if samples > 1 and not timeline.sampled:
             raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
         config = self.engine.config
+        timeline, notes = self._texts(timeline, split_texts)
         timeline = timeline.settled(config.conventions)
         if clean_keypoints:
             timeline = with_clean_keypoints(timeline)
@@ -165,7 +174,6 @@ class MotionModel:
         outputs = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
         stepped = time.perf_counter()
         motions: list[Motion] = []
-        notes: list[str] = []
         for sample, values in enumerate(normalisation.restored(outputs["x_0"])):
             fit_progress = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
             features = Features(values, normalisation.layout)
@@ -178,6 +186,14 @@ class MotionModel:
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
         return Result(motions, Timings(*times), errors, tuple(notes))
+
+    def _texts(self, timeline: Timeline, split: bool) -> tuple[Timeline, list[str]]:
+        """The timeline with its texts as the engine is given them, and notes on them."""
+        encoder = self.engine.text_encoder
+        if not split or encoder is None or not encoder.any_text:
+            return timeline, []
+        divided, notes = with_texts_in_order(timeline)
+        return divided, list(notes)
 
     def _chunked(self, frames: int, chunk: int | None, work: Progress) -> sampler.Denoiser:
         """The denoiser for a motion of so many frames: in one pass or in chunks."""

@@ -61,7 +61,17 @@ def test_the_model_offers_these_ways():
     public = {name for name in vars(genmo.runtime.MotionModel) if not name.startswith("_")}
     assert {"load", "estimate", "generate", "follow"} <= public
     generate = inspect.signature(genmo.runtime.MotionModel.generate).parameters
-    assert list(generate) == ["self", "texts", "frames", "steps", "guidance", "seed", "samples", "clean_feet"]
+    assert list(generate) == [
+        "self",
+        "texts",
+        "frames",
+        "steps",
+        "guidance",
+        "seed",
+        "samples",
+        "clean_feet",
+        "split_texts",
+    ]
 
 
 @pytest.mark.parametrize("name", MODULES)

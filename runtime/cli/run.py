@@ -169,6 +169,7 @@ def follow(model: MotionModel, timeline: Timeline, options: RunOptions) -> Resul
         clean_keypoints=options.clean_keypoints,
         fit=options.fit,
         clean_feet=options.clean_feet,
+        split_texts=options.split_texts,
         chunk=options.chunk,
         progress=progress_bar(),
     )

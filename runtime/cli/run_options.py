@@ -58,6 +58,7 @@ class RunOptions:
     clean_keypoints: bool
     fit: bool
     clean_feet: bool
+    split_texts: bool
     # what runs it
     engine: str | None
     body: str | None

@@ -25,7 +25,7 @@ def read_options(arguments: Sequence[str] | None) -> RunOptions:
     values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
     values["out"] = tuple(values["out"])
     values["image_size"] = parse_image_size(values["image_size"])
-    for name in ("clean_keypoints", "fit", "clean_feet"):
+    for name in ("clean_keypoints", "fit", "clean_feet", "split_texts"):
         values[name] = not values.pop(f"no_{name}")
     return RunOptions(**values)
 
@@ -137,6 +137,7 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
     )
     add("--no-clean-keypoints", action="store_true", help="take keypoints as they are: do not smooth or mend them")
     add("--no-fit", action="store_true", help="keep the network's answer: do not fit the pose to the keypoints")
+    add("--no-split-texts", action="store_true", help='keep a text of several actions ("walks, then sits") one text')
     add("--no-clean-feet", action="store_true", help="leave the feet as made: planted ones may slide")
 
 

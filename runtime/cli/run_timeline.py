@@ -10,6 +10,7 @@ from pathlib import Path
 from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
+from genmo.runtime.conditions.text_sequence import natural_frames
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
@@ -84,6 +85,9 @@ def timeline_of(
     frames = length_in_frames(options.frames, options.seconds)
     if frames is None:
         ends = [text.end for text in texts if text.end is not None]
+        if options.split_texts and not keypoints and music is None:
+            open_ended = [text for text in texts if text.end is None]
+            ends += [text.start + taken for text in open_ended if (taken := natural_frames(text.prompt)) is not None]
         frames = _default_length(keypoints, None if music is None else len(music), ends)
         frames = max([frames, *(int(each.frames.max()) + 1 for each in (keyframes, joint_targets) if len(each.frames))])
     music_spans = () if music is None else (FeatureSpan("music", music[:frames], source=str(options.music)),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class CachedTextEncoder:
     """tokens of each prompt"""
     tokens: int
     """tokens of a text at most"""
+    any_text: ClassVar[bool] = False
 
     @cached_property
     def _rows(self) -> dict[str, slice]:

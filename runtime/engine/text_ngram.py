@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from genmo.runtime.support.errors import InputError
 
 class TextEncoder(Protocol):
     """What an engine's text encoder can do."""
+
+    @property
+    def any_text(self) -> bool:
+        """Whether it takes any text; else those alone that it was made with."""
 
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, width] and their mask [tokens].  Raises InputError for a text that it cannot take."""
@@ -67,6 +71,7 @@ class NgramTextEncoder:
     """[buckets, width]"""
     tokens: int
     """tokens of a text at most; further words are cut"""
+    any_text: ClassVar[bool] = True
 
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, width] and their mask [tokens] (1 = a word).  Raises InputError for no word."""

@@ -57,6 +57,8 @@ def open_tokenizer(path: Path, tokens: int) -> Any:
 class T5TextEncoder:
     """Text -> tokens.  Thread-safe."""
 
+    any_text = True
+
     def __init__(self, graph: Path, tokenizer: Path, tokens: int, width: int) -> None:
         """`graph`: `text_encoder.onnx`; `tokens`: of a text at most; `width`: channels of a token."""
         self.tokens, self.width = tokens, width

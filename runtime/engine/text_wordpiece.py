@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -126,6 +127,7 @@ class WordPieceTextEncoder:
     table: WordPieceTable
     tokens: int
     """rows of a text at most, the one of the whole included; further tokens are cut"""
+    any_text: ClassVar[bool] = True
 
     def encode(self, prompt: str) -> tuple[Array, Array]:
         """Token vectors [tokens, WIDTH] and their mask [tokens] (1 = a token).  Raises InputError for no word."""

@@ -12,6 +12,7 @@ from genmo.runtime import InputError, Keypoints, MotionModel, Text
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
@@ -82,6 +83,17 @@ def test_texts_steps_and_guidance_matter(model):
         model.generate("a person walks", 20, guidance=1.0),
     ):
         assert not same(plain, changed[0])
+
+
+def test_actions_in_order_get_frames_of_their_own(model):
+    timeline = Timeline(100, (Text("a person walks, then sits"),))
+    result, whole = model.follow(timeline), model.follow(timeline, split_texts=False)
+    border = in_order(timeline.texts[0], 100)[0].end
+    asked = Timeline(100, (Text("a person walks", 0, border), Text("a person sits", border)))
+    assert same(result.motions[0], model.follow(asked).motions[0]) and not same(result.motions[0], whole.motions[0])
+    assert any("is 2 texts in order" in note for note in result.notes)
+    assert not any("in order" in note for note in whole.notes)
+    assert same(result.motions[0], model.generate("a person walks, then sits", 100)[0])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 50])

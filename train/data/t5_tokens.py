@@ -47,6 +47,8 @@ class TextTokens(nn.Module):
     """Prompt -> tokens, by looking it up; has no weights.  Takes the place of `NgramTable` in training and of an
     engine's text encoder in its samples."""
 
+    any_text = False
+
     def __init__(self, prompts: Sequence[str], lengths: Sequence[int], vectors: Array, config: ModelConfig) -> None:
         """`vectors` [sum of `lengths`, width]: the tokens of all prompts, one after the other."""
         super().__init__()

@@ -121,6 +121,9 @@ def test_length():
         (["a@0-1", "b", "c@1-3"], False, 90),
         (["jump@0.1-0.3"], True, 12),  # the keypoints' length
         (["walk@0-2"], True, 60),
+        (["a person walks, then jumps"], False, 180),
+        (["a person walks, then jumps@0-3"], False, 90),
+        (["a person walks, then jumps"], True, 12),
     ],
 )
 def test_length_where_no_option_says_it(run, tmp_path, texts, keypoints, frames):
@@ -205,6 +208,14 @@ def test_keypoints_and_text_on_one_timeline(run, tmp_path):
         "--keypoints", keypoints, "--text", "jump@0.2-1", "--frames", 40, "--out", tmp_path / "m.npz"
     )
     assert (status, without_speed_notes(errors)) == (0, "") and load_motion(tmp_path / "m.npz").frames == 40
+
+
+def test_actions_in_order_are_noted(run, tmp_path):
+    walk = ("--text", "a person walks, then sits", "--seconds", 2, "--steps", 1, "--out", tmp_path / "m.npz")
+    status, _, errors = run(*walk)
+    assert status == 0 and "genmo-run: note: text 'a person walks, then sits' is 2 texts in order" in errors
+    status, _, errors = run(*walk, "--no-split-texts")
+    assert status == 0 and "in order" not in errors
 
 
 def save_poses(path, frames=(3, 20), **changes):

@@ -1,0 +1,176 @@
+"""Prompts that name actions in order ("a person walks, then sits") as one text for each action, with spans that fit.
+
+The network was mostly taught with one action a text; which frames an action gets is said better by spans than by words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.motion.motion import FPS
+
+SHORTEST = 20
+"""frames of a part at least: an action in less is a twitch"""
+SHORT_SECONDS, USUAL_SECONDS, LONG_SECONDS = 2.0, 3.0, 4.0
+"""of an action that is over soon, of one that is not known, and of one that goes on"""
+MOST_REPEATS = 10
+
+_NUMBERS = {
+    "twice": 2, "two": 2, "thrice": 3, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10,
+}  # fmt: skip
+_ORDER = re.compile(
+    r"(?:(?<=[\w)\"'])|[,;.])\s*(?:,|;|\.)?\s*(?:\band\s+|\bbut\s+)?"
+    r"(?<!\bnow and )(?<!\bby )(?<!\bsince )(?<!\beven )"
+    r"\b(?:then(?:\s+(?:finally|again|afterwards))?|after\s+(?:that|which|this)|afterwards?|subsequently|finally|lastly"
+    r"|next(?!\s+to\b)|before\s+(?=(?!\w*thing\b)\w+ing\b))\b\s*,?\s*",
+    re.IGNORECASE,
+)
+_NOW_AND_THEN = re.compile(r"\bnow and then\b|\bnow and again\b|\bone after the other\b", re.IGNORECASE)
+_FIRST = re.compile(r"^\s*(?:at first|first(?:ly| of all)?|to begin with|initially|next|then)\b\s*,?\s*", re.IGNORECASE)
+_REVERSED = re.compile(r"^(?P<second>.+?),?\s+after\s+(?P<first>(?!\w*thing\b)\w+ing\b.*)$", re.IGNORECASE | re.DOTALL)
+_PEOPLE = (
+    "person|people|man|woman|men|women|boy|girl|kid|child|guy|lady|human|figure|character|actor|actress|dancer|someone"
+    "|somebody|he|she|they|it|athlete|player|boxer|soldier|zombie|robot|subject|individual|performer|adult|toddler|avatar"
+)
+_SUBJECT = re.compile(rf"^(?:(?:a|an|the|one|this|that|some)\s+)?(?:[\w-]+\s+){{0,3}}?(?:{_PEOPLE})\b", re.IGNORECASE)
+_PRONOUN = re.compile(rf"^(?:(?:the|this|that)\s+)?(?:{_PEOPLE})\b\s*", re.IGNORECASE)
+_BE = re.compile(r"^(?:is|are|was|were)\b", re.IGNORECASE)
+_WITHOUT_VERB = re.compile(
+    r"^(?:the|a|an|his|her|their|its|both|to|left|right|forwards?|backwards?|back|sideways|up|down|again|once|twice|thrice"
+    r"|slowly|slower|quickly|faster|fast|in|on|around|clockwise|counterclockwise|with|at|two|three|four|five|\d+)\b",
+    re.IGNORECASE,
+)
+_ADVERB = re.compile(r"^\w+ly\b,?\s+(?=\w)", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"\b(?:walk|run|jog|danc|swim|crawl|march|strid|stroll|sprint|wander|pac(?:e|es|ing)\b|skip|idl|wait|rest|climb|row|ski"
+    r"|skat|juggl|exercis|box|fight|train|sneak|creep|limp|stand(?:s|ing)? (?:still|idle|there)|moonwalk|waltz|play)",
+    re.IGNORECASE,
+)
+_SOON_OVER = re.compile(
+    r"\b(?:jump|hop|leap|kick|punch|throw|catch|sit|stand|get|turn|bend|bow|crouch|kneel|squat|pick|stop|start|fall|trip"
+    r"|rais|lower|lift|put|point|nod|shrug|wav|clap|step|duck|dodg|lung|spin|somersault|cartwheel|salut|reach|stumbl|ris"
+    r"|lie|lying)",
+    re.IGNORECASE,
+)
+_SECONDS = re.compile(r"\bfor\s+(?:about\s+|around\s+)?(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)
+_TIMES = re.compile(
+    rf"\b(?:({'|'.join(_NUMBERS)})|(\d+))(?:\s+(?:times|jumps|hops|kicks|punches|steps)\b|(?<=ice)\b)", re.I
+)
+
+
+def parts_of(prompt: str) -> list[str]:
+    """The actions of a prompt in the order of time, each with the subject of the first; the prompt alone where it does
+    not say an order ("while" and a mere "and" say none)."""
+    masked = _NOW_AND_THEN.sub(lambda match: "\0" * len(match[0]), prompt)
+    cuts = [match.span() for match in _ORDER.finditer(masked)]
+    edges = [0, *(edge for cut in cuts for edge in cut), len(prompt)]
+    pieces = [prompt[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    pieces = [piece for piece in map(_trimmed, pieces) if re.search(r"\w", piece)]
+    if pieces and (match := _REVERSED.match(pieces[0])):
+        pieces[:1] = _reordered(match["first"], match["second"])
+    if len(pieces) < 2:
+        return [prompt]
+    subject = _SUBJECT.match(pieces[0])
+    return _with_subject(pieces, "" if subject is None else subject[0])
+
+
+def _trimmed(piece: str) -> str:
+    """Without the words and signs of order around it."""
+    return _FIRST.sub("", piece.strip(" \t\n,;.")).strip(" \t\n,;.")
+
+
+def _reordered(first: str, second: str) -> list[str]:
+    """ "sits down after walking" -> walking, sits down; the subject goes with the first."""
+    subject = _SUBJECT.match(second)
+    return [f"{subject[0]} is {first}", second] if subject else [first, second]
+
+
+def _with_subject(pieces: Sequence[str], subject: str) -> list[str]:
+    """Every piece as a clause of its own: subject and, where a piece has none ("then backwards"), the verb before."""
+    made = [pieces[0]]
+    verb = _verb(pieces[0][len(subject) :])
+    for piece in pieces[1:]:
+        own = _SUBJECT.match(piece)
+        if own is None or (_PRONOUN.match(piece) and subject):
+            rest = _PRONOUN.sub("", piece, count=1) if own else piece
+            subject = "they" if own and own[0].lower() == "they" else subject
+            if own is None and _WITHOUT_VERB.match(_ADVERB.sub("", rest)):
+                rest = f"{verb} {rest}"
+            elif subject and re.match(r"\w+ing\b", rest):
+                rest = f"is {rest}"
+            verb = _verb(rest)
+            piece = f"{subject} {rest}".strip()
+        made.append(piece)
+    return made
+
+
+def _verb(clause: str) -> str:
+    """The first word, or two of "is walking"."""
+    words = clause.split()
+    return " ".join(words[: 2 if words and _BE.match(words[0]) else 1]).rstrip(",")
+
+
+def seconds_of(prompt: str) -> float:
+    """How long an action takes: what the prompt says, else by what kind of action it is and how often it is done."""
+    stated = _SECONDS.search(prompt)
+    if stated is not None:
+        return max(SHORTEST / FPS, min(float(stated[1]), 600.0))
+    counted = _TIMES.search(prompt)
+    number = 1 if counted is None else int(counted[2]) if counted[2] else _NUMBERS[counted[1].lower()]
+    repeats = 0.5 + 0.5 * max(1, min(number, MOST_REPEATS))
+    # the first verb counts: "walks and sits" is a walk
+    found = [(match.start(), seconds) for pattern, seconds in ((_GOES_ON, LONG_SECONDS), (_SOON_OVER, SHORT_SECONDS))
+             if (match := pattern.search(prompt))]  # fmt: skip
+    return min(found)[1] * repeats if found else USUAL_SECONDS
+
+
+def natural_frames(prompt: str) -> int | None:
+    """Frames that the actions of a prompt take in all; None for a prompt that says no order."""
+    parts = parts_of(prompt)
+    return round(FPS * sum(map(seconds_of, parts))) if len(parts) > 1 else None
+
+
+def in_order(text: Text, frames: int) -> list[Text]:
+    """The text as one text for each of its actions, the span divided by how long they take; itself alone where it says
+    no order, or where they would get less than SHORTEST frames.
+
+    `frames`: of the motion.
+    """
+    end = frames if text.end is None else min(text.end, frames)
+    parts = parts_of(text.prompt)
+    if len(parts) < 2 or end - text.start < SHORTEST * len(parts):
+        return [text]
+    shares = list(map(seconds_of, parts))
+    free = end - text.start - SHORTEST * len(parts)
+    wanted = [max(share - SHORTEST / FPS, 0.0) for share in shares]
+    total = sum(wanted) or 1.0
+    edges, given = [text.start], 0.0
+    for index, part in enumerate(wanted):
+        given += part / total
+        edges.append(text.start + SHORTEST * (index + 1) + round(free * given))
+    edges[-1] = end
+    spans = [
+        replace(text, prompt=part, start=start, end=stop)
+        for part, start, stop in zip(parts, edges[:-1], edges[1:], strict=True)
+    ]
+    if text.end is None or text.end > frames:
+        spans[-1] = replace(spans[-1], end=text.end)
+    return spans
+
+
+def with_texts_in_order(timeline: Timeline) -> tuple[Timeline, tuple[str, ...]]:
+    """The timeline with each text divided as `in_order` does, and a note on each that was."""
+    texts: list[Text] = []
+    notes: list[str] = []
+    for text in timeline.texts:
+        parts = in_order(text, timeline.frames)
+        texts += parts
+        if len(parts) > 1:
+            listed = ", ".join(f"{part.prompt!r} from {part.start / FPS:.1f} s" for part in parts)
+            notes.append(f"text {text.prompt!r} is {len(parts)} texts in order: {listed}")
+    return replace(timeline, texts=tuple(texts)), tuple(notes)
