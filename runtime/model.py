@@ -146,10 +146,11 @@ class MotionModel:
         `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
         stand still (`refine.foot_locking`); `split_texts` gives each action of a text that names several in order
-        ("walks, then sits") frames of its own (`conditions.text_sequence`), as `Result.notes` tells.  Keyframes are satisfied exactly, joint targets nearly
-        (`refine.constraint_solver`).  `chunk`: frames that the network takes at a time, with what they depend on
-        around them, which bounds its memory and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None
-        one pass up to four minutes.  `progress` is called with the share of the work done, 0 to 1.
+        ("walks, then sits") frames of its own (`conditions.text_sequence`), as `Result.notes` tells.  Keyframes are
+        satisfied exactly, joint targets nearly (`refine.constraint_solver`).  `chunk`: frames that the network takes at
+        a time, with what they depend on around them, which bounds its memory and leaves the answer as it is
+        (`denoiser.chunking`); 0 is one pass, None one pass up to four minutes.  `progress` is called with the share of
+        the work done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
         or one in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
