@@ -25,6 +25,7 @@ EVENTS = (
     "kneel_",
     "lie_down",
     "get_up",
+    "down_to",
     "bend_",
     "balance",
     "step_",

@@ -29,7 +29,7 @@ LOOSE_FRAMES, LOOSE_MEASURED = 900, 0.9
 """a caption that lists such actions says little about one window of a clip of more frames: 90 % are measured instead"""
 SHORTEST_HALF = 28
 """frames of each of two joined clips at least"""
-CANDIDATES = 64
+CANDIDATES = 40
 """windows on each side among which a pair that fits is looked for"""
 TRIES = 5
 PLAIN, COMMON = 0.5, ("stand", "still", "walk_forward", "walk_slow", "walk_brisk", "jog_forward", "run_forward")
