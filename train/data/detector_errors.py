@@ -98,15 +98,16 @@ def remembered(shape: torch.Size, generator: torch.Generator) -> Tensor:
 
 
 def smoothed(points: Tensor, width: Tensor) -> Tensor:
-    """Points [batch, frames, ...] under a Gaussian over time of `width` [batch] frames, the ends repeated."""
-    reach = int(CUT * WIDEST)
-    offset = torch.arange(-reach, reach + 1)
-    kernel = torch.exp(-0.5 * (offset / width.clamp_min(1e-3)[:, None]) ** 2)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
+    """Points [batch, frames, ...] under a Gaussian over time of `width` [batch] frames that leaves lines as they are,
+    at the ends too: the value of the weighted least-squares line (`keypoint_cleaning.smooth`, all of them seen)."""
     frames = points.shape[1]
-    rows = (torch.arange(frames)[:, None] + offset).clamp(0, frames - 1)  # [frames, taps]
-    weights = torch.zeros(len(points), frames, frames)
-    weights.scatter_add_(2, rows.expand(len(points), -1, -1), kernel[:, None].expand(-1, frames, -1))
+    offset = torch.arange(frames) - torch.arange(frames)[:, None]  # [frames, neighbours]
+    width = width.clamp_min(1e-3)[:, None, None]
+    near = torch.exp(-0.5 * (offset / width) ** 2) * (offset.abs() <= (CUT * width).ceil())
+    mass, lean, spread = ((near * offset**power).sum(dim=-1, keepdim=True) for power in range(3))
+    determinant = mass * spread - lean**2
+    lined = determinant > 1e-6 * mass**2  # else no neighbour counts
+    weights = torch.where(lined, near * (spread - lean * offset) / torch.where(lined, determinant, 1.0), near / mass)
     return (weights @ points.flatten(2)).reshape(points.shape)
 
 
