@@ -130,7 +130,7 @@ def at_low_rate(points: Tensor, visible: Tensor, step: int) -> tuple[Tensor, Ten
         + at[after] * x**2 * (3 - 2 * x)
         - slope[after] * x**2 * (1 - x)
     )
-    return curve, visible[knots][before] & visible[knots][after]
+    return curve, visible[knots][before] & (visible[knots][after] | (x[:, 0] == 0))
 
 
 def _spans(chosen: Tensor, frames: int, longest: int, generator: torch.Generator) -> Tensor:
