@@ -44,6 +44,9 @@ ARMS = (
     "hand_hip",
     "hands_together",
 )
+LASTING = (*GAITS, *STATES, "turn")
+LASTING_ARMS = ("wave", "clap", "punch_both", "arm_", "hand")
+"""what goes on from the first frame to the last"""
 SHORTEST_PART = 14
 """frames of a part that is told apart from the other"""
 SETTLING = 3
@@ -189,7 +192,12 @@ def sentence_of(tags: Collection[str], random: np.random.Generator, gerund: bool
         return voice.clause(main)
     if kind == "stand":
         return voice.clause(beside) if random.random() < 0.7 else at_once(random, voice, main, beside)
-    return at_once(random, voice, main, beside) if random.random() < 0.75 else voice.clause(main)
+    if random.random() < 0.25:
+        return voice.clause(main)
+    if kind in LASTING or arm.startswith(LASTING_ARMS):
+        return at_once(random, voice, main, beside)
+    # two things that both take a moment of the window need not be at the same moment
+    return f"{voice.clause(main)} and {voice.verb(beside).removeprefix('is ')}"
 
 
 def _two_parts(first: frozenset[str], second: frozenset[str], random: np.random.Generator) -> str:

@@ -14,7 +14,7 @@ def standing_tags(m: Measures) -> set[str]:
         return set()
     if quantile(m.signals.tilt, 0.95) > UPRIGHT or m.jumps or m.posture.foot_height.max() > 0.25:
         return set()
-    if gait.swing > 30:
+    if gait.swing > 30 or m.signals.knees.mean() > 38:
         return set()
     found = {"stand"}
     if quantile(m.signals.bustle, 0.95) < 0.14 and gait.swing < 10:

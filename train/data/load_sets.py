@@ -137,7 +137,8 @@ def check_data(config: TrainConfig, clips: Sequence[Clip]) -> None:
             listed = ", ".join(map(str, sorted(widths)))
             raise InputError(f"config: model.{name}_width is {width}, the clips' {name} features have {listed}")
     has_music = config.model.music_width and any(getattr(clip, "music", None) is not None for clip in clips)
-    if config.generation and not has_music and not any(clip.captions for clip in clips):
+    measured = config.captions.measured and any(_in_world(clip) for clip in clips) and not texts_from_outside(config)
+    if config.generation and not has_music and not measured and not any(clip.captions for clip in clips):
         if config.model.text_encoder == "none" and not config.text_model:
             raise InputError(
                 "config: model.text_encoder is none, so texts come from outside; wanted text_model=T5 (a folder as "

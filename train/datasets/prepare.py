@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genmo.runtime.motion.motion import FPS
+from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets import aist, amass, bedlam, bvh, emdb, human36m, humanml3d, motionx, rich, threedpw
 from genmo.train.datasets.bodies import DEFAULT, Bodies, floor_height
+from genmo.train.datasets.caption_report import CaptionReport
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.features import with_features
 from genmo.train.datasets.read import read_clips
@@ -23,6 +25,7 @@ from genmo.train.datasets.store import FEATURES, read_store, write_store
 
 PROGRAM = "genmo-prepare"
 CHECK = "check"
+CAPTIONS = "measured_captions.tsv"
 THIRTY_LICENCE = "the set's own: LICENSE.txt beside its index.json"
 HIGH_FLOOR = 0.15
 """metres; a floor farther from y = 0 is worth a word, for simulated cameras stand on that floor"""
@@ -46,6 +49,7 @@ class PrepareOptions:
     up: str | None = None
     rest_frame: int | None = None
     floor: bool = False
+    measure_captions: bool = False
 
 
 def _thirty(options: PrepareOptions) -> Iterable[Clip]:
@@ -138,6 +142,8 @@ def _parser() -> OneLineParser:
         options.add_argument("--video-features", type=Path, metavar="DIR", help=text)
         text = "the clips' music: sound files, or features as .npy, named like the clip (aist: or like its track)"
         options.add_argument("--music", type=Path, metavar="DIR", help=text)
+        text = f"write {CAPTIONS}, sentences of what every two seconds do with their numbers; caption clips without any"
+        options.add_argument("--measure-captions", action="store_true", help=text)
         if smpl:
             text = f"SMPL, SMPL-H or SMPL-X file, a folder with one for each gender, or {DEFAULT} (a mean skeleton)"
             options.add_argument("--body", required=True, metavar="FILE", help=text)
@@ -168,9 +174,13 @@ def run(options: PrepareOptions) -> None:
     read, licence, source, _ = KINDS[options.kind]
     if not options.source.is_dir():
         raise InputError(f"{options.source}: no such folder; wanted {source}")
-    clips = _Counted(with_features(read(options), options.video_features, options.music), options.kind)
+    found, report = with_features(read(options), options.video_features, options.music), CaptionReport()
+    clips = _Counted(map(report.add, found) if options.measure_captions else found, options.kind)
     count = write_store(clips, options.out, kind=options.kind, licence=licence)
     print(clips.summary(count, options.out))
+    if options.measure_captions:
+        write_aside(options.out / CAPTIONS, report.text())
+        print(f"{options.out / CAPTIONS}: {report.windows} windows, {report.said} with a sentence")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

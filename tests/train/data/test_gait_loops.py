@@ -1,5 +1,7 @@
 """Repeated gait cycles, against walkers whose whole future is known in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,37 @@ def test_a_joint_is_continuous_and_fades():
     np.testing.assert_allclose(
         rotations @ rotations.transpose(0, 1, 3, 2), np.eye(3) + np.zeros((79, 24, 3, 3)), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("turn", [0.02, -0.05])
+def test_a_turn_is_not_repeated(turn):
+    """A 90-degree turn that is repeated is no 90-degree turn."""
+    clip = walker(47, turn)
+    assert looped(clip, 150) is clip
+
+
+@pytest.mark.parametrize("caption", ["a person walks and stops", "a person: run quick stop run", "a person veers left"])
+def test_what_happens_once_is_not_repeated(caption):
+    clip = replace(walker(47), captions=("a person walks", caption))
+    assert looped(clip, 150) is clip and looped(walker(47), 150) is not clip
+
+
+@pytest.mark.parametrize("rate", [0.002, -0.003])
+def test_the_rest_of_a_turn_does_not_add_up(rate):
+    short = walker(64, rate)
+    longer = looped(short, 400)
+    facing = longer.rotations[:, 0, :, 2]
+    yaw = np.degrees(np.unwrap(np.arctan2(facing[:, 0], facing[:, 2])))
+    assert longer.frames >= 400
+    # without the correction: 0.002 radians a frame are 46 degrees in 400 frames
+    assert np.ptp(yaw) < 64 * abs(np.degrees(rate)) + 1
+    # the feet do not notice: each frame's step in the facing is what it was
+    ahead = np.einsum("ij,ij->i", np.diff(longer.translation, axis=0), facing[:-1])
+    np.testing.assert_allclose(ahead, 1.5 / 30, atol=1.5e-3)
+
+
+def test_the_rest_of_a_climb_does_not_add_up():
+    clip = walker(64)
+    clip.translation[:, 1] += 0.0008 * np.arange(64)
+    longer = looped(clip, 400)
+    assert longer.frames >= 400 and np.ptp(longer.translation[:, 1]) < 0.04 + 64 * 0.0008 + 0.01

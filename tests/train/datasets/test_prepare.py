@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from genmo.runtime.formats import to_bvh
+from genmo.runtime.motion.motion import Motion
 from genmo.train.datasets import prepare
 from genmo.train.datasets.read import read_clips
 from genmo.train.datasets.store import read_store
+from tests.train.made_motions import arm, made
 
 
 def run(capsys, *arguments):
@@ -42,6 +44,27 @@ def test_a_folder_of_bvh_with_options(tmp_path, capsys, random_motion):
     code, said, _ = run(capsys, "bvh", source, "--out", tmp_path / "b", "--scale", 0.02, "--up", "y", "--floor")
     assert code == 0 and "off y = 0" not in said
     np.testing.assert_allclose(read_store(tmp_path / "b")[0].offsets, 2 * motion.rest_offsets, atol=1e-6)
+
+
+def test_measured_captions_are_a_readable_table(tmp_path, capsys):
+    source = tmp_path / "bvh"
+    source.mkdir()
+    for name, clip in {"a": made(speed=0.6, turn=90), "b": made(100, pose=arm("right", 170))}.items():
+        motion = Motion(clip.rotations, clip.translation, offsets=clip.offsets)
+        (source / f"{name}.bvh").write_bytes(to_bvh(motion))
+    (source / "b.txt").write_text("a person greets\n")
+    code, said, wrong = run(capsys, "bvh", source, "--out", tmp_path / "out", "--measure-captions")
+    assert (code, wrong) == (0, "") and "4 windows, 4 with a sentence" in said
+    head, *rows = [line.split("\t") for line in (tmp_path / "out" / "measured_captions.tsv").read_text().splitlines()]
+    rows = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [row["clip"] for row in rows] == ["a", "b", "b", "b"]
+    assert float(rows[0]["speed_m_s"]) == pytest.approx(0.6, abs=0.03) and abs(int(rows[0]["turn_deg"]) - 90) < 10
+    assert "turn_left_90" in rows[0]["tags"] and "arm_up_right" in rows[1]["tags"]
+    first, second = read_store(tmp_path / "out")
+    # a clip that had a caption keeps it, the other one is told by measurement
+    assert first.captions and all("left" in caption for caption in first.captions)
+    assert second.captions == ("a person greets",)
+    assert run(capsys, "check", tmp_path / "out")[0] == 0
 
 
 def test_a_floor_far_from_zero_is_told(tmp_path, capsys, random_motion):
