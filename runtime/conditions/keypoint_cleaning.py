@@ -54,16 +54,30 @@ EXCHANGED = (tuple(_PAIRS), ("hip", "knee", "ankle"), ("knee", "ankle"))
 
 def clean_keypoints(keypoints: Keypoints) -> Keypoints:
     """The keypoints of one person with sides put right, outliers hidden, short gaps bridged and noise smoothed."""
-    return replace(keypoints, points=clean_points(keypoints.points, keypoints.noise), noise=0.0)
+    points, feet = _cleaned(keypoints.points, keypoints.feet, keypoints.noise)
+    return replace(keypoints, points=points, feet=feet, noise=0.0)
 
 
 def clean_points(points: Array, noise: float | None = None) -> Array:
     """`clean_keypoints` of points [frames, 17, 3]: pixels and confidence, 30 a second; `noise` as in `Keypoints`."""
+    return _cleaned(points, None, noise)[0]
+
+
+def _cleaned(points: Array, feet: Array | None, noise: float | None) -> tuple[Array, Array | None]:
+    """`clean_points`, and the same of heels and toes [frames, 4, 3] at the ends of their legs."""
     height = person_height(points)
     if height == 0:
-        return points
-    points = hide_outliers(exchange_sides(points, height), height)
+        return points, feet
+    sided = exchange_sides(points, height)
+    if feet is not None:
+        exchanged = (sided[:, _PAIRS["ankle"]] != points[:, _PAIRS["ankle"]]).any(axis=(1, 2))  # [frames]
+        feet = np.where(exchanged[:, None, None], feet[:, [2, 3, 0, 1]], feet)
+    points = hide_outliers(sided, height)
     width = smoothing_width(noise_level(points, height) if noise is None else noise)
+    return _smoothed(points, width), None if feet is None else _smoothed(feet, width)
+
+
+def _smoothed(points: Array, width: float) -> Array:
     return steady_confidence(smooth(bridge_gaps(points), width))
 
 

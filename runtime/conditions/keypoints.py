@@ -21,6 +21,9 @@ from genmo.runtime.support.safe_read import LARGEST
 
 VISIBLE = 0.5
 """Keypoints of higher confidence count as visible."""
+FEET = ("left_heel", "left_toes", "right_heel", "right_toes")
+"""Points of the feet that some detectors give beside COCO's 17."""
+POINT_COUNT = COCO_COUNT + len(FEET)
 BOX_MARGIN = 1.2
 """The box's side over the larger extent of the visible keypoints."""
 
@@ -37,17 +40,32 @@ class Keypoints:
     """camera poses in a y-up world in metres; None: not known, taken for static in the world roll-out"""
     noise: float | None = None
     """`keypoint_cleaning.noise_level` of what was brought to 30 a second, which hides it; None: as in `points`"""
+    feet: Array | None = None
+    """[frames, 4, 3] as `points`, of FEET; None: the detector gives none"""
 
     @property
     def frames(self) -> int:
         return len(self.points)
+
+    @property
+    def all_points(self) -> Array:
+        """[frames, 21, 3]: `points`, and `feet` of confidence 0 where there are none."""
+        feet = np.zeros((self.frames, len(FEET), 3)) if self.feet is None else self.feet
+        return np.concatenate([self.points, feet], axis=1)
 
     def first(self, count: int) -> Keypoints:
         """The first `count` frames."""
         camera = self.camera and replace(
             self.camera, rotation=self.camera.rotation[:count], position=self.camera.position[:count]
         )
-        return replace(self, points=self.points[:count], camera=camera)
+        feet = None if self.feet is None else self.feet[:count]
+        return replace(self, points=self.points[:count], camera=camera, feet=feet)
+
+
+def keypoints_from(points: Array, intrinsics: Array, camera: Camera | None = None) -> Keypoints:
+    """Keypoints of `all_points` [frames, 21, 3]; without `feet` where none is seen."""
+    body, feet = points[:, :COCO_COUNT], points[:, COCO_COUNT:]
+    return Keypoints(body, intrinsics, camera, feet=feet if feet[..., 2].any() else None)
 
 
 def default_intrinsics(width: float, height: float) -> Array:
@@ -66,10 +84,11 @@ def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keyp
 
     A point that holds NaN is hidden.  Raises InputError for missing, wrongly shaped or otherwise non-finite arrays.
     """
-    stored = arrays.get("keypoints")
-    if stored is not None and stored.dtype.kind == "f" and stored.ndim:
-        unseen = np.isnan(stored).any(axis=-1, keepdims=True)
-        arrays = arrays | {"keypoints": np.where(unseen, 0.0, stored)}
+    for name in ("keypoints", "feet_keypoints"):
+        stored = arrays.get(name)
+        if stored is not None and stored.dtype.kind == "f" and stored.ndim:
+            unseen = np.isnan(stored).any(axis=-1, keepdims=True)
+            arrays = arrays | {name: np.where(unseen, 0.0, stored)}
     points = _checked(arrays, "keypoints", (None, COCO_COUNT, 3), source)
     if len(points) == 0:
         raise InputError(f"{source}: keypoints has 0 frames; wanted at least 1")
@@ -85,14 +104,17 @@ def parse_keypoints(arrays: dict[str, Array], source: str = "keypoints") -> Keyp
     fps = float(_checked({"fps": np.ravel(arrays.get("fps", 30.0))}, "fps", (1,), source)[0])
     if abs(fps - 30.0) > 0.5:
         raise InputError(f"{source}: fps is {fps:g}; wanted 30, so resample the keypoints to 30 frames a second")
+    feet = None
+    if "feet_keypoints" in arrays:
+        feet = _checked(arrays, "feet_keypoints", (len(points), len(FEET), 3), source)
     if "camera_to_world" not in arrays:
-        return Keypoints(points, intrinsics)
+        return Keypoints(points, intrinsics, feet=feet)
     poses = _checked(arrays, "camera_to_world", (len(points), 4, 4), source)
     rotation = poses[:, :3, :3]
     if np.abs(rotation @ transpose(rotation) - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation).min() < 0:
         raise InputError(f"{source}: camera_to_world holds no rotations; wanted rigid poses, OpenCV axes, y-up world")
     ground = _checked({"ground_known": np.ravel(arrays.get("ground_known", 1.0))}, "ground_known", (1,), source)[0] != 0
-    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3], bool(ground)))
+    return Keypoints(points, intrinsics, Camera(rotation, poses[:, :3, 3], bool(ground)), feet=feet)
 
 
 def _checked(arrays: dict[str, Array], name: str, shape: tuple[int | None, ...], source: str) -> Array:

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
+from genmo.runtime.conditions.keypoints import POINT_COUNT, VISIBLE, Keypoints
 from genmo.runtime.live.frame_clock import TimedKeypoints
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.arrays import Array
 
 Source = Callable[[threading.Event], Iterator[TimedKeypoints]]
 Estimate = Callable[[Any], Array]
-"""An image to the keypoints [people, 17, 3] in it, the surest person first."""
+"""An image to the keypoints [people, 21, 3] in it, the surest person first."""
 LATE = 0.1
 """seconds after which a frame of a video is passed over"""
 
@@ -28,7 +27,7 @@ def keypoint_source(keypoints: Keypoints) -> Source:
 
     def run(stop: threading.Event) -> Iterator[TimedKeypoints]:
         start = time.monotonic()
-        for frame, points in enumerate(keypoints.points):
+        for frame, points in enumerate(keypoints.all_points):
             due = start + frame / FPS
             if stop.wait(max(0.0, due - time.monotonic())):
                 return
@@ -61,13 +60,13 @@ def image_source(images: Iterable[tuple[float, Any]], estimate: Estimate, *, liv
                 continue
             points = nearest_person(estimate(image), followed)
             followed = points if points is not None else followed
-            yield TimedKeypoints(taken, np.zeros((COCO_COUNT, 3)) if points is None else points)
+            yield TimedKeypoints(taken, np.zeros((POINT_COUNT, 3)) if points is None else points)
 
     return run
 
 
 def nearest_person(people: Array, followed: Array | None) -> Array | None:
-    """Of [people, 17, 3] the one with the visible points nearest to those of `followed` [17, 3]; the first without one,
+    """Of [people, 21, 3] the one with the visible points nearest to those of `followed` [21, 3]; the first without one,
     None where there is nobody."""
     if len(people) == 0:
         return None

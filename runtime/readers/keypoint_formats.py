@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS
-from genmo.runtime.readers.keypoint_layouts import coco_from
+from genmo.runtime.readers.keypoint_layouts import body_points
 from genmo.runtime.readers.tracks import MAX_PEOPLE
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
@@ -178,7 +178,7 @@ def _openpose_people(entry: object, source: str) -> Iterator[tuple[Array, int]]:
     for person in _entries(entry.get("people"), f"{source}: people"):
         listed = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
         if listed:  # OpenPose keeps somebody of whom only hands or face were detected
-            yield coco_from(_flat_points(listed, source), source), _person_id(person.get("person_id"))
+            yield body_points(_flat_points(listed, source), source), _person_id(person.get("person_id"))
 
 
 # --- MMPose, Ultralytics, Transformers ---------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def _people(value: object, names: list[str] | None, source: str) -> Iterator[tup
                 "and [K]: save 2D predictions"
             )
         points = np.concatenate([positions, scores[:, None]], axis=1)
-        yield coco_from(points, source, names), _person_id(person.get("track_id"))
+        yield body_points(points, source, names), _person_id(person.get("track_id"))
 
 
 def _easy_vitpose(document: dict[str, Any], source: str) -> ParsedDocument:
@@ -246,7 +246,7 @@ def _easy_vitpose(document: dict[str, Any], source: str) -> ParsedDocument:
     for entry in _entries(document["keypoints"], f"{source}: keypoints"):
         people = (
             (
-                coco_from(_flat_points(listed, source)[:, [1, 0, 2]], source, names),
+                body_points(_flat_points(listed, source)[:, [1, 0, 2]], source, names),
                 int(one) if one.isdecimal() and len(one) <= 12 else -1,
             )
             for one, listed in entry.items()
@@ -294,7 +294,7 @@ def _coco_people(entries: list[dict[str, Any]], names: list[str] | None, source:
     for entry in entries:
         points = _flat_points(entry.get("keypoints"), source)
         chosen = names if names is not None and len(names) == len(points) else None
-        yield coco_from(points, source, chosen), _person_id(entry.get("idx", entry.get("track_id")))
+        yield body_points(points, source, chosen), _person_id(entry.get("idx", entry.get("track_id")))
 
 
 def _hashable(value: object, source: str) -> object:
@@ -340,7 +340,7 @@ def _alphapose_by_image(document: dict[str, Any], source: str) -> ParsedDocument
             people = _openpose_people(image, source)
         else:
             bodies = _entries(image["bodies"], f"{source}: bodies")
-            people = ((coco_from(_flat_points(body.get("joints"), source), source), -1) for body in bodies)
+            people = ((body_points(_flat_points(body.get("joints"), source), source), -1) for body in bodies)
         frames.append(_frame(frame_of[name], people, source))
     return ParsedDocument(sorted(frames, key=lambda frame: frame.number or 0))
 
@@ -391,4 +391,4 @@ def _landmarks(value: object, size: ImageSize, source: str) -> Array:
     points = numbers(rows, f"{source}: landmarks (x, y, visibility)", gaps=True)
     if points.shape[1:] != (3,):
         raise InputError(f"{source}: landmarks are {list(points.shape)}; wanted x, y and visibility of each")
-    return coco_from(points * [*size, 1.0], source)
+    return body_points(points * [*size, 1.0], source)

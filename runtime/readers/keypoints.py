@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.conditions.keypoint_cleaning import noise_level, person_height
-from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics, parse_keypoints
+from genmo.runtime.conditions.keypoints import (
+    POINT_COUNT,
+    Keypoints,
+    default_intrinsics,
+    keypoints_from,
+    parse_keypoints,
+)
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Camera
 from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.readers.frame_rates import HIGHEST_FPS, LOWEST_FPS, frame_count, resample_points, same_rate
@@ -81,10 +87,11 @@ class People:
             listed = ", ".join(map(str, self.ids[:10])) + (", ..." if len(self.ids) > 10 else "")
             raise InputError(f"{self.source}: no person {chosen}; wanted one of {listed} (the largest first)")
         track = self.tracks[chosen]
-        points = np.zeros((self.frames, COCO_COUNT, 3))
+        points = np.zeros((self.frames, POINT_COUNT, 3))
         points[self.detections.frames[track]] = self.detections.points[track]
-        noise = None if same_rate(self.fps) else noise_level(points, person_height(points))
-        return Keypoints(resample_points(points, self.fps), self.intrinsics, noise=noise)
+        body = points[:, :COCO_COUNT]
+        noise = None if same_rate(self.fps) else noise_level(body, person_height(body))
+        return replace(keypoints_from(resample_points(points, self.fps), self.intrinsics), noise=noise)
 
 
 def read_people(
@@ -128,7 +135,7 @@ def _from_npz(path: Path, image_size: ImageSize | None, intrinsics: Array | None
     keypoints = parse_keypoints(arrays, str(path))
     frames = np.arange(keypoints.frames)
     frame_count(keypoints.frames, rate)
-    detections = Detections(frames, keypoints.points, np.zeros_like(frames))
+    detections = Detections(frames, keypoints.all_points, np.zeros_like(frames))
     return People(
         str(path), detections, {0: frames}, len(frames), rate, keypoints.intrinsics, None, camera=keypoints.camera
     )
@@ -189,13 +196,13 @@ def _counted(parsed: ParsedDocument, first_frame: int | None, source: str) -> tu
 def _detections(frames: list[FramePeople], counted: list[int]) -> Detections:
     rows = [(frame, *person) for frame, entry in zip(counted, frames, strict=True) for person in entry.people]
     rows.sort(key=lambda one: int(one[0]))
-    points = np.array([points for _, points, _ in rows]).reshape(len(rows), COCO_COUNT, 3)
+    points = np.array([points for _, points, _ in rows]).reshape(len(rows), POINT_COUNT, 3)
     indices = np.array([frame for frame, _, _ in rows], np.int64)
     return Detections(indices, points, np.array([one for _, _, one in rows], np.int64))
 
 
 def _in_pixels(points: Array, size: ImageSize | None, source: str) -> tuple[Array, tuple[str, ...]]:
-    """Points [D, 17, 3] in pixels, and a note where they were parts of the image's width and height."""
+    """Points [D, 21, 3] in pixels, and a note where they were parts of the image's width and height."""
     visible = points[points[..., 2] > 0]
     if len(visible) <= COCO_COUNT or np.abs(visible[:, :2]).max() > NORMALISED:
         return points, ()

@@ -64,6 +64,8 @@ def save_keypoints(path: str | Path, keypoints: Keypoints, size: ImageSize | Non
     `size`: width and height of the image in pixels, where they are known.  Raises InputError for no writable place.
     """
     arrays = {"keypoints": keypoints.points, "intrinsics": keypoints.intrinsics, "fps": np.array(FPS)}
+    if keypoints.feet is not None:
+        arrays["feet_keypoints"] = keypoints.feet
     if size is not None:
         arrays["image_size"] = np.array(size)
     if keypoints.camera is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -30,15 +31,16 @@ class Detections:
     frames: Indices
     """[D] frame of each, from 0"""
     points: Array
-    """[D, 17, 3] pixels and confidence, COCO-17"""
+    """[D, 21, 3] pixels and confidence, COCO-17 and FEET"""
     ids: Indices
     """[D] the file's own id of the person; -1: none"""
 
     def sizes(self) -> Array:
         """[D] diagonal of the box around each person's confident points, pixels; 0 where there are fewer than 2."""
-        confident = self.points[..., 2, None] > _BOXED
-        high = np.where(confident, self.points[..., :2], -np.inf).max(axis=1)
-        low = np.where(confident, self.points[..., :2], np.inf).min(axis=1)
+        body = self.points[:, :COCO_COUNT]
+        confident = body[..., 2, None] > _BOXED
+        high = np.where(confident, body[..., :2], -np.inf).max(axis=1)
+        low = np.where(confident, body[..., :2], np.inf).min(axis=1)
         enough = np.any(confident, axis=(1, 2))
         extent: Array = np.subtract(high, low, out=np.zeros_like(high), where=enough[:, None])
         return np.hypot(extent[:, 0], extent[:, 1])

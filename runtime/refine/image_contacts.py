@@ -69,7 +69,8 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
         if doubt == 0:
             continue
         evidence = doubt * image_evidence(span.keypoints, depth, lifted[frames])
-        contacts[frames] = with_evidence(contacts[frames], evidence)
+        toes = doubt * toe_evidence(span.keypoints, depth, lifted[frames])
+        contacts[frames] = with_evidence(contacts[frames], evidence, toes)
         supported = still_supported(
             contacts[frames, 0:4:2] > 0.5, _ankle_positions(span.keypoints, depth), motion.translation[frames, 1]
         )
@@ -89,10 +90,23 @@ def image_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:
     `depth` [frames, 2] of the ankles and how far they are `lifted` [frames, 2] over the other foot, metres.
     """
     rays, weight = normalised_rays(keypoints, keypoints.frames)
-    speed = image_speed(rays[:, _KEYPOINTS], weight[:, _KEYPOINTS], depth, keypoints.camera)
+    return _evidence(rays[:, _KEYPOINTS], weight[:, _KEYPOINTS], depth, lifted, keypoints.camera)
+
+
+def toe_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:
+    """`image_evidence` of the toes, which stand for as long as the ball does; 0 where the detector gives none."""
+    if keypoints.feet is None:
+        return np.zeros_like(depth)
+    rays, weight = normalised_rays(replace(keypoints, points=keypoints.feet[:, 1::2]), keypoints.frames)
+    return _evidence(rays, weight, depth, lifted, keypoints.camera)
+
+
+def _evidence(rays: Array, weight: Array, depth: Array, lifted: Array, camera: Camera | None) -> Array:
+    """Evidence [frames, 2] of one point of each foot, at `rays` [frames, 2, 2] with `weight` [frames, 2]."""
+    speed = image_speed(rays, weight, depth, camera)
     likely = STEEP * np.log(SLOW / (np.minimum(speed, FAST) + STILL))
     # a foot that is held still in the air is as little evidence as one that is not visible
-    share = weight[:, _KEYPOINTS] * np.isfinite(speed) * np.where(likely > 0, np.exp(-((lifted / LIFTED) ** 2)), 1)
+    share = weight * np.isfinite(speed) * np.where(likely > 0, np.exp(-((lifted / LIFTED) ** 2)), 1)
     return np.asarray(share * np.clip(likely, -AGAINST, FOR))
 
 
@@ -157,12 +171,12 @@ def _reprojected(camera: Camera | None, points: Array, source: slice, target: sl
     return rotate(transpose(camera.rotation[target, None]), world - camera.position[target, None])
 
 
-def with_evidence(contacts: Array, evidence: Array) -> Array:
+def with_evidence(contacts: Array, evidence: Array, toes: Array | float = 0.0) -> Array:
     """Contacts [frames, 6] of a Motion after the `evidence` [frames, 2] of each foot's ankle, which counts for its
-    ball too where it stands."""
+    ball too where it stands, as that of its `toes` [frames, 2] does."""
     changed = contacts.copy()
     changed[:, 0:4:2] = _combined(contacts[:, 0:4:2], evidence)
-    changed[:, 1:4:2] = _combined(contacts[:, 1:4:2], np.maximum(evidence, 0))
+    changed[:, 1:4:2] = _combined(contacts[:, 1:4:2], np.maximum(np.maximum(evidence, toes), 0))
     return changed
 
 

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.motion.motion import Motion, RootPose
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, transpose
 from genmo.runtime.refine.constraint_solver import spread_corrections
+from genmo.runtime.refine.foot_pointing import point_feet
 from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
@@ -37,6 +39,7 @@ def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: Pr
         pose = fit_pose(
             CameraPose(fitted[window], root[window], motion.rest_offsets), span.keypoints, progress=work.part(number, 1)
         )
+        pose = with_pointed_feet(pose, span.keypoints)
         frames = np.arange(span.start, span.end)
         # the correction fades where the keypoints end: dropping it at once would be a jerk
         rotation_change = axis_angle_from_matrix(pose.rotations @ transpose(fitted[window])).reshape(span.frames, -1)
@@ -47,6 +50,14 @@ def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: Pr
     rotations = fitted.copy()
     rotations[:, 0] = motion.rotations[:, 0] @ transpose(local[:, 0]) @ fitted[:, 0]
     return replace(motion, rotations=rotations, root_camera=RootPose(fitted[:, 0], root))
+
+
+def with_pointed_feet(pose: CameraPose, keypoints: Keypoints) -> CameraPose:
+    """The fitted pose with its feet as the heels and toes say, where the detector gives them."""
+    if keypoints.feet is None:
+        return pose
+    rays, weight = normalised_rays(replace(keypoints, points=keypoints.feet), len(pose.root))
+    return replace(pose, rotations=point_feet(pose.rotations, pose.root, pose.offsets, rays, weight))
 
 
 def _fitted_shape(motion: Motion, local: Array, root: Array, spans: Sequence[KeypointSpan]) -> Array:

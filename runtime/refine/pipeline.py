@@ -231,7 +231,8 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         "fit_to_keypoints",
         _fit_to_keypoints,
         takes="the root in the camera, and keypoints with their lens",
-        promises="shape and joints project onto the keypoints, as far as the network's answer allows",
+        promises="shape and joints project onto the keypoints, as far as the network's answer allows; feet point as "
+        "heels and toes do",
         keeps="the path in the world",
         causal="streaming.motion_stream.MotionStream",
     ),

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import keypoint_conditions, static_camera
-from genmo.runtime.conditions.keypoint_cleaning import clean_points
-from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints, are_guessed
+from genmo.runtime.conditions.keypoint_cleaning import clean_keypoints as cleaned
+from genmo.runtime.conditions.keypoints import POINT_COUNT, VISIBLE, Keypoints, are_guessed, keypoints_from
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.bundle import LoadedEngine
@@ -32,7 +32,8 @@ from genmo.runtime.motion.skeleton import (
 )
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
 from genmo.runtime.refine.image_contacts import LAG as CONTACT_LAG
-from genmo.runtime.refine.image_contacts import image_evidence, network_doubt, with_evidence
+from genmo.runtime.refine.image_contacts import image_evidence, network_doubt, toe_evidence, with_evidence
+from genmo.runtime.refine.keypoint_fit import with_pointed_feet
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
@@ -132,8 +133,8 @@ class MotionStream:
         self._clear()
 
     def step(self, keypoints: Array, camera_to_world: Array | None = None) -> StreamPose:
-        """Push a frame of keypoints [people, 17, 3] (x, y in pixels and confidence; 0 where not visible); the poses
-        `look_ahead` frames earlier.
+        """Push a frame of keypoints [people, 17, 3] (x, y in pixels and confidence; 0 where not visible), or [people,
+        21, 3] with heels and toes (`conditions.keypoints.FEET`); the poses `look_ahead` frames earlier.
 
         Until a person has more frames than that, the answer is their first frame, not yet `settled`.
         `camera_to_world` [4, 4]: this frame's pose of a moving camera, from the first frame on; without one in a
@@ -180,7 +181,7 @@ class MotionStream:
         """the newest estimate of each person's window, normalised, oldest frame first"""
         self._length = np.zeros(people, np.int64)
         """how many frames that estimate has"""
-        self._points = np.zeros((people, window, COCO_COUNT, 3))
+        self._points = np.zeros((people, window, POINT_COUNT, 3))
         """the keypoints of these frames, cleaned"""
         self._since = np.zeros(people, np.int64)
         """frames of each person since they became visible again"""
@@ -198,8 +199,8 @@ class MotionStream:
     def _push(self, frame: Keypoints) -> None:
         """Append a frame to the rings."""
         self._intrinsics = frame.intrinsics
-        points = self._plausible(frame.points) if self._clean_keypoints else frame.points
-        rows = keypoint_conditions(Keypoints(points, frame.intrinsics))
+        points = self._plausible(frame.all_points) if self._clean_keypoints else frame.all_points
+        rows = keypoint_conditions(keypoints_from(points, frame.intrinsics))
         before = self._pose
         if frame.camera is not None:
             self._pose = Camera(frame.camera.rotation[:1], frame.camera.position[:1])
@@ -219,13 +220,11 @@ class MotionStream:
         self._since += present
 
     def _plausible(self, points: Array) -> Array:
-        """The points [people, 17, 3] without those that cannot be the person followed so far."""
+        """The points [people, 21, 3] without those that cannot be the person followed so far."""
         missing = self._gate.missing.copy()
-        accepted = self._gate.push(points)
+        accepted = self._gate.push(points[:, :COCO_COUNT])
         self._since[accepted & (missing >= FORGOTTEN)] = 0
-        plausible = points.copy()
-        plausible[~accepted, :, 2] = 0
-        return plausible
+        return np.asarray(points * np.where(accepted[:, None, None], 1.0, [1.0, 1.0, 0.0]))
 
     def _estimate(self, due: npt.NDArray[np.bool_]) -> None:
         """Estimate the windows of the people for whom it is `due` [people]."""
@@ -247,9 +246,9 @@ class MotionStream:
         """The conditions of the newest `length` frames of the people `who` from their cleaned keypoints."""
         rows = []
         for person in who:
-            points = clean_points(self._points[person, :length])
-            self._points[person, :length] = points
-            rows.append(keypoint_conditions(Keypoints(points, self._intrinsics)))
+            keypoints = cleaned(self._keypoints(person, np.arange(length)))
+            self._points[person, :length] = keypoints.all_points
+            rows.append(keypoint_conditions(keypoints))
         return {name: np.stack([row[name] for row in rows]).astype(np.float32) for name in rows[0]}
 
     def _answer(self, who: Index, frame: Index, settled: npt.NDArray[np.bool_]) -> StreamPose:
@@ -293,14 +292,9 @@ class MotionStream:
         if cleaner is None:  # a surveyed world need not have its ground at 0
             ground = FeetOptions(ground=None if self._pose is not None else 0.0)
             cleaner = self._foot_lockers[person] = FootLocker(0, ground, same_body=False)
-        clean = cleaner.push(
-            Motion(
-                answer.rotations[[person]],
-                answer.translation[[person]],
-                answer.betas[person],
-                contacts=answer.contacts[[person]],
-            )
-        )
+        at = [person]
+        pose = Motion(answer.rotations[at], answer.translation[at], answer.betas[person], contacts=answer.contacts[at])
+        clean = cleaner.push(pose)
         answer.rotations[person], answer.translation[person] = clean.rotations[0], clean.translation[0]
 
     def _back(self, who: Index, length: Index, row: Index) -> Index:
@@ -341,7 +335,8 @@ class MotionStream:
             pose = self._estimated_pose(person, around, offsets[index])
             roots[index] = pose.rotations[middle, 0]
             if self._reach is not None:
-                pose = fit_pose(pose, Keypoints(self._points[person, around], self._intrinsics))
+                keypoints = self._keypoints(person, around)
+                pose = with_pointed_feet(fit_pose(pose, keypoints), keypoints)
             rotations[index], positions[index] = pose.rotations[middle], pose.root[middle]
         return roots, CameraPose(rotations, positions, offsets)
 
@@ -350,8 +345,7 @@ class MotionStream:
         those of the rows `row` [k]."""
         for index in usable.tolist():
             one = CameraPose(pose.rotations[[index]], pose.root[[index]], pose.offsets[index])
-            points = self._points[who[index], row[[index]]]
-            self._shapes[who[index]].push(one, Keypoints(points, self._intrinsics), betas[index])
+            self._shapes[who[index]].push(one, self._keypoints(who[index], row[[index]]), betas[index])
 
     def _add_image_contacts(self, answer: StreamPose, who: Index, row: Index, length: Index) -> None:
         """Change the contacts of the people `who` by the keypoints around their rows `row` [k], in place."""
@@ -364,9 +358,14 @@ class MotionStream:
                 camera = Camera(*(self._ring.rows(f"camera_{name}", who[[index]], back)[0] for name in CAMERA_PARTS))
             depth = np.tile(depths[index], (len(around), 1))
             lifted = np.tile(feet[index] - feet[index].min(), (len(around), 1))
-            evidence = image_evidence(Keypoints(self._points[person, around], self._intrinsics, camera), depth, lifted)
-            evidence *= network_doubt(self._blocks(who[[index]], np.arange(length[index]))["contacts"])
-            answer.contacts[person] = with_evidence(answer.contacts[[person]], evidence[[row[index] - around[0]]])[0]
+            keypoints, now = self._keypoints(person, around, camera), [row[index] - around[0]]
+            doubt = network_doubt(self._blocks(who[[index]], np.arange(length[index]))["contacts"])
+            ankles, toes = (doubt * of(keypoints, depth, lifted)[now] for of in (image_evidence, toe_evidence))
+            answer.contacts[person] = with_evidence(answer.contacts[[person]], ankles, toes)[0]
+
+    def _keypoints(self, person: np.intp, rows: Index, camera: Camera | None = None) -> Keypoints:
+        """The keypoints of one person in `rows` of the newest window."""
+        return keypoints_from(self._points[person, rows], self._intrinsics, camera)
 
     def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
         blocks = self._blocks(np.array([person]), row)

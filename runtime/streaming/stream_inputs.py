@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.condition_arrays import camera_condition
-from genmo.runtime.conditions.keypoints import Keypoints, parse_keypoints
+from genmo.runtime.conditions.keypoints import POINT_COUNT, Keypoints, parse_keypoints
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import frame_conditions, inputs
 from genmo.runtime.motion.motion import Camera
@@ -21,7 +21,7 @@ MAX_PEOPLE = 1024
 def window_fields(config: ModelConfig) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
     """Fields of the ring buffer, one row a frame: name -> shape and dtype."""
     fields: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-        "points": ((COCO_COUNT, 3), np.float64),
+        "points": ((POINT_COUNT, 3), np.float64),
         "camera_rotation": ((3, 3), np.float64),
         "camera_position": ((3,), np.float64),
     }
@@ -68,12 +68,16 @@ def newest_camera_conditions(before: Camera | None, now: Camera) -> Array:
 def parse_frame(keypoints: Array, camera_to_world: Array | None, people: int, optics: dict[str, Array]) -> Keypoints:
     """Checked keypoints of one moment, with the people where a file has its frames.
 
-    `keypoints` [people, 17, 3], `camera_to_world` [4, 4] of all of them, `optics`: `image_size` [2] or `intrinsics`
-    [3, 3] by name.  Raises InputError for anything else.
+    `keypoints` [people, 17, 3], or [people, 21, 3] with heels and toes (`conditions.keypoints.FEET`), `camera_to_world`
+    [4, 4] of all of them, `optics`: `image_size` [2] or `intrinsics` [3, 3] by name.  Raises InputError
+    for anything else.
     """
-    arrays = {"keypoints": np.asarray(keypoints)} | optics
-    if arrays["keypoints"].shape[:1] != (people,):
-        raise InputError(f"keypoints is {list(arrays['keypoints'].shape)}; wanted [{people}, {COCO_COUNT}, 3]")
+    points = np.asarray(keypoints)
+    if points.shape[:1] != (people,):
+        raise InputError(f"keypoints is {list(points.shape)}; wanted [{people}, {COCO_COUNT}, 3]")
+    arrays = {"keypoints": points} | optics
+    if points.shape[1:2] == (POINT_COUNT,):
+        arrays |= {"keypoints": points[:, :COCO_COUNT], "feet_keypoints": points[:, COCO_COUNT:]}
     if camera_to_world is not None:
         if np.shape(camera_to_world) != (4, 4):
             raise InputError(f"camera_to_world is {list(np.shape(camera_to_world))}; wanted [4, 4]")

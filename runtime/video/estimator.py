@@ -46,6 +46,6 @@ class PoseEstimator:
         return Poses(self.pose.of_boxes(image, boxes.corners), boxes.corners, boxes.scores)
 
     def keypoints(self, image: Image) -> Array:
-        """[people, 17, 3] pixels and confidence of everybody in an RGB image, COCO-17, the surest person first."""
+        """[people, 21, 3] pixels and confidence of everybody in an RGB image, COCO-17 and FEET, the surest first."""
         poses = self.people(image)
         return poses.points[np.argsort(-poses.scores, kind="stable")]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.skeleton import COCO_COUNT
 from genmo.runtime.readers.keypoints import People
 from genmo.runtime.readers.tracks import Detections, Indices, tracks
 from genmo.runtime.support.arrays import Array
@@ -83,7 +82,7 @@ def inside(poses: Poses, width: int, height: int) -> Poses:
 def gather(
     detected: dict[int, list[tuple[int, Array]]], times: Array, frames: int, source: str, intrinsics: Array
 ) -> People:
-    """Everybody at 30 frames a second, from the detections (number of the source frame, points [17, 3]) of each.
+    """Everybody at 30 frames a second, from the detections (number of the source frame, points [21, 3]) of each.
 
     `times` [M]: seconds of the source's frames; `frames`: of the clip.  Raises InputError when there is nobody.
     """
@@ -125,7 +124,7 @@ def step_of(times: Array) -> float:
 
 
 def points_at(points: Array, times: Array, frame_times: Array, step: float) -> Array:
-    """Points [M, 17, 3] detected at `times` [M] as [N, 17, 3] at `frame_times` [N], linear between detections.
+    """Points [M, 21, 3] detected at `times` [M] as [N, 21, 3] at `frame_times` [N], linear between detections.
 
     Each neighbour counts by its confidence (normalised convolution), so undetected points pull nothing towards them;
     the confidence is the weighted mean of both.  Gaps over `BRIDGED` seconds (or 1.5 of the source's `step`, where
@@ -141,10 +140,8 @@ def points_at(points: Array, times: Array, frame_times: Array, step: float) -> A
     close = np.abs(frame_times - times[nearest]) <= step / 2 + 1e-6
     share = np.stack([np.where(lone, 0, 1 - fraction), np.where(lone, 0, fraction), lone & close], axis=-1)
     index = np.stack([left, right, nearest], axis=-1)  # [N, 3]
-    neighbours = points[index]  # [N, 3, 17, 3]
+    neighbours = points[index]  # [N, 3, 21, 3]
     weight = share[..., None] * neighbours[..., 2]
     mass = weight.sum(axis=1)
     position = (weight[..., None] * neighbours[..., :2]).sum(axis=1) / np.where(mass > 0, mass, 1)[..., None]
-    return np.concatenate([position * (mass > 0)[..., None], mass[..., None]], axis=-1).reshape(
-        len(frame_times), COCO_COUNT, 3
-    )
+    return np.concatenate([position * (mass > 0)[..., None], mass[..., None]], axis=-1)

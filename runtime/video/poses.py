@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.motion.skeleton import COCO_COUNT
-from genmo.runtime.readers.keypoint_layouts import LAYOUTS, coco_from
+from genmo.runtime.conditions.keypoints import POINT_COUNT
+from genmo.runtime.readers.keypoint_layouts import LAYOUTS, body_points
 from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.crops import IMAGENET_MEAN, IMAGENET_STD, centre_and_size, crops, letterbox, normalized, plain
@@ -32,7 +32,7 @@ class Poses:
     """The people in an image."""
 
     points: Array
-    """[people, 17, 3] pixels and confidence 0 to 1, COCO-17"""
+    """[people, 21, 3] pixels and confidence 0 to 1, COCO-17 and FEET"""
     boxes: Array
     """[people, 4] x, y of the upper left and lower right, pixels"""
     scores: Array
@@ -55,9 +55,9 @@ class PoseNetwork:
         return self.kind == "rtmo"
 
     def of_boxes(self, image: Image, boxes: Array) -> Array:
-        """Points [n, 17, 3] of the people in the boxes [n, 4] of an RGB image (top-down networks)."""
+        """Points [n, 21, 3] of the people in the boxes [n, 4] of an RGB image (top-down networks)."""
         parts = [self._of_batch(image, boxes[start : start + MAX_BATCH]) for start in range(0, len(boxes), MAX_BATCH)]
-        return np.concatenate([np.zeros((0, COCO_COUNT, 3)), *parts])
+        return np.concatenate([np.zeros((0, POINT_COUNT, 3)), *parts])
 
     def _of_batch(self, image: Image, boxes: Array) -> Array:
         udp = self.kind == "heatmaps"
@@ -79,7 +79,7 @@ class PoseNetwork:
 
     def _coco(self, points: Array) -> Array:
         source = str(self.network.path)
-        return np.array([coco_from(person, source) for person in points]).reshape(len(points), COCO_COUNT, 3)
+        return np.array([body_points(person, source) for person in points]).reshape(len(points), POINT_COUNT, 3)
 
     def of_image(self, image: Image) -> Poses:
         """Everybody in an RGB image (RTMO): the network sees BGR of 0 to 255."""

@@ -100,7 +100,8 @@ class Tracker:
         boxes = np.array([track.box for track in self._active]) + np.tile(shifts, 2)
         points = np.array([track.points for track in self._active])
         points = np.concatenate([points[..., :2] + shifts[:, None], points[..., 2:]], axis=-1)
-        return (box_overlaps(boxes, poses.boxes) + similarity(points, boxes, poses.points)) / 2
+        body = slice(len(KEYPOINT_SPREAD))
+        return (box_overlaps(boxes, poses.boxes) + similarity(points[:, body], boxes, poses.points[:, body])) / 2
 
 
 def similarity(before: Array, boxes: Array, after: Array) -> Array:

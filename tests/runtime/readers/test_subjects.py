@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.readers.keypoints_npz import read_keypoints
-from genmo.runtime.readers.subjects import read_subjects
+from genmo.runtime.readers.subjects import read_subjects, save_keypoints
 from genmo.runtime.support.errors import InputError
 
 INTRINSICS = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
@@ -95,6 +95,24 @@ def test_our_own_file_holds_both(tmp_path, random_camera, fps):
     np.testing.assert_allclose(subject.points, points)  # they move evenly
     if fps == 30:
         np.testing.assert_array_equal(read_keypoints(path).points, subject.points)
+
+
+def test_heels_and_toes_survive_the_rate_and_our_own_file(tmp_path):
+    random = np.random.default_rng(0)
+    frames = [[{"x": x, "y": y, "z": 0, "visibility": 0.9} for x, y in random.uniform(0.1, 0.9, (33, 2))]] * 6
+    document = {"image_width": 640, "image_height": 480, "fps": 15, "frames": [{"pose_landmarks": [f]} for f in frames]}
+    (tmp_path / "pose.json").write_text(json.dumps(document))
+    subject = read_subjects(tmp_path / "pose.json")[0][0]
+    wanted = [[640 * frames[0][at]["x"], 480 * frames[0][at]["y"], 0.9] for at in (29, 31, 30, 32)]
+    np.testing.assert_allclose(subject.feet, np.tile(wanted, (11, 1, 1)))
+    save_keypoints(tmp_path / "ours.npz", subject)
+    np.testing.assert_array_equal(read_keypoints(tmp_path / "ours.npz").feet, subject.feet)
+    np.testing.assert_array_equal(subject.first(3).feet, subject.feet[:3])
+    np.savez(
+        tmp_path / "wrong.npz", keypoints=subject.points, feet_keypoints=np.zeros((2, 4, 3)), intrinsics=INTRINSICS
+    )
+    with pytest.raises(InputError, match="feet_keypoints is float64"):
+        read_keypoints(tmp_path / "wrong.npz")
 
 
 def test_nobody(tmp_path):

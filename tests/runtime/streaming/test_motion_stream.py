@@ -489,6 +489,23 @@ def test_planted_feet_stand_still_in_a_stream(model, look_ahead, poses):
     assert speed[1] < 0.2 * speed[0]
 
 
+def test_heels_and_toes_turn_the_feet_of_a_stream_and_nothing_else(model, random_motion):
+    motion, still = random_motion(4, 3), Camera(np.tile(LEVEL, (4, 1, 1)), np.tile([0.0, 1.0, -4.0], (4, 1)))
+    pixels = still.to_camera(coco_keypoints(*motion.kinematics()))
+    body = np.concatenate([pixels[..., :2] / pixels[..., 2:] * 800 + [320, 240], np.ones((4, 17, 1))], axis=-1)
+    feet = np.repeat(body[:, 15:17], 2, axis=1)
+    feet[:, 1::2, 0] += 0.2 / 4 * 800  # toes 0.2 m beside the heels
+    answers = []
+    for points in (body, *(np.concatenate([body, share * feet], axis=1) for share in (0, 1))):
+        stream = MotionStream(oracle(model, motion, still), intrinsics=INTRINSICS, look_ahead=1)
+        answers.append([stream.step(frame[None]) for frame in points][-1].rotations[0])
+    plain, unseen, seen = answers
+    assert np.array_equal(plain, unseen)
+    ankles = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+    turned = np.abs(seen - plain).max(axis=(1, 2))
+    assert turned[ankles].max() > 0.1 and np.delete(turned, ankles).max() < 1e-9
+
+
 def test_feet_of_many_people_are_cleaned_each_alone(model, make_keypoints):
     """The shape settles while the stream runs; a slot that is emptied forgets its feet."""
     stream = functools.partial(MotionStream, model, look_ahead=4, intrinsics=INTRINSICS, clean_feet=True)

@@ -50,7 +50,7 @@ def test_points_outside_of_the_picture_are_not_seen():
 
 def test_people_by_size_and_who_was_seen_for_a_moment():
     times = np.arange(60) / 30
-    figure = np.column_stack([np.random.default_rng(0).uniform(0, 50, (17, 2)), np.ones(17)])
+    figure = np.column_stack([np.random.default_rng(0).uniform(0, 50, (21, 2)), np.ones(21)])
     big = figure * [3, 3, 1]
     detected = {
         0: [(number, figure) for number in range(60)],
