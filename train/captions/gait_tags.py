@@ -30,6 +30,9 @@ def _direction(m: Measures) -> str:
         return "forward"
     if abs(angle) > 155:
         return "back"
+    # sideways people who turn go where nobody would call sideways
+    if gait.swing > 45:
+        return ""
     if 65 < abs(angle) < 115:
         return side
     if 32 < abs(angle) < 58:
@@ -92,6 +95,9 @@ def turn_tags(m: Measures) -> set[str]:
     if kind and gait.swing > 50 and size < 20:
         return {"weave"}
     if gait.swing - size > 14 + 0.08 * size or size < 22:
+        return set()
+    # "walks and turns left" is said of people who walk ahead, or backward
+    if kind and _direction(m) not in ("forward", "back") and gait.along < 0.6 * gait.speed:
         return set()
     if kind and _direction(m) == "forward" and abs(gait.path_turn - gait.turn) > 25 + 0.15 * size:
         return set()

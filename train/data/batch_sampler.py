@@ -163,6 +163,8 @@ class BatchSampler:
         music = self._feature(clip, "music")
         rotations, translation, offsets, start = self._stretch(clip, frames, random, music is not None, drawn)
         caption = str(random.choice(clip.captions)) if clip.captions else ""
+        if drawn is not None and drawn.backward:
+            rotations, translation, caption = rotations[::-1], translation[::-1], ""
         mirrored = drawn.mirrored if drawn is not None else bool(random.random() < self.augmentation.mirror)
         if mirrored:
             caption = mirrored_caption(caption)

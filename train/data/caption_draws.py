@@ -32,6 +32,14 @@ SHORTEST_HALF = 28
 CANDIDATES = 40
 """windows on each side among which a pair that fits is looked for"""
 TRIES = 5
+AGAIN = 0.25
+"""share of the joined clips that do the same twice: jumps are counted, short runs and side steps become longer"""
+BACKWARD = {"walk_back": "walk_forward"}
+BACKWARD_SHARE = 0.6
+"""share of the windows of people who walk backward that are forward walks played backward: people hardly ever walk
+backward for long, and a slow walk looks much the same in either direction of time"""
+SLOW_ENOUGH = 1.3
+"""m/s, above which a walk is not played backward"""
 PLAIN, COMMON = 0.5, ("stand", "still", "walk_forward", "walk_slow", "walk_brisk", "jog_forward", "run_forward")
 """how often, and with what, one of two joined clips is of the common kind"""
 APART, APART_JOINED = 0.15, 0.5
@@ -51,6 +59,8 @@ class Drawn:
     mirrored: bool
     second: tuple[int, int, bool] | None = None
     """clip, first frame and whether it is mirrored of what follows the first half"""
+    backward: bool = False
+    """whether it is played backward"""
 
 
 class CaptionDraws:
@@ -76,8 +86,12 @@ class CaptionDraws:
             return None
         if not index.kinds[0]:
             return None
-        window, mirrored = index.draw(index.draw_kind(random), random)
-        return Drawn(int(index.clip[window]), int(index.start[window]), mirrored)
+        tag = index.draw_kind(random)
+        backward = tag in BACKWARD and BACKWARD[tag] in index.by_tag and random.random() < BACKWARD_SHARE
+        window, mirrored = index.draw(BACKWARD[tag] if backward else tag, random)
+        # the pelvis moves on at this speed at both ends of the window
+        backward = backward and float(10 * np.abs(index.edges[window, :, 0, 3:]).max()) < SLOW_ENOUGH
+        return Drawn(int(index.clip[window]), int(index.start[window]), mirrored, backward=backward)
 
     def _pair(self, half: int, frames: int, random: np.random.Generator) -> Drawn | None:
         """Two windows of half the frames, drawn by tag, the second of which goes on where the first ends."""
@@ -85,11 +99,7 @@ class CaptionDraws:
         if index is None or not index.kinds[0]:
             return None
         for _ in range(TRIES):
-            tags = [index.draw_kind(random), index.draw_kind(random)]
-            # much of what people ask for begins or ends with a plain gait, or with standing
-            if random.random() < PLAIN and (plain := [tag for tag in COMMON if len(index.windows_of(tag)[0])]):
-                tags[int(random.random() * 2)] = one_of(random, plain)
-            groups = [_some(index, tag, random) for tag in tags]
+            groups = [_some(index, tag, random) for tag in _two_tags(index, random)]
             # the second clip's first frame falls on the first clip's last: it needs one frame more
             starts = index.start[groups[1][0]]
             lengths = np.array([self.clips[c].frames for c in index.clip[groups[1][0]]])
@@ -163,6 +173,18 @@ class CaptionDraws:
             return Caption(sentence, whole=True)
         # two clips joined are no longer what the first one's caption says
         return Caption("", whole=True) if cut is not None else Caption(own)
+
+
+def _two_tags(index: WindowIndex, random: np.random.Generator) -> list[str]:
+    """What the two clips of a pair do."""
+    first = index.draw_kind(random)
+    if random.random() < AGAIN:
+        return [first, first]
+    tags = [first, index.draw_kind(random)]
+    # much of what people ask for begins or ends with a plain gait, or with standing
+    if random.random() < PLAIN and (plain := [tag for tag in COMMON if len(index.windows_of(tag)[0])]):
+        tags[int(random.random() * 2)] = one_of(random, plain)
+    return tags
 
 
 def is_loose(clip: Clip) -> bool:

@@ -24,6 +24,7 @@ MOTIONS = {
     "goes left": (made(speed=0.8, towards=90), {"walk_left"}, {"walk_right", "walk_forward"}),
     "goes ahead and right": (made(speed=1, towards=-45), {"walk_diagonal_right"}, {"walk_forward", "walk_right"}),
     "between two ways": (made(speed=1, towards=28), {"walk"}, {"walk_forward", "walk_diagonal_left"}),
+    "circles sideways": (made(speed=1, towards=90, turn=100), {"walk"}, {"walk_left", "turn_left", "turn_left_90"}),
     "turns left 90": (made(speed=1.2, turn=90), {"turn_left", "turn_left_90"}, {"turn_right", "turn_left_45"}),
     "veers": (made(speed=1.2, turn=-60), {"veer_right"}, {"turn_right_45", "turn_right_90", "straight"}),
     "turns around": (made(turn=180), {"turn_in_place_left", "turn_left_180"}, {"walk", "stand"}),

@@ -69,6 +69,21 @@ def test_rare_things_are_drawn_more_often_than_they_are_there(clips):
     assert len(raised) > 20 and 0.3 < np.mean(raised) < 0.7
 
 
+def test_slow_walks_are_played_backward_as_walks_backward(clips):
+    slow = replace(made(240, speed=0.8, caption="a person walks"), name="made/slow")
+    back = replace(made(60, speed=0.8, towards=180, caption="a person walks"), name="made/back")
+    sampler = BatchSampler([slow, back, made(90, speed=1.8)], PLAIN, 0, captions=CaptionConfig(), lengths=[60])
+    random = np.random.default_rng(0)
+    drawn = [sampler.captions.draw(60, random) for _ in range(600)]
+    played = [d for d in drawn if d is not None and d.backward]
+    assert len(played) > 8 and {d.clip for d in played} == {0}
+    for number, pick in enumerate(played[:10]):
+        window = sampler._window(0, 60, np.random.default_rng(number), True, pick)
+        text = f"{window.caption.text} {window.caption.then}"
+        assert any(word in text for word in ("back", "reverse"))
+        assert window.translation[-1, 2] < window.translation[0, 2]
+
+
 def test_captions_of_balanced_windows_say_the_side_that_is_seen(clips):
     draws = draws_of(clips)
     random = np.random.default_rng(1)
