@@ -20,6 +20,7 @@ from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, pass
 from genmo.export.released_weights import open_checkpoint
 from genmo.export.text_tables import described_encoder, write_table
 from genmo.runtime.denoiser.schedule import STEPS
+from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import FORMAT, describe_signature, load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
@@ -49,7 +50,6 @@ def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, Any]:
     """The contents of `engine.json`, less what only the written files tell: parity, files, text encoders of others."""
     config = checkpoint.model.config
     texts = ["text"] * reads_texts(checkpoint.model.denoiser)
-    trained = [name for name in ("video", "music") if getattr(config, f"{name}_width")]
     return {
         "format": FORMAT,
         "model": config.to_json(),
@@ -60,7 +60,7 @@ def describe(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, Any]:
         },
         "signature": describe_signature(config),
         "schedule": {"kind": "cosine", "steps": STEPS, "predicts": "x_0"},
-        "conditions": [*texts, "keypoints", "bounding_box", "camera", *trained],
+        "conditions": [*texts, *frame_conditions(config)],
         "text_encoder": described_encoder(checkpoint.model.text_encoder),
         "precision": options.precision,
         "profile": options.profile,

@@ -313,6 +313,22 @@ def test_known_features_are_the_same_for_text_and_no_text():
         np.testing.assert_array_equal(call["x_t"][:2], call["x_t"][2:])
 
 
+def test_given_frames_are_a_condition_where_the_network_takes_it():
+    """Of every motion, with and without text; a network without it is told nothing of it."""
+    frames, features = SHAPE[1:]
+    known = {"keyframes": noise(5, (frames, 4)), "keyframes_mask": noise(6, (frames,))}
+    inpainting = Inpainting(noise(7, (frames, features)), np.ones((frames, features), bool), lambda x_0: x_0, known)
+    denoiser = Recorder(says_whether_text)
+    absent = {name: np.zeros((SHAPE[0], *array.shape), np.float32) for name, array in known.items()}
+    generate(denoiser, conditions() | absent, noise(), 2, 2.0, inpainting=inpainting)
+    for call in denoiser.calls:
+        for name, array in known.items():
+            np.testing.assert_array_equal(call[name], np.broadcast_to(array, (2 * SHAPE[0], *array.shape)))
+    without = Recorder(says_whether_text)
+    generate(without, conditions(), noise(), 2, 2.0, inpainting=inpainting)
+    assert all("keyframes" not in call for call in without.calls)
+
+
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
 def test_what_the_steps_share_is_prepared_once(guidance):
     """A denoiser that can prepare is asked to, once, for all motions with and without text, and answers the same."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from genmo.runtime.denoiser.sampler import Inpainting, inpainted
 from genmo.runtime.denoiser.schedule import alphas_cumprod
 from genmo.runtime.support.errors import InputError
 from genmo.train.data import step_stream as feeds
@@ -237,3 +238,16 @@ def test_late_timesteps_are_seen_more():
     for t in (100, 300, 500, 800):
         assert (timestep < t).mean() == pytest.approx((t / 1000) ** (5 / 3), abs=0.01)
     assert timestep.max() == 999
+
+
+def test_given_frames_enter_x_t_as_the_sampler_puts_them_there():
+    """The clean motion with the noise of the timestep is what `inpainted` makes of it, so given frames need no more."""
+    target, noise = (torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    timestep = torch.tensor([999, 400])
+    x_t = noised(target, timestep, noise, estimation=1)
+    known = np.ones((5, 7), bool)
+    level = float(alphas_cumprod()[400])
+    expected = inpainted(
+        np.zeros((1, 5, 7)), Inpainting(target[1].numpy(), known, lambda x_0: x_0), noise[1:].numpy(), level
+    )
+    np.testing.assert_allclose(x_t[1:], expected, atol=1e-6)

@@ -1,12 +1,16 @@
 """Clips are read as they were packed, and validation people are held out."""
 
+import json
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.errors import InputError
-from genmo.train.datasets.clips import Clip, split_clips
+from genmo.train.datasets.clips import Clip, split_clips, without_replaced
 from genmo.train.datasets.read import read_clips
 
 
@@ -39,3 +43,23 @@ def test_validation_people_are_held_out(clips):
         split_clips(clips, ["made30/03"])
     with pytest.raises(InputError, match="no index.json"):
         list(read_clips("nowhere"))
+
+
+def test_what_an_index_says_of_a_clip_is_heeded(motion_set, tmp_path):
+    """Walking on the spot has poses and no path; recordings with few degrees of freedom are known as such."""
+    folder = tmp_path / "made30"
+    shutil.copytree(motion_set, folder)
+    records = json.loads((folder / "index.json").read_text())
+    records[0] |= {"in_place": True, "keyframed": True}
+    records[1] |= {"low_dof": True, "in_place": False}
+    (folder / "index.json").write_text(json.dumps(records))
+    clips = {clip.name.split("/")[1]: clip for clip in read_clips(folder)}
+    in_place, coarse, *others = (clips.pop(record["id"]) for record in records)
+    assert (in_place.truth, in_place.coarse) == ("local", False) and (coarse.truth, coarse.coarse) == ("world", True)
+    assert all((clip.truth, clip.coarse) == ("world", False) for clip in others)
+
+
+def test_a_coarse_recording_makes_way_for_a_finer_one_of_its_name(clips):
+    coarse, alone = (replace(clip, coarse=True) for clip in clips[:2])
+    finer = replace(clips[0], name="other30/" + clips[0].name.split("/")[1])
+    assert without_replaced([coarse, alone, finer]) == [alone, finer]

@@ -97,6 +97,22 @@ def test_an_innovation_is_new_where_init_has_none(config, tmp_path):
         Trainer(replace(plain, init=str(tmp_path / "second")), tmp_path / "third")
 
 
+def test_given_frames_are_learned_from_where_init_knew_none(config, tmp_path):
+    """Only the condition is new, and the first steps move it."""
+    Trainer(config, tmp_path / "first").save()
+    variety = replace(config.variety, keyframes=1.0)
+    ours = replace(config, init=str(tmp_path / "first"), model=replace(config.model, keyframes=True), variety=variety)
+    trainer = Trainer(ours, tmp_path / "second")
+    first = load_checkpoint(tmp_path / "first").model.state_dict()
+    before = trainer.model.state_dict()
+    new = {name for name in before if name not in first}
+    assert new and all("keyframes" in name for name in new)
+    last = "denoiser.conditions.embed.keyframes.fuse.2.weight"
+    assert not before[last].any()
+    trainer.train_step()
+    assert trainer.model.state_dict()[last].any()
+
+
 def test_another_seed_is_another_run(config, tmp_path):
     one, other = (Trainer(replace(config, seed=seed), tmp_path / str(seed)).train_step() for seed in (0, 1))
     assert one["loss"] != other["loss"]

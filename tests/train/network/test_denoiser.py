@@ -283,3 +283,17 @@ def test_blocks_over_words_start_as_none():
     inputs = example()
     texts = inputs["text_tokens"]
     assert CONFIG.text_depth and torch.equal(model._in_context(texts, inputs["text_token_mask"]), texts)
+
+
+def test_given_frames_change_nothing_at_first():
+    """Weights that were trained without the condition answer the same with it, whatever is given, and can learn it."""
+    plain = Denoiser(CONFIG)
+    taking = Denoiser(replace(CONFIG, keyframes=True))
+    taking.load_state_dict(taking.state_dict() | plain.state_dict())
+    inputs = example()
+    frames = inputs["keypoints_mask"].shape
+    inputs["keyframes"] = torch.randn(*frames, *frame_conditions(taking.config)["keyframes"])
+    for mask in (torch.ones(frames), torch.zeros(frames)):
+        assert torch.equal(run(taking, inputs, keyframes_mask=mask), run(plain, inputs))
+    taking(inputs | {"keyframes_mask": torch.ones(frames)})["x_0"].square().mean().backward()
+    assert taking.conditions.embed["keyframes"].fuse[-1].weight.grad.abs().max() > 0
