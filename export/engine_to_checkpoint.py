@@ -169,7 +169,8 @@ def unfold(engine: Engine) -> Checkpoint:
     if isinstance(encoder, NgramTextEncoder) and isinstance(model.text_encoder, NgramTable):
         model.text_encoder.table.weight.data = torch.from_numpy(encoder.table / GAIN)
     statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
-    return Checkpoint(model.eval(), statistics, dict(engine.description["provenance"]))
+    provenance = dict(engine.description["provenance"])
+    return Checkpoint(model.eval(), statistics, provenance, engine.known_prompts)
 
 
 def run(arguments: Sequence[str] | None) -> None:

@@ -18,7 +18,7 @@ from genmo.export.onnx.t5_encoder import add_text_encoder
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.released_weights import open_checkpoint
-from genmo.export.text_tables import described_encoder, write_table
+from genmo.export.text_tables import described_encoder, write_prompts, write_table
 from genmo.runtime.denoiser.schedule import STEPS
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
@@ -121,6 +121,7 @@ def export(options: ExportOptions) -> Path:
         graphs = _write_graphs(checkpoint, options, motion, folder, described)
         described["denoiser"] = describe_graphs(graphs)
         _write_text_encoder(checkpoint, options, folder, described)
+        described |= write_prompts(checkpoint.known_prompts, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
         (folder / CARD).write_text(card(described), encoding="utf-8")
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}

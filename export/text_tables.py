@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genmo.runtime.engine.known_prompts import FILE, KnownPrompts
 from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
 from genmo.runtime.engine.text_wordpiece import TABLE, VOCABULARY, WORDPIECE_SCHEME, wordpiece_files
 from genmo.train.network.ngram_table import NgramTable
@@ -34,6 +36,14 @@ def described_encoder(encoder: NgramTable | WordPieceText | None) -> dict[str, A
         "about": "table of hashed character n-grams (3 to 5 letters and whole words), trained with the denoiser; "
         "open vocabulary, English captions",
     }
+
+
+def write_prompts(known: KnownPrompts | None, folder: Path) -> dict[str, Any]:
+    """Write what a checkpoint was trained on in words into an engine's folder; the entry of `engine.json`."""
+    if known is None:
+        return {}
+    (folder / FILE).write_text(json.dumps(known.to_json(), indent=1) + "\n", encoding="utf-8")
+    return {"prompts": FILE}
 
 
 def write_table(encoder: NgramTable | WordPieceText | None, folder: Path) -> None:

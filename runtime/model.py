@@ -16,7 +16,7 @@ from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
-from genmo.runtime.engine.text_conditions import text_conditions
+from genmo.runtime.engine.text_conditions import text_conditions, text_notes
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
@@ -47,8 +47,8 @@ class Result:
     errors: list[ConstraintErrors]
     """how far each motion is from keyframes and joint targets, millimetres"""
     notes: tuple[str, ...] = ()
-    """what the motions may be judged by, one line each: texts that were divided, limbs that were slowed down, keyframes
-    under the ground"""
+    """what the motions may be judged by, one line each: texts that were divided, words that the engine was not trained
+    on, limbs that were slowed down, keyframes under the ground"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +191,10 @@ class MotionModel:
     def _texts(self, timeline: Timeline, split: bool) -> tuple[Timeline, list[str]]:
         """The timeline with its texts as the engine is given them, and notes on them."""
         encoder = self.engine.text_encoder
-        if not split or encoder is None or not encoder.any_text:
-            return timeline, []
-        divided, notes = with_texts_in_order(timeline)
-        return divided, list(notes)
+        notes: tuple[str, ...] = ()
+        if split and encoder is not None and encoder.any_text:
+            timeline, notes = with_texts_in_order(timeline)
+        return timeline, [*notes, *text_notes(self.engine, timeline.texts)]
 
     def _chunked(self, frames: int, chunk: int | None, work: Progress) -> sampler.Denoiser:
         """The denoiser for a motion of so many frames: in one pass or in chunks."""

@@ -19,6 +19,7 @@ from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.resampling import frames_at
@@ -43,6 +44,9 @@ def run(options: RunOptions) -> None:
         logging.basicConfig(level=logging.INFO, format=f"{PROGRAM}: %(message)s")
     if options.bench:
         measure(options)
+        return
+    if options.prompts:
+        list_prompts(options)
         return
     form = check_outputs(options)
     model, subjects, takes = make(options)
@@ -144,6 +148,17 @@ def measure(options: RunOptions) -> None:
     model = load(options)
     rows, facts = bench.bench(model, progress_bar()), bench.facts(model, options.threads)
     print(json.dumps(bench.as_json(rows, facts)) if options.json else bench.table(rows, facts))
+
+
+def list_prompts(options: RunOptions) -> None:
+    """`--prompts`: print prompts that the engine was trained on, one a line.  Raises InputError where it has none."""
+    engine = load_engine(options.engine)
+    if engine.known_prompts is None or not engine.known_prompts.prompts:
+        raise InputError(
+            f"{engine.folder} has no list of prompts; wanted an engine of a checkpoint that has prompts.json"
+        )
+    prompts = list(engine.known_prompts.prompts)
+    print(json.dumps({"prompts": prompts}) if options.json else "\n".join(prompts))
 
 
 def load(options: RunOptions) -> MotionModel:

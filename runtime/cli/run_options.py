@@ -69,6 +69,8 @@ class RunOptions:
     """0: all cores"""
     cpus: tuple[int, ...]
     bench: bool
+    prompts: bool
+    """list what the engine was trained on in words, and make nothing"""
     precision: str | None
     # what is written
     json: bool

@@ -167,6 +167,7 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
     add("--cpus", type=_cpu_numbers, default=(), metavar="c,c-c", help="a thread on each of these CPUs (onnxruntime)")
+    add("--prompts", action="store_true", help="list prompts that the engine was trained on, and make nothing")
     add("--bench", action="store_true", help="measure the engine here: streams and whole motions; a table, or --json")
     add("--precision", choices=PRECISIONS, help="what openvino computes in (default: fp32)")
 

@@ -18,6 +18,7 @@ from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.sampler import Denoiser
 from genmo.runtime.denoiser.signature import inputs, outputs
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
+from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_ngram import TextEncoder
@@ -63,6 +64,8 @@ class Engine:
     text_encoder: TextEncoder | None
     description: dict[str, Any]
     """all of engine.json"""
+    known_prompts: KnownPrompts | None = None
+    """what it was trained on in words; None for engines that do not say"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -112,7 +115,21 @@ def load_engine(folder: str | Path | None = None) -> Engine:
     for name in graphs:
         if name not in files:
             raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
-    return Engine(folder, config, mean, std, open_text_encoder(folder, config, encoder, files), description)
+    text_encoder = open_text_encoder(folder, config, encoder, files)
+    return Engine(folder, config, mean, std, text_encoder, description, _known_prompts(folder, description, files))
+
+
+def _known_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
+    """The training texts that engine.json names, None where it names none.  Raises EngineError for what is none."""
+    name = description.get("prompts")
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in files:
+        raise EngineError(f"{folder}/engine.json: prompts {quoted(name)} is not among its files; export it again")
+    try:
+        return read_known_prompts(folder / name)
+    except InputError as error:
+        raise EngineError(f"{error}; export the engine again") from None
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -8,8 +8,19 @@ import numpy as np
 
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import Engine
+from genmo.runtime.engine.known_prompts import prompt_notes
+from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import InputError
+
+
+def text_notes(engine: Engine, texts: Sequence[Text]) -> list[str]:
+    """A line on each text with words that the engine was not trained on (`engine.known_prompts`)."""
+    known, encoder = engine.known_prompts, engine.text_encoder
+    if known is None or not isinstance(encoder, WordPieceTextEncoder):
+        return []
+    prompts = dict.fromkeys(text.prompt for text in texts)
+    return [note for prompt in prompts for note in prompt_notes(prompt, known, encoder.table)]
 
 
 def text_conditions(engine: Engine, texts: Sequence[Text], frames: int) -> Arrays:

@@ -41,6 +41,7 @@ def motion_model(
         std=checkpoint.normalisation.std.cpu().numpy(),
         text_encoder=text_encoder if encoder is None else encoder.as_runtime(),
         description={"provenance": checkpoint.provenance},
+        known_prompts=checkpoint.known_prompts,
     )
     return MotionModel(engine, TorchDenoiser(model.denoiser), "cpu", "torch")
 

@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from genmo.runtime.denoiser import schedule
+from genmo.runtime.engine.known_prompts import FILE as PROMPTS
+from genmo.runtime.engine.known_prompts import read_known_prompts
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.batches import Batch
 from genmo.train.data.feature_scale import FeatureScales
 from genmo.train.data.load_sets import TrainingData, feature_widths, read_training_data, texts_from_outside
+from genmo.train.data.seen_prompts import SeenPrompts
 from genmo.train.data.step_stream import Feed, Shard, noised, signal_of
 from genmo.train.data.t5_tokens import FOLDER as TEXTS
 from genmo.train.data.t5_tokens import TextTokens, prompts_of, text_tokens
@@ -71,6 +74,7 @@ class Trainer:
             betas=(0.9, 0.98),
             fused=self.device.type == "cuda",
         )
+        self.seen_prompts = SeenPrompts()
         self.step = 0
         self.best = math.inf
         self.normalisation = self._first_state().to(self.device)
@@ -144,6 +148,7 @@ class Trainer:
                 file=sys.stderr,
             )
         self.model.load_state_dict(self.model.state_dict() | taken)
+        self.seen_prompts = SeenPrompts(checkpoint.known_prompts)
         self.scales.unfold(self.model)
         self.average.load_state_dict(self.model.state_dict())
         return checkpoint.normalisation
@@ -167,6 +172,8 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.scales = FeatureScales(state.get("scales", {}))  # those that the weights were trained with
         self.step, self.best = state["step"], state["best"]
+        if (self.folder / PROMPTS).is_file():
+            self.seen_prompts = SeenPrompts(read_known_prompts(self.folder / PROMPTS))
         return Normalisation(state["mean"], state["std"])
 
     def learning_rate(self) -> float:
@@ -219,6 +226,7 @@ class Trainer:
             assert text_encoder is not None
             scaled = self.scales.apply(conditions)
             prompts = [prompt for texts in batch.prompts for prompt in texts]
+            self.seen_prompts.add(prompts)
             inputs = {"x_t": x_t, "timestep": timestep, **absent_conditions(self.config.model, scaled), **scaled}
             inputs |= text_inputs(batch, *text_encoder(prompts, text_dropout))
             return self.model.denoiser(inputs)["x_0"].float()
@@ -285,7 +293,8 @@ class Trainer:
         for path in ("init", "text_model", "body"):
             settings[path] = Path(settings[path]).name
         model = self.scales.folded(self.average)
-        return Checkpoint(model, self.normalisation, {"train": settings, "step": self.step})
+        provenance = {"train": settings, "step": self.step}
+        return Checkpoint(model, self.normalisation, provenance, self.seen_prompts.known(self.model))
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from: one file, so that a kill leaves one step's or the

@@ -1,6 +1,8 @@
 """A checkpoint: `weights.safetensors` and `model.json` (what ships), `state.pt` beside them (what resumes).
 
-With the "wordpiece" text encoder its table, which no training changes, lies beside them too."""
+With the "wordpiece" text encoder its table, which no training changes, lies beside them too, and in `prompts.json` what
+it was trained on in words.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.known_prompts import FILE as PROMPTS
+from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
@@ -66,6 +70,8 @@ class Checkpoint:
     normalisation: Normalisation
     provenance: dict[str, Any]
     """training config, step, data and licences, metrics: plain JSON"""
+    known_prompts: KnownPrompts | None = None
+    """what it was trained on in words"""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -87,6 +93,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         if isinstance(encoder, WordPieceText):
             for name, content in wordpiece_files(encoder.encoder.table).items():
                 write_aside(folder / name, content)
+        if checkpoint.known_prompts is not None:
+            write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -119,7 +127,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     _check_shapes(folder / "weights.safetensors", shapes)
     model = Model(config, family, read_wordpiece_table(folder) if config.text_encoder == "wordpiece" else None)
     load_weights(model, folder / "weights.safetensors")
-    return Checkpoint(model.eval(), statistics, provenance)
+    known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
+    return Checkpoint(model.eval(), statistics, provenance, known_prompts)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
