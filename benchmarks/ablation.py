@@ -26,10 +26,10 @@ import numpy as np
 
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import GenmoError, InputError
-from genmo.train.datasets.clips import Clip
+from genmo.train.datasets.clips import Clip, middle
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.few_steps import captioned, generation_row
-from genmo.train.evaluation.simulated import estimates, middle, spread_out
+from genmo.train.evaluation.simulated import estimates, spread_out
 from genmo.train.evaluation.text_motion_evaluator import SHIPPED, load_evaluator
 from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.evaluation.torch_model import load_motion_model

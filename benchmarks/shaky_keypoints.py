@@ -11,7 +11,7 @@ against a stream that begins where the rubbish ends: between themselves these tw
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
+from genmo.train.evaluation.detector_faults import FAULTS, Fault
 from genmo.train.evaluation.simulated import spread_out, true_joints
 from genmo.train.metrics.pose import accel, mpjpe, pa_mpjpe
 from genmo.train.tools.simulate_keypoints import cut, film_as, keypoint_arrays
@@ -34,92 +35,20 @@ from genmo.train.tools.simulate_keypoints import cut, film_as, keypoint_arrays
 CLIPS, FRAMES = 14, 96
 BODY = slice(5, None)
 """keypoints of limbs and trunk"""
-MIRROR = [0, *(point + 1 if point % 2 else point - 1 for point in range(1, 17))]
-"""keypoint of the other side"""
 ANKLES = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
 STILL = 0.15
 """m/s in the image at the ankle's depth, below which an ankle stands"""
 PACKAGES = ("numpy", "onnxruntime")
 
-Spoil = Callable[[Array, np.random.Generator], Array]
-"""[frames, 17, 3] spoiled"""
-
-
-def white(pixels: float) -> Spoil:
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        points[..., :2] += pixels * random.standard_normal(points[..., :2].shape)
-        return points
-
-    return spoil
-
-
-def slow(pixels: float) -> Spoil:
-    """Noise of the first order with a correlation of 0.9 from frame to frame."""
-
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        noise = random.standard_normal(points[..., :2].shape)
-        for frame in range(1, len(noise)):
-            noise[frame] = 0.9 * noise[frame - 1] + np.sqrt(1 - 0.81) * noise[frame]
-        points[..., :2] += pixels * noise
-        return points
-
-    return spoil
-
-
-def exchanged(frames: int, parts: Sequence[int]) -> Spoil:
-    """Left and right of the points `parts` exchanged in so many frames, drawn by chance."""
-
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        rows = random.choice(len(points), frames, replace=False)[:, None]
-        points[rows, list(parts)] = points[rows, [MIRROR[part] for part in parts]]
-        return points
-
-    return spoil
-
-
-def every(step: int) -> Spoil:
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        points[np.arange(len(points)) % step != 0] = 0
-        return points
-
-    return spoil
-
-
-def far(share: float) -> Spoil:
-    """That share of the points lies half a person's height off, at a confidence of 0.9."""
-
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        hit = (random.random(points.shape[:2]) < share) & (points[..., 2] > 0)
-        angle = random.uniform(0, 2 * np.pi, int(hit.sum()))
-        points[hit, :2] += 176 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        points[hit, 2] = 0.9
-        return points
-
-    return spoil
-
-
-def both(*spoils: Spoil) -> Spoil:
-    def spoil(points: Array, random: np.random.Generator) -> Array:
-        for one in spoils:
-            points = one(points, random)
-        return points
-
-    return spoil
-
-
-WHOLE, LEGS = tuple(range(17)), tuple(range(11, 17))
-MADE: dict[str, tuple[Spoil, str]] = {
-    "as projected": (white(0), ""),
-    "5 px of white noise": (white(5), "50 / 6"),
-    "10 px of white noise": (white(10), "58 / 7"),
-    "5 px of slow noise": (slow(5), ""),
-    "10 px of slow noise": (slow(10), ""),
-    "sides exchanged in 30 frames": (exchanged(30, WHOLE), "47"),
-    "legs exchanged in 30 frames, 5 px": (both(exchanged(30, LEGS), white(5)), "54"),
-    "5 % of the points half a height off": (far(0.05), ""),
-    "10 frames a second": (every(3), "46"),
-    "5 frames a second": (every(6), "49"),
+WANTED = {
+    "5 px of white noise": "50 / 6",
+    "10 px of white noise": "58 / 7",
+    "sides exchanged in 30 frames": "47",
+    "legs exchanged in 30 frames, 5 px": "54",
+    "10 frames a second": "46",
+    "5 frames a second": "49",
 }
+"""MPJPE in mm / acceleration in m/s^2, of a fault of `genmo.train.evaluation.detector_faults`"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +69,11 @@ def filmed(clips: Sequence[Clip]) -> Iterator[Filmed]:
         yield Filmed(arrays, camera.to_camera(true_joints(part)), seed)
 
 
-def made_row(model: MotionModel, clips: Sequence[Filmed], spoil: Spoil, clean: bool) -> Array:
+def made_row(model: MotionModel, clips: Sequence[Filmed], fault: Fault, clean: bool) -> Array:
     """MPJPE and PA-MPJPE in mm and the error of the acceleration in m/s^2, means over the clips."""
     errors = []
     for clip in clips:
-        points = spoil(clip.arrays["keypoints"].copy(), np.random.default_rng(100 + clip.seed))
+        points = fault(clip.arrays["keypoints"], np.random.default_rng(100 + clip.seed))
         motion = model.estimate(parse_keypoints(clip.arrays | {"keypoints": points}), clean_keypoints=clean)
         assert motion.joints_camera is not None
         pair = motion.joints_camera, clip.truth
@@ -159,9 +88,9 @@ def made_table(model: MotionModel, clips: Sequence[Filmed]) -> list[str]:
         "| keypoints | as they are | cleaned | wanted (MPJPE / acceleration) |",
         "|---|---|---|---|",
     ]
-    for name, (spoil, wanted) in MADE.items():
-        cells = [" / ".join(f"{x:.1f}" for x in made_row(model, clips, spoil, clean)) for clean in (False, True)]
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {wanted} |")
+    for name, fault in FAULTS.items():
+        cells = [" / ".join(f"{x:.1f}" for x in made_row(model, clips, fault, clean)) for clean in (False, True)]
+        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {WANTED.get(name, '')} |")
     return lines
 
 

@@ -146,16 +146,7 @@ FLOORS = {
     "export": [
         ("options",),
         ("onnx",),
-        (
-            "tensorrt",
-            "targets",
-            "parity",
-            "model_card",
-            "released_statistics",
-            "engine_to_checkpoint",
-            "text_tables",
-            "native_table",
-        ),
+        ("tensorrt", "targets", "parity", "model_card", "released_statistics", "engine_to_checkpoint", "text_tables"),
         ("released_weights",),
         ("pipeline",),
         ("__main__",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,13 @@ class Clip:
     @property
     def frames(self) -> int:
         return len(self.translation)
+
+
+def middle(clip: Clip, longest: int) -> Clip:
+    """The middle of a clip, at most `longest` frames of it."""
+    frames = min(clip.frames, longest)
+    span = slice((clip.frames - frames) // 2, (clip.frames - frames) // 2 + frames)
+    return replace(clip, rotations=clip.rotations[span], translation=clip.translation[span])
 
 
 def leg_length(offsets: Array) -> float:

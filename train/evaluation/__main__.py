@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "genmo-eval"
 MAX_STEPS = 1000
+SINGLE_SAMPLES = 2
+"""of a completion, over which the errors of single samples are averaged"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def parser() -> OneLineParser:
     table.add_argument(
         "--dance", action="store_true", help="motions from the music of held-out dances instead: FID_k, FID_g, PFC, BAS"
     )
-    table.add_argument("--in-betweening", action="store_true", help="Table 6 instead: motion between 2 and 5 keyframes")
+    table.add_argument(
+        "--in-betweening", action="store_true", help="Table 6 instead: motion between keyframes and in gaps"
+    )
     table.add_argument(
         "--obey", action="store_true", help="whether motions do what prompts say instead; --data only for real numbers"
     )
@@ -189,18 +193,20 @@ def _dance(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]
 
 
 def _in_betweening(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]:
-    from genmo.train.evaluation import inbetweening
+    from genmo.train.evaluation import completion, inbetweening
 
     samples, steps = options.samples or 10, options.steps or 50
-    table = inbetweening.report(subject.model, subject.held_out, samples, steps, progress=sys.stderr.isatty())
-    result = subject.about | table
-    return result, inbetweening.markdown(result)
+    model, clips, progress = subject.model, subject.held_out, sys.stderr.isatty()
+    result = subject.about | inbetweening.report(model, clips, samples, steps, progress=progress)
+    result |= completion.report(model, clips, min(samples, SINGLE_SAMPLES), options.steps, progress=progress)
+    return result, f"{inbetweening.markdown(result)}\n\n{completion.markdown(result)}"
 
 
 def _obey(options: EvalOptions, model: MotionModel) -> tuple[dict[str, Any], str]:
+    from genmo.train.datasets.clips import middle
     from genmo.train.evaluation import obey, obey_page
     from genmo.train.evaluation.report import read_subject
-    from genmo.train.evaluation.simulated import middle, true_joints
+    from genmo.train.evaluation.simulated import true_joints
     from genmo.train.evaluation.text_motion_features import LONGEST
 
     real: Sequence[Clip] = ()

@@ -11,6 +11,7 @@ from genmo.runtime import MotionModel
 from genmo.runtime.motion.representation import decode, with_root_at_origin
 from genmo.runtime.support.arrays import Array
 from genmo.train.datasets.clips import Clip
+from genmo.train.evaluation.detector_faults import FAULTS, Fault, as_projected
 from genmo.train.evaluation.simulated import camera_truth, estimates, real_row
 from genmo.train.metrics.paper_tables import estimation_row
 from genmo.train.metrics.pose import mpjpe, pa_mpjpe
@@ -26,6 +27,11 @@ SETTINGS = (
     CHANGES
     | {"all keypoints, --no-clean-feet": {"clean_feet": False}}
     | {f"{name}, --no-fit": setting | {"fit": False} for name, setting in CHANGES.items()}
+    | {
+        name: {"fault": fault}
+        for name, fault in FAULTS.items()
+        if name not in ("as projected", "30 % of the points hidden")
+    }
 )
 
 
@@ -46,6 +52,7 @@ def estimation_errors(
     *,
     hidden: float = 0.0,
     noise: float = 0.0,
+    fault: Fault = as_projected,
     with_camera: bool = True,
     captioned: bool = False,
     fit: bool = True,
@@ -56,6 +63,7 @@ def estimation_errors(
     options: dict[str, Any] = {
         "hidden": hidden,
         "noise": noise,
+        "fault": fault,
         "with_camera": with_camera,
         "captioned": captioned,
         "fit": fit,

@@ -15,8 +15,8 @@ import numpy as np
 from genmo.runtime import MotionModel
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.support.errors import InputError
-from genmo.train.datasets.clips import Clip
-from genmo.train.evaluation.simulated import estimates, middle
+from genmo.train.datasets.clips import Clip, middle
+from genmo.train.evaluation.simulated import estimates
 from genmo.train.evaluation.text_motion_evaluator import Evaluator
 from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.evaluation.text_motion_report import text_motion_report

@@ -10,8 +10,7 @@ import numpy as np
 from genmo.runtime import MotionModel
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.refine.foot_locking import clean_feet
-from genmo.train.datasets.clips import Clip
-from genmo.train.evaluation.simulated import middle
+from genmo.train.datasets.clips import Clip, middle
 from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.metrics.pose import jitter, joint_range, low_foot_speed, root_speed
 

@@ -20,9 +20,9 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.datasets.clips import Clip, leg_length
+from genmo.train.datasets.clips import Clip, leg_length, middle
 from genmo.train.datasets.resampling import interpolated_rotations
-from genmo.train.evaluation.simulated import middle, true_joints
+from genmo.train.evaluation.simulated import true_joints
 from genmo.train.evaluation.text_motion_features import LONGEST
 from genmo.train.metrics.paper_tables import inbetweening_row, keyframe_error, markdown_table
 

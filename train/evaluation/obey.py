@@ -26,11 +26,8 @@ from genmo.train.evaluation.text_motion_features import wording
 from genmo.train.metrics.action_measures import MEASURES, Signals, mirrored_joints
 
 SEEDS, OBEYED = 4, 0.75
-LISTS = {
-    "phrasings left out of training": LEFT_OUT,
-    "sentences of measured captions": MEASURED,
-    "captions of the sets": TRAINED,
-}
+NEW_WORDS, MEASURED_WORDS = "phrasings left out of training", "sentences of measured captions"
+LISTS = {NEW_WORDS: LEFT_OUT, MEASURED_WORDS: MEASURED, "captions of the sets": TRAINED}
 PARTS = {"": (0.0, 1.0), "start": (0.0, 0.3), "end": (0.7, 1.0), "first": (0.0, 0.5), "second": (0.5, 1.0)}
 GUIDANCES, STEPS = (1.25, 2.0, 2.5, 3.0, 4.0), (4, 10, 20)
 FLYING = ("run", "jog", "jump", "hop", "flight", "speeds up", "slows down", "throws")
@@ -230,12 +227,19 @@ def report(
     motions = list(real)
     return {
         "seeds": seeds,
+        "trained_on_measured": trained_on_measured(model),
         "steps": steps or rules.steps,
         "guidance": rules.guidance if guidance is None else guidance,
         "lists": {name: {"total": summary(found), "groups": by_group(found)} for name, found in rows.items()},
         "real_quality": real_quality(motions) if motions else None,
         "prompts": rows,
     }
+
+
+def trained_on_measured(model: MotionModel) -> bool:
+    """Whether the engine's training had measured captions, by its provenance."""
+    settings = model.engine.description.get("provenance", {}).get("train", {}).get("captions", {})
+    return bool(settings.get("measured", 0) or settings.get("balanced", 0))
 
 
 def by_group(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from genmo.runtime import MotionModel
 from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
-from genmo.train.evaluation import few_steps
+from genmo.train.evaluation import few_steps, long_motions
 from genmo.train.evaluation.estimation import SETTINGS, estimation_errors, mean_pose_errors, world_report
 from genmo.train.evaluation.generation import clips_of_actions, generation_report
 from genmo.train.evaluation.simulated import spread_out
@@ -23,16 +23,24 @@ from genmo.train.metrics.paper_tables import markdown_table
 
 
 def text_report(
-    model: MotionModel, clips: list[Clip], every: list[Clip], evaluator: Evaluator, steps: int, rounds: int
+    model: MotionModel,
+    clips: list[Clip],
+    every: list[Clip],
+    evaluator: Evaluator,
+    steps: int,
+    rounds: int,
 ) -> dict[str, Any]:
     """R-precision, FID and the like of a motion a caption and round, each as long as the real clip of that caption, up
     to the four seconds that the model was trained on; beside FID that of different actions' real clips of `every`.
+    Captions that those of `every` have that are not measured, and new ones, stand apart, and copies of these beside.
 
     Raises InputError for too few captions.
     """
     real = few_steps.captioned(clips)
     rounds_of_motions = [few_steps.motions_for(model, real, steps, seed) for seed in range(rounds)]
-    return text_motion_report(evaluator, real, rounds_of_motions) | {
+    measured = {clip.subject for clip in clips}
+    known = [clip for clip in every if clip.subject not in measured and clip.captions]
+    return text_motion_report(evaluator, real, rounds_of_motions, training=known) | {
         "yardstick": action_yardstick(evaluator, clips_of_actions(every))
     }
 
@@ -103,6 +111,7 @@ def evaluate(
         },
         "world": world_report(model, held_out),
         "generation": generation_report(model, trained_on, samples, steps),
+        "long": long_motions.report(model, min(samples, 4), steps) if model.engine.text_encoder is not None else None,
         "text": text,
         "generation_steps": steps,
         "samples_per_prompt": samples,
@@ -137,6 +146,8 @@ def markdown(result: dict[str, Any]) -> str:
     for row in result["generation"]:
         cells = [f"{row['real'][name]:.2f} / {row['made'][name]:.2f}" for name in names]
         lines.append(f"| {row['prompt']} | {' | '.join(cells)} |")
+    if result["long"] is not None:
+        lines += ["", *long_motions.markdown(result["long"])]
     return "\n".join(lines + text_markdown(result["text"]))
 
 
@@ -150,11 +161,16 @@ def text_markdown(report: dict[str, Any] | str | None) -> list[str]:
         f"Text to motion on the captions of the validation subjects ({report['captions']} clips, {report['rounds']} "
         f"rounds, 95 % intervals; evaluator {report['evaluator'][:12]}; FID of real: one half against the other)."
     )
+    if report["apart"]:
+        counts = " and ".join(f"{count} clips with {name}" for name, count in report["apart"].items())
+        about += f" Apart: {counts}. Nearest words: copies of the training clip whose caption shares most words."
     return [
         "",
         about,
         "",
-        markdown_table({name: report[name] for name in ("real", "made")}, first="motion"),
+        markdown_table(
+            {name: report[name] for name in ("real", "made", "nearest words") if name in report}, first="motion"
+        ),
         "",
         few_steps.yardstick_line(report["yardstick"]),
     ]

@@ -6,7 +6,6 @@ Truth is the actor's own skeleton, not a fitted one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.train.datasets.clips import Clip
+from genmo.train.evaluation.detector_faults import Fault, as_projected
 from genmo.train.metrics.paper_tables import Estimate
 from genmo.train.tools.simulate_keypoints import film, film_as, keypoint_arrays
 
@@ -34,13 +34,6 @@ def camera_truth(clip: Clip, seed: int) -> Array:
     return film(clip, seed)[1].to_camera(true_joints(clip))
 
 
-def middle(clip: Clip, longest: int) -> Clip:
-    """The middle of a clip, at most `longest` frames of it."""
-    frames = min(clip.frames, longest)
-    span = slice((clip.frames - frames) // 2, (clip.frames - frames) // 2 + frames)
-    return replace(clip, rotations=clip.rotations[span], translation=clip.translation[span])
-
-
 def spread_out(items: Sequence[Item], count: int) -> list[Item]:
     """At most `count` of the clips, or of whatever is listed, evenly taken; 0: all."""
     if not count or len(items) <= count:
@@ -54,6 +47,7 @@ def estimates(
     *,
     hidden: float = 0.0,
     noise: float = 0.0,
+    fault: Fault = as_projected,
     with_camera: bool = True,
     moving: bool | None = None,
     steps: int | None = None,
@@ -63,15 +57,17 @@ def estimates(
 ) -> Iterator[Estimate]:
     """What the model makes of every clip under its own camera (seeded by its place in the list), and the truth.
 
-    `hidden` share and `noise` in pixels spoil the keypoints.  `moving`: only cameras that move, or that do not; None:
-    as they come.  `steps`: sampled in so many; None: one step from zeros.  `captioned`: the clip's caption is given
-    too, so that the motion is one of a text and keypoints.  The world is that of the camera if given.
+    `hidden` share, `noise` in pixels and a `fault` of a detector spoil the keypoints.  `moving`: only cameras that
+    move, or that do not; None: as they come.  `steps`: sampled in so many; None: one step from zeros.  `captioned`: the
+    clip's caption is given too, so that the motion is one of a text and keypoints.  The world is that of the camera if
+    given.
     """
     for seed, clip in enumerate(clips):
         cameras, camera = film(clip, seed) if moving is None else film_as(clip, seed, moving)
         arrays = keypoint_arrays(clip, cameras, camera, noise, hidden, seed)
         if not with_camera:
             del arrays["camera_to_world"]
+        arrays["keypoints"] = fault(arrays["keypoints"], np.random.default_rng(100 + seed))
         keypoints = parse_keypoints(arrays)
         with_text = captioned and clip.captions and model.engine.text_encoder is not None
         texts = (Text(clip.captions[0]),) if with_text else ()

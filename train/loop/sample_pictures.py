@@ -11,8 +11,7 @@ from genmo.runtime.conditions.keypoints import parse_keypoints
 from genmo.runtime.engine.text_ngram import TextEncoder
 from genmo.runtime.render.svg import to_svg
 from genmo.runtime.support.atomic_write import write_aside
-from genmo.train.datasets.clips import Clip
-from genmo.train.evaluation.simulated import middle
+from genmo.train.datasets.clips import Clip, middle
 from genmo.train.evaluation.torch_model import motion_model
 from genmo.train.network.checkpoint import Checkpoint
 from genmo.train.tools.simulate_keypoints import film, keypoint_arrays

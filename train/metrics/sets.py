@@ -95,13 +95,21 @@ def distances(first: Array, second: Array) -> Array:
 
 
 def r_precision(
-    texts: Array, motions: Array, same: npt.NDArray[np.bool_], *, pool: int = POOL, draws: int = 20, seed: int = 0
+    texts: Array,
+    motions: Array,
+    same: npt.NDArray[np.bool_],
+    *,
+    pool: int = POOL,
+    draws: int = 20,
+    seed: int = 0,
+    of: npt.NDArray[np.bool_] | None = None,
 ) -> Array:
     """Top-1, top-2 and top-3 accuracy of finding a text's motion among `pool`: [draws, 3].
 
     Texts and motions [n, width], row i of one belongs to row i of the other.  `same` [n, n]: text i describes motion
     j just as well (the same wording); such a motion is never among the wrong ones.  Each draw meets every text with
-    `pool - 1` wrong motions, chosen anew.  A tie counts as a miss.  Raises InputError when a text has too few.
+    `pool - 1` wrong motions, chosen anew.  A tie counts as a miss.  `of` [n]: the accuracy
+    of these texts only; the pools are those of all.  Raises InputError when a text has too few.
     """
     texts, motions = _features(texts), _features(motions)
     wrong = ~(same | np.eye(len(texts), dtype=bool))
@@ -111,13 +119,14 @@ def r_precision(
     distance = distances(texts, motions)
     closer = wrong & (distance <= np.diagonal(distance)[:, None])
     random = np.random.default_rng(seed)
+    counted = slice(None) if of is None else of
     hits = []
     for _ in range(draws):
         # the pool - 1 smallest of random numbers given to the wrong ones are a uniform choice without repetition
         order = np.where(wrong, random.random(wrong.shape), np.inf)
         chosen = np.argpartition(order, pool - 2, axis=1)[:, : pool - 1]
         ahead = np.take_along_axis(closer, chosen, axis=1).sum(axis=1)
-        hits.append([float((ahead < k).mean()) for k in (1, 2, 3)])
+        hits.append([float((ahead[counted] < k).mean()) for k in (1, 2, 3)])
     return np.asarray(hits)
 
 

@@ -10,8 +10,6 @@
 
 namespace genmo {
 
-struct NetworkKernels;
-
 struct IsaTable {
   const char* name;
   FitPose fit_pose;
@@ -19,7 +17,6 @@ struct IsaTable {
   ShapeStart shape_start;
   ShapeEquations shape_equations;
   ShapeMove shape_move;
-  const NetworkKernels* network;
 };
 
 const IsaTable& isa();  // the one in use

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from genmo.runtime.motion.skeleton import forward_kinematics
-from genmo.train.evaluation import inbetweening
+from genmo.train.evaluation import completion, inbetweening
 from genmo.train.evaluation.__main__ import main
 from genmo.train.evaluation.simulated import true_joints
 
 
-def test_in_betweening_meets_its_keyframes(motion_set, tiny_checkpoint, capsys):
+def test_in_betweening_meets_its_keyframes(motion_set, tiny_checkpoint, capsys, monkeypatch):
+    gaps = {name: completion.GAPS[name] for name in ("middle 25 %",)}
+    monkeypatch.setattr(completion, "GAPS", gaps)
     arguments = [
         "--checkpoint",
         str(tiny_checkpoint),
@@ -28,6 +30,7 @@ def test_in_betweening_meets_its_keyframes(motion_set, tiny_checkpoint, capsys):
     assert list(rows) == [f"{count} keyframes, {how}" for count in (2, 5) for how in ("slerp", "genmo")]
     assert max(result["keyframe_error"].values()) < 1e-6
     assert rows["5 keyframes, slerp"]["PA-MPJPE"]["value"] < rows["2 keyframes, slerp"]["PA-MPJPE"]["value"]
+    assert len(result["completion"]) == 3 and result["completion_samples"] == 2
     assert result["samples"] == 2 and result["measured_clips"] == 1
 
 

@@ -39,7 +39,9 @@ class Made:
 
     def __init__(self, *turns, text_encoder="words"):
         rules = SimpleNamespace(steps=10, guidance=2.0)
-        self.engine = SimpleNamespace(text_encoder=text_encoder, config=SimpleNamespace(conventions=rules))
+        self.engine = SimpleNamespace(
+            text_encoder=text_encoder, config=SimpleNamespace(conventions=rules), description={}
+        )
         self.turns = turns
 
     def generate(self, text, frames, *, steps, guidance, seed):

@@ -5,10 +5,21 @@ import json
 import pytest
 
 from genmo.runtime.support.errors import InputError
+from genmo.train.evaluation import long_motions, report
+from genmo.train.evaluation.estimation import SETTINGS
 from genmo.train.evaluation.report import evaluate, markdown, read_subject, text_markdown, text_report
 from genmo.train.evaluation.text_motion_evaluator import load_evaluator
 from genmo.train.metrics.paper_tables import plain
 from genmo.train.metrics.sets import Interval
+
+
+@pytest.fixture(autouse=True)
+def a_few_rows(monkeypatch):
+    """Of settings, long gaits and the minute's prompts a few are enough to see that they are in the report."""
+    monkeypatch.setattr(report, "SETTINGS", {name: SETTINGS[name] for name in ("all keypoints", "no hips and legs")})
+    monkeypatch.setattr(long_motions, "GAITS", (("a person runs", "runs", 2),))
+    monkeypatch.setattr(long_motions, "MINUTE", long_motions.MINUTE[:2])
+    monkeypatch.setattr(long_motions, "SPAN", 1)
 
 
 def test_the_report_of_an_engine(motion_set, model):
@@ -16,7 +27,9 @@ def test_the_report_of_an_engine(motion_set, model):
     result = evaluate(subject, 1, 2, None)
     assert result["clips"] == 1 and result["text"] is None
     assert list(result["world"]) == ["static camera", "moving camera", "real motion"]
+    assert list(result["long"]) == ["a person runs, 2 s", "2 s of 2 prompts"]
     said = markdown(result)
+    assert "| no hips and legs |" in said and "| 2 s of 2 prompts |" in said
     assert "| moving camera |" in said and "RTE (%)" in said
     json.dumps(plain(result))
 

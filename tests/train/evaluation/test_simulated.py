@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from genmo.train.evaluation.simulated import estimates, middle, real_row, spread_out
+from genmo.train.datasets.clips import middle
+from genmo.train.evaluation.simulated import estimates, real_row, spread_out
 from genmo.train.tools.simulate_keypoints import film_as
 
 

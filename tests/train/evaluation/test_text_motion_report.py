@@ -1,5 +1,7 @@
 """The text-to-motion table, and the yardstick of FID."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,22 @@ def test_the_yardstick_is_between_actions(judge, many_set):
     two = action_yardstick(evaluator, {"a": clips[:19], "b": clips[20:40]})
     assert two["least"] == two["median"] == pytest.approx(frechet_distance(*features.values()))
     assert action_yardstick(evaluator, {"a": clips[:20], "d": clips[60:65]}) is None
+
+
+def test_captions_of_training_and_new_ones_stand_apart(trained):
+    """The groups share the pools of all motions; copies of the nearest words stand beside."""
+    model, held_out = trained
+    evaluator = Evaluator(model, "abc")
+    known = [clip for clip in held_out if clip.captions[0] == held_out[0].captions[0]]
+    training = [replace(clip, name=f"t{number}") for number, clip in enumerate(held_out[:2])]
+    copies = [
+        Motion(clip.rotations.astype(np.float64), clip.translation.astype(np.float64), offsets=clip.offsets)
+        for clip in held_out
+    ]
+    report = text_motion_report(evaluator, held_out, [copies], training=training, pool=5)
+    assert report["apart"] == {"captions of training": len(known), "new captions": len(held_out) - len(known)}
+    shares = [report["made"][f"R@3, {name}"] * count for name, count in report["apart"].items()]
+    assert sum(shares) / len(held_out) == pytest.approx(report["made"]["R@3"])
+    assert report["nearest words"]["R@3"] <= report["made"]["R@3"]
+    assert report["made"]["FID, new captions"] == pytest.approx(0, abs=1e-6)
+    assert text_motion_report(evaluator, held_out, [copies], pool=5)["apart"] == {}
