@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from genmo.export.onnx.constant_folding import FoldedStep, fold, rotary_order
 from genmo.export.onnx.graphs import export_graphs
 from genmo.export.onnx.onnx_builder import Linear
-from genmo.runtime.denoiser.config import ModelConfig
+from genmo.export.onnx.weight_locations import has_one_bias, network_of_distinct_weights, paired_weights
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.graphs import GRAPHS
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
@@ -50,38 +50,15 @@ class WeightLookup:
 
     def __init__(self, reference: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
         self._found: dict[bytes, Array] = {}
-        for theirs, ours in zip(map(_initializers, reference), map(_initializers, stored), strict=True):
-            if {name: array.shape for name, array in theirs.items()} != {n: a.shape for n, a in ours.items()}:
-                raise EngineError(
-                    "the graphs are of another network, or of one that was never trained; wanted a trained engine"
-                )
-            for name, array in theirs.items():
+        for models in zip(reference, stored, strict=True):
+            for array, ours in (map(numpy_helper.to_array, pair) for pair in paired_weights(*models)):
                 for view in (array, array.T):
-                    self._found[view.tobytes()] = ours[name] if view is array else ours[name].T
+                    self._found[view.tobytes()] = ours if view is array else ours.T
 
     def read(self, array: Array) -> Tensor | None:
         """What the engine has where the reference has `array`, in float64; None: nowhere."""
         slot = self._found.get(array.tobytes())
         return None if slot is None else torch.from_numpy(slot.astype(np.float64)).reshape(array.shape)
-
-
-def _initializers(model: onnx.ModelProto) -> dict[str, Array]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-
-
-def _random_network(config: ModelConfig, one_bias: bool) -> Denoiser:
-    """A denoiser in which no two weights are alike, biases and norms included.
-
-    `one_bias`: but for the biases of the two input layers.  They have the same gradients, so training leaves them
-    equal, and the tracer stores equal tensors once.
-    """
-    denoiser = Denoiser(config)
-    generator = torch.Generator().manual_seed(0)
-    for parameter in denoiser.parameters():
-        parameter.data = torch.randn(parameter.shape, generator=generator)
-    if one_bias:
-        denoiser.condition_in.bias.data.copy_(denoiser.motion_in.bias)
-    return denoiser
 
 
 def _scaled_weights(lookup: WeightLookup, folded: FoldedStep) -> dict[str, Tensor]:
@@ -152,7 +129,7 @@ def unfold(engine: Engine) -> Checkpoint:
         raise EngineError(f"{engine.folder}: precision is {precision!r}; wanted an engine in fp32")
     paths = engine.denoiser
     stored = [onnx.load(path) for path in (paths.conditions, paths.texts, paths.step)]
-    reference = _random_network(engine.config, "denoiser.condition_in.bias" not in _initializers(stored[0]))
+    reference = network_of_distinct_weights(engine.config, has_one_bias(stored[0]))
     graphs = export_graphs(reference, profile=str(engine.description["profile"]))
     lookup = WeightLookup([graphs[name] for name in GRAPHS], stored)
     folded = fold(reference)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from genmo.export.model_card import CARD, card, notes
+from genmo.export.native_table import check_native
 from genmo.export.onnx.constant_folding import reads_texts
 from genmo.export.onnx.graphs import write_graphs
 from genmo.export.onnx.onnx_builder import PRECISIONS
 from genmo.export.onnx.operator_profiles import check_precision, fitted
 from genmo.export.onnx.t5_encoder import add_text_encoder
+from genmo.export.onnx.weight_locations import can_describe, native_table
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.released_weights import open_checkpoint
@@ -24,6 +27,7 @@ from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import FORMAT, describe_signature, load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.support import native
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import folders_above, put_folder
 from genmo.runtime.support.errors import GenmoError, InputError
@@ -120,6 +124,8 @@ def export(options: ExportOptions) -> Path:
         folder.mkdir()
         graphs = _write_graphs(checkpoint, options, motion, folder, described)
         described["denoiser"] = describe_graphs(graphs)
+        if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
+            described["native"] = _native_table(checkpoint, graphs)
         _write_text_encoder(checkpoint, options, folder, described)
         described |= write_prompts(checkpoint.known_prompts, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
@@ -156,6 +162,14 @@ def _write_graphs(
         fused_steps=options.fused_steps or 0,
         notes=notes(described),
     )
+
+
+def _native_table(checkpoint: Checkpoint, graphs: Graphs) -> dict[str, Any]:
+    """Where libgenmo finds the weights; where it is here, after a comparison with ONNX Runtime."""
+    table = native_table(checkpoint.model.denoiser, graphs)
+    if native.library() is not None:
+        check_native(replace(graphs, native=table), checkpoint.model.config)
+    return table
 
 
 def _write_text_encoder(

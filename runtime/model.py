@@ -77,10 +77,11 @@ class MotionModel:
     ) -> MotionModel:
         """The model of an engine folder; None: the engine that ships with genmo.
 
-        `backend`: "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the processor, 0
-        for all cores that this process may use; `precision`: "fp32" or "bf16", for OpenVINO; `cpus`: a thread on each
-        of these logical CPUs, for ONNX Runtime (pin the calling thread to the first yourself).  None leaves the choice
-        to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and `device` have the choice.
+        `backend`: "native", "onnxruntime", "openvino" or "tensorrt"; `device`: "cpu" or "cuda"; `threads`: on the
+        processor, 0 for all cores that this process may use; `precision`: "fp32", or "i16" for native, "bf16" for
+        OpenVINO; `cpus`: a thread on each of these logical CPUs, for ONNX Runtime (pin the calling thread to the first
+        yourself).  None leaves the choice to genmo (`genmo.runtime.engine.open_denoiser`); `MotionModel.backend` and
+        `device` have the choice.
         `body`: the user's SMPL-X body (`SMPLX_NEUTRAL.npz`), for engines of released weights, which know a person's
         shape only as SMPL-X's; without it the person has genmo's mean skeleton.
         Raises EngineError for a bad folder, BackendError for a missing library or device, InputError for a bad body.

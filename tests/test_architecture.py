@@ -146,7 +146,16 @@ FLOORS = {
     "export": [
         ("options",),
         ("onnx",),
-        ("tensorrt", "targets", "parity", "model_card", "released_statistics", "engine_to_checkpoint", "text_tables"),
+        (
+            "tensorrt",
+            "targets",
+            "parity",
+            "model_card",
+            "released_statistics",
+            "engine_to_checkpoint",
+            "text_tables",
+            "native_table",
+        ),
         ("released_weights",),
         ("pipeline",),
         ("__main__",),

@@ -169,7 +169,7 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--cpus", type=_cpu_numbers, default=(), metavar="c,c-c", help="a thread on each of these CPUs (onnxruntime)")
     add("--prompts", action="store_true", help="list prompts that the engine was trained on, and make nothing")
     add("--bench", action="store_true", help="measure the engine here: streams and whole motions; a table, or --json")
-    add("--precision", choices=PRECISIONS, help="what openvino computes in (default: fp32)")
+    add("--precision", choices=PRECISIONS, help="what native (fp32, i16) or openvino (fp32, bf16) computes in")
 
 
 def _output(group: argparse._ArgumentGroup) -> None:

@@ -84,6 +84,7 @@ class Engine:
             null_is_folded=stored["null_is_folded"],
             sampler=None if sampler is None else self.folder / sampler,
             fused_steps=stored.get("fused_steps", 0),
+            native=self.description.get("native"),
         )
 
 

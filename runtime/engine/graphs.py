@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genmo.runtime.support.safe_read import MAX_WEIGHTS_BYTES, sha256
 
@@ -27,3 +29,5 @@ class Graphs:
     sampler: Path | None = None
     """the guided sampler of `fused_steps` steps as one graph, where the engine has it"""
     fused_steps: int = 0
+    native: Mapping[str, Any] | None = None
+    """where each weight lies in these files (`genmo.runtime.engine.native_weights`), where the engine says it"""

@@ -28,6 +28,14 @@ namespace {
 #endif
 }
 
+[[maybe_unused]] bool runs_avx512vnni() {
+#if defined(__x86_64__)
+  return runs_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 [[maybe_unused]] bool runs_avx2() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -10,6 +10,8 @@
 
 namespace genmo {
 
+struct NetworkKernels;
+
 struct IsaTable {
   const char* name;
   FitPose fit_pose;
@@ -17,6 +19,7 @@ struct IsaTable {
   ShapeStart shape_start;
   ShapeEquations shape_equations;
   ShapeMove shape_move;
+  const NetworkKernels* network;
 };
 
 const IsaTable& isa();  // the one in use

@@ -12,9 +12,11 @@ void shape_start(const FitPlan&, const genmo_fit_input&, const FitScratch&);
 bool shape_equations(const FitPlan&, const double*, int, const double*, bool, const FitScratch&, ShapeSums*);
 void shape_move(const FitPlan&, const double*, int, const double*, const FitScratch&);
 
+extern const NetworkKernels network_kernels;
+
 extern const IsaTable table;
 const IsaTable table = {
-    GENMO_TEXT(GENMO_ISA), fit_pose, fit_residuals, shape_start, shape_equations, shape_move,
+    GENMO_TEXT(GENMO_ISA), fit_pose, fit_residuals, shape_start, shape_equations, shape_move, &network_kernels,
 };
 
 }  // namespace genmo::GENMO_ISA

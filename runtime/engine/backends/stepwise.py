@@ -44,6 +44,7 @@ class StepwiseDenoiser:
     """The graphs of an engine behind the sampler's protocol; `load(path, inputs, outputs)` opens one of them.
 
     `fewest_prompted`: 1 where the library cannot take texts without rows; a motion without text then gets an empty one.
+    `fused_steps`: whether the library runs the sampler's graph, where the engine has one.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class StepwiseDenoiser:
         config: ModelConfig,
         load: Callable[[Path, Specs, Specs], GraphSession],
         fewest_prompted: int = 0,
+        fused_steps: bool = True,
     ) -> None:
         self._fewest_prompted = fewest_prompted
         self._config, self._outputs = config, outputs(config)
@@ -59,8 +61,8 @@ class StepwiseDenoiser:
         self._fuse = load(graphs.conditions, condition_inputs(config), condition_outputs(config))
         self._read = load(graphs.texts, text_inputs(config), text_outputs(config))
         self._step = load(graphs.step, step_inputs(config), self._outputs)
-        self.fused_steps = graphs.fused_steps
-        if graphs.sampler is not None:
+        self.fused_steps = graphs.fused_steps if fused_steps else 0
+        if graphs.sampler is not None and fused_steps:
             self._sampler = load(graphs.sampler, sampler_inputs(config), sampler_outputs(config))
 
     def __call__(self, inputs: Arrays) -> Arrays:

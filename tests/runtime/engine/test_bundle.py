@@ -1,5 +1,6 @@
 """An engine folder is loaded whole and unaltered, or refused with one clear line; nothing in it is ever run."""
 
+import dataclasses
 import json
 import sys
 from dataclasses import replace
@@ -169,7 +170,8 @@ def test_what_was_exported_is_what_is_loaded(tiny_engine, tiny_model):
     engine = load_engine(tiny_engine)
     assert engine.config == tiny_model.config
     assert engine.mean.shape == engine.std.shape == (181,) and engine.mean.dtype == np.float32
-    assert engine.denoiser == Graphs(*(tiny_engine / f"{name}.onnx" for name in GRAPHS), null_is_folded=True)
+    graphs = Graphs(*(tiny_engine / f"{name}.onnx" for name in GRAPHS), null_is_folded=True)
+    assert dataclasses.replace(engine.denoiser, native=None) == graphs
     np.testing.assert_array_equal(engine.text_encoder.table, tiny_model.text_encoder.vectors.detach().numpy())
 
 

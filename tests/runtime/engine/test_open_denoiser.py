@@ -32,6 +32,8 @@ def without(monkeypatch, *libraries):
         ((None, "cpu", None), ("onnxruntime", "cpu")),
         ((None, "cuda", None), ("onnxruntime", "cuda")),
         ((None, None, "bf16"), ("openvino", "cpu")),
+        ((None, None, "i16"), ("native", "cpu")),
+        (("native", None, "fp32"), ("native", "cpu")),
         (("onnxruntime", None, None), ("onnxruntime", "cpu")),
         (("onnxruntime", "cuda", None), ("onnxruntime", "cuda")),
         (("openvino", None, "fp32"), ("openvino", "cpu")),
@@ -45,12 +47,15 @@ def test_what_is_chosen(asked, chosen):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("tflite", None, None), "backend is 'tflite'; wanted one of onnxruntime, openvino, tensorrt"),
+        (("tflite", None, None), "backend is 'tflite'; wanted one of native, onnxruntime, openvino, tensorrt"),
         ((None, "tpu", None), "device is 'tpu'; wanted one of cpu, cuda"),
-        (("openvino", None, "int4"), "precision is 'int4'; wanted one of fp32, bf16"),
+        (("openvino", None, "int4"), "precision is 'int4'; wanted one of fp32, bf16, i16"),
         (("openvino", "cuda", None), "wanted the backend onnxruntime or tensorrt for it"),
-        (("tensorrt", "cpu", None), "wanted the backend onnxruntime or openvino for it"),
+        (("tensorrt", "cpu", None), "wanted the backend native or onnxruntime or openvino for it"),
         (("onnxruntime", None, "bf16"), "genmo-export --precision bf16"),
+        (("onnxruntime", None, "i16"), "which computes as the engine was exported; wanted the backend native"),
+        (("native", None, "bf16"), "native computes in fp32 or i16: wanted openvino"),
+        (("native", "cuda", None), "wanted the backend onnxruntime or tensorrt for it"),
     ],
 )
 def test_what_does_not_go_together(asked, message):
@@ -68,6 +73,7 @@ def test_without_a_name_what_is_installed_runs(monkeypatch):
         BackendError, match=r'pip install "genmo-motion\[cpu\]", or pip install "genmo-motion\[openvino\]"'
     ):
         choose_backend(None, None, None)
+    assert choose_backend(None, None, None, has_native=True) == ("native", "cpu")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 /* libgenmo: genmo's numerical stages as a C interface (C99; no header but stdint and stddef).
  *
- * No exceptions, no output, no locale, no threads of its own; a caller's memory in and out. Arrays are dense, row-major,
+ * No exceptions, no output, no locale, no threads but those a network is opened with; a caller's memory in and out. Arrays are dense, row-major,
  * little-endian float64 unless a comment says otherwise; shapes are in brackets; rotations are 3 x 3 matrices that act
  * on column vectors. Nothing is written when the result is not GENMO_OK. */
 #ifndef GENMO_H
@@ -119,6 +119,88 @@ GENMO_API genmo_status genmo_fit_shape(const genmo_fit_model* model, const genmo
 GENMO_API genmo_status genmo_shape_equations(const genmo_fit_model* model, const genmo_fit_input* input,
                                              const genmo_shape_space* space, double* hessian, double* slope,
                                              void* scratch, size_t scratch_bytes, genmo_error* error);
+
+/* --- the network ---------------------------------------------------------------------------------------------------
+ *
+ * The denoiser of an engine; float32 throughout, timesteps and spans int64. A network may be used by several threads at
+ * once. Its answers have the same bits for every number of threads. */
+typedef struct genmo_network genmo_network;
+
+/* A weight of an engine, by its role in the table "native" of engine.json: dense float32, at any address; a vector has one row.
+ * It is read while the network is opened and not kept. */
+typedef struct genmo_tensor {
+  const char* role;
+  const void* data;
+  int64_t rows, columns;
+} genmo_tensor;
+
+/* A condition of every frame: "keypoints" (17 x 3), "bounding_box" (3), "camera" (12), or features under any other
+ * name. */
+typedef struct genmo_condition_kind {
+  const char* name;
+  int32_t width;
+} genmo_condition_kind;
+
+typedef struct genmo_network_options {
+  uint32_t size; /* sizeof(genmo_network_options) */
+  int32_t width, depth, heads, mlp_width, window, text_width, text_tokens, text_depth; /* of the engine's "model" */
+  int32_t features;   /* of a frame of motion */
+  int32_t text_first; /* 1: block_order "public" */
+  int32_t first_turn, turning_joints; /* the joints' turns among the features, for "innovation"; 0 joints: without */
+  float norm_epsilon;
+  int32_t fast;    /* 1: layers in fixed point, 14-bit activations x weights of about 13 bits */
+  int32_t threads; /* the caller's among them; 1 to 64 */
+  int32_t condition_count; /* 1 to 16 */
+  const genmo_condition_kind* conditions; /* in the order of the signature */
+} genmo_network_options;
+
+/* The network keeps what it needs of the tensors, for the instruction set that is in use. */
+GENMO_API genmo_status genmo_network_open(const genmo_network_options* options, const genmo_tensor* tensors,
+                                          int32_t count, genmo_network** network, genmo_error* error);
+GENMO_API void genmo_network_close(genmo_network* network); /* not while a call of it runs; NULL is no error */
+
+/* Inputs and output of conditions.onnx. */
+typedef struct genmo_conditions {
+  uint32_t size; /* sizeof(genmo_conditions) */
+  int32_t batch, frames;
+  const float* const* values; /* [condition_count] of [batch, frames, width of the condition] */
+  const float* const* masks;  /* [condition_count] of [batch, frames], 0 or 1 */
+  float* fused;               /* [batch, frames, width] */
+} genmo_conditions;
+
+GENMO_API genmo_status genmo_network_conditions(genmo_network* network, const genmo_conditions* conditions,
+                                                genmo_error* error);
+
+/* Inputs and outputs of texts.onnx, in the shapes that a step takes with `prompted` = `batch`. */
+typedef struct genmo_texts {
+  uint32_t size; /* sizeof(genmo_texts) */
+  int32_t batch, texts;
+  const float* tokens;   /* [batch, texts, text_tokens, text_width] */
+  const float* mask;     /* [batch, texts, text_tokens], 0 or 1 */
+  const int64_t* spans;  /* [batch, texts, 2] */
+  float* bias;           /* [batch, texts, text_tokens] */
+  int64_t* reach;        /* [batch, texts, 2] */
+  float* const* keys;    /* [depth] of [batch, heads, width / heads, texts * text_tokens] */
+  float* const* values;  /* [depth] of [batch, heads, texts * text_tokens, width / heads] */
+} genmo_texts;
+
+GENMO_API genmo_status genmo_network_texts(genmo_network* network, const genmo_texts* texts, genmo_error* error);
+
+/* Inputs and outputs of step.onnx. The first `prompted` motions have `texts` texts. */
+typedef struct genmo_step {
+  uint32_t size; /* sizeof(genmo_step) */
+  int32_t batch, frames, prompted, texts;
+  const float* x_t;        /* [batch, frames, features] */
+  const int64_t* timestep; /* [batch] */
+  const float* fused;      /* [batch, frames, width] */
+  const float* text_bias;  /* [prompted, texts, text_tokens]; with no texts these four may be NULL */
+  const int64_t* text_reach;       /* [prompted, texts, 2] */
+  const float* const* text_keys;   /* [depth] of [prompted, heads, width / heads, texts * text_tokens] */
+  const float* const* text_values; /* [depth] of [prompted, heads, texts * text_tokens, width / heads] */
+  float* x_0;                      /* [batch, frames, features] */
+} genmo_step;
+
+GENMO_API genmo_status genmo_network_step(genmo_network* network, const genmo_step* step, genmo_error* error);
 
 #ifdef __cplusplus
 }

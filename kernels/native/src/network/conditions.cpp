@@ -1,0 +1,168 @@
+// The conditions of every frame into one token, without x_t and the timestep.
+#include <cmath>
+#include <cstring>
+
+#include "error.h"
+#include "network/network.h"
+#include "network/scratch.h"
+
+namespace genmo {
+
+namespace {
+
+// As the network was trained (train/network/denoiser.py).
+constexpr float kKeypointSpeed = 8.0f, kRootSpeed = 20.0f, kCameraTurn = 30.0f, kBoxMetres = 2.0f, kOutlier = 4.0f;
+constexpr float kSmallestSide = 0.02f;
+
+float clamped(float x) { return x < -kOutlier ? -kOutlier : x > kOutlier ? kOutlier : x; }
+
+// A frame of a motion: its numbers, its mask, and those of the frame after it (its own at the last).
+struct Frame {
+  const float *values, *mask, *next_values, *next_mask;
+};
+
+// out [17 x point width]: every keypoint embedded, from its place and its speed
+void embed_keypoints(const Condition& condition, const Frame& frame, float* out) {
+  const int width = condition.point_width;
+  for (int joint = 0; joint < kKeypoints; ++joint, out += width) {
+    const float *here = frame.values + 3 * joint, *next = frame.next_values + 3 * joint;
+    const float visible = here[2], both = visible * *frame.mask * (next[2] * *frame.next_mask);
+    const float moving[4] = {2 * here[0], 2 * here[1], clamped(kKeypointSpeed * (both * (next[0] - here[0]))),
+                             clamped(kKeypointSpeed * (both * (next[1] - here[1])))};
+    const float *place = condition.place + joint * width, *unseen = condition.unseen + joint * width;
+    for (int i = 0; i < width; ++i) {
+      float sum = 0;
+      for (int k = 0; k < 4; ++k) sum += moving[k] * condition.point[k * width + i];
+      out[i] = visible * (sum + condition.point_bias[i] + place[i]) + (1 - visible) * unseen[i];
+    }
+  }
+}
+
+// Where a person of usual height would stand for a box.
+void place_box(const float* box, float* side, float* rough) {
+  *side = box[2] < kSmallestSide ? kSmallestSide : box[2];
+  rough[0] = kBoxMetres * box[0] / *side;
+  rough[1] = kBoxMetres * box[1] / *side;
+  rough[2] = kBoxMetres / *side;
+}
+
+void embed_box(const Frame& frame, float* out) {
+  float side, next_side, rough[3], next_rough[3];
+  place_box(frame.values, &side, rough);
+  place_box(frame.next_values, &next_side, next_rough);
+  const float both = *frame.mask * *frame.next_mask;
+  out[0] = clamped(2 * frame.values[0]);
+  out[1] = clamped(2 * frame.values[1]);
+  out[2] = clamped(std::log(side) + 1);
+  for (int i = 0; i < 3; ++i) {
+    out[3 + i] = clamped(rough[i] / 3);
+    out[6 + i] = clamped(kRootSpeed * (both * (next_rough[i] - rough[i])));
+  }
+}
+
+void embed_camera(const Frame& frame, float* out) {
+  for (int i = 0; i < kCameraNumbers; ++i) {
+    const float still = i == 0 || i == 4 ? 1.0f : 0.0f;
+    const float scale = i < 6 ? kCameraTurn : i < 9 ? kRootSpeed : 1.0f;
+    out[i] = clamped((frame.values[i] - still) * scale);
+  }
+}
+
+struct Call {
+  const Network& network;
+  const Scratch& scratch;
+  const genmo_conditions& conditions;
+};
+
+Frame frame_at(const Call& call, int index, int row) {
+  const int frames = call.conditions.frames, width = call.network.conditions[index].width;
+  const int next = row % frames + 1 < frames ? row + 1 : row;
+  const float *values = call.conditions.values[index], *masks = call.conditions.masks[index];
+  return {values + int64_t{row} * width, masks + row, values + int64_t{next} * width, masks + next};
+}
+
+void embed(const Condition& condition, const Frame& frame, float* out) {
+  switch (condition.kind) {
+    case ConditionKind::kKeypoints:
+      return embed_keypoints(condition, frame, out);
+    case ConditionKind::kBox:
+      return embed_box(frame, out);
+    case ConditionKind::kCamera:
+      return embed_camera(frame, out);
+    case ConditionKind::kFeatures:
+      std::memcpy(out, frame.values, static_cast<size_t>(condition.width) * sizeof(float));
+  }
+}
+
+// total [rows, width] += a condition of the rows from `first`, or what stands for its absence
+void add_condition(const Call& call, int index, int first, int rows, int thread, float* total) {
+  const Network& net = call.network;
+  const Scratch& scratch = call.scratch;
+  const Condition& condition = net.conditions[index];
+  const int64_t chunk = int64_t{thread} * scratch.rows;
+  float *input = scratch.input + chunk * scratch.input_stride, *hidden = scratch.hidden + chunk * scratch.hidden_stride;
+  float* output = scratch.output + chunk * scratch.output_stride;
+  bool any = false;
+  for (int m = 0; m < rows; ++m) {
+    any = any || call.conditions.masks[index][first + m] != 0;
+    embed(condition, frame_at(call, index, first + m), input + int64_t{m} * scratch.input_stride);
+  }
+  if (any) {
+    multiply(*net.kernels, condition.mlp.first, input, scratch.input_stride, hidden, scratch.hidden_stride, rows,
+             Store::kGelu);
+    multiply(*net.kernels, condition.mlp.second, hidden, scratch.hidden_stride, output, scratch.output_stride, rows,
+             Store::kSet);
+  }
+  for (int m = 0; m < rows; ++m) {
+    const float shown = call.conditions.masks[index][first + m];
+    float* sum = total + int64_t{m} * scratch.total_stride;
+    if (shown != 0) net.kernels->accumulate(sum, output + int64_t{m} * scratch.output_stride, shown, net.options.width);
+    if (shown != 1) net.kernels->accumulate(sum, condition.absent, 1 - shown, net.options.width);
+  }
+}
+
+void fuse(const Call& call, int first, int rows, int thread) {
+  const Network& net = call.network;
+  const Scratch& scratch = call.scratch;
+  const int64_t chunk = int64_t{thread} * scratch.rows;
+  const auto width = static_cast<size_t>(net.options.width);
+  float *total = scratch.total + chunk * scratch.total_stride, *output = scratch.output + chunk * scratch.output_stride;
+  std::memset(total, 0, static_cast<size_t>(rows) * static_cast<size_t>(scratch.total_stride) * sizeof(float));
+  for (int i = 0; i < net.options.condition_count; ++i) add_condition(call, i, first, rows, thread, total);
+  multiply(*net.kernels, net.condition_in, total, scratch.total_stride, output, scratch.output_stride, rows, Store::kSet);
+  for (int m = 0; m < rows; ++m) {
+    float* fused = call.conditions.fused + static_cast<size_t>(first + m) * width;
+    std::memcpy(fused, output + int64_t{m} * scratch.output_stride, width * sizeof(float));
+    net.kernels->accumulate(fused, net.motion_bias, 1.0f, net.options.width);
+  }
+}
+
+void work(void* context, int index, int count, Barrier&) {
+  const Call& call = *static_cast<Call*>(context);
+  const int64_t rows = int64_t{call.conditions.batch} * call.conditions.frames;
+  const int past = static_cast<int>(rows * (index + 1) / count);
+  for (int first = static_cast<int>(rows * index / count); first < past; first += kChunk)
+    fuse(call, first, past - first < kChunk ? past - first : kChunk, index);
+}
+
+}  // namespace
+
+genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error) {
+  const bool sizes = conditions.batch > 0 && conditions.frames > 0 && conditions.batch <= (1 << 20) &&
+                     int64_t{conditions.batch} * conditions.frames <= (1 << 24);
+  if (!sizes)
+    return fail(error, GENMO_BAD_ARGUMENT, "conditions of %d motions x %d frames are out of bounds", conditions.batch,
+                conditions.frames);
+  bool arrays = conditions.values && conditions.masks && conditions.fused;
+  for (int i = 0; arrays && i < network.options.condition_count; ++i)
+    arrays = conditions.values[i] && conditions.masks[i];
+  if (!arrays) return fail(error, GENMO_BAD_ARGUMENT, "an array of the conditions is NULL");
+  Scratch* scratch = take_scratch(network);
+  if (!scratch) return fail(error, GENMO_NO_MEMORY, "no memory for conditions");
+  Call call{network, *scratch, conditions};
+  network.team.run(work, &call, network.options.threads);
+  give_scratch(network, scratch);
+  return GENMO_OK;
+}
+
+}  // namespace genmo

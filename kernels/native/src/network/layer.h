@@ -1,0 +1,52 @@
+// Linear layers, packed for the kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "memory.h"
+#include "network/kernels.h"
+
+namespace genmo {
+
+// A float32 matrix as it lies in a file: any alignment.
+struct Stored {
+  const unsigned char* data = nullptr;
+  int64_t rows = 0, columns = 0;
+
+  float at(int64_t row, int64_t column) const {
+    float value;
+    std::memcpy(&value, data + (row * columns + column) * 4, 4);
+    return value;
+  }
+};
+
+// x W + b with W [depth, columns] in panels; in fixed point where `fixed` is there.
+struct Layer {
+  int depth = 0, columns = 0, panels = 0;
+  const float* weight = nullptr;
+  const int16_t* fixed = nullptr;
+  const float* unit = nullptr;  // of `fixed`, by column
+  const float* bias = nullptr;
+};
+
+inline int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// Floats between rows of a matrix: whole panels, and a shift that keeps rows out of each other's cache sets.
+inline int stride_of(int columns) { return round_up(columns, kMaxPanel) + 16; }
+
+// What a layer is packed from.
+struct LayerSource {
+  Stored weight, bias;              // [depth, columns of the file], [1, columns of the file] or none
+  Stored norm_weight, norm_bias;    // [1, depth] of the LayerNorm before it, which is folded in; or none
+  const int32_t* order = nullptr;   // the file's column of every column; nullptr: as they are
+  int columns = 0;                  // how many
+};
+
+// Memory comes from the arena, whose `failed` says whether the layer may be used.
+Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena);
+
+// Rows of c = or += a [rows, depth] through a layer in float32.
+void multiply(const NetworkKernels& kernels, const Layer& layer, const float* a, ptrdiff_t a_stride, float* c,
+              ptrdiff_t c_stride, int rows, Store store);
+
+}  // namespace genmo

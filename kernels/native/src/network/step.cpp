@@ -1,0 +1,161 @@
+// One denoising step.  Every thread has rows of its own; attention alone reads others', which are complete behind a
+// barrier a module.
+#include <cmath>
+#include <cstring>
+
+#include "error.h"
+#include "network/attention.h"
+#include "network/network.h"
+#include "network/step_rows.h"
+#include "network/workspace.h"
+
+namespace genmo {
+
+namespace {
+
+constexpr int kSixd = 6;  // numbers of a joint's turn
+
+// [reach + 1 + reach] frames' shares of what was missed, weighed and added to the turns of a row.
+void add_innovation(const StepRows& s, int row) {
+  const Network& net = s.network;
+  const Workspace& w = s.space;
+  const int joints = net.options.turning_joints, turning = kSixd * joints;
+  const int motion = row / s.step.frames, first = motion * s.step.frames, last = first + s.step.frames - 1;
+  const int timestep = static_cast<int>(s.step.timestep[motion]);
+  float* smooth = s.scratch;
+  std::memset(smooth, 0, static_cast<size_t>(turning) * sizeof(float));
+  for (int k = -net.reach; k <= net.reach; ++k) {
+    const int from = row + k < first ? first : row + k > last ? last : row + k;
+    net.kernels->accumulate(smooth, w.missed + int64_t{from} * stride_of(turning), net.smoothing[k + net.reach],
+                            turning);
+  }
+  const float* variance = w.variance + int64_t{row} * stride_of(joints);
+  float* turns = w.answer + int64_t{row} * stride_of(net.options.features) + net.options.first_turn;
+  for (int joint = 0; joint < joints; ++joint) {
+    const float ratio = std::exp(variance[joint]) * net.trusts[timestep];
+    const float gain = ratio / (1.0f + ratio * net.roots[timestep]);
+    for (int i = 0; i < kSixd; ++i) turns[kSixd * joint + i] += gain * smooth[kSixd * joint + i];
+  }
+}
+
+// x_t less what of it x_0 explains.
+void note_missed(const StepRows& s, int row) {
+  const Network& net = s.network;
+  const Workspace& w = s.space;
+  const int turning = kSixd * net.options.turning_joints, features = net.options.features;
+  const float root = net.roots[s.step.timestep[row / s.step.frames]];
+  const float* x_t = s.step.x_t + int64_t{row} * features + net.options.first_turn;
+  const float* x_0 = w.answer + int64_t{row} * stride_of(features) + net.options.first_turn;
+  float* missed = w.missed + int64_t{row} * stride_of(turning);
+  for (int i = 0; i < turning; ++i) missed[i] = x_t[i] - root * x_0[i];
+}
+
+void answer(const StepRows& s, Barrier& barrier) {
+  const Network& net = s.network;
+  const Workspace& w = s.space;
+  const int features = net.options.features, joints = net.options.turning_joints;
+  s.normalise();
+  s.head(net.x_0, w.answer, stride_of(features));
+  if (joints > 0) {
+    s.head(net.innovation, w.variance, stride_of(joints));
+    for (int row = s.begin; row < s.end; ++row) note_missed(s, row);
+    barrier.wait();
+    for (int row = s.begin; row < s.end; ++row) add_innovation(s, row);
+  }
+  for (int row = s.begin; row < s.end; ++row)
+    std::memcpy(s.step.x_0 + int64_t{row} * features, w.answer + int64_t{row} * stride_of(features),
+                static_cast<size_t>(features) * sizeof(float));
+}
+
+// fused + time + x_t through its layer
+void tokens(const StepRows& s) {
+  const Network& net = s.network;
+  const int width = net.options.width, stride = stride_of(width), features = net.options.features;
+  for (int row = s.begin; row < s.end; ++row) {
+    const float* fused = s.step.fused + int64_t{row} * width;
+    const float* time = net.time + s.step.timestep[row / s.step.frames] * width;
+    float* x = s.space.x + int64_t{row} * stride;
+    for (int i = 0; i < width; ++i) x[i] = fused[i] + time[i];
+  }
+  const float* x_t = s.step.x_t + int64_t{s.begin} * features;
+  bool zero = true;  // as estimation starts
+  for (int64_t i = 0; i < int64_t{s.end - s.begin} * features && zero; ++i) zero = x_t[i] == 0.0f;
+  if (!zero) s.multiply(net.motion_in, x_t, features, s.space.x, stride, Store::kAdd);
+}
+
+void rope_block(const StepRows& s, const Module& module, int index, Barrier& barrier) {
+  query_keys_values(s, module.attention, index % 2);
+  barrier.wait();
+  self_attention(s, module.attention, index % 2);
+  s.mlp(module.attention_mlp);
+}
+
+void text_block(const StepRows& s, const Module& module, int index) {
+  text_attention(s, module.text, index);
+  s.mlp(module.text_mlp);
+}
+
+struct Call {
+  Network& network;
+  Workspace& space;
+  const genmo_step& step;
+};
+
+// The rows of thread `index` of `count`: whole tiles of motions.
+int first_row(const genmo_step& step, int tile, int index, int count) {
+  const int64_t tiles = (step.frames + tile - 1) / tile, mine = step.batch * tiles * index / count;
+  return static_cast<int>(mine / tiles * step.frames + mine % tiles * tile);
+}
+
+void work(void* context, int index, int count, Barrier& barrier) {
+  const Call& call = *static_cast<Call*>(context);
+  const int tile = call.network.kernels->rows;
+  const StepRows s(call.network, call.space, call.step, first_row(call.step, tile, index, count),
+                   first_row(call.step, tile, index + 1, count), index);
+  tokens(s);
+  for (int i = 0; i < call.network.options.depth; ++i) {
+    const Module& module = call.network.modules[i];
+    if (call.network.options.text_first) text_block(s, module, i);
+    rope_block(s, module, i, barrier);
+    if (!call.network.options.text_first) text_block(s, module, i);
+  }
+  answer(s, barrier);
+}
+
+genmo_status check(const Network& network, const genmo_step& step, genmo_error* error) {
+  const bool sizes = step.batch > 0 && step.frames > 0 && step.frames <= (1 << 20) && step.batch <= (1 << 20) &&
+                     int64_t{step.batch} * step.frames <= (1 << 24) && step.prompted >= 0 &&
+                     step.prompted <= step.batch && step.texts >= 0 && step.texts <= (1 << 16) &&
+                     int64_t{step.texts} * network.options.text_tokens <= (1 << 20);
+  if (!sizes)
+    return fail(error, GENMO_BAD_ARGUMENT, "step of %d motions x %d frames, %d with %d texts, is out of bounds",
+                step.batch, step.frames, step.prompted, step.texts);
+  const bool arrays = step.x_t && step.timestep && step.fused && step.x_0;
+  const bool spoken = step.prompted == 0 || step.texts == 0 ||
+                      (step.text_bias && step.text_reach && step.text_keys && step.text_values);
+  if (!arrays || !spoken) return fail(error, GENMO_BAD_ARGUMENT, "an array of the step is NULL");
+  for (int i = 0; spoken && step.prompted && step.texts && i < network.options.depth; ++i)
+    if (!step.text_keys[i] || !step.text_values[i])
+      return fail(error, GENMO_BAD_ARGUMENT, "keys or values of module %d are NULL", i);
+  for (int i = 0; i < step.batch; ++i)
+    if (step.timestep[i] < 0 || step.timestep[i] >= kTimesteps)
+      return fail(error, GENMO_BAD_ARGUMENT, "timestep of motion %d is %lld; wanted 0 to %d", i,
+                  static_cast<long long>(step.timestep[i]), kTimesteps - 1);
+  return GENMO_OK;
+}
+
+}  // namespace
+
+genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error) {
+  const genmo_status status = check(network, step, error);
+  if (status != GENMO_OK) return status;
+  Workspace* space = take_workspace(network, step);
+  if (!space) return fail(error, GENMO_NO_MEMORY, "no memory for %d motions of %d frames", step.batch, step.frames);
+  pack_texts(network, *space, step);
+  Call call{network, *space, step};
+  network.team.run(work, &call, network.options.threads);
+  give_workspace(network, space);
+  return GENMO_OK;
+}
+
+}  // namespace genmo

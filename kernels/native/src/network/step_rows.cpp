@@ -1,0 +1,49 @@
+#include "network/step_rows.h"
+
+namespace genmo {
+
+void StepRows::quantise(const float* a, ptrdiff_t a_stride, int depth) const {
+  network.kernels->quantise(a, a_stride, space.fixed + int64_t{begin} * space.fixed_stride, space.fixed_stride,
+                            space.unit + begin, end - begin, depth, round_up(depth, 2));
+}
+
+void StepRows::multiply(const Layer& layer, const float* a, ptrdiff_t a_stride, float* c, ptrdiff_t c_stride,
+                        Store store) const {
+  if (layer.fixed) {
+    if (a) quantise(a, a_stride, layer.depth);
+    FixedProduct product = {};
+    product.a = space.fixed + int64_t{begin} * space.fixed_stride;
+    product.a_stride = space.fixed_stride;
+    product.a_scale = space.unit + begin;
+    product.b = layer.fixed;
+    product.b_scale = layer.unit;
+    product.bias = layer.bias;
+    product.c = row(c, c_stride);
+    product.c_stride = c_stride;
+    product.rows = end - begin;
+    product.depth = round_up(layer.depth, 2);
+    product.panels = layer.panels;
+    product.store = store;
+    network.kernels->fixed_product(product);
+    return;
+  }
+  genmo::multiply(*network.kernels, layer, a, a_stride, row(c, c_stride), c_stride, end - begin, store);
+}
+
+void StepRows::normalise() const {
+  network.kernels->normalise(row(space.x, stride), stride, row(space.normed, stride), stride, end - begin,
+                             network.options.width, network.options.norm_epsilon);
+}
+
+void StepRows::mlp(const Mlp& mlp) const {
+  normalise();
+  multiply(mlp.first, row(space.normed, stride), stride, space.wide, space.wide_stride, Store::kGelu);
+  multiply(mlp.second, row(space.wide, space.wide_stride), space.wide_stride, space.x, stride, Store::kAdd);
+}
+
+void StepRows::head(const Head& head, float* c, ptrdiff_t c_stride) const {
+  multiply(head.first, row(space.normed, stride), stride, space.wide, space.wide_stride, Store::kGelu);
+  multiply(head.second, row(space.wide, space.wide_stride), space.wide_stride, c, c_stride, Store::kSet);
+}
+
+}  // namespace genmo
