@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.text_sequence import natural_frames
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.music import read_music
 from genmo.runtime.readers.timeline_file import read_timeline
@@ -45,7 +44,7 @@ def parse_text(argument: str) -> Text:
     start, end = (
         None if match[name] is None else round(min(float(match[name]), 1e9) * FPS) for name in ("start", "end")
     )
-    return Text(match["prompt"], start or 0, end)
+    return Text(match["prompt"], start or 0, end, unit="seconds")
 
 
 def _tells_time(tail: str) -> bool:
@@ -57,8 +56,8 @@ def _tells_time(tail: str) -> bool:
 def length_in_frames(frames: int | None, seconds: float | None) -> int | None:
     """Frames that the options ask for, or None."""
     if seconds is not None:
-        if not (math.isfinite(seconds) and seconds > 0):
-            raise InputError(f"--seconds is {seconds:g}; wanted more than 0")
+        if not 0 < seconds <= MAX_FRAMES / FPS:
+            raise InputError(f"--seconds is {seconds:g}; wanted more than 0, at most {int(MAX_FRAMES / FPS)}")
         return max(1, round(seconds * FPS))
     return frames
 
@@ -99,6 +98,7 @@ def timeline_of(
         keyframes=keyframes,
         places=joint_targets,
         notes=subject_notes,
+        unit="frames" if options.seconds is None else "seconds",
         **sampling,
     )
 

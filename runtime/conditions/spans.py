@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from genmo.runtime.conditions.keypoints import Keypoints
-from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.motion import FPS, Camera
 from genmo.runtime.support.arrays import Array
+
+Unit = Literal["frames", "seconds"]
+"""what a time was given in, for errors"""
+
+
+def time_text(frame: int, unit: Unit) -> str:
+    """A moment, "frame 30" or "1 s"."""
+    return f"frame {frame}" if unit == "frames" else f"{round(frame / FPS, 2):g} s"
+
+
+def range_text(start: int, end: int, unit: Unit) -> str:
+    """A range of time, "frames 30 to 60" or "1 to 2 s"."""
+    return f"frames {start} to {end}" if unit == "frames" else f"{round(start / FPS, 2):g} to {time_text(end, unit)}"
+
+
+def length_text(frames: int, unit: Unit) -> str:
+    """A length of time, "30 frames" or "1 s"."""
+    return f"{frames} frames" if unit == "frames" else time_text(frames, unit)
 
 
 @dataclass(frozen=True)
@@ -18,6 +37,7 @@ class Text:
     end: int | None = None
     source: str = field(default="", compare=False)
     """where it was written, for errors"""
+    unit: Unit = field(default="frames", compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +48,7 @@ class KeypointSpan:
     start: int = 0
     source: str = ""
     """where it was written, for errors"""
+    unit: Unit = "frames"
 
     @property
     def frames(self) -> int:
@@ -49,6 +70,7 @@ class CameraSpan:
     camera: Camera
     start: int = 0
     source: str = ""
+    unit: Unit = "frames"
 
     @property
     def frames(self) -> int:
@@ -69,6 +91,7 @@ class FeatureSpan:
     """[frames, width], 30 a second"""
     start: int = 0
     source: str = ""
+    unit: Unit = "frames"
 
     @property
     def frames(self) -> int:

@@ -13,7 +13,16 @@ import numpy as np
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
 from genmo.runtime.conditions.keypoint_cleaning import clean_keypoints
-from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
+from genmo.runtime.conditions.spans import (
+    CameraSpan,
+    FeatureSpan,
+    KeypointSpan,
+    Text,
+    Unit,
+    length_text,
+    range_text,
+    time_text,
+)
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.signature import frame_conditions
@@ -52,6 +61,8 @@ class Timeline:
     seed: int = 0
     notes: tuple[str, ...] = field(default=())
     """assumptions made when files were read, for the user"""
+    unit: Unit = "frames"
+    """what the length was given in"""
 
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
@@ -66,14 +77,14 @@ class Timeline:
                 f"{GENMO.guidance} is usual"
             )
         for text in self.texts:
-            end = self.frames if text.end is None else min(text.end, self.frames)
-            if not 0 <= text.start < end:
-                what = f"text {text.prompt!r} spans frames {text.start} to {end}; wanted some of 0 to {self.frames}"
-                raise InputError(_from(text.source, what))
+            end = self.frames if text.end is None else text.end
+            if not 0 <= text.start < min(end, self.frames):
+                span, whole = range_text(text.start, end, text.unit), range_text(0, self.frames, text.unit)
+                raise InputError(_from(text.source, f"text {text.prompt!r} spans {span}; wanted some of {whole}"))
         for name in ("music", "video"):
-            _check_spans([span for span in self.features if span.name == name], name, self.frames)
-        _check_spans(self.keypoints, "keypoints", self.frames)
-        _check_spans(self.shots, "cameras", self.frames)
+            _check_spans([span for span in self.features if span.name == name], name, self.frames, self.unit)
+        _check_spans(self.keypoints, "keypoints", self.frames, self.unit)
+        _check_spans(self.shots, "cameras", self.frames, self.unit)
         for frames, what in ((self.keyframes.frames, "keyframe"), (self.places.frames, "constraint")):
             check_frames(frames, what, self.frames)
 
@@ -175,26 +186,30 @@ def _from(source: str, message: str) -> str:
     return f"{source}: {message}" if source else message
 
 
-def _check_spans(spans: Sequence[Span], what: str, frames: int) -> None:
-    """Raise InputError for spans that leave the motion or overlap."""
+def _check_spans(spans: Sequence[Span], what: str, frames: int, unit: Unit) -> None:
+    """Raise InputError for spans that leave the motion, whose length is given in `unit`, or overlap."""
     end = 0
     for span in sorted(spans, key=lambda span: span.start):
         if span.start < 0 or span.end > frames:
-            said = f"frames is {frames}, the {what} have {span.frames}; wanted at least as many"
+            length, own = length_text(frames, unit), length_text(span.frames, unit)
+            said = f"the motion has {length}, the {what} have {own}; wanted at least as many"
             if span.start:
-                said = f"{what} span frames {span.start} to {span.end}; wanted them within 0 to {frames}"
+                own, whole = range_text(span.start, span.end, span.unit), range_text(0, frames, span.unit)
+                said = f"{what} span {own}; wanted them within {whole}"
             raise InputError(_from(span.source, said))
         if span.start < end:
-            said = f"{what} start at frame {span.start}, where others end at {end}; wanted no overlap"
+            start, last = (time_text(frame, span.unit) for frame in (span.start, end))
+            said = f"{what} start at {start}, where others end at {last}; wanted no overlap"
             raise InputError(_from(span.source, said))
         end = span.end
 
 
-def check_frames(frames: Frames, what: str, count: int, source: str = "") -> None:
-    """Raise InputError for a frame outside 0 to `count`."""
+def check_frames(frames: Frames, what: str, count: int, source: str = "", unit: Unit = "frames") -> None:
+    """Raise InputError for a frame outside 0 to `count`; times are told in `unit`."""
     outside = frames[(frames < 0) | (frames >= count)]
     if len(outside):
-        raise InputError(_from(source, f"{what} at frame {outside[0]}; wanted it within 0 to {count - 1}"))
+        whole = range_text(0, count - 1, unit)
+        raise InputError(_from(source, f"{what} at {time_text(int(outside[0]), unit)}; wanted it within {whole}"))
 
 
 def with_clean_keypoints(timeline: Timeline) -> Timeline:

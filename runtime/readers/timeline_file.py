@@ -13,7 +13,15 @@ import numpy as np
 import yaml
 
 from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets, joined_keyframes
-from genmo.runtime.conditions.spans import CameraSpan, FeatureSpan, KeypointSpan, Text
+from genmo.runtime.conditions.spans import (
+    CameraSpan,
+    FeatureSpan,
+    KeypointSpan,
+    Text,
+    Unit,
+    length_text,
+    time_text,
+)
 from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Span, Timeline, check_frames
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.cameras import read_camera
@@ -121,6 +129,11 @@ class _Node:
             self.fail(f"time is {self._quoted()}; wanted at most {MAX_FRAMES} frames, {MAX_FRAMES / FPS:.0f}s")
         return frame
 
+    def unit(self, default: Unit) -> Unit:
+        """What a time is given in."""
+        units: dict[str, Unit] = {"s": "seconds", "f": "frames"}
+        return units.get(self.text()[-1:], default)
+
     def call(self, read: Callable[[], _Read]) -> _Read:
         """What `read` returns; an InputError gets this line in front."""
         try:
@@ -141,6 +154,7 @@ class _TimelineReader:
         unit = self._entries["unit"].text() if "unit" in self._entries else "seconds"
         if unit not in UNITS:
             self._entries["unit"].fail(f"unit is {unit!r}; wanted {' or '.join(UNITS)}")
+        self._typed: Unit = "frames" if unit == "frames" else "seconds"
         self._unit = UNITS[unit]
         self._notes: list[str] = []
 
@@ -159,9 +173,10 @@ class _TimelineReader:
         ends += [int(constraint.frames.max()) + 1 for _, constraint in constraints]
         frames = entries["length"].frame(self._unit) if "length" in entries else max(ends, default=0)
         if frames < 1:
-            (entries.get("length") or self._root).fail(f"the motion has {frames} frames; wanted a length over 0")
+            length = length_text(frames, self._unit_of(entries, "length"))
+            (entries.get("length") or self._root).fail(f"the motion has {length}; wanted a length over 0")
         for node, constraint in constraints:
-            check_frames(constraint.frames, "keyframe or constraint", frames, node.where)
+            check_frames(constraint.frames, "keyframe or constraint", frames, node.where, self._typed)
         whole = entries.get("keyframes", self._root)
         timeline = self._root.call(
             lambda: Timeline(
@@ -178,6 +193,7 @@ class _TimelineReader:
                     lambda: joined_joint_targets([target for _, target in joint_targets])
                 ),
                 notes=tuple(self._notes),
+                unit=self._unit_of(entries, "length"),
             )
         )
         return timeline
@@ -191,6 +207,10 @@ class _TimelineReader:
     def _start(self, entries: dict[str, _Node]) -> int:
         return entries["start"].frame(self._unit) if "start" in entries else 0
 
+    def _unit_of(self, entries: dict[str, _Node], *names: str) -> Unit:
+        """What the first of these entries that is there is given in."""
+        return next((entries[name].unit(self._typed) for name in names if name in entries), self._typed)
+
     def _end(self, entries: dict[str, _Node], start: int, frames: int | None, what: str) -> int:
         """Where a span ends: as it says, not behind the end of its file of `frames` frames."""
         if "end" not in entries:
@@ -198,9 +218,11 @@ class _TimelineReader:
             return start + frames
         end = entries["end"].frame(self._unit)
         if end <= start:
-            entries["end"].fail(f"ends at frame {end}, starts at frame {start}; wanted an end behind the start")
+            times = [time_text(frame, self._unit_of(entries, "end")) for frame in (end, start)]
+            entries["end"].fail(f"ends at {times[0]}, starts at {times[1]}; wanted an end behind the start")
         if frames is not None and end - start > frames:
-            entries["end"].fail(f"spans {end - start} frames, the {what} have {frames}; wanted no more: end it sooner")
+            own, file = (length_text(count, self._unit_of(entries, "end")) for count in (end - start, frames))
+            entries["end"].fail(f"spans {own}, the {what} have {file}; wanted no more: end it sooner")
         return end
 
     def _keypoints(self, node: _Node) -> KeypointSpan:
@@ -218,7 +240,7 @@ class _TimelineReader:
             keypoints = replace(keypoints, intrinsics=self._intrinsics(entries["intrinsics"]))
         start = self._start(entries)
         count = self._end(entries, start, keypoints.frames, "keypoints") - start
-        return KeypointSpan(keypoints.first(count), start, node.where)
+        return KeypointSpan(keypoints.first(count), start, node.where, self._unit_of(entries, "start"))
 
     def _size(self, node: _Node) -> ImageSize:
         width, height = self._numbers(node, 2, "image_size: [width, height]")
@@ -245,7 +267,7 @@ class _TimelineReader:
         count = self._end(entries, start, None, "") - start
         camera, notes = file.call(lambda: read_camera(self._file(file)).at_frames(count))
         self._notes += notes
-        return CameraSpan(camera, start, node.where)
+        return CameraSpan(camera, start, node.where, self._unit_of(entries, "start", "end"))
 
     def _features(self, node: _Node, name: str) -> FeatureSpan:
         entries = node.entries("file", "start", "end")
@@ -253,13 +275,14 @@ class _TimelineReader:
         read = read_music if name == "music" else read_features
         values = file.call(lambda: read(self._file(file)))
         start = self._start(entries)
-        return FeatureSpan(name, values[: self._end(entries, start, len(values), name) - start], start, node.where)
+        values = values[: self._end(entries, start, len(values), name) - start]
+        return FeatureSpan(name, values, start, node.where, self._unit_of(entries, "start"))
 
     def _text(self, node: _Node) -> Text:
         entries = node.entries("text", "start", "end")
         text, start = self._required(entries, "text", node), self._start(entries)
         end = self._end(entries, start, None, "") if "end" in entries else None
-        return Text(text.text(), start, end, node.where)
+        return Text(text.text(), start, end, node.where, self._unit_of(entries, "start", "end"))
 
     def _pose(self, node: _Node) -> Keyframes:
         entries = node.entries("file", "start", "pick", "at")
@@ -273,7 +296,8 @@ class _TimelineReader:
         frame = pick.frame(self._unit)
         chosen = poses.only(poses.frames == frame)
         if not len(chosen.frames):
-            pick.fail(f"no pose at frame {frame} of the file; it has {_some(poses.frames)}")
+            moment = time_text(frame, pick.unit(self._typed))
+            pick.fail(f"no pose at {moment} of the file; it has frames {_some(poses.frames)}")
         return chosen.shifted(at.frame(self._unit) - frame)
 
     def _joint_targets(self, node: _Node) -> JointTargets:

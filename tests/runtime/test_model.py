@@ -200,7 +200,7 @@ def test_spans_are_frames(model, monkeypatch):
         (lambda m, k: m.generate([Text("walk", 3, 3)], 5), "spans frames 3 to 3"),
         (lambda m, k: m.generate([Text("walk", 5)], 5), "spans frames 5 to 5"),
         (lambda m, k: m.generate([Text("walk", -1)], 5), "spans frames -1"),
-        (lambda m, k: run(m, keypoints=k, frames=3), "frames is 3, the keypoints have 6"),
+        (lambda m, k: run(m, keypoints=k, frames=3), "the motion has 3 frames, the keypoints have 6 frames"),
     ],
 )
 def test_bad_calls_are_one_clear_line(model, make_keypoints, call, message):
