@@ -208,7 +208,7 @@ def check_frames(frames: Frames, what: str, count: int, source: str = "", unit: 
     """Raise InputError for a frame outside 0 to `count`; times are told in `unit`."""
     outside = frames[(frames < 0) | (frames >= count)]
     if len(outside):
-        whole = range_text(0, count - 1, unit)
+        whole = f"0 to {count - 1}" if unit == "frames" else range_text(0, count - 1, unit)
         raise InputError(_from(source, f"{what} at {time_text(int(outside[0]), unit)}; wanted it within {whole}"))
 
 

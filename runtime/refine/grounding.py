@@ -190,6 +190,11 @@ def ground_height(motion: Motion, frames: Flags) -> float:
     return float(np.percentile(lowest_point(motion)[frames], GROUND_SHARE))
 
 
+def is_near_ground(height: float) -> bool:
+    """Whether a ground at this height under a known camera counts as y = 0."""
+    return abs(height) < NEAR_GROUND
+
+
 def align_to_camera(motion: Motion, frames: Flags | None = None) -> Motion:
     """The motion moved to where its camera sees it, on average over `frames` [frames] (None: all)."""
     assert motion.camera is not None and motion.root_camera is not None
@@ -212,7 +217,7 @@ def put_on_floor(motion: Motion, anchored: Flags) -> tuple[Motion, Array]:
         rise = (level.translation - motion.translation).mean(axis=0)
         return replace(level, camera=replace(motion.camera, position=motion.camera.position + rise)), floor
     ground = ground_height(motion, anchored)
-    if abs(ground) < NEAR_GROUND:
+    if is_near_ground(ground):
         motion = replace(motion, translation=motion.translation - np.array([0.0, ground, 0.0]))
         ground = 0.0
     return level_by_feet(motion, ~anchored, ground)

@@ -22,7 +22,7 @@ from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.constraint_solver import solve_constraints
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
-from genmo.runtime.refine.grounding import face_forward, put_on_floor
+from genmo.runtime.refine.grounding import face_forward, ground_height, is_near_ground, put_on_floor
 from genmo.runtime.refine.image_contacts import with_image_contacts
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
@@ -139,7 +139,15 @@ def _follow_cameras(motion: Motion, context: Context) -> Motion:
 
 
 def _stand_on_floor(motion: Motion, context: Context) -> Motion:
-    return put_on_floor(motion, context.anchored(motion))[0]
+    anchored = context.anchored(motion)
+    if anchored.any():
+        ground = ground_height(motion, anchored)
+        if not is_near_ground(ground):
+            context.notes.append(
+                f"the person stands at y = {ground:.2f} m of the camera's world and is kept there; where the ground is "
+                "y = 0, check the camera's heights and scale, or say ground_known = 0 in the keypoint file to stand on it"
+            )
+    return put_on_floor(motion, anchored)[0]
 
 
 def _lock_feet(motion: Motion, context: Context) -> Motion:

@@ -40,7 +40,10 @@ def absent(config: ModelConfig, batch: int, frames: int, texts: int = 1) -> Arra
 def check_layout(config: ModelConfig) -> None:
     """Raises InputError for an engine whose layout has no root position in the camera."""
     if not {"root_translation_camera", "joint_rotations"} <= set(config.motion_layout.slices):
-        raise InputError(f"this engine's layout is {config.layout!r}; streams need the root in the camera: genmo")
+        raise InputError(
+            f"this engine's layout is {config.layout!r}, streams wanted genmo, which has the root in the camera: use "
+            "the engine that ships (no --engine), or estimate whole clips of this one with genmo-run"
+        )
 
 
 def check_options(window: int, look_ahead: int, people: int, stride: int, fit_reach: int | None) -> None:

@@ -370,7 +370,7 @@ BAD_INPUT = {
     "only a span": (text(prompt="@1-2"), "wanted at least one word"),
     "backward span": (text(prompt="walk@2-1"), "spans 2 to 1 s"),
     "span behind the end": (text("--seconds", "1", prompt="walk@5-"), "spans 5 to 1 s; wanted some of 0 to 1 s"),
-    "span at the end of time": (text(prompt="walk@" + "9" * 400 + "-"), "spans 1e.09 to"),
+    "span at the end of time": (text(prompt="walk@" + "9" * 400 + "-"), "spans 1e+09 to"),
     "nothing": (lambda f: ["--out", f / "out.npz"], "wanted --text or --keypoints"),
     "no output": (lambda f: ["--text", "walk"], "--out"),
     "timeline and text": (timeline(TIMELINE, "--text", "a"), "--text together with --timeline"),

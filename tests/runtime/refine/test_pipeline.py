@@ -12,14 +12,15 @@ from genmo.runtime import MotionGenerator, MotionModel, MotionStream, read_keypo
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.rotation import heading, matrix_from_axis_angle
-from genmo.runtime.motion.skeleton import FOOT_JOINTS, JOINTS
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS, JOINTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
 from genmo.runtime.refine.grounding import put_on_floor
 from genmo.runtime.refine.limb_limits import excess, limit_limb_speed
 from genmo.runtime.refine.multi_shot import follow_cameras
-from genmo.runtime.refine.pipeline import CAMERA_FEET, FEATURE_STAGES, MOTION_STAGES
+from genmo.runtime.refine.pipeline import CAMERA_FEET, FEATURE_STAGES, MOTION_STAGES, Context, Features
 from genmo.runtime.refine.transitions import remove_steps
 from genmo.runtime.streaming.motion_generator import ease_from_known
 from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
@@ -51,6 +52,23 @@ def test_names_are_unique():
 def test_twins_are_there(twin):
     module, name = twin.rsplit(".", 1)
     assert hasattr(importlib.import_module(f"genmo.runtime.{module}"), name)
+
+
+@pytest.mark.parametrize("height", [0.0, 0.1, 0.4, -0.4])
+def test_a_ground_that_is_elsewhere_under_a_known_camera_is_said(height):
+    motion, _ = walker(frames=90)
+    motion = replace(motion, translation=motion.translation + [0, height, 0])
+    camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (90, 1, 1)), np.tile([0.0, 1.0, -4.0], (90, 1)))
+    seen = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
+    span = KeypointSpan(Keypoints(np.ones((90, 17, 3)), np.eye(3), camera))
+    timeline = Timeline(90, keypoints=(span,))
+    context = Context(timeline, camera, Features(np.zeros((90, 1)), LAYOUTS["genmo"]))
+    (stage,) = [stage for stage in MOTION_STAGES if stage.name == "stand_on_floor"]
+    stood = stage.apply(seen, context).joints_world()[..., 1].min(axis=1)
+    if abs(height) < 0.15:
+        assert not context.notes and abs(np.median(stood) - BALL_HEIGHT) < 0.03
+    else:
+        assert f"stands at y = {height:.1f}" in context.notes[0] and abs(np.median(stood) - BALL_HEIGHT - height) < 0.03
 
 
 # --- pairs on calm motions ------------------------------------------------------------------------------------------
