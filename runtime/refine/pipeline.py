@@ -145,7 +145,7 @@ def _stand_on_floor(motion: Motion, context: Context) -> Motion:
         if not is_near_ground(ground):
             context.notes.append(
                 f"the person stands at y = {ground:.2f} m of the camera's world and is kept there; where the ground is "
-                "y = 0, check the camera's heights and scale, or say ground_known = 0 in the keypoint file to stand on it"
+                "y = 0, check the camera's heights and scale, or say ground_known = 0 in the file to stand on it"
             )
     return put_on_floor(motion, anchored)[0]
 
