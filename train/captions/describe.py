@@ -66,20 +66,19 @@ class Description:
     cut: int = 0
 
 
-def describe(joints: Array, random: np.random.Generator, cut: int | None = None, with_path: bool = True) -> Description:
+def describe(joints: Array, random: np.random.Generator, cut: int | None = None) -> Description:
     """A sentence about world joints [frames, 24, 3] (metres, y up, 30 fps).
 
     `cut`: the frame at which two clips were joined; the sentence then tells both parts, if both can be told.
-    `with_path` false: the path on the ground is not the person's own, so nothing about speed and direction is said.
     """
     signals = motion_signals(joints)
     whole = measure(signals)
-    tags = spoken(tags_of(whole), with_path)
+    tags = tags_of(whole)
     if cut is not None or random.random() < 0.5:
         split = change_frame(signals) if cut is None else cut
         if SHORTEST_PART <= split - SETTLING and split + SETTLING + SHORTEST_PART <= signals.frames:
             parts = tuple(
-                spoken(tags_of(measure(part)), with_path)
+                tags_of(measure(part))
                 for part in (signals.span(0, split - SETTLING), signals.span(split + SETTLING, signals.frames))
             )
             sentence = _two_parts(parts[0], parts[1], random)
@@ -98,31 +97,6 @@ def describe_apart(joints: Array, random: np.random.Generator, cut: int | None =
     parts = signals.span(0, split - SETTLING), signals.span(split + SETTLING, signals.frames)
     first, second = (sentence_of(tags_of(measure(part)), random) for part in parts)
     return first, second, split
-
-
-def spoken(tags: frozenset[str], with_path: bool) -> frozenset[str]:
-    """The tags that may be spoken of."""
-    if with_path:
-        return tags
-    about_path = (
-        "walk",
-        "jog",
-        "run",
-        "crouch_walk",
-        "start",
-        "stop",
-        "step",
-        "pause",
-        "turn",
-        "veer",
-        "circle",
-        "weave",
-        "jump",
-        "hop",
-    )
-    return frozenset(
-        tag for tag in tags if not tag.startswith((*about_path, "straight", "speed", "slow", "stand", "still"))
-    )
 
 
 def change_frame(signals: MotionSignals) -> int:
@@ -187,7 +161,9 @@ def sentence_of(tags: Collection[str], random: np.random.Generator, gerund: bool
     kind, main = main_phrase(tags, random)
     arm, beside = arms_phrase(tags, random)
     if not kind:
-        return voice.clause(beside) if arm.startswith(("wave", "clap", "punch", "raise", "arm_up")) else ""
+        # the rest of the body may do anything unsaid, but not leave the place
+        alone = arm.startswith(("wave", "clap", "punch", "raise", "arm_up")) and "in_place" in tags
+        return voice.clause(beside) if alone else ""
     if not beside:
         return voice.clause(main)
     if kind == "stand":
@@ -221,7 +197,7 @@ def _part_phrase(tags: frozenset[str], random: np.random.Generator) -> tuple[str
     """(what is done, its verb phrase); two parts of the same first entry are not told apart."""
     kind, phrase = main_phrase(tags, random)
     arm, beside = arms_phrase(tags, random)
-    if arm and kind in ("", "stand") and arm != "arms_down":
+    if arm and arm != "arms_down" and (kind == "stand" or not kind and "in_place" in tags):
         return arm, beside
     if kind in GAITS:
         # the same gait with another pace, direction or turn is something else

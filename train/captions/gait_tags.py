@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.train.metrics.motion_measures import Measures, big_jumps
-from genmo.train.metrics.motion_signals import UPRIGHT, quantile
+from genmo.train.metrics.motion_signals import UPRIGHT, quantile, share
 
 ANGLES = {45: 9, 90: 13, 135: 12, 180: 20, 270: 20, 360: 25}
 """degrees that are named -> how far off a turn may be"""
@@ -48,7 +48,7 @@ def gait_of(m: Measures) -> str:
     if big_jumps(m):
         return ""
     knees, pelvis = float(m.signals.knees.mean()), quantile(m.posture.pelvis, 0.6)
-    if pelvis < 0.84 and knees > 45 and gait.speed < 1.9 and m.posture.knee_height.min() > 0.2:
+    if pelvis < 0.84 and knees > 45 and gait.speed < 1.9 and m.posture.knee_height.min() > 0.2 and pelvis > 0.5:
         return "crouch_walk"
     if not _upright(m):
         return ""
@@ -94,22 +94,26 @@ def turn_tags(m: Measures) -> set[str]:
         return {"straight"}
     if kind and gait.swing > 50 and size < 20:
         return {"weave"}
+    # a gait in curves that are no one turn
+    unclear = {"around"} if kind and gait.swing > 40 else set()
     if gait.swing - size > 14 + 0.08 * size or size < 22:
-        return set()
+        return unclear
     # "walks and turns left" is said of people who walk ahead, or backward
     if kind and _direction(m) not in ("forward", "back") and gait.along < 0.6 * gait.speed:
-        return set()
+        return unclear
     if kind and _direction(m) == "forward" and abs(gait.path_turn - gait.turn) > 25 + 0.15 * size:
-        return set()
+        return unclear
     side = "left" if gait.turn > 0 else "right"
     if size < 70 and kind:
         found.add(f"veer_{side}")
     if size > 40:
         found.add(f"turn_{side}")
     found |= {f"turn_{side}_{angle}" for angle, off in ANGLES.items() if abs(size - angle) < off}
+    if size > 195 and not any(tag.endswith(("270", "360")) for tag in found):
+        found.add(f"turn_{side}_on")
     if size > 300:
         found.add(f"circle_{side}")
-    calm = (m.hands.over_shoulder < -0.1).mean() > 0.85 and not big_jumps(m)
+    calm = share(m.hands.over_shoulder < -0.1) > 0.85 and not big_jumps(m)
     if size > 40 and gait.length < 0.35 + 0.004 * size and calm:
         found.add(f"turn_in_place_{side}")
     return found

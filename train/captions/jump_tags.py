@@ -14,6 +14,9 @@ def jump_tags(m: Measures) -> set[str]:
     if m.gait.first > 1.8 or m.gait.last > 1.8:
         leap = len(big) == 1 and big[0].distance > 0.8 and big[0].rise > 0.12
         return {"run_leap"} if leap else set()
+    # whoever roams about and jumps now and then does no jump that has a name
+    if m.gait.swing > 75 and len(big) > 1:
+        return set()
     found = set()
     # a flight cut by the window's ends, or too short to tell, leaves the count open
     sure = len(big) == len(m.jumps) and not _cut_flight(m)
@@ -21,7 +24,7 @@ def jump_tags(m: Measures) -> set[str]:
     if feet == {-1}:
         found.add("jump")
         found |= {f"jump_{len(big)}"} if sure and len(big) <= 5 else set()
-    elif len(feet) == 1:
+    elif len(feet) == 1 and m.gait.speed < 1.1:
         side = SIDES[feet.pop()]
         found.add(f"hop_{side}")
         found |= {f"hop_{side}_{len(big)}"} if sure and len(big) <= 6 else set()

@@ -12,7 +12,7 @@ from genmo.train.captions.phrases import DEGREES, NUMBERS, counts
 
 GAITS = ("walk", "jog", "run", "crouch_walk")
 _VERBS = {
-    "walk": ("<walk>", "<walk>", "<walk>", "<walk>", "<walk>", "<step>", "<move> on foot", "<go> on foot", "<move>"),
+    "walk": ("<walk>", "<walk>", "<walk>", "<walk>", "<walk>", "<walk>", "<step>", "<go>", "<move>"),
     "jog": ("<jog>", "<jog>", "<jog>", "<trot>", "<run> at an easy pace", "<run> slowly", "<go> jogging"),
     "run": ("<run>", "<run>", "<run>", "<run>", "<dash>", "<race>"),
     "crouch_walk": (
@@ -122,7 +122,12 @@ def gait_phrase(kind: str, tags: Collection[str], random: np.random.Generator) -
     """The verb phrase of a gait; "" when no honest one exists (a direction that keeps changing)."""
     where = direction_of(kind, tags)
     turn = turn_phrase(tags, random)
-    if not where and not turn:
+    if "around" in tags:
+        where, turn = (
+            where if where == "forward" else "",
+            one_of(random, ("around", "around", "about", "around in curves")),
+        )
+    if not where and (not turn or "around" in tags):
         return ""
     if "run_fast" in tags and random.random() < 0.4:
         verb, rest = "<sprint>", where
@@ -133,7 +138,9 @@ def gait_phrase(kind: str, tags: Collection[str], random: np.random.Generator) -
     else:
         verb, rest = _verb(kind, where, random)
     pace = _pace(kind, tags, random) if len(verb.split()) < 3 else ""
-    words = _where(rest, "straight" in tags, random)
+    words = "" if "around" in tags else _where(rest, "straight" in tags, random)
+    if not words and verb in ("<step>", "<go>", "<move>"):
+        verb = "<walk>"  # the others need a direction
     if where == "back" and not rest:
         words = ""
     style = random.random()
@@ -172,6 +179,10 @@ def turn_phrase(tags: Collection[str], random: np.random.Generator) -> str:
         return ""
     if angle and (random.random() < 0.6 or angle >= 180):
         return _named_turn(side, angle, random)
+    if f"turn_{side}_on" in tags:
+        return one_of(
+            random, (f"and <keep> turning {side}", f"in circles to the {side}", f"round and round to the {side}")
+        )
     if f"veer_{side}" in tags:
         rows: tuple[str, ...] = ("and <veer> S", "and <veer> to the S", "and <curve> to the S",
                 "while turning slightly S",
@@ -220,7 +231,10 @@ def turn_in_place_phrase(tags: Collection[str], random: np.random.Generator) -> 
     if not side:
         return ""
     place = one_of(random, (" in place", " on the spot", " while standing", "", "", "", ""))
-    if angle and random.random() < 0.6:
+    if f"turn_{side}_on" in tags:
+        rows = [f"<keep> turning {side}", f"<keep> turning to the {side}", f"<turn> round and round to the {side}"]
+        rows += [f"<spin> to the {side}", f"<turn> further and further to the {side}"]
+    elif angle and (random.random() < 0.6 or angle >= 180):
         size = one_of(random, DEGREES[angle])
         rows = [f"<turn> {size} to the {side}", f"<turn> {side} by {size}", f"<rotate> {size} to the {side}"]
         rows += [

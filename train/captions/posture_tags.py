@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from genmo.runtime.support.arrays import Flags
 from genmo.train.metrics.motion_measures import SIDES, Measures, longest
-from genmo.train.metrics.motion_signals import UPRIGHT, quantile
+from genmo.train.metrics.motion_signals import UPRIGHT, quantile, share
 
 
 def standing_tags(m: Measures) -> set[str]:
-    """People who stay where they are, upright."""
+    """People who stay where they are, upright; "in_place" for all who are about there."""
+    gait = m.gait
+    here = {"in_place"} if gait.distance < 0.5 and gait.swing < 60 and gait.speed < 0.3 else set()
+    return here | _stands(m)
+
+
+def _stands(m: Measures) -> set[str]:
     gait = m.gait
     if gait.rest_share < 0.95 or gait.distance > 0.25 or gait.length > 0.5 or m.posture.pelvis.min() < 0.88:
         return set()
@@ -28,7 +34,7 @@ def balance_tags(m: Measures) -> set[str]:
     for side, name in enumerate(SIDES):
         raised = m.posture.foot_height[:, side] > 0.18
         grounded = m.posture.foot_height[:, 1 - side] < 0.1
-        if (raised & grounded).mean() > 0.85 and m.gait.rest_share > 0.9 and m.posture.pelvis.min() > 0.75:
+        if share(raised & grounded) > 0.85 and m.gait.rest_share > 0.9 and m.posture.pelvis.min() > 0.75:
             # named after the leg that carries
             found.add(f"balance_{SIDES[1 - side]}")
             found.add(f"leg_up_{name}")
@@ -83,15 +89,15 @@ def posture_tags(m: Measures) -> set[str]:
     at = states(m)
     found = set()
     edge = max(4, m.signals.frames // 10)
-    up_first, up_last = at["stand"][:edge].mean() > 0.7, at["stand"][-edge:].mean() > 0.7
+    up_first, up_last = share(at["stand"][:edge]) > 0.7, share(at["stand"][-edge:]) > 0.7
     for name in DOWN:
         here = at[name]
-        if here.mean() > 0.9:
+        if share(here) > 0.9:
             found.add(name)
         elif longest(here) >= 0.2 and m.gait.distance < 1.2:
-            if up_first and here[-edge:].mean() > 0.8:
+            if up_first and share(here[-edge:]) > 0.8:
                 found.add(DOWN[name][0])
-            if up_last and here[:edge].mean() > 0.8:
+            if up_last and share(here[:edge]) > 0.8:
                 found.add(DOWN[name][1])
             if up_first and up_last and name in ROUND:
                 found.add(ROUND[name])
@@ -100,9 +106,9 @@ def posture_tags(m: Measures) -> set[str]:
         found.add("get_up")
     if ground[-edge:].all() and up_first and m.gait.speed < 1.5:
         found.add("down_to_ground")
-    if at["crouch"].mean() > 0.9 and not found and m.gait.rest_share > 0.9:
+    if share(at["crouch"]) > 0.9 and not found and m.gait.rest_share > 0.9:
         found.add("crouch")
-    if at["fours"].mean() > 0.85:
+    if share(at["fours"]) > 0.85:
         found.add("crawl" if m.gait.speed > 0.2 and m.gait.distance > 0.3 else "fours")
     if "squat_round" in found:
         found -= {"bend_round", "sit_round"}

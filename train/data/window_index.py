@@ -32,7 +32,7 @@ RARELY = {
 }
 RARELY |= {"hand_head_S": 0.5, "hand_hip_S": 0.5, "hands_together": 0.5, "clap": 0.7, "jump": 0.5, "kick_both": 0.5}
 """kind -> how much less often than others it is drawn"""
-NEVER = ("arms_down", "straight", "upside_down", "leg_up", "weave", "veer", "circle")
+NEVER = ("in_place", "around", "arms_down", "straight", "upside_down", "leg_up", "weave", "veer", "circle")
 """beginnings of tags that no window is drawn for"""
 EDGE_JOINTS = joint_indices(
     "pelvis", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot", "head",

@@ -345,8 +345,10 @@ def punches(signals: MotionSignals, arms: Hands) -> list[tuple[int, int]]:
 
 def _latest(values: Array, frames: int) -> Array:
     """The largest of each frame and the `frames` - 1 before it."""
-    padded = np.concatenate([np.full(frames - 1, values[0]), values])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, frames).max(axis=-1))
+    latest = values.copy()
+    for back in range(1, frames):
+        np.maximum(latest[back:], values[:-back], out=latest[back:])
+    return latest
 
 
 def _apart(events: list[tuple[int, int]], frames: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from genmo.runtime.motion.joints import JOINTS
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 
 PELVIS, NECK, HEAD = (JOINTS.index(name) for name in ("pelvis", "neck", "head"))
 HIPS, KNEES, ANKLES, FEET, SHOULDERS, ELBOWS, WRISTS = (
@@ -78,9 +78,14 @@ def box_filtered(values: Array, width: int) -> Array:
     return np.asarray((total[width:] - total[:-width]) / width)
 
 
-def quantile(values: Array, share: float) -> float:
-    """The value that a share of the values [frames] is below: np.quantile's "lower", at a tenth of its cost."""
-    return float(np.sort(values)[int(share * (len(values) - 1))])
+def quantile(values: Array, below: float) -> float:
+    """The value that the share `below` of the values [frames] is under: np.quantile's "lower", sooner."""
+    return float(np.sort(values)[int(below * (len(values) - 1))])
+
+
+def share(true: Flags) -> float:
+    """The share of true values: mean() of flags, at a tenth of its cost."""
+    return np.count_nonzero(true) / true.size
 
 
 def velocity(values: Array, width: int = JOINT_WIDTH) -> Array:

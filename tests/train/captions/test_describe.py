@@ -47,10 +47,3 @@ def test_the_frame_of_change_is_found():
 def test_unclear_motion_is_left_unsaid():
     half = seated(down=0.6)  # neither standing nor sitting
     assert set(said(half)) <= {""}
-
-
-def test_a_path_that_is_not_the_persons_own_is_not_spoken_of():
-    clip = made(speed=1.2, pose=arm("left", 170))
-    sentences = said(clip, with_path=False)
-    assert all(sentences) and all("left" in s for s in sentences)
-    assert not any(re.search(r"walk|foot|move|stand|step", s) for s in sentences)

@@ -20,6 +20,9 @@ TOGETHER = [
     *({"walk", "walk_forward", "turn_left", f"turn_left_{angle}"} for angle in (45, 90, 135, 180, 270, 360)),
     *({"turn_left", f"turn_left_{angle}", "turn_in_place_left"} for angle in (45, 90, 180, 360)),
     {"walk", "walk_forward", "veer_left"},
+    {"walk", "walk_forward", "around"},
+    {"walk", "walk_forward", "turn_left", "turn_left_on"},
+    {"turn_left", "turn_left_on", "turn_in_place_left"},
     {"walk", "walk_slow", "walk_forward", "straight"},
     {"walk", "walk_brisk", "walk_back", "arm_up_left"},
     {"run", "run_fast", "run_forward"},
@@ -72,10 +75,10 @@ def test_order_and_simultaneity():
 
 @pytest.mark.parametrize("tags", TOGETHER, ids=lambda tags: "+".join(sorted(tags)))
 def test_every_tag_has_clean_words_on_its_own_side(tags):
-    said = [sentence_of(tags, np.random.default_rng(i)) for i in range(100)]
     if all(tag.startswith(ALONGSIDE) for tag in tags):
         tags = tags | {"stand"}  # said of somebody who stands or goes
-        said = [sentence_of(tags, np.random.default_rng(i)) for i in range(100)]
+    tags = tags | {"in_place"}
+    said = [sentence_of(tags, np.random.default_rng(i)) for i in range(100)]
     assert all(said)
     assert not [s for s in said if re.search(r"[<>{}_]|  |\bS\b|^ | $", s)]
     # the other side is named only for the leg that a balancing person lifts, and where both sides take part

@@ -14,6 +14,7 @@ KICK = np.zeros(60)
 KICK[25:45] = -75 * np.sin(np.pi * np.arange(20) / 20)
 WAVE = -70 + 30 * np.sin(np.arange(60) / 30 * 2 * np.pi * 1.5)
 THERE_AND_BACK = 60 * np.sin(np.pi * np.arange(60) / 59)
+WANDER = 70 * np.sin(2 * np.pi * np.arange(120) / 119 * 0.85)
 UP_LEFT, UP_RIGHT = arm("left", 170), arm("right", 170)
 MOTIONS = {
     "stands": (made(), {"stand", "still"}, {"walk"}),
@@ -27,8 +28,10 @@ MOTIONS = {
     "circles sideways": (made(speed=1, towards=90, turn=100), {"walk"}, {"walk_left", "turn_left", "turn_left_90"}),
     "turns left 90": (made(speed=1.2, turn=90), {"turn_left", "turn_left_90"}, {"turn_right", "turn_left_45"}),
     "veers": (made(speed=1.2, turn=-60), {"veer_right"}, {"turn_right_45", "turn_right_90", "straight"}),
+    "wanders": (made(120, speed=1, turn=WANDER), {"around"}, {"turn_left", "straight", "weave"}),
+    "spins": (made(turn=230), {"turn_left_on", "turn_in_place_left"}, {"turn_left_180", "turn_left_270"}),
     "turns around": (made(turn=180), {"turn_in_place_left", "turn_left_180"}, {"walk", "stand"}),
-    "turns there and back": (made(speed=1, turn=THERE_AND_BACK), {"walk"}, {"turn_left", "straight"}),
+    "turns there and back": (made(speed=1, turn=THERE_AND_BACK), {"weave"}, {"turn_left", "straight"}),
     "right hand up": (made(pose=UP_RIGHT), {"arm_up_right", "stand"}, {"arm_up_left", "arm_up_both", "raise_right"}),
     "raises it": (made(pose=arm("right", 170 * eased(60, 20, 40))), {"raise_right"}, {"raise_left", "arm_up_right"}),
     "lowers it": (made(pose=arm("left", 170 - 170 * eased(60, 20, 40))), {"lower_left"}, {"raise_left"}),
