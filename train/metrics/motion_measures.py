@@ -24,6 +24,7 @@ from genmo.train.metrics.motion_signals import (
     MotionSignals,
     box_filtered,
     quantile,
+    recent_maximum,
 )
 
 SIDES = ("left", "right")
@@ -317,7 +318,7 @@ def kicks(signals: MotionSignals, shape: Posture) -> list[tuple[int, int]]:
             continue
         out = joints[:, ANKLES[side]] - joints[:, HIPS[side]]
         reach = np.hypot(np.maximum(out[:, 2], 0), out[:, 0]) / signals.leg
-        recent = _latest(signals.foot_speed[:, side], 8)
+        recent = recent_maximum(signals.foot_speed[:, side], 8)
         # running legs are fast, too
         fast = recent > np.maximum(KICK_SPEED, 1 + 1.8 * signals.speed)
         good = (reach > 0.5) & fast & ((shape.foot_height[:, side] > 0.28) | (recent > BALL_SPEED))
@@ -334,21 +335,13 @@ def punches(signals: MotionSignals, arms: Hands) -> list[tuple[int, int]]:
         if signals.wrist_speed[:, side].max() < PUNCH_SPEED:
             continue
         reach = arms.reach[:, side]
-        least = -_latest(-reach, 8)
-        fast = _latest(signals.wrist_speed[:, side], 6)
+        least = -recent_maximum(-reach, 8)
+        fast = recent_maximum(signals.wrist_speed[:, side], 6)
         good = (reach > 0.82) & (reach - least > 0.22) & (fast > PUNCH_SPEED) & (signals.tilt < 45)
         good &= (arms.ahead[:, side] > 0.6 * signals.arm) & (np.abs(arms.over_shoulder[:, side]) < 0.28)
         good &= signals.speed < 1.8
         found += [(start + int(reach[start:end].argmax()), side) for start, end in runs_of(np.asarray(good))]
     return _apart(found, 8)
-
-
-def _latest(values: Array, frames: int) -> Array:
-    """The largest of each frame and the `frames` - 1 before it."""
-    latest = values.copy()
-    for back in range(1, frames):
-        np.maximum(latest[back:], values[:-back], out=latest[back:])
-    return latest
 
 
 def _apart(events: list[tuple[int, int]], frames: int) -> list[tuple[int, int]]:

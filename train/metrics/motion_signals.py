@@ -88,6 +88,14 @@ def share(true: Flags) -> float:
     return np.count_nonzero(true) / true.size
 
 
+def recent_maximum(values: Array, frames: int) -> Array:
+    """The largest of each frame and the `frames` - 1 before it."""
+    latest = values.copy()
+    for back in range(1, frames):
+        np.maximum(latest[back:], values[:-back], out=latest[back:])
+    return latest
+
+
 def velocity(values: Array, width: int = JOINT_WIDTH) -> Array:
     """Change a second of values [frames, ...], smoothed over `width` frames; the ends are one-sided."""
     smooth = box_filtered(values, width)
