@@ -30,21 +30,21 @@ class AugmentationConfig:
     """chance that a sample's torso is longer or shorter for its legs: 0.6 to 0.78 of them"""
     straight_legs: float = 0.35
     """chance that a sample of somebody upright gets straighter knees, the feet where they were"""
-    framing: float = 0.2
+    framing: float = 0.15
     """chance that an estimation sample is cut: by the image's border, at the waist, at the chest, to one side"""
-    near_camera: float = 0.1
+    near_camera: float = 0.08
     """chance that a camera is as near as a webcam, so that the image holds only a part of the person"""
-    drift: float = 0.5
+    drift: float = 0.3
     """chance that keypoints have errors that last for some frames"""
-    definitions: float = 0.35
+    definitions: float = 0.2
     """chance that hips and shoulders are where another detector has them, 3 to 5 % of the height away"""
     cleaned: float = 0.6
     """chance that noisy keypoints are smoothed by their noise, as the runtime does"""
-    low_rate: float = 0.08
+    low_rate: float = 0.05
     """chance that keypoints are of every 2nd to 6th frame, those between interpolated"""
-    exchanged: float = 0.04
+    exchanged: float = 0.03
     """chance that left and right of the keypoints are exchanged for some frames"""
-    astray: float = 0.08
+    astray: float = 0.05
     """chance that some keypoints are far off for some frames, or on the other side's limb"""
     keyframes: float = 0.35
     """chance that a generation sample has frames that are given"""
