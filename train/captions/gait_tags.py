@@ -54,6 +54,10 @@ def gait_of(m: Measures) -> str:
         return ""
     if gait.flight_share < 0.03 and gait.speed < 1.95 and gait.fastest < 2.2 and knees < 50:
         return "walk"
+    # side steps often are small jumps
+    aside = abs(gait.across) > 0.85 * gait.speed and gait.fastest < 2.2
+    if aside and gait.flight_share < 0.25 and knees < 65:
+        return "walk"
     if gait.speed > 1.8 and gait.slowest > 1.5 and (gait.flight_share > 0.02 or knees > 48):
         return "run" if gait.speed > 2.8 and gait.slowest > 2.1 else "jog" if gait.fastest < 3.1 else ""
     return ""
@@ -125,6 +129,10 @@ def start_and_stop_tags(m: Measures) -> set[str]:
     found: set[str] = set()
     if m.posture.pelvis.min() < 0.82 or quantile(m.signals.tilt, 0.9) > UPRIGHT + 10 or big_jumps(m):
         return found
+    found |= _single_step(m)
+    # whoever backs away or goes sideways starts and stops in other words
+    if gait.along < 0.75 * gait.speed or gait.swing > 75:
+        return found
     # standing, then on the move to the end; the other way round
     moves = 1 - gait.rest_share
     if gait.rest_before >= 0.3 and gait.rest_after == 0 and gait.longest_rest_inside < 0.2 and moves > 0.3:
@@ -135,6 +143,12 @@ def start_and_stop_tags(m: Measures) -> set[str]:
         found |= {f"stop_{pace}"} if pace else set()
     if gait.first > 0.7 and gait.last > 0.7 and gait.longest_rest_inside >= 0.4 and gait.rest_share < 0.6:
         found.add("pause")
+    return found
+
+
+def _single_step(m: Measures) -> set[str]:
+    gait = m.gait
+    found: set[str] = set()
     short = gait.rest_before >= 0.2 and gait.rest_after >= 0.2 and 0.28 < gait.distance < 1.1 and gait.swing < 40
     if short and gait.length < 1.25 * gait.distance and gait.steps <= 3:
         net = m.signals.path[-1] - m.signals.path[0]

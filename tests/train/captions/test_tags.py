@@ -44,6 +44,7 @@ MOTIONS = {
     "sits down": (seated(down=eased(60, 15, 40)), {"sit_down"}, {"sit", "sit_up"}),
     "stands up": (seated(down=1 - eased(60, 15, 40)), {"sit_up"}, {"sit", "sit_down"}),
     "starts to walk": (made(speed=1.2 * eased(60, 20, 35)), {"start_walk"}, {"walk", "stop_walk", "stand"}),
+    "backs away": (made(speed=1.2 * eased(60, 20, 35), towards=180), set(), {"start_walk"}),
     "stops": (made(speed=1.2 * (1 - eased(60, 25, 40))), {"stop_walk"}, {"walk", "start_walk", "stand"}),
     "kicks": (made(pose=[("left_hip", "x", KICK)]), {"kick_left"}, {"kick_right"}),
 }

@@ -128,10 +128,10 @@ def test_shares_of_the_kinds_of_captions(clips):
     walk = clips[0]
     window = walk.rotations[:60], walk.translation[:60], walk.offsets
     draws, random = draws_of(clips, measured=0.5, beside=0.2), np.random.default_rng(0)
-    texts = [draws.caption("a person is out and about", window, None, random) for _ in range(400)]
+    texts = [draws.caption("a person is out and about", window, None, random) for _ in range(200)]
     own = np.mean([caption.text == "a person is out and about" for caption in texts])
     beside = np.mean([caption.text.startswith("a person is out and about") for caption in texts]) - own
-    assert own == pytest.approx(0.3, abs=0.07) and beside == pytest.approx(0.2, abs=0.06)
+    assert own == pytest.approx(0.3, abs=0.1) and beside == pytest.approx(0.2, abs=0.09)
     assert all(caption.whole != (caption.text == "a person is out and about") for caption in texts)
 
 
