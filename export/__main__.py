@@ -53,7 +53,7 @@ def parser() -> OneLineParser:
     add("--licence", default=DEFAULT_LICENCE, help="what the engine may be used for")
     add("--profile", default="plain", choices=PROFILES, help="unity: graphs that Unity and Unreal read")
     add("--fuse-steps", type=int, metavar="K", help="also the guided sampler of K steps as one graph")
-    add("--text-encoder", metavar="T5", help="for a checkpoint without one: a T5 folder, or its hub id")
+    add("--text-encoder", metavar="T5|BERT", help="for a checkpoint without one: a T5 or BERT folder, or its hub id")
     add("--text-encoder-precision", default="fp32", choices=TEXT_PRECISIONS, help="default: fp32")
     add("--cache-prompts", type=Path, metavar="FILE", help="embed these prompts, one a line; leave the encoder out")
     plan_options.add_export_options(options)

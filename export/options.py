@@ -19,7 +19,7 @@ class TextEncoderOptions:
     """A text encoder to put beside a checkpoint that has none."""
 
     source: str
-    """a T5 folder, or its name on the hub"""
+    """a T5 or BERT folder, or its name on the hub"""
     precision: str = "fp32"
     """a key of `t5_encoder.TEXT_PRECISIONS`"""
     prompts: tuple[str, ...] | None = None

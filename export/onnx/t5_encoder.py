@@ -1,12 +1,15 @@
-"""`--text-encoder`: the encoder of a T5 (a `transformers` folder) as one ONNX graph, with its tokenizer.
+"""`--text-encoder`: the encoder of a T5 or a BERT (a `transformers` folder) as one ONNX graph, with its tokenizer.
 
-The network is here twice, in torch to compare with (`t5_network`) and node by node as the graph (`t5_graph`).
+The networks are here twice, in torch to compare with (`t5_network`, `bert_network`) and node by node as the graphs
+(`t5_graph`, `bert_graph`).
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,20 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper
+from torch import Tensor
 
+from genmo.export.onnx.bert_graph import BertGraph
+from genmo.export.onnx.bert_network import encode as encode_bert
+from genmo.export.onnx.bert_network import read_bert
 from genmo.export.onnx.graphs import write_onnx
-from genmo.export.onnx.onnx_builder import PRECISIONS
+from genmo.export.onnx.onnx_builder import PRECISIONS, Precision
 from genmo.export.onnx.t5_graph import T5Graph
-from genmo.export.onnx.t5_network import T5, encode, read_t5
+from genmo.export.onnx.t5_network import encode, read_t5
 from genmo.export.options import TextEncoderOptions
 from genmo.runtime.engine.text_cached import CACHE_SCHEME
-from genmo.runtime.engine.text_t5 import T5_SCHEME, T5TextEncoder, open_tokenizer
+from genmo.runtime.engine.text_t5 import BERT_SCHEME, T5_SCHEME, T5TextEncoder, open_tokenizer
 from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.safe_read import read_json
 
 ENCODER, TOKENIZER, CACHE = "text_encoder.onnx", "tokenizer.json", "prompts.npy"
 TEXT_PRECISIONS = ("fp32", "fp16")
@@ -61,6 +69,43 @@ def local_folder(source: str) -> Path:
         raise InputError(f"--text-encoder {source}: no such folder, and the hub did not give it ({first})") from None
 
 
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A text encoder that was read."""
+
+    kind: str
+    """T5 or BERT"""
+    scheme: str
+    """`kind` of engine.json"""
+    width: int
+    depth: int
+    vocabulary: int
+    encode: Callable[[Tensor, Tensor], Tensor]
+    """ids and mask [batch, tokens] -> vectors [batch, tokens, width], in torch"""
+    graph: Callable[[int, Precision], onnx.ModelProto]
+    """of so many tokens at most"""
+
+
+def read_network(folder: Path, tokens: int) -> Network:
+    """The encoder of a folder.  Raises InputError for what is none, or reads fewer than `tokens` tokens."""
+    path = folder / "config.json"
+    stored = read_json(path, "the configuration of a T5 or a BERT") if path.is_file() else None
+    if not isinstance(stored, dict) or stored.get("model_type") != "bert":
+        t5 = read_t5(folder)
+        vocabulary = len(t5.embedding)
+        return Network(
+            "T5", T5_SCHEME, t5.config.width, t5.config.depth, vocabulary, partial(encode, t5),
+            lambda tokens, precision: T5Graph(t5, tokens, precision).build(),
+        )  # fmt: skip
+    bert = read_bert(folder)
+    if bert.config.positions < tokens:
+        raise InputError(f"{folder}: reads {bert.config.positions} tokens of a text; the checkpoint's have {tokens}")
+    return Network(
+        "BERT", BERT_SCHEME, bert.config.width, bert.config.depth, len(bert.embedding), partial(encode_bert, bert),
+        lambda tokens, precision: BertGraph(bert, tokens, precision).build(),
+    )  # fmt: skip
+
+
 def _keep(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
@@ -73,38 +118,38 @@ def add_text_encoder(
     fitted: Callable[[onnx.ModelProto], onnx.ModelProto] = _keep,
     notes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write a T5 encoder, or with prompts only what it makes of them, into the engine folder `out`.
+    """Write a T5's or BERT's encoder, or with prompts only what it makes of them, into the engine folder `out`.
 
     `tokens`: of a text at most; `width`: channels that the engine takes of a token; `fitted`: the profile.
     Returns what `engine.json` says about it.  Raises InputError for a bad encoder or one of another width,
     TextParityError when the graph is over its gate; the caller removes `out` then.
     """
     folder, precision, prompts = local_folder(options.source), options.precision, options.prompts
-    t5 = read_t5(folder)
-    if t5.config.width != width:
+    network = read_network(folder, tokens)
+    if network.width != width:
         raise InputError(
-            f"{options.source}: its tokens have {t5.config.width} channels; the checkpoint's texts have {width}"
+            f"{options.source}: its tokens have {network.width} channels; the checkpoint's texts have {width}"
         )
     if not (folder / TOKENIZER).is_file():
         raise InputError(
             f"{folder}: no tokenizer.json; transformers makes it: AutoTokenizer.from_pretrained(T5).save_pretrained(T5)"
         )
     shutil.copyfile(folder / TOKENIZER, out / TOKENIZER)
-    model = T5Graph(t5, tokens, PRECISIONS[precision]).build()
+    model = network.graph(tokens, PRECISIONS[precision])
     model = fitted(model) if prompts is None else model
     helper.set_model_props(model, {"graph": "text_encoder", **(notes or {}), "precision": precision})
     written = write_onnx(model, out / ENCODER)
     del model  # gigabytes
     encoder = T5TextEncoder(out / ENCODER, out / TOKENIZER, tokens, width)
-    error = _parity(t5, encoder, out / TOKENIZER, prompts or PROBES, precision)
+    error = _parity(network, encoder, out / TOKENIZER, prompts or PROBES, precision)
     described = {
         "source": Path(options.source).name,
-        "about": f"T5 encoder, {t5.config.depth} blocks of {width} channels, {precision}",
+        "about": f"{network.kind} encoder, {network.depth} blocks of {width} channels, {precision}",
         "precision": precision,
         "largest_relative_error": float(f"{error:.2g}"),
     }
     if prompts is None:
-        return {"kind": T5_SCHEME, "file": ENCODER, "tokenizer": TOKENIZER, **described}
+        return {"kind": network.scheme, "file": ENCODER, "tokenizer": TOKENIZER, **described}
     lengths = _write_cache(encoder, prompts, out / CACHE)
     del encoder  # which holds the files open
     for path in (*written, out / TOKENIZER):
@@ -121,15 +166,15 @@ def _write_cache(encoder: T5TextEncoder, prompts: Sequence[str], path: Path) -> 
     return lengths
 
 
-def _parity(t5: T5, encoder: T5TextEncoder, tokenizer: Path, prompts: Sequence[str], precision: str) -> float:
+def _parity(network: Network, encoder: T5TextEncoder, tokenizer: Path, prompts: Sequence[str], precision: str) -> float:
     """Largest relative error of a token's vector.  Raises TextParityError over the gate, InputError for a tokenizer
     that is not this network's."""
     opened, worst = open_tokenizer(tokenizer, encoder.tokens), 0.0
     for prompt in prompts:
         ids = torch.tensor([opened.encode(prompt).ids])
-        if ids.numel() == 0 or ids.max() >= len(t5.embedding):
+        if ids.numel() == 0 or ids.max() >= network.vocabulary:
             raise InputError(f"tokenizer.json has tokens that the weights do not know, for {prompt!r}; wanted its own")
-        reference = encode(t5, ids, torch.ones(ids.shape))[0].numpy()
+        reference = network.encode(ids, torch.ones(ids.shape))[0].numpy()
         difference = encoder.encode(prompt)[0][: len(reference)] - reference
         error = np.linalg.norm(difference, axis=-1) / np.maximum(np.linalg.norm(reference, axis=-1), 1e-12)
         worst = max(worst, float(error.max()))

@@ -116,7 +116,7 @@ def read_t5(folder: Path) -> T5:
     shapes = weight_shapes(config)
     bias = "layer.0.SelfAttention.relative_attention_bias.weight"
     optional = {f"encoder.block.{block}.{bias}" for block in range(1, config.depth)}
-    stored = _read_weights(folder, {*shapes, *optional, "shared.weight", "encoder.embed_tokens.weight"})
+    stored = read_weights(folder, {*shapes, *optional, "shared.weight", "encoder.embed_tokens.weight"})
     if "shared.weight" not in stored and "encoder.embed_tokens.weight" in stored:
         stored["shared.weight"] = stored["encoder.embed_tokens.weight"]
     for name, shape in shapes.items():
@@ -133,12 +133,12 @@ def read_t5(folder: Path) -> T5:
     return T5(config, weights)
 
 
-def _read_weights(folder: Path, names: set[str]) -> dict[str, Tensor]:
+def read_weights(folder: Path, names: set[str]) -> dict[str, Tensor]:
     """Those of the named tensors that the folder holds; nothing of it is run."""
     tensors: dict[str, Tensor] = {}
     files = sorted(folder.glob("*.safetensors"))
     for path in files:
-        check_file(path, "the weights of a T5", MAX_WEIGHTS_BYTES)
+        check_file(path, "the weights of a text encoder", MAX_WEIGHTS_BYTES)
         try:
             with safetensors.safe_open(path, framework="pt") as opened:
                 tensors |= {name: opened.get_tensor(name) for name in opened.keys() if name in names}
@@ -152,7 +152,9 @@ def _read_weights(folder: Path, names: set[str]) -> dict[str, Tensor]:
             entries = {k: v for k, v in archive.content.items() if k in names and isinstance(v, StoredTensor)}
             tensors |= {name: archive.tensor(tensor) for name, tensor in entries.items()}
     elif not files:
-        raise InputError(f"{folder}: no model.safetensors and no pytorch_model.bin; wanted the weights of a T5")
+        raise InputError(
+            f"{folder}: no model.safetensors and no pytorch_model.bin; wanted the weights of a text encoder"
+        )
     return tensors
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.text_cached import CACHE_SCHEME, CachedTextEncoder
 from genmo.runtime.engine.text_ngram import NgramTextEncoder, TextEncoder
-from genmo.runtime.engine.text_t5 import T5_SCHEME, T5TextEncoder
+from genmo.runtime.engine.text_t5 import BERT_SCHEME, T5_SCHEME, T5TextEncoder
 from genmo.runtime.engine.text_wordpiece import (
     TABLE,
     VOCABULARY,
@@ -38,6 +38,7 @@ def open_text_encoder(
         WORDPIECE_SCHEME: _wordpiece_encoder,
         NGRAM_SCHEME: _ngram_encoder,
         T5_SCHEME: _t5_encoder,
+        BERT_SCHEME: _t5_encoder,
         CACHE_SCHEME: _cached_encoder,
     }
     kind, file, tokenizer = (stored.get(name) for name in ("kind", "file", "tokenizer"))
@@ -48,7 +49,7 @@ def open_text_encoder(
         raise EngineError(f"{folder}: text encoder {quoted(file)} is not among its files; export it again")
     if kind == WORDPIECE_SCHEME and (file != TABLE or VOCABULARY not in files):
         raise EngineError(f"{folder}: {VOCABULARY} is not among its files; export it again")
-    if kind == T5_SCHEME and (not isinstance(tokenizer, str) or tokenizer not in files):
+    if kind in (T5_SCHEME, BERT_SCHEME) and (not isinstance(tokenizer, str) or tokenizer not in files):
         raise EngineError(f"{folder}: tokenizer {quoted(tokenizer)} is not among its files; export it again")
     return kinds[kind](folder, config, stored)
 

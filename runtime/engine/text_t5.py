@@ -1,7 +1,7 @@
-"""A T5 encoder as the engine's text encoder: ONNX Runtime and the tokenizer's own file, no torch, no transformers.
+"""A T5's or BERT's encoder as the engine's text encoder: ONNX Runtime and the tokenizer's own file.
 
-Raffel et al. 2020.  Libraries and files of gigabytes are opened at the first prompt, so that a motion without text
-needs neither.
+Neither torch nor transformers.  Raffel et al. 2020; Devlin et al. 2019.  Libraries and files of gigabytes are opened at
+the first prompt, so that a motion without text needs neither.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from genmo.runtime.support.cpus import usable_cpus
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import read_text
 
-T5_SCHEME = "t5-1"
+T5_SCHEME, BERT_SCHEME = "t5-1", "bert-1"
+"""of one form: `text_encoder.onnx` from ids to vectors, and `tokenizer.json`"""
 LARGEST_TOKENIZER = 2**26
 INSTALL = 'pip install "genmo-motion[t5]"'
 _DTYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}

@@ -1,6 +1,6 @@
-"""Texts of a network that takes tokens from outside: every caption of the data, embedded once by a T5, before training.
+"""Texts of a network that takes tokens from outside: every caption of the data, embedded once by a T5 or BERT.
 
-The tokens are kept in the run's folder, so that a resumed run needs no encoder:
+That is done before training.  The tokens are kept in the run's folder, so that a resumed run needs no encoder:
 
     texts/prompts.json    the encoder, the tokens of a text at most, and every prompt with its number of tokens
     texts/vectors.npy     [tokens of all prompts, width] float16, mapped into memory
@@ -159,14 +159,16 @@ def _open(model: str, config: ModelConfig) -> tuple[Any, Any]:
         raise InputError(f"config: text_model wants transformers, which is not installed: {INSTALL}") from None
     if not sys.stderr.isatty():
         transformers.utils.logging.disable_progress_bar()
-    expected = "wanted a T5 folder as transformers saves it, or its name on the hub"
+    expected = "wanted a T5 or BERT folder as transformers saves it, or its name on the hub"
     try:
-        encoder = transformers.T5EncoderModel.from_pretrained(model, dtype=torch.float32)
+        kind = transformers.AutoConfig.from_pretrained(model).model_type
+        opened = transformers.BertModel if kind == "bert" else transformers.T5EncoderModel
+        encoder = opened.from_pretrained(model, dtype=torch.float32)
         fast = transformers.AutoTokenizer.from_pretrained(model)
     except Exception as error:  # files, network, names and rights: the library has many kinds
         first = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise InputError(f"config: text_model {model} cannot be opened ({first}); {expected}") from None
-    width = encoder.config.d_model
+    width = encoder.config.hidden_size
     if width != config.text_width:
         raise InputError(f"config: text_model {model} has tokens of {width} channels; wanted model.text_width={width}")
     tokenizer = fast.backend_tokenizer

@@ -58,8 +58,8 @@ class TrainConfig:
     lengthen: bool = True
     """repeat the gait cycles of short recordings up to one and a half windows"""
     text_model: str = ""
-    """with model.text_encoder "none": the T5 whose tokens texts are, a folder as transformers saves it or its name on
-    the hub; every caption is embedded once, before training, and kept in the run's folder"""
+    """with model.text_encoder "none": the T5 or BERT whose tokens texts are, a folder as transformers saves it or its
+    name on the hub; every caption is embedded once, before training, and kept in the run's folder"""
     text_table: str = ""
     """with model.text_encoder "wordpiece": a folder with its table (an engine, a checkpoint, or what
     `genmo.train.tools.distill_text` wrote); empty: the one that comes with genmo"""
