@@ -188,7 +188,7 @@ def spoil_weight(folder, name, make):
 WI = "encoder.block.0.layer.1.DenseReluDense.wi_0.weight"
 BAD = {
     "no folder": (lambda f: [p.unlink() for p in f.iterdir()], "no config.json"),
-    "another network": (lambda f: change_json(f / "config.json", model_type="bert"), "model_type is 'bert'"),
+    "another network": (lambda f: change_json(f / "config.json", model_type="gpt2"), "model_type is 'gpt2'"),
     "another layer": (lambda f: change_json(f / "config.json", feed_forward_proj="gated-silu"), "wanted relu or gated"),
     "no JSON": (lambda f: (f / "config.json").write_text("{"), "not JSON"),
     "odd sizes": (lambda f: change_json(f / "config.json", d_kv="six"), "not positive whole numbers"),

@@ -124,7 +124,7 @@ def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_p
     for steps in (2, 4):
         assert main([*arguments, f"steps={steps}", "--out", str(tmp_path / "run")]) == 0
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl", "best", "pictures"}
+    assert names == {"weights.safetensors", "model.json", "state.pt", "log.jsonl", "best", "pictures", "prompts.json"}
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log if "loss" in record] == [2, 4]
     timed = [record for record in log if "loss" in record]
@@ -244,7 +244,8 @@ def mute_set(motion_set, tmp_path):
 
 
 def test_sets_without_captions_are_an_error_before_the_first_step(config, motion_set, tmp_path):
-    mute = replace(config, data=(str(mute_set(motion_set, tmp_path)),))
+    unmeasured = replace(config.captions, measured=0.0)
+    mute = replace(config, data=(str(mute_set(motion_set, tmp_path)),), captions=unmeasured)
     with pytest.raises(InputError, match="no training clip has a caption.*generation=0"):
         Trainer(mute, tmp_path / "run")
     assert not (tmp_path / "run").exists()
