@@ -15,6 +15,7 @@ from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints_npz import read_keypoints
+from genmo.runtime.readers.pose_results import keypoints_from_results
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.motion_stream import MotionStream
@@ -41,6 +42,7 @@ __all__ = [
     "StreamPose",
     "Text",
     "Timeline",
+    "keypoints_from_results",
     "load_motion",
     "read_joint_targets",
     "read_keyframes",

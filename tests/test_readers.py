@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-GATE = {"runtime/support/safe_read.py", "runtime/support/safe_yaml.py"}
+GATE = {"runtime/support/safe_read.py", "runtime/support/safe_yaml.py", "runtime/support/safe_archive.py"}
 
 # what opens a file or builds objects from its bytes, as `name` or `module.name`; "open" also as a method of a path
 OPENS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.cli.run_options import flag, parse_image_size
+from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP, flag, parse_image_size
 from genmo.runtime.live.browser_view import LiveView, event
 from genmo.runtime.live.frame_clock import FrameClock, LatestQueue, TimedKeypoints
 from genmo.runtime.live.sources import Source, image_source, keypoint_source, opened_video
@@ -26,6 +26,8 @@ from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.video.pose_finder import check_pose_options, open_people_finder
+from genmo.runtime.video.poses import surest_first
 
 PROGRAM = "genmo-live"
 LOOK_AHEAD = 5
@@ -48,8 +50,8 @@ def parser() -> OneLineParser:
     add = source.add_argument
     add("--keypoints", metavar="FILE|DIR", help="keypoints that genmo-run reads, played at the speed of life")
     add("--video", metavar="FILE|N", help="a video at the speed of life, or the camera of that number")
-    add("--pose", metavar="FILE.onnx", help="network for --video: RTMPose, ViTPose or RTMO")
-    add("--detector", metavar="FILE.onnx", help="network that finds people, for all but RTMO")
+    add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
+    add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
     add("--person", metavar="largest|ID", help="who of several people in --keypoints (default: largest)")
     add("--image-size", metavar="WxH", help="in pixels, where the keypoint file does not say")
     add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
@@ -121,8 +123,8 @@ def _check_source(values: dict[str, Any]) -> None:
             raise InputError(f"{flag(name)} with --{source}; wanted it with --{other}")
     if values["person"] == ALL:
         raise InputError("--person is all; wanted largest or an id: one person is sent")
-    if source == "video" and values["pose"] is None:
-        raise InputError(f"--video {values['video']}: a video needs a pose network; wanted --pose FILE.onnx")
+    if source == "video":
+        check_pose_options(values["pose"], values["detector"])
 
 
 @dataclass
@@ -192,17 +194,15 @@ def _keypoint_file(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
 
 
 def _video(options: LiveOptions) -> tuple[Source, dict[str, Any]]:
-    from genmo.runtime.video import PoseEstimator
-
-    assert options.video is not None and options.pose is not None
-    estimator = PoseEstimator(options.pose, options.detector, device=options.device or "cpu", threads=options.threads)
+    assert options.video is not None
+    finder = open_people_finder(options.pose, options.detector, options.device or "cpu", options.threads)
     images, live = opened_video(options.video)
     try:
         first = next(images)
     except StopIteration:
         raise InputError(f"--video {options.video}: no frame in it; wanted a video or a camera") from None
     height, width = first[1].shape[:2]
-    source = image_source(chain([first], images), estimator.keypoints, live=live)
+    source = image_source(chain([first], images), lambda image: surest_first(finder.people(image)), live=live)
     return source, {"image_size": (width, height)}
 
 

@@ -11,6 +11,8 @@ MAX_DIGITS = 6
 """of a width or height in pixels"""
 STATIC, VO = "static", "vo"
 """values of --camera that are no files"""
+POSE_HELP = "full, heavy or lite: BlazePose of genmo-get-pose (default: full); or RTMPose, ViTPose, RTMO"
+DETECTOR_HELP = "YOLOX or a DETR-like network, for RTMPose and ViTPose"
 KEYPOINT_OPTIONS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
 VIDEO_OPTIONS = ("detector", "pose", "overlay", "video_features", "focal_length", "save_keypoints")
 

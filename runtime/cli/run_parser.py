@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from genmo.runtime.cli.run_options import PROGRAM, RunOptions, parse_image_size
+from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP, PROGRAM, RunOptions, parse_image_size
 from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
@@ -60,7 +60,7 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
     add(
         "--keypoints", metavar="FILE|DIR", help="genmo .npz, or JSON of OpenPose, MMPose, COCO, AlphaPose, ViTPose, ..."
     )
-    add("--video", metavar="FILE", help="people in a video, with --pose and --detector, or what --keypoints are about")
+    add("--video", metavar="FILE", help="people in a video (once: genmo-get-pose), or what --keypoints are about")
     add("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
     add(
         "--keyframes",
@@ -94,8 +94,8 @@ def _keypoints(group: argparse._ArgumentGroup) -> None:
 def _video(group: argparse._ArgumentGroup) -> None:
     """The networks that look at the video, and what is kept of it."""
     add = group.add_argument
-    add("--pose", metavar="FILE.onnx", help="RTMPose, ViTPose or RTMO")
-    add("--detector", metavar="FILE.onnx", help="YOLOX or a DETR-like network; RTMO needs none")
+    add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
+    add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
     add("--video-features", metavar="FILE.onnx", help="image encoder, for engines trained with video features")
     add("--focal-length", type=float, metavar="MM", help="35 mm equivalent (default: the header's, else 43)")
     add("--save-keypoints", metavar="F.npz", help="keep the keypoints, for --keypoints")

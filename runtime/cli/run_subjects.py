@@ -19,11 +19,11 @@ from genmo.runtime.readers.subjects import ALL, LARGEST, choose, read_subjects, 
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.encoder import VideoEncoder
-from genmo.runtime.video.estimator import PoseEstimator
 from genmo.runtime.video.frames import VideoInfo, clip_frames, intrinsics_of_35mm, read_info
 from genmo.runtime.video.odometry import Odometer, Odometry
 from genmo.runtime.video.overlay import Drawn, check_overlay, save_overlay
 from genmo.runtime.video.pipeline import extract_people
+from genmo.runtime.video.pose_finder import check_pose_options, open_people_finder
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +96,7 @@ def _check_video_with_keypoints(options: RunOptions) -> None:
 
 
 def _check_video_alone(options: RunOptions) -> None:
-    if options.pose is None:
-        raise InputError(
-            f"{options.video}: a video needs a pose network; wanted --pose FILE.onnx and, for all but RTMO, "
-            "--detector FILE.onnx, or --keypoints FILE (no weights ship: docs/video.md says where they come from)"
-        )
+    check_pose_options(options.pose, options.detector)
     name = options.first_given("image_size", "fps", "first_frame")
     if name is not None:
         raise InputError(f"{flag(name)} with --video; the video says it: leave it out")
@@ -170,7 +166,7 @@ def _extracted(
 ) -> tuple[dict[int, Keypoints], tuple[str, ...], Odometry | None]:
     """The people that the networks find in the video, notes, and how its background moves."""
     lens, lens_notes = _lens(options, info, file)
-    estimator = PoseEstimator(str(options.pose), options.detector, device=device, threads=options.threads)
+    estimator = open_people_finder(options.pose, options.detector, device, options.threads)
     extracted = extract_people(str(options.video), estimator, intrinsics=lens, progress=progress_bar())
     people = {one: extracted.people.keypoints(one) for one in choose(extracted.people, options.person or LARGEST)}
     framing = [note for points in people.values() for note in framing_notes(points.points, str(options.video))]

@@ -45,6 +45,7 @@ from genmo.runtime.support.safe_read import (
 
 MAX_SOURCE_FRAMES = 4 * MAX_FRAMES
 """Frames of a file before they are brought to 30 a second."""
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".3gp", ".mts", ".wmv")
 NORMALISED = 1.5
 """Keypoints that all lie below this are no pixels."""
 
@@ -114,6 +115,8 @@ def read_people(
         image_size = checked_size(image_size, "image size")
     if fps is not None:
         fps = number(fps, "fps", LOWEST_FPS, HIGHEST_FPS)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        raise InputError(f"{path}: a video; wanted {WANTED}: for the people in a video, use --video {path}")
     if path.suffix.lower() == ".npz":
         return _from_npz(path, image_size, intrinsics, fps)
     parsed = _read_folder(path) if path.is_dir() else _parse_file(path, image_size)

@@ -73,3 +73,13 @@ def crops(image: Image, centres: Array, sizes: Array, width: int, height: int, u
         for one in zip(centres, sizes, strict=True)
     ]
     return np.array(parts, np.uint8).reshape(len(parts), height, width, 3)
+
+
+def warped(image: Image, matrix: Array, size: int, *, edge: bool) -> Image:
+    """The square [size, size, 3] whose pixel p shows the image at `matrix` [2, 3] times p; outside of the image its
+    `edge` goes on, or black."""
+    cv2 = library("cv2")
+    border = cv2.BORDER_REPLICATE if edge else cv2.BORDER_CONSTANT
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    square: Image = cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=border)
+    return square

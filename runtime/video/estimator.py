@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.detectors import SCORE, Detector
-from genmo.runtime.video.poses import PoseNetwork, Poses
+from genmo.runtime.video.poses import PoseNetwork, Poses, surest_first
 
 
 class PoseEstimator:
@@ -47,5 +45,4 @@ class PoseEstimator:
 
     def keypoints(self, image: Image) -> Array:
         """[people, 21, 3] pixels and confidence of everybody in an RGB image, COCO-17 and FEET, the surest first."""
-        poses = self.people(image)
-        return poses.points[np.argsort(-poses.scores, kind="stable")]
+        return surest_first(self.people(image))

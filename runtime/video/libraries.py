@@ -7,7 +7,7 @@ from typing import Any
 
 from genmo.runtime.support.errors import BackendError
 
-_NEEDED = {"av": ("PyAV", "video"), "cv2": ("OpenCV", "video"), "onnxruntime": ("ONNX Runtime", "cpu")}
+_NEEDED = {"av": ("PyAV", "video"), "cv2": ("OpenCV", "video"), "onnxruntime": ("ONNX Runtime", "video")}
 """module -> what people call it, the extra of genmo that has it"""
 
 

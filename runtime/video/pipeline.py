@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.readers.keypoints import People
 from genmo.runtime.readers.tracks import Detections, Indices, tracks
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Image
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import ProgressCallback, no_progress
-from genmo.runtime.video.estimator import PoseEstimator
 from genmo.runtime.video.frames import VideoInfo, clip_frames, read_info
 from genmo.runtime.video.odometry import Odometer, Odometry
 from genmo.runtime.video.poses import Poses
@@ -25,6 +25,13 @@ OUTSIDE = 0.02
 """Points further outside than this fraction of the image's width are guesses of the network: dropped."""
 SHORTEST = 0.5
 """Seconds that a person must be detected for to be kept."""
+
+
+class PeopleFinder(Protocol):
+    """Finds people in one frame after another: `PoseEstimator`, `BlazePose`."""
+
+    def people(self, image: Image) -> Poses:
+        """Everybody in an RGB image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +46,7 @@ class VideoPeople:
 
 def extract_people(
     path: str | Path,
-    estimator: PoseEstimator,
+    estimator: PeopleFinder,
     *,
     intrinsics: Array | None = None,
     progress: ProgressCallback = no_progress,

@@ -39,6 +39,11 @@ class Poses:
     """[people] 0 to 1"""
 
 
+def surest_first(poses: Poses) -> Array:
+    """[people, 21, 3] pixels and confidence, COCO-17 and FEET, the surest person first."""
+    return poses.points[np.argsort(-poses.scores, kind="stable")]
+
+
 class PoseNetwork:
     """A pose network of a kind that its outputs tell.  Raises InputError for a graph that is none."""
 

@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pytest
 from conftest_video import av, constant_network, cv2, heatmap_network, simcc_network, spot, write_video, yolox_head
+from test_blazepose import BODY, LEFT, RIGHT
+from test_blazepose_networks import detector, landmarks
 from test_odometry import panorama_frames
 
 from genmo.runtime.cli.run import main
 from genmo.runtime.readers.keypoints_npz import read_keypoints
+from genmo.runtime.support.safe_read import sha256
+from genmo.runtime.video import blazepose_files
 
 pytestmark = pytest.mark.end_to_end
 
@@ -149,3 +153,27 @@ def test_bad_videos_are_one_line(run, scene):
         status, printed, errors = run(*arguments)
         assert status == 2 and printed == "" and errors.count("\n") == 1 and says in errors
     assert not (scene / "m.npz").exists()
+
+
+def test_blazepose_from_the_cache_folder(run, tmp_path, monkeypatch):
+    """Without --pose: two people, their feet, and one file each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    blazepose_files.cache_folder().mkdir(parents=True)
+    landmarks(blazepose_files.network_path("lite"), BODY)
+    detector(blazepose_files.network_path("detector"), [LEFT, RIGHT])
+    listing = {
+        name: {"converter": blazepose_files.CONVERTER, "sha256": sha256(blazepose_files.network_path(name), "x")}
+        for name in ("lite", "detector")
+    }
+    (blazepose_files.cache_folder() / blazepose_files.LISTING).write_text(json.dumps(listing))
+    video = write_video(tmp_path / "v.mp4", [np.zeros((400, 800, 3), np.uint8)] * 20)
+    out = ["--out", tmp_path / "m.npz", "--save-keypoints", tmp_path / "k.npz", "--json"]
+    status, printed, errors = run("--video", video, "--person", "all", *out)
+    assert (status, errors) == (0, "") and sorted(json.loads(printed)["people"]) == [0, 1]
+    for one, middle in ((0, 200), (1, 600)):
+        kept = read_keypoints(tmp_path / f"k_person{one}.npz")
+        assert kept.points.shape == (20, 17, 3) and (tmp_path / f"m_person{one}.npz").is_file()
+        wanted = (BODY[[29, 31, 30, 32]] - 0.5) * 200 + [middle, 200]
+        np.testing.assert_allclose(kept.feet[5, :, :2], wanted, atol=0.2)
+    status, _, errors = run("--video", video, "--pose", "heavy", "--out", tmp_path / "n.npz")
+    assert status == 2 and "run once: genmo-get-pose heavy" in errors
