@@ -130,9 +130,9 @@ def distinct(people: list[_Person]) -> list[_Person]:
     """Without those who have come to lie on somebody who is followed for longer."""
     kept: list[_Person] = []
     for person in people:
-        one = poses_of([person.landmarks]) if person.landmarks is not None else None
-        others = poses_of([other.landmarks for other in kept if other.landmarks is not None])
-        if one is not None and (not kept or similarity(others.points[:, :COCO_COUNT], others.boxes, one.points[:, :COCO_COUNT]).max() < SAME_PERSON):
+        others, one = (poses_of([each.landmarks for each in group if each.landmarks]) for group in (kept, [person]))
+        likeness = similarity(others.points[:, :COCO_COUNT], others.boxes, one.points[:, :COCO_COUNT])
+        if likeness.max(initial=0.0) < SAME_PERSON:
             kept.append(person)
     return kept
 
