@@ -70,10 +70,11 @@ def spoken():
     turns = ((), ("turn_left", "turn_left_90"), ("turn_right", "turn_right_90"), ("turn_left",), ("veer_right",))
     paces = ((), ("walk_slow",), ("walk_brisk",), ("run_fast",))
     for kind, way, turn, pace in itertools.product(GAITS, ways, turns, paces):
-        draws = {("walk", "forward"): 600, ("crouch_walk", "forward"): 100}.get((kind, way), 15)
+        rare = kind != "jog" and way in ("forward", "left", "right") and turn in turns[:3]
+        draws = 400 if rare and not (turn and pace) else 10
         phrases.update(gait_phrase(kind, (kind, f"{kind}_{way}", *turn, *pace), random) for _ in range(draws))
     forms = itertools.product(phrases, ("s", "ing", "base"), ("the", "their"))
-    return {finite(phrase, form).replace("{p}", own) for phrase, form, own in forms}
+    return {finite(phrase, form).replace("{p}", own) for phrase, form, own in forms if own == "the" or "{p}" in phrase}
 
 
 def parts(text):
