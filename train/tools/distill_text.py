@@ -200,7 +200,7 @@ def distilled(model: Any, tokenizer: Any, teacher: str) -> WordPieceTable:
     together = np.concatenate(
         [AXIS_GAIN * axes(vocabulary), GAIN * (CHANNELS - AXES) ** 0.5 * reduced(vectors, near)], axis=1
     )
-    scales = np.abs(together).max(axis=0) / 127
+    scales = np.maximum(np.abs(together).max(axis=0), 1e-6) / 127
     quantised = np.round(together / scales).astype(np.int8)
     weights = frequency_weights(len(vocabulary)).astype(np.float16)
     return WordPieceTable(vocabulary, quantised, scales.astype(np.float32), weights, teacher)
