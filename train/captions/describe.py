@@ -11,8 +11,9 @@ from genmo.runtime.support.arrays import Array
 from genmo.train.captions.body_phrases import STAND, STILL
 from genmo.train.captions.grammar import Voice, at_once, draw_voice, in_order, one_of
 from genmo.train.captions.locomotion import GAITS, gait_phrase, jump_phrase, turn_in_place_phrase, turn_phrase
-from genmo.train.captions.phrases import phrases_of, split_tag
+from genmo.train.captions.phrases import draw_phrase, phrases_of, split_tag
 from genmo.train.captions.tags import tags_of
+from genmo.train.captions.wordings import draw_wording
 from genmo.train.metrics.motion_measures import measure
 from genmo.train.metrics.motion_signals import PELVIS, WRISTS, MotionSignals, motion_signals
 
@@ -120,23 +121,25 @@ def main_phrase(tags: Collection[str], random: np.random.Generator) -> tuple[str
         return "", ""
     events = [tag for tag in sorted(tags) if tag.startswith(EVENTS)]
     events = [tag for tag in events if not any(other != tag and other.startswith(f"{tag}_") for other in events)]
-    if events and (rows := [(tag, row) for tag in events if (row := phrases_of(tag))]):
-        tag, phrases = rows[int(random.random() * len(rows))]
-        return tag, one_of(random, phrases)
+    if events and (rows := [tag for tag in events if phrases_of(tag)]):
+        tag = one_of(random, rows)
+        return tag, draw_phrase(tag, random)
     if phrase := jump_phrase(tags, random):
         return "jump", phrase
     for tag in sorted(tags):
         if tag in STATES:
-            return tag, one_of(random, phrases_of(tag))
+            return tag, draw_phrase(tag, random)
         if tag.startswith(("start_", "stop_")) or tag == "pause":
             turn = turn_phrase(tags, random) if tag.startswith("start_") else ""
-            return tag, f"{one_of(random, phrases_of(tag))} {turn}".strip()
+            return tag, f"{draw_phrase(tag, random)} {turn}".strip()
     for kind in GAITS:
         if kind in tags and (phrase := gait_phrase(kind, tags, random)):
             return kind, phrase
     if any(tag.startswith("turn_in_place") for tag in tags):
         return "turn", turn_in_place_phrase(tags, random)
     if "stand" in tags:
+        if random.random() < 0.5:
+            return "stand", draw_wording("still" if "still" in tags else "stand", "", random)
         return "stand", one_of(random, STILL if "still" in tags and random.random() < 0.7 else STAND)
     return "", ""
 
@@ -149,9 +152,9 @@ def arms_phrase(tags: Collection[str], random: np.random.Generator) -> tuple[str
         found = [tag for tag in found if split_tag(tag)[2]] if random.random() < 0.6 and len(found) > 1 else found
         if found:
             tag = found[int(random.random() * len(found))]
-            return tag, one_of(random, phrases_of(tag))
+            return tag, draw_phrase(tag, random)
     if "arms_down" in tags and random.random() < 0.1:
-        return "arms_down", one_of(random, phrases_of("arms_down"))
+        return "arms_down", draw_phrase("arms_down", random)
     return "", ""
 
 

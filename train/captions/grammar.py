@@ -15,7 +15,7 @@ import numpy as np
 _VERB = re.compile(r"<(\w[\w-]*)>")
 _DOUBLED = frozenset(
     "run jog stop step hop sit squat clap bob pat skip spin trot get put cut hit swap begin strut jab drop sidestep "
-    "side-step chop let set".split()
+    "side-step chop let set plop flop plod".split()
 )
 _IRREGULAR = {"be": ("is", "being"), "have": ("has", "having"), "lie": ("lies", "lying"), "do": ("does", "doing")}
 _PAST = {
@@ -34,7 +34,6 @@ _PAST = {
     "lean": "leaned",
     "do": "did",
     "throw": "threw",
-    "swing": "swung",
     "put": "put",
     "come": "came",
     "break": "broke",
@@ -56,10 +55,53 @@ _PAST = {
     "stay": "stayed",
     "creep": "crept",
     "rest": "rested",
+    "swing": "swung",
+    "freeze": "froze",
+    "sink": "sank",
+    "fall": "fell",
+    "fight": "fought",
+    "stick": "stuck",
+    "beat": "beat",
+    "tear": "tore",
+    "fold": "folded",
+    "hang": "hung",
+    "bear": "bore",
+    "withdraw": "withdrew",
+    "sleep": "slept",
+    "thrust": "thrust",
+    "say": "said",
+    "inch": "inched",
 }
 _NAMES = ("a person", "the person", "someone", "a man", "a woman", "somebody", "the man", "the woman", "a human")
-_RARE = ("he", "she", "a figure", "the character", "a guy", "this person", "a young man", "an adult", "the subject")
+_RARE = (
+    "he",
+    "she",
+    "a figure",
+    "the character",
+    "a guy",
+    "this person",
+    "a young man",
+    "an adult",
+    "the subject",
+    "a kid",
+    "a child",
+    "a dancer",
+    "an athlete",
+    "a guard",
+    "an old man",
+    "a boy",
+    "a girl",
+    "a player",
+    "a worker",
+    "a character",
+    "an avatar",
+    "the hero",
+    "an actor",
+    "a soldier",
+    "the player",
+)
 _OWN = {"a man": "his", "the man": "his", "he": "his", "a guy": "his", "a young man": "his", "a woman": "her"}
+_OWN |= {"an old man": "his", "a boy": "his", "a girl": "her"}
 _OWN |= {"the woman": "her", "she": "her"}
 
 
@@ -132,7 +174,7 @@ def draw_voice(random: np.random.Generator) -> Voice:
         return Voice("", "ing", one_of(random, ("the", "their")))
     if style < 0.26:
         return Voice("they", "base", "their")
-    name = "a person" if random.random() < 0.4 else one_of(random, _RARE if random.random() < 0.2 else _NAMES)
+    name = "a person" if random.random() < 0.4 else one_of(random, _RARE if random.random() < 0.25 else _NAMES)
     own = _OWN.get(name, "their") if random.random() < 0.6 else "the"
     form = "s" if style < 0.74 else "is" if style < 0.95 else "ed"
     return Voice(name, form, own)
@@ -157,7 +199,7 @@ def in_order(random: np.random.Generator, voice: Voice, first: str, second: str)
     if style < 0.82:
         return f"after {voice.ing(first)}, {voice.clause(second)}"
     if style < 0.87:
-        return f"first {clause}, then {verb}"
+        return f"first {clause}, {one_of(random, ('then', 'afterwards', 'next', 'and after that'))} {verb}"
     if style < 0.92 and voice.subject and voice.form != "ed":
         pronoun = "they" if voice.own in ("their", "the") else "he" if voice.own == "his" else "she"
         return f"{clause}. then {pronoun} {finite(second, 'base' if pronoun == 'they' else 's')}".replace(

@@ -9,7 +9,10 @@ import numpy as np
 from genmo.train.captions.body_phrases import HOPS, JUMPS
 from genmo.train.captions.grammar import one_of
 from genmo.train.captions.phrases import DEGREES, NUMBERS, counts
+from genmo.train.captions.wordings import draw_wording
 
+WIDE_SHARE = 0.4
+"""of phrases of gaits, turns and jumps that come from `wordings`"""
 GAITS = ("walk", "jog", "run", "crouch_walk")
 _VERBS = {
     "walk": ("<walk>", "<walk>", "<walk>", "<walk>", "<walk>", "<walk>", "<step>", "<go>", "<move>"),
@@ -118,6 +121,17 @@ def _pace(kind: str, tags: Collection[str], random: np.random.Generator) -> str:
     return ""
 
 
+def _wide_gait(kind: str, where: str, tags: Collection[str], random: np.random.Generator) -> str:
+    """A gait with its pace and direction from the wider tables; "" where they have none."""
+    if "around" in tags:
+        return draw_wording("walk_around", "", random) if kind == "walk" and where == "forward" else ""
+    pace = next((tag for tag in ("walk_slow", "walk_brisk", "run_fast") if tag in tags), "")
+    if pace and where == "forward" and random.random() < 0.85:
+        return draw_wording(pace, "", random)
+    side = where.rpartition("_")[2] if where.endswith(("left", "right")) else ""
+    return draw_wording(f"{kind}_{where.replace(side, 'S') if side else where}", side, random)
+
+
 def gait_phrase(kind: str, tags: Collection[str], random: np.random.Generator) -> str:
     """The verb phrase of a gait; "" when no honest one exists (a direction that keeps changing)."""
     where = direction_of(kind, tags)
@@ -129,6 +143,8 @@ def gait_phrase(kind: str, tags: Collection[str], random: np.random.Generator) -
         )
     if not where and (not turn or "around" in tags):
         return ""
+    if random.random() < WIDE_SHARE and (phrase := _wide_gait(kind, where, tags, random)):
+        return f"{phrase} {'' if 'around' in tags else turn or _change(tags, random)}".strip()
     if "run_fast" in tags and random.random() < 0.4:
         verb, rest = "<sprint>", where
     elif "walk_slow" in tags and where == "forward" and random.random() < 0.2:
@@ -177,6 +193,8 @@ def turn_phrase(tags: Collection[str], random: np.random.Generator) -> str:
     side, angle = turned(tags)
     if not side:
         return ""
+    if random.random() < WIDE_SHARE and (row := _wide_turn("turn", side, angle, tags, random)):
+        return row
     if angle and (random.random() < 0.6 or angle >= 180):
         return _named_turn(side, angle, random)
     if f"turn_{side}_on" in tags:
@@ -196,6 +214,16 @@ def turn_phrase(tags: Collection[str], random: np.random.Generator) -> str:
         rows = ("and <turn> S", "and <turn> to the S", "turning S", "while turning to the S",
                 "and <make> a turn to the S", "and <curve> S", "in a curve to the S", "in an arc to the S")  # fmt: skip
     return one_of(random, rows).replace("S", side)
+
+
+def _wide_turn(kind: str, side: str, angle: int, tags: Collection[str], random: np.random.Generator) -> str:
+    if f"turn_{side}_on" in tags:
+        return draw_wording(f"{kind}_S_on", side, random)
+    if kind == "turn" and f"veer_{side}" in tags:
+        return draw_wording("veer_S", side, random)
+    if angle and (row := draw_wording(f"{kind}_S_{angle}", side, random)):
+        return row
+    return "" if angle >= 180 else draw_wording(f"{kind}_S", side, random)
 
 
 def _named_turn(side: str, angle: int, random: np.random.Generator) -> str:
@@ -230,6 +258,8 @@ def turn_in_place_phrase(tags: Collection[str], random: np.random.Generator) -> 
     side, angle = turned(tags)
     if not side:
         return ""
+    if random.random() < WIDE_SHARE and (row := _wide_turn("spot", side, angle, tags, random)):
+        return row
     place = one_of(random, (" in place", " on the spot", " while standing", "", "", "", ""))
     if f"turn_{side}_on" in tags:
         rows = [f"<keep> turning {side}", f"<keep> turning to the {side}", f"<turn> round and round to the {side}"]
@@ -275,12 +305,16 @@ def jump_phrase(tags: Collection[str], random: np.random.Generator) -> str:
     """The verb phrase of jumps with both feet, or of hops on one; "" for none."""
     for side in ("left", "right"):
         if f"hop_{side}" in tags:
+            if random.random() < WIDE_SHARE:
+                return _counted(draw_wording("hops", side, random), f"hop_{side}", tags, random)
             rows = HOPS if random.random() < 0.9 else ("<hop>",)
             return _counted(one_of(random, rows).replace("{s}", side), f"hop_{side}", tags, random)
     if "jump" not in tags:
         return ""
     ways = [way for way in ("forward", "back", "left", "right") if f"jump_{way}" in tags]
-    if ways:
+    if random.random() < WIDE_SHARE:
+        phrase = _wide_jump(ways, tags, random)
+    elif ways:
         phrase = one_of(random, JUMPS[ways[0]])
     elif "jump_high" in tags and random.random() < 0.7:
         phrase = one_of(random, JUMPS["high"])
@@ -289,6 +323,14 @@ def jump_phrase(tags: Collection[str], random: np.random.Generator) -> str:
     if "jump_1" in tags and phrase.endswith("up and down"):
         phrase = "<jump> up"
     return _counted(phrase, "jump", tags, random)
+
+
+def _wide_jump(ways: list[str], tags: Collection[str], random: np.random.Generator) -> str:
+    side = ways[0] if ways and ways[0] in ("left", "right") else ""
+    way = "S" if side else ways[0] if ways else ""
+    if not way and "jump_up" in tags:
+        way = "high" if "jump_high" in tags and random.random() < 0.6 else "up"
+    return draw_wording(f"jumps_{way}" if way else "jumps", side, random)
 
 
 def _counted(phrase: str, tag: str, tags: Collection[str], random: np.random.Generator) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from genmo.train.captions.body_phrases import BODY_PHRASES
+from genmo.train.captions.grammar import one_of
 from genmo.train.captions.limb_phrases import LIMB_PHRASES
+from genmo.train.captions.wordings import draw_wording
 
 _COUNTS = {
     1: ("once", "one time", "a single time", "1 time"),
@@ -55,3 +59,16 @@ def phrases_of(tag: str) -> tuple[str, ...]:
         written = row.replace("{s}", side).replace("{o}", other).replace("{n}", NUMBERS.get(number, ""))
         out += [written.replace("{times}", t) for t in (times if "{times}" in row else times[:1])]
     return tuple(out)
+
+
+PLAIN_SHARE = 0.35
+"""of the phrases drawn; the others are of the wider tables of `wordings`"""
+
+
+def draw_phrase(tag: str, random: np.random.Generator) -> str:
+    """One phrase of a tag that has `phrases_of`: a plain one, or one of the many others."""
+    key, side, number = split_tag(tag)
+    if random.random() > PLAIN_SHARE and (row := draw_wording(key, side, random)):
+        row = row.replace("{n}", NUMBERS.get(number, ""))
+        return row.replace("{times}", one_of(random, counts(number))) if number else row
+    return one_of(random, phrases_of(tag))
