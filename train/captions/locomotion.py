@@ -11,7 +11,7 @@ from genmo.train.captions.grammar import one_of
 from genmo.train.captions.phrases import DEGREES, NUMBERS, counts
 from genmo.train.captions.wordings import draw_wording
 
-WIDE_SHARE = 0.4
+WIDE_SHARE = 0.34
 """of phrases of gaits, turns and jumps that come from `wordings`"""
 GAITS = ("walk", "jog", "run", "crouch_walk")
 _VERBS = {
