@@ -1,7 +1,7 @@
 """What the tuned numbers of fit, feet and floor do, pinned: broken by 30 %, each of them fails here.
 
 Made-up inputs go through the stages; points of the answers are compared with stored ones.  Where a stage is meant to
-answer otherwise, `python tests/runtime/refine/test_priors.py` writes them anew.
+answer otherwise, `python tests/runtime/refine/test_refine_priors.py` writes them anew.
 """
 
 import functools
