@@ -13,6 +13,7 @@ the larger side of the box around the visible points, its median over the clip.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -136,8 +137,8 @@ def smooth(points: Array, width: float) -> Array:
         return points
     weight = np.where(points[..., 2] > VISIBLE, points[..., 2], 0)  # [frames, 17]
     frames = len(points)
-    padded = np.pad(points[..., :2] * weight[..., None], [(radius, radius), (0, 0), (0, 0)])
-    weights = np.pad(weight, [(radius, radius), (0, 0)])
+    padded = _padded(points[..., :2] * weight[..., None], radius)
+    weights = _padded(weight, radius)
     moments, sums = np.zeros((3, *weight.shape)), np.zeros((2, *weight.shape, 2))  # [3, frames, 17], [2, frames, 17, 2]
     for offset in range(-radius, radius + 1):
         share = np.exp(-0.5 * (offset / width) ** 2)
@@ -165,13 +166,20 @@ def steady_confidence(points: Array) -> Array:
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / STEADY) ** 2)
     has_position = points[..., 2] > 0
     mass, count = np.zeros_like(points[..., 2]), np.zeros_like(points[..., 2])
-    padded, present = (np.pad(x, [(radius, radius), (0, 0)]) for x in (points[..., 2], has_position.astype(np.float64)))
+    padded, present = (_padded(x, radius) for x in (points[..., 2], has_position))
     for offset, tap in enumerate(taps):
         mass += tap * padded[offset : offset + len(points)]
         count += tap * present[offset : offset + len(points)]
     steady = points.copy()
     steady[..., 2] = np.where(has_position, mass / np.maximum(count, 1e-12), points[..., 2])
     return steady
+
+
+def _padded(values: npt.NDArray[Any], radius: int, fill: float = 0.0) -> Array:
+    """Values [frames, ...] with `radius` frames of `fill` on each side; float64."""
+    padded = np.full((len(values) + 2 * radius, *values.shape[1:]), fill)
+    padded[radius : radius + len(values)] = values
+    return padded
 
 
 def bridge_gaps(points: Array) -> Array:
@@ -233,7 +241,7 @@ def hide_outliers(points: Array, height: float) -> Array:
         local = positions - np.where(detected[:, None], _median(positions, axis=1), 0)[:, None]
         if len(points) < 3 or not (np.abs(np.diff(local, axis=0)) > JUMP * height).any():
             return points
-        padded = np.pad(local, [(2, 2), (0, 0), (0, 0)], constant_values=np.nan)
+        padded = _padded(local, 2, np.nan)
         around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)  # [frames, 17, 2]
         outlier = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
     result = points.copy()

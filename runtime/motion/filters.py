@@ -62,10 +62,15 @@ def _sinh_ratio(x: Array, whole: Array, sigma: float) -> Array:
     )
 
 
+def edge_padded(values: Array, before: int, after: int) -> Array:
+    """Values [before + frames + after, ...]: `values` [frames, ...] with the ends repeated."""
+    return np.concatenate([np.repeat(values[:1], before, axis=0), values, np.repeat(values[-1:], after, axis=0)])
+
+
 def fir_filtered(values: Array, taps: Array, past: int) -> Array:
     """Values [frames, ...] under an FIR filter: `taps[past]` weighs the frame itself; the ends are repeated."""
     columns = values.reshape(len(values), -1)  # [frames, columns]
-    padded = np.pad(columns, [(past, len(taps) - 1 - past), (0, 0)], mode="edge")  # [frames + taps - 1, columns]
+    padded = edge_padded(columns, past, len(taps) - 1 - past)  # [frames + taps - 1, columns]
     rows = [np.convolve(column, taps[::-1], mode="valid") for column in padded.T]
     return np.stack(rows, axis=1).reshape(values.shape)
 

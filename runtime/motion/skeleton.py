@@ -7,6 +7,7 @@ standard deviation of the actors) is in `skeleton.json`, written by `genmo.train
 
 from __future__ import annotations
 
+import ctypes
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ from genmo.runtime.motion.joints import JOINTS as JOINTS
 from genmo.runtime.motion.joints import MIRROR_JOINTS as MIRROR_JOINTS
 from genmo.runtime.motion.joints import PARENTS as PARENTS
 from genmo.runtime.motion.rotation import rotate
+from genmo.runtime.support import native
 from genmo.runtime.support.arrays import Array
 
 BALL_HEIGHT = 0.028
@@ -161,6 +163,8 @@ def forward_kinematics(rotations: Array, translation: Array, offsets: Array) -> 
     [..., 3] is the pelvis, `offsets` [..., 24, 3] (or [24, 3]) the rest offsets.  The answer is in the frame of
     `translation`, in metres.
     """
+    if native.library() and rotations.dtype == translation.dtype == np.float64:
+        return _native_kinematics(rotations, translation, offsets)
     global_rotations = np.empty(rotations.shape, rotations.dtype)
     positions = np.empty((*rotations.shape[:-2], 3), np.result_type(rotations, translation))
     global_rotations[..., 0, :, :] = rotations[..., 0, :, :]
@@ -169,6 +173,27 @@ def forward_kinematics(rotations: Array, translation: Array, offsets: Array) -> 
         above = global_rotations[..., parents, :, :]
         global_rotations[..., joints, :, :] = above @ rotations[..., joints, :, :]
         positions[..., joints, :] = positions[..., parents, :] + rotate(above, offsets[..., joints, :])
+    return global_rotations, positions
+
+
+_PARENTS = np.asarray(PARENTS, np.int32)
+
+
+def _native_kinematics(rotations: Array, translation: Array, offsets: Array) -> tuple[Array, Array]:
+    """`forward_kinematics` in libgenmo, float64."""
+    leading = rotations.shape[:-3]
+    own = offsets.ndim > 2
+    if rotations.shape[-3:] != (JOINT_COUNT, 3, 3) or translation.shape != (*leading, 3):
+        raise ValueError(f"rotations {rotations.shape} and translation {translation.shape} are not those of a skeleton")
+    bones = np.ascontiguousarray(np.broadcast_to(offsets, (*leading, JOINT_COUNT, 3)) if own else offsets, np.float64)
+    if bones.shape[-2:] != (JOINT_COUNT, 3):
+        raise ValueError(f"offsets have shape {offsets.shape}; wanted [..., {JOINT_COUNT}, 3]")
+    local, root = np.ascontiguousarray(rotations), np.ascontiguousarray(translation)
+    global_rotations, positions = np.empty_like(local), np.empty((*leading, JOINT_COUNT, 3))
+    frames, joints = ctypes.c_int64(root.size // 3), ctypes.c_int32(JOINT_COUNT)
+    inputs = (native.address(array) for array in (_PARENTS, local, root, bones))
+    outputs = native.address(global_rotations), native.address(positions)
+    native.call("genmo_forward_kinematics", frames, joints, *inputs, ctypes.c_int32(own), *outputs)
     return global_rotations, positions
 
 

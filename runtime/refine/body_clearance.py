@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.motion.filters import edge_padded
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.rotation import normalize, transpose
+from genmo.runtime.motion.rotation import cross, normalize, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS
 from genmo.runtime.refine.grounding import CLEARANCE
 from genmo.runtime.refine.two_bone_ik import two_bone
@@ -50,7 +51,7 @@ def _raised(sunk: Array) -> Array:
     """A smooth curve [frames] that is nowhere under `sunk` [frames], nor under 0, and is 0 away from it."""
     if not (sunk > 0).any():
         return np.zeros(len(sunk))
-    wide = np.pad(np.maximum(sunk, 0), 2 * RAISE, mode="edge")
+    wide = edge_padded(np.maximum(sunk, 0), 2 * RAISE, 2 * RAISE)
     peaks = np.lib.stride_tricks.sliding_window_view(wide, 2 * RAISE + 1).max(axis=1)  # [frames + 2 RAISE]
     taps = np.hanning(2 * RAISE + 3)[1:-1]
     return np.asarray(np.convolve(peaks, taps / taps.sum(), mode="valid"))
@@ -61,7 +62,7 @@ def _arm_raised(motion: Motion, arm: list[int], up: Array) -> Motion:
     world, joints = motion.kinematics()
     shoulder, elbow, wrist = (joints[:, arm[bone]] for bone in (_SHOULDER, _ELBOW, _WRIST))
     target = wrist + up[:, None] * np.array([0.0, 1.0, 0.0])
-    bend = np.cross(elbow - shoulder, wrist - elbow)
+    bend = cross(elbow - shoulder, wrist - elbow)
     axis = normalize(bend + 1e-6 * world[:, arm[_SHOULDER], :, 1])
     upper_turn, lower_turn = two_bone(shoulder, elbow, wrist, target, axis)
     upper, lower = upper_turn @ world[:, arm[_SHOULDER]], lower_turn @ world[:, arm[_ELBOW]]

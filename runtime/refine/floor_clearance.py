@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.motion.rotation import matrix_from_axis_angle, rotate
+from genmo.runtime.motion.rotation import cross, matrix_from_axis_angle, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
 from genmo.runtime.support.arrays import Array
 
@@ -42,7 +42,7 @@ def _bent_up(rotations: Array, ends: Array, min_height: Array, strength: float) 
     end = rotate(rotations, ends)  # [frames, 2, 3]
     # A turn by t brings the end to fixed + level * cos(t) + turning * sin(t) metres over the ball.
     fixed = (across * end).sum(axis=-1) * across[..., 1]
-    level, turning = end[..., 1] - fixed, np.cross(across, end)[..., 1]
+    level, turning = end[..., 1] - fixed, cross(across, end)[..., 1]
     radius, angle = np.hypot(level, turning), np.arctan2(turning, level)
     bend = np.abs(angle) - np.arccos(np.clip((min_height - fixed) / np.maximum(radius, 1e-9), -1, 1))
     bend = np.sign(angle) * strength * np.clip(bend, 0, MOST_BENT)

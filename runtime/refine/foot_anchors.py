@@ -5,11 +5,15 @@ The point of a foot is its ball.  Frame counts are meant for 30 fps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from genmo.runtime.motion.skeleton import BALL_HEIGHT
+from genmo.runtime.refine import native_feet
+from genmo.runtime.refine.native_feet import AnchorRule
+from genmo.runtime.support import native
 from genmo.runtime.support.arrays import Array, Flags
 
 LIFT = 8  # frames for which a foot stays free after a pin, while the pin's offset goes
@@ -27,7 +31,28 @@ class Lock:
     rest: int = 0  # frames for which it must still stay free
 
 
-def lock_anchors(balls: Array, in_contact: Flags, upto: int, lock: Lock, ground: float | None) -> Array:
+def lock_anchors(balls: Array, in_contact: Flags, upto: int, locks: Sequence[Lock], ground: float | None) -> Array:
+    """Anchors [upto, 2, 3], NaN where a foot is free; changes the two `locks`.
+
+    `balls` [frames, 2, 3] of left and right, metres, y up; `in_contact` [frames, 2]; `ground`: its height or None.
+    """
+    if native.library():
+        held = native_feet.locks_of([(lock.anchor, lock.rest) for lock in locks])
+        anchors = native_feet.lock_anchors(_rule(ground), balls, in_contact, upto, held)
+        for lock, (anchor, rest) in zip(locks, native_feet.states_of(held), strict=True):
+            lock.anchor, lock.rest = anchor, rest
+        return anchors
+    feet = [_lock_foot(balls[:, foot], in_contact[:, foot], upto, locks[foot], ground) for foot in (0, 1)]
+    return np.stack(feet, axis=1)
+
+
+def _rule(ground: float | None) -> AnchorRule:
+    frames = {"lift": LIFT, "span": SPAN, "brief": BRIEF}
+    height = np.nan if ground is None else ground
+    return native.sized(AnchorRule, **frames, reach=REACH, step=STEP, ball_height=BALL_HEIGHT, ground=height)
+
+
+def _lock_foot(balls: Array, in_contact: Flags, upto: int, lock: Lock, ground: float | None) -> Array:
     """Anchors [upto, 3] of one foot, NaN where free; changes `lock`.  `balls` [frames, 3], `in_contact` [frames]."""
     anchors = np.full((upto, 3), np.nan)
     frame = 0

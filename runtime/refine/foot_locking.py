@@ -16,27 +16,23 @@ otherwise the same.  Frame counts below are meant for 30 fps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from genmo.runtime.motion.filters import fir_filtered, raised_cosine
 from genmo.runtime.motion.motion import FPS, Motion, join_motions
 from genmo.runtime.motion.rotation import rotate, transpose
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
-from genmo.runtime.refine.floor_clearance import feet_over_floor
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
+from genmo.runtime.refine import native_feet
+from genmo.runtime.refine.floor_clearance import MOST_BENT, STANDS, feet_over_floor
 from genmo.runtime.refine.foot_anchors import LIFT, STEP, Lock, lock_anchors
-from genmo.runtime.refine.two_bone_ik import two_bone
-from genmo.runtime.support.arrays import Array, Flags
+from genmo.runtime.refine.foot_contacts import DETECT, ENTER, LEAVE, contact_scores, frames_in_contact
+from genmo.runtime.refine.native_feet import Feet
+from genmo.runtime.refine.two_bone_ik import EXTENDED, two_bone
+from genmo.runtime.support import native
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-
-# When is a foot planted?  Odds are multiplied, as of independent evidence: the contact's own, a power of the speed, the
-# height over the other foot.  Round numbers, tried on held-out people for sliding, MPJPE and jitter.
-SLOW = 0.7  # m/s, where a contact of 0.5 is as likely as not; estimated feet slide
-SLOW_ALONE = 0.2  # m/s, the same for a motion without contacts
-STEEP = 3  # power of the speed
-STILL = 0.05  # m/s, noise of a foot at rest
-LIFTED = 0.15  # metres over the other foot
-DETECT = 5  # frames ahead that the decision uses: one for speed, two for smoothing, two for the shortest contact
 
 QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
 SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
@@ -57,9 +53,9 @@ class FeetOptions:
     """height of the flat ground in metres; None: not known, feet keep their heights"""
     horizon: int = 60
     """frames on each side over which the slide is averaged; the root follows what is faster, the path keeps the rest"""
-    enter: float = 0.5
+    enter: float = ENTER
     """probability above which a foot is planted"""
-    leave: float = 0.4
+    leave: float = LEAVE
     """probability below which it is free again"""
 
     def __post_init__(self) -> None:
@@ -71,6 +67,15 @@ class FeetOptions:
             raise InputError(f"enter is {self.enter}, leave {self.leave}; wanted 0 < leave <= enter < 1")
         if self.ground is not None and not np.isfinite(self.ground):
             raise InputError(f"ground is {self.ground}; wanted a height in metres, or None for an unknown ground")
+
+    @cached_property
+    def native(self) -> Feet:
+        """These options and the constants of the stages, for libgenmo."""
+        frames = {"horizon": self.horizon, "smooth": SMOOTH, "level": LEVEL, "lift": LIFT}
+        feet = {"ball_height": BALL_HEIGHT, "stands": STANDS, "most_bent": MOST_BENT, "extended": EXTENDED}
+        ground = np.nan if self.ground is None else self.ground
+        limits = {"quiet": QUIET / FPS, "step": STEP, "strength": self.strength, "ground": ground}
+        return native.sized(Feet, **frames, **feet, **limits)
 
 
 DEFAULTS = FeetOptions()
@@ -86,47 +91,11 @@ def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
         return motion
     legs = _legs(motion)
     scores = contact_scores(legs.points[:, :, _BALL], motion.contacts, motion.fps)
-    in_contact = frames_in_contact(scores, options)
+    in_contact = frames_in_contact(scores, options.enter, options.leave)
     shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
     balls = legs.points[:, :, _BALL] + shift[:, None]
-    anchors = np.stack(
-        [lock_anchors(balls[:, foot], in_contact[:, foot], len(balls), Lock(), options.ground) for foot in (0, 1)], 1
-    )
-    return _applied(motion, legs, shift, _offsets(balls, anchors, LAND), options)
-
-
-def contact_scores(balls: Array, contacts: Array | None, fps: float) -> Array:
-    """Probability [frames, 2] that the left and right foot are planted.
-
-    `balls` [frames, 2, 3] are the balls of the feet in the world, metres; `contacts` [frames, 6] those of a Motion.
-    """
-    speed = np.linalg.norm(np.gradient(balls, axis=0), axis=-1) * fps if len(balls) > 1 else np.zeros((1, 2))
-    height = balls[..., 1] - balls[..., 1].min(axis=1, keepdims=True)
-    weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
-    odds = np.exp(-((height / LIFTED) ** 2)) / (fir_filtered(speed, weights, 2) + STILL) ** STEEP
-    if contacts is None:
-        odds = odds * SLOW_ALONE**STEEP
-    else:
-        if not (np.isfinite(contacts) & (contacts >= 0) & (contacts <= 1)).all():
-            raise InputError("contacts are not between 0 and 1; wanted probabilities, not logits: apply the sigmoid")
-        pairs = contacts[:, :4].reshape(-1, 2, 2).mean(axis=-1)  # [frames, 2], of ankle and ball
-        likely = np.clip(fir_filtered(pairs, weights, 2), 0.02, 0.98)
-        odds = odds * SLOW**STEEP * likely / (1 - likely)
-    return np.asarray(odds / (1 + odds))
-
-
-def frames_in_contact(scores: Array, options: FeetOptions = DEFAULTS, before: Flags | None = None) -> Flags:
-    """Which frames [frames, 2] are planted: from `scores` [frames, 2] by hysteresis, at least 3 frames each.
-
-    `before` [2] is the decision of the frame in front of the first.
-    """
-    padded = np.pad(scores, [(0, 2), (0, 0)], mode="edge")
-    contact = (scores > options.enter) & (np.minimum(padded[1:-1], padded[2:]) > options.leave)
-    change = contact | (scores < options.leave)
-    index = np.where(change, np.arange(len(scores))[:, None], -1)
-    last = np.maximum.accumulate(index, axis=0)
-    start = np.zeros(2, np.bool_) if before is None else before
-    return np.where(last < 0, start, np.take_along_axis(contact, np.maximum(last, 0), axis=0))
+    anchors = lock_anchors(balls, in_contact, len(balls), (Lock(), Lock()), options.ground)
+    return _applied(motion, legs, shift, _offsets(balls, anchors, LAND, options), options)
 
 
 class FootLocker:
@@ -216,19 +185,12 @@ class FootLocker:
         decided = len(self._anchors)
         upto = min(frame + self._fade + 1, final)
         if upto > decided:
-            anchors = [
-                lock_anchors(
-                    balls[decided:, foot],
-                    self._in_contact[decided:, foot],
-                    upto - decided,
-                    self._locks[foot],
-                    self.options.ground,
-                )
-                for foot in (0, 1)
-            ]
-            self._anchors = np.concatenate([self._anchors, np.stack(anchors, 1)])
+            planted = self._in_contact[decided:]
+            anchors = lock_anchors(balls[decided:], planted, upto - decided, self._locks, self.options.ground)
+            self._anchors = np.concatenate([self._anchors, anchors])
         window = slice(max(frame - LIFT - 1, 0), len(self._anchors))
-        offsets = _offsets(balls[window.start : window.stop + 1], self._anchors[window], self._fade)
+        near = balls[window.start : window.stop + 1]
+        offsets = _offsets(near, self._anchors[window], self._fade, self.options)
         return shift[frame], offsets[frame - window.start]
 
     def _decide(self, available: int, final: int) -> None:
@@ -242,7 +204,8 @@ class FootLocker:
         scores = contact_scores(self._legs.points[window, :, _BALL], contacts, self._motion.fps)[
             decided - window.start :
         ]
-        in_contact = frames_in_contact(scores, self.options, self._in_contact[-1] if decided else None)
+        before = self._in_contact[-1] if decided else None
+        in_contact = frames_in_contact(scores, self.options.enter, self.options.leave, before)
         self._scores = np.concatenate([self._scores, scores[: final - decided]])
         self._in_contact = np.concatenate([self._in_contact, in_contact[: final - decided]])
 
@@ -273,6 +236,8 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
 
     The sum of the slide is followed up to its moving average, over `horizon` frames before and up to `ahead` after.
     """
+    if native.library():
+        return native_feet.root_shift(options.native, balls, scores, ahead)
     weight = scores[:-1] * scores[1:]
     slide = (weight[..., None] * np.diff(balls, axis=0)).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)[:, None]
     slide *= 1 - np.prod(1 - weight, axis=1)[:, None]
@@ -292,28 +257,30 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
     return shift
 
 
-def _offsets(balls: Array, anchors: Array, fade: int) -> Array:
+def _offsets(balls: Array, anchors: Array, fade: int, options: FeetOptions) -> Array:
     """Offsets [frames, 2, 3] that bring the balls [frames, 2, 3] to their anchors, faded outside of the pins.
 
     LIFT frames after a pin, `fade` before one; the offset goes on as it changed inside, so that no speed jumps.
     """
+    if native.library():
+        return native_feet.pin_offsets(options.native, balls, anchors, fade)
     frames = np.arange(len(balls))[:, None]
     pinned = ~np.isnan(anchors[..., 0])
-    pinned = np.pad(pinned, [(0, len(balls) - len(anchors)), (0, 0)])
+    pinned = np.concatenate([pinned, np.zeros((len(balls) - len(anchors), 2), np.bool_)])
     inside = np.full_like(balls, 0.0)
     inside[: len(anchors)] = np.where(pinned[: len(anchors), :, None], anchors - balls[: len(anchors)], 0)
     last = np.maximum.accumulate(np.where(pinned, frames, -1), axis=0)
     upcoming = np.minimum.accumulate(np.where(pinned, frames, len(balls))[::-1], axis=0)[::-1]
     step = np.diff(balls, axis=0, append=balls[-1:])
     offsets = inside
-    for pin_frame, side, length in ((last, 1, LIFT), (upcoming, -1, fade)):
+    for pin_frame, side, fade_length in ((last, 1, LIFT), (upcoming, -1, fade)):
         distance = np.abs(frames - pin_frame)
-        fading = (pin_frame >= 0) & (pin_frame < len(balls)) & ~pinned & (distance < length)
+        fading = (pin_frame >= 0) & (pin_frame < len(balls)) & ~pinned & (distance < fade_length)
         index = np.clip(pin_frame, 0, len(balls) - 1)[..., None]
         inner = np.take_along_axis(step, np.maximum(index - 1 if side > 0 else index, 0), axis=0)
-        x = (distance / max(length, 1))[..., None]  # [frames, 2, 1], 0 at the pin to 1 where the fade ends
+        x = (distance / max(fade_length, 1))[..., None]  # [frames, 2, 1], 0 at the pin to 1 where the fade ends
         value = (1 + 2 * x) * (1 - x) ** 2 * np.take_along_axis(inside, index, axis=0)
-        slope = x * (1 - x) ** 2 * length * -side * inner
+        slope = x * (1 - x) ** 2 * fade_length * -side * inner
         offsets = offsets + np.where(fading[..., None], value + slope, 0)
     return offsets
 
@@ -322,22 +289,32 @@ def _applied(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options:
     """The motion with its root moved by `shift` [frames, 3] and its feet by `offsets` [frames, 2, 3] on top."""
     if motion.frames == 0:
         return motion
+    joints = np.array(_LEGS)
+    rotations = motion.rotations.copy()
+    rotations[:, joints] = _moved_legs(motion, legs, shift, offsets, options)
+    return replace(motion, rotations=rotations, translation=motion.translation + options.strength * shift)
+
+
+def _moved_legs(motion: Motion, legs: _Legs, shift: Array, offsets: Array, options: FeetOptions) -> Array:
+    """Local rotations [frames, 2, 4, 3, 3] of hips, knees, ankles and balls after the moves of root and feet."""
+    rest = np.asarray(motion.rest_offsets, np.float64)
+    roots = motion.rotations[:, 0]
+    if native.library():
+        ends = sole_ends(rest)
+        balls = rest[np.array(_LEGS)[:, _BALL]]
+        soles = native_feet.soles_of(ends.heels - balls, ends.toes, balls, ends.heel_radius, ends.toe_radius)
+        moves = shift, offsets
+        return native_feet.move_feet(options.native, soles, legs.points, legs.rotations, roots, *moves)
     shift, offsets = options.strength * shift, options.strength * offsets
     hip, knee, ankle, ball = np.moveaxis(legs.points + shift[:, None, None], 2, 0)  # [frames, 2, 3] each
     foot, toes = legs.rotations[:, :, _ANKLE], legs.rotations[:, :, _BALL]
     if options.ground is not None:
-        rest = np.asarray(motion.rest_offsets, np.float64)
         height = (ball + offsets)[..., 1] - options.ground
         foot, toes, rise = feet_over_floor(foot, toes, height, rest, options.strength)
         offsets[..., 1] += rise
         # the ball stays, the ankle moves
         offsets = offsets + rotate(legs.rotations[:, :, _ANKLE] - foot, rest[np.array(_LEGS)[:, _BALL]])
     thigh, shin = two_bone(hip, knee, ankle, ankle + offsets, legs.rotations[:, :, _HIP, :, 0])
-    rotations = motion.rotations.copy()
     upper, lower = thigh @ legs.rotations[:, :, _HIP], shin @ legs.rotations[:, :, _KNEE]
-    joints = np.array(_LEGS)
-    rotations[:, joints[:, _HIP]] = transpose(motion.rotations[:, :1]) @ upper
-    rotations[:, joints[:, _KNEE]] = transpose(upper) @ lower
-    rotations[:, joints[:, _ANKLE]] = transpose(lower) @ foot
-    rotations[:, joints[:, _BALL]] = transpose(foot) @ toes
-    return replace(motion, rotations=rotations, translation=motion.translation + shift)
+    above = transpose(roots)[:, None], transpose(upper), transpose(lower), transpose(foot)
+    return np.stack([a @ b for a, b in zip(above, (upper, lower, foot, toes), strict=True)], axis=2)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genmo.runtime.motion.filters import edge_padded
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINT_COUNT, JOINTS
-from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.refine.root_path import local_trend
 from genmo.runtime.support.arrays import Array, Flags
 
@@ -77,8 +78,8 @@ def floor_under(support: Array) -> Array:
     if frames <= WINDOW:
         return np.full(frames, support.min()) if frames else np.zeros(0)
     trend = _trend(_lowest(support), frames)
-    lowest = np.pad(_lowest(support - trend), WINDOW // 2, mode="edge")
-    sums = np.cumsum(np.concatenate([[0.0], np.pad(lowest, WINDOW // 2, mode="edge")]))
+    lowest = edge_padded(_lowest(support - trend), WINDOW - 1, WINDOW - 1)
+    sums = np.cumsum(np.concatenate([[0.0], lowest]))
     return np.asarray(trend + (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW)
 
 

@@ -40,6 +40,9 @@ def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: Pr
             CameraPose(fitted[window], root[window], motion.rest_offsets), span.keypoints, progress=work.part(number, 1)
         )
         pose = with_pointed_feet(pose, span.keypoints)
+        if span.frames == motion.frames:
+            fitted, root = pose.rotations, pose.root
+            continue
         frames = np.arange(span.start, span.end)
         # the correction fades where the keypoints end: dropping it at once would be a jerk
         rotation_change = axis_angle_from_matrix(pose.rotations @ transpose(fitted[window])).reshape(span.frames, -1)

@@ -189,8 +189,9 @@ def _damping(trust: Array) -> Damping:
 def normalised_rays(keypoints: Keypoints, frames: int) -> tuple[Array, Array]:
     """Where the keypoints of `frames` frames lie on the plane at depth 1 [frames, 17, 2], and how much each counts by
     its confidence [frames, 17], 0 to 1; 0 after their last frame."""
-    focal, middle = np.diag(keypoints.intrinsics)[:2], keypoints.intrinsics[:2, 2]
-    points = np.pad(keypoints.points, [(0, frames - keypoints.frames), (0, 0), (0, 0)])
+    focal, middle = keypoints.intrinsics[[0, 1], [0, 1]], keypoints.intrinsics[:2, 2]
+    points = np.zeros((frames, *keypoints.points.shape[1:]))
+    points[: keypoints.frames] = keypoints.points
     weight = np.clip((points[..., 2] - MIN_CONFIDENCE) / (FULL_CONFIDENCE - MIN_CONFIDENCE), 0, 1)
     return (points[..., :2] - middle) / focal, weight
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.motion.rotation import matrix_from_quaternion, normalize, rotate
+from genmo.runtime.motion.rotation import cross, length, matrix_from_quaternion, normalize, rotate
 from genmo.runtime.support.arrays import Array
 
 EXTENDED = 0.97  # of the leg's length; beyond it the reach is softened
@@ -18,19 +18,17 @@ def two_bone(hip: Array, knee: Array, ankle: Array, target: Array, axis: Array) 
     the length it had, if more) the distance runs softly into the full length.  Each bone turns by the shortest arc.
     """
     thigh, shin, to_ankle, to_target = knee - hip, ankle - knee, ankle - hip, target - hip
-    upper, lower, current, requested = (
-        np.linalg.norm(v, axis=-1, keepdims=True) for v in (thigh, shin, to_ankle, to_target)
-    )
+    upper, lower, current, requested = (length(v)[..., None] for v in (thigh, shin, to_ankle, to_target))
     distance = _soft_reach(requested, current, upper, lower)
     along = normalize(to_target)
-    bend = np.cross(normalize(thigh), normalize(shin))
+    bend = cross(normalize(thigh), normalize(shin))
     cosine = np.clip((upper**2 + distance**2 - lower**2) / (2 * upper * distance), -1, 1)
     sine = np.sqrt(1 - cosine**2)
     # sine of the knee's bend, from the triangle's area
     new_bend = sine * distance / lower
-    more = np.maximum(new_bend - np.linalg.norm(bend, axis=-1, keepdims=True), 0)
+    more = np.maximum(new_bend - length(bend)[..., None], 0)
     normal = rotate(_shortest_turn(normalize(to_ankle), along), bend + more * axis)
-    outward = normalize(np.cross(along, normal))
+    outward = normalize(cross(along, normal))
     new_thigh = upper * (cosine * along + sine * outward)
     new_shin = distance * along - new_thigh
     return (
@@ -51,4 +49,4 @@ def _soft_reach(requested: Array, current: Array, upper: Array, lower: Array) ->
 def _shortest_turn(start: Array, end: Array) -> Array:
     """The rotation [..., 3, 3] of least angle between unit vectors [..., 3] that are not opposite."""
     cosine = (start * end).sum(axis=-1, keepdims=True)
-    return matrix_from_quaternion(np.concatenate([1 + cosine, np.cross(start, end)], axis=-1))
+    return matrix_from_quaternion(np.concatenate([1 + cosine, cross(start, end)], axis=-1))

@@ -36,7 +36,7 @@ from genmo.runtime.motion.rotation import (
     transpose,
 )
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, CONTACT_JOINTS, JOINTS, sole_drops
-from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.retarget.character import Character
 from genmo.runtime.retarget.planting import hold_offsets, smoothed

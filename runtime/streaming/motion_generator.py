@@ -30,7 +30,8 @@ from genmo.runtime.motion.skeleton import (
     forward_kinematics,
     shape_space,
 )
-from genmo.runtime.refine.foot_locking import FootLocker, contact_scores
+from genmo.runtime.refine.foot_contacts import contact_scores
+from genmo.runtime.refine.foot_locking import FootLocker
 from genmo.runtime.refine.grounding import floor_with_steps, support_heights
 from genmo.runtime.refine.limb_limits import limit_limb_speed
 from genmo.runtime.streaming.ring_buffer import RingBuffer

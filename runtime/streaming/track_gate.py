@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import VISIBLE
+from genmo.runtime.motion.rotation import length
 from genmo.runtime.support.arrays import Array, Flags
 
 FEWEST = 4
@@ -68,17 +69,34 @@ def _alike(before: Array, now: Array, step: Array | float, growth: Array | float
     """Whether points [people, points, 3] can be those of `before` one frame on: no further than `step` heights [people]
     in the median and not scaled by more than exp(`growth`) [people]; too few in common are alike."""
     both = (before[..., 2] > VISIBLE) & (now[..., 2] > VISIBLE)
-    positions = [np.where(both[..., None], points[..., :2], np.nan) for points in (before, now)]
     enough = np.asarray(both.sum(axis=1) >= FEWEST, np.bool_)
     alike: Flags = ~enough
     if not enough.any():
         return alike
-    old, new = (xy[enough] for xy in positions)
-    with np.errstate(over="ignore"):
-        height = np.maximum((np.nanmax(old, axis=1) - np.nanmin(old, axis=1)).max(axis=-1), 1e-9)
-        moved = np.nanmedian(np.linalg.norm(new - old, axis=-1), axis=1)
-        sizes = [np.linalg.norm(np.nanstd(xy, axis=1), axis=-1) for xy in (old, new)]
+    shared = both[enough][..., None]  # [some, points, 1]
+    old, new = (points[enough][..., :2] for points in (before, now))
+    with np.errstate(over="ignore", invalid="ignore"):
+        top, bottom = np.where(shared, old, -np.inf).max(axis=1), np.where(shared, old, np.inf).min(axis=1)
+        height = np.maximum((top - bottom).max(axis=-1), 1e-9)
+        moved = _median(length(new - old), shared[..., 0])
+        sizes = [length(_spread(xy, shared)) for xy in (old, new)]
     limits = [np.broadcast_to(limit, len(both))[enough] for limit in (step, growth)]
     scaled = np.abs(np.log(np.maximum(sizes[1], 1e-9) / np.maximum(sizes[0], 1e-9)))
     alike[enough] = (moved <= limits[0] * height) & (scaled <= limits[1])
     return alike
+
+
+def _median(values: Array, counted: Flags) -> Array:
+    """Medians [people] of those of `values` [people, points] that are `counted` [people, points], at least one each."""
+    rising = np.sort(np.where(counted, values, np.inf), axis=1)
+    last = np.asarray(counted.sum(axis=1) - 1)
+    people = np.arange(len(values))
+    return np.asarray((rising[people, last // 2] + rising[people, (last + 1) // 2]) / 2)
+
+
+def _spread(positions: Array, counted: Flags) -> Array:
+    """Standard deviations [people, 2] of those of `positions` [people, points, 2] that are `counted`
+    [people, points, 1], at least one each."""
+    count = counted.sum(axis=1)
+    mean = np.where(counted, positions, 0).sum(axis=1) / count
+    return np.asarray(np.sqrt((np.where(counted, positions - mean[:, None], 0) ** 2).sum(axis=1) / count))

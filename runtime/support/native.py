@@ -15,15 +15,14 @@ from contextvars import ContextVar
 from functools import cache
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import BackendError
 from genmo.runtime.support.version import __version__
 
-ABI = 1
+ABI = 2
 """GENMO_ABI of kernels/native/include/genmo/genmo.h"""
 SWITCH = "GENMO_NATIVE"
 """environment variable: 0 for numpy alone, at installation and at run time"""
@@ -107,7 +106,15 @@ def call(function: str, *arguments: Any) -> None:
         raise kinds.get(status, RuntimeError)(message)
 
 
-def address(array: Array) -> ctypes.c_void_p:
+Sized = TypeVar("Sized", bound=ctypes.Structure)
+
+
+def sized(kind: type[Sized], **fields: Any) -> Sized:
+    """A structure of the library with its `size` and these fields."""
+    return kind(size=ctypes.sizeof(kind), **fields)
+
+
+def address(array: np.ndarray) -> ctypes.c_void_p:
     """Where the numbers of an array begin, which must outlive the call."""
     return ctypes.c_void_p(array.ctypes.data)
 

@@ -13,7 +13,8 @@ from genmo.runtime import InputError
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, BETA_COUNT, JOINT_COUNT, JOINTS, PARENTS
-from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet, contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
 from genmo.runtime.refine.two_bone_ik import two_bone
 from tests.runtime.refine.walking import standing, walker
 
@@ -152,7 +153,7 @@ def hysteresis(scores, enter, leave, state):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.booleans())
 def test_hysteresis_is_that_of_a_loop(scores, before):
     both = np.array([scores, scores[::-1]]).T
-    got = frames_in_contact(both, FeetOptions(), np.array([before, before]))
+    got = frames_in_contact(both, before=np.array([before, before]))
     for foot in (0, 1):
         assert got[:, foot].tolist() == hysteresis(both[:, foot], 0.5, 0.4, before)
 

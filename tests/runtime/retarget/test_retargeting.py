@@ -8,7 +8,7 @@ import pytest
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS
-from genmo.runtime.refine.foot_locking import contact_scores, frames_in_contact
+from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.retarget import read_character, retarget
 from genmo.runtime.retarget.rig import skinned_vertices
 from genmo.runtime.retarget.write import to_glb

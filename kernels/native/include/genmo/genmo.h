@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Of this header; rises with every change that a caller compiled against an older one could not bear. */
-#define GENMO_ABI 1
+#define GENMO_ABI 2
 
 typedef enum genmo_status {
   GENMO_OK = 0,
@@ -47,6 +47,110 @@ GENMO_API const char* genmo_version(void);
 GENMO_API const char* genmo_isa(int32_t index);
 GENMO_API const char* genmo_isa_in_use(void);
 GENMO_API genmo_status genmo_isa_select(const char* name, genmo_error* error);
+
+/* --- skeleton ------------------------------------------------------------------------------------------------------- */
+
+/* Global rotations [frames, joints, 3, 3] and positions [frames, joints, 3] from local rotations [frames, joints, 3, 3],
+ * the root [frames, 3] and rest offsets [joints, 3], or [frames, joints, 3] when `own_offsets` is not 0. `parents`
+ * [joints]: each lower than the joint itself; -1 for joint 0. At most 64 joints. */
+GENMO_API genmo_status genmo_forward_kinematics(int64_t frames, int32_t joints, const int32_t* parents,
+                                                const double* rotations, const double* root, const double* offsets,
+                                                int32_t own_offsets, double* globals, double* positions,
+                                                genmo_error* error);
+
+/* --- feet -----------------------------------------------------------------------------------------------------------
+ *
+ * Planted feet stand still on the ground: probabilities, decisions, the root's correction, anchors, offsets that fade
+ * beside them, and legs that follow. Worlds have y up, lengths are metres; "foot" counts left, right; `balls` [frames, 2,
+ * 3] are the balls of the feet. */
+
+typedef struct genmo_feet {
+  uint32_t size;    /* sizeof(genmo_feet) */
+  int32_t horizon;  /* frames on each side over which the slide is averaged; at most 2^20 */
+  int32_t smooth;   /* frames on each side over which the root's correction is smoothed; at most horizon */
+  int32_t level;    /* frames on each side over which the height is brought to the ground; at most 2^20 */
+  int32_t lift;     /* frames over which an offset fades after a pin */
+  double strength;  /* 0 to 1 */
+  double ground;    /* height of the flat ground; NaN: not known */
+  double quiet;     /* metres a frame below which the root leaves the slide to the pins */
+  double step;      /* metres; a foot that is higher stands on something */
+  double ball_height; /* of the ball of a foot that stands */
+  double stands;    /* metres over that at which a ball no longer stands */
+  double most_bent; /* radians by which heels and toes turn up */
+  double extended;  /* share of a leg's length beyond which its reach is softened */
+} genmo_feet;
+
+/* When a foot is planted. */
+typedef struct genmo_contact_rule {
+  uint32_t size;     /* sizeof(genmo_contact_rule) */
+  double enter;      /* probability above which a foot is planted */
+  double leave;      /* probability below which it is free again */
+  double slow;       /* m/s at which a contact of 0.5 is as likely as not */
+  double slow_alone; /* the same without contacts */
+  double steep;      /* power of the speed */
+  double still;      /* m/s of a foot at rest */
+  double lifted;     /* metres over the other foot */
+} genmo_contact_rule;
+
+/* `scores` [frames, 2]: probability that a foot is planted; `contacts` [frames, 6] as of a motion, or NULL. */
+GENMO_API genmo_status genmo_contact_scores(const genmo_contact_rule* rule, int64_t frames, const double* balls,
+                                            const double* contacts, double fps, double* scores, genmo_error* error);
+
+/* `in_contact` [frames, 2], 0 or 1: by hysteresis, at least 3 frames each; `before` [2] is the decision in front. */
+GENMO_API genmo_status genmo_frames_in_contact(const genmo_contact_rule* rule, int64_t frames, const double* scores,
+                                               const uint8_t* before, uint8_t* in_contact, genmo_error* error);
+
+/* `shift` [frames, 3] of the root, which sees `ahead` frames of the future. `scratch`: 5 frames + 2 horizon + 2 level + 2
+ * numbers. */
+GENMO_API genmo_status genmo_root_shift(const genmo_feet* feet, int64_t frames, const double* balls,
+                                        const double* scores, int64_t ahead, double* shift, double* scratch,
+                                        genmo_error* error);
+
+/* Where planted feet are pinned, and when they are let go. */
+typedef struct genmo_anchor_rule {
+  uint32_t size;      /* sizeof(genmo_anchor_rule) */
+  int32_t lift;       /* frames for which a foot stays free after a pin */
+  int32_t span;       /* frames from which an anchor is taken, 1 to 256 */
+  int32_t brief;      /* frames in which a foot that is dragged further than `reach`, but comes back, stays pinned */
+  double reach;       /* metres to an anchor at which a foot is let go */
+  double step;        /* metres; a foot that is higher stands on something */
+  double ball_height; /* of the ball of a foot that stands */
+  double ground;      /* height of the flat ground; NaN: not known */
+} genmo_anchor_rule;
+
+/* The lock of a foot, carried from call to call; all 0 at first. */
+typedef struct genmo_lock {
+  int32_t pinned;   /* whether `anchor` holds */
+  int32_t rest;     /* frames for which the foot must still stay free */
+  double anchor[3];
+} genmo_lock;
+
+/* `anchors` [upto, 2, 3], NaN where a foot is free, of the first `upto` of `frames`; changes `locks` [2]. */
+GENMO_API genmo_status genmo_lock_anchors(const genmo_anchor_rule* rule, int64_t frames, int64_t upto, const double* balls,
+                                          const uint8_t* in_contact, genmo_lock* locks, double* anchors,
+                                          genmo_error* error);
+
+/* `offsets` [frames, 2, 3] that bring balls to the anchors [anchored, 2, 3] of the first frames, faded beside the pins:
+ * over `lift` frames after and `fade` before one. */
+GENMO_API genmo_status genmo_pin_offsets(const genmo_feet* feet, int64_t frames, int64_t anchored, const double* balls,
+                                         const double* anchors, int64_t fade, double* offsets, genmo_error* error);
+
+/* Where the soles end, left and right: centres and radii of spheres. */
+typedef struct genmo_soles {
+  uint32_t size;        /* sizeof(genmo_soles) */
+  double heels[2][3];   /* from the ball, in the ankle's rest frame */
+  double toes[2][3];    /* from the ball, in its rest frame */
+  double balls[2][3];   /* from the ankle, in its rest frame */
+  double heel_radius, toe_radius;
+} genmo_soles;
+
+/* `rotations` [frames, 2, 4, 3, 3], local, of hip, knee, ankle and ball, for a root moved by shift [frames, 3] and feet moved
+ * by offsets [frames, 2, 3] on top; `points` [frames, 2, 4, 3] and `globals` [frames, 2, 4, 3, 3] of these joints in the
+ * world, `roots` [frames, 3, 3] the pelvis's rotations. */
+GENMO_API genmo_status genmo_move_feet(const genmo_feet* feet, const genmo_soles* soles, int64_t frames,
+                                       const double* points, const double* globals, const double* roots,
+                                       const double* shift, const double* offsets, double* rotations,
+                                       genmo_error* error);
 
 /* --- fit of a body to keypoints -----------------------------------------------------------------------------------
  *
