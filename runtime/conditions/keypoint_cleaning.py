@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.keypoints import VISIBLE, Keypoints
+from genmo.runtime.motion.rotation import length
 from genmo.runtime.motion.skeleton import COCO_KEYPOINTS
 from genmo.runtime.support.arrays import Array, Flags
 
@@ -49,6 +50,7 @@ WHITE_TO_THIRD_DIFFERENCE = 0.6745 * 20**0.5
 _NAMES = [name for name, _, _ in COCO_KEYPOINTS]
 _PAIRS = {part: (_NAMES.index(f"left_{part}"), _NAMES.index(f"right_{part}")) for part in (
     "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")}  # fmt: skip
+_SIDES = np.array(list(_PAIRS.values())).T  # [2, pairs] numbers of the left and the right points
 # what detectors exchange; single limbs are left alone: right arms that cross look like exchanged ones
 EXCHANGED = (tuple(_PAIRS), ("hip", "knee", "ankle"), ("knee", "ankle"))
 
@@ -243,7 +245,7 @@ def hide_outliers(points: Array, height: float) -> Array:
             return points
         padded = _padded(local, 2, np.nan)
         around = _median(np.stack([padded[k : k + len(points)] for k in range(5)]), axis=0)  # [frames, 17, 2]
-        outlier = np.linalg.norm(local - around, axis=-1) > OUTLIER * height
+        outlier = length(local - around) > OUTLIER * height
     result = points.copy()
     result[..., 2] = np.where(outlier, 0, points[..., 2])
     return result
@@ -263,26 +265,30 @@ def exchange_sides(points: Array, height: float) -> Array:
     where exchanging them makes the points jump least.  Only pairs of which both are seen are looked at, and jumps that
     are not EXCHANGE heights a pair shorter change nothing: sides that lie close together stay as the detector said.
     """
+    jumps = _jumps(points)
     for parts in EXCHANGED:
-        left, right = (np.array([_PAIRS[name][side] for name in parts]) for side in (0, 1))
-        exchanged = exchanged_frames(points[:, left], points[:, right], height)
+        chosen = [list(_PAIRS).index(name) for name in parts]
+        same, crossed, pairs = (each[:, chosen].sum(axis=1) for each in jumps)
+        exchanged = _exchanged_frames(same, crossed, pairs, height)
         if exchanged.any():
             points = points.copy()
+            left, right = (_SIDES[side, chosen] for side in (0, 1))
             rows = np.flatnonzero(exchanged)[:, None]
             points[rows, left], points[rows, right] = points[rows, right], points[rows, left]
+            jumps = _jumps(points)
     return points
 
 
-def exchanged_frames(left: Array, right: Array, height: float) -> Flags:
-    """In which frames the points `left` and `right` [frames, pairs, 3] of the two sides are exchanged."""
-    same, crossed, pairs = _jumps(left, right)
+def _exchanged_frames(same: Array, crossed: Array, pairs: Array, height: float) -> Flags:
+    """In which frames [frames] the sides are exchanged, from the jumps of so many `pairs` [frames] if they stay the
+    `same` and if they are `crossed` [frames]."""
     switch = EXCHANGE * height * np.maximum(pairs, 1)
     if (same <= crossed + switch).all():
-        return np.zeros(len(left), np.bool_)
+        return np.zeros(len(same), np.bool_)
     stay, turn = same.tolist(), (crossed + switch).tolist()
     cost = (MINORITY * height * pairs).tolist()
     best, source = [0.0, cost[0]], []
-    for frame in range(1, len(left)):
+    for frame in range(1, len(same)):
         kept, changed = ([best[0] + s[frame], best[1] + s[frame]] for s in (stay, turn))
         source.append((changed[1] < kept[0], changed[0] < kept[1]))
         best = [min(kept[0], changed[1]), min(kept[1], changed[0]) + cost[frame]]
@@ -294,9 +300,10 @@ def exchanged_frames(left: Array, right: Array, height: float) -> Flags:
     return np.array(states[::-1], np.bool_)
 
 
-def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int64]]:
-    """How far the pairs jump in pixels from when both sides of them were last seen, if the sides stay [frames] and if
-    they change [frames], and of how many pairs that is [frames]."""
+def _jumps(points: Array) -> tuple[Array, Array, Array]:
+    """How far the pairs [frames, pairs] jump in pixels from when both sides of them were last seen, if the sides stay
+    and if they change, and 1 where there is something to compare, else 0; of points [frames, 17, 3]."""
+    left, right = points[:, _SIDES[0]], points[:, _SIDES[1]]
     visible = (left[..., 2] > VISIBLE) & (right[..., 2] > VISIBLE)
     frames = np.arange(len(left))[:, None]
     last = np.maximum.accumulate(np.where(visible, frames, -1), axis=0)  # [frames, pairs]
@@ -306,8 +313,8 @@ def _jumps(left: Array, right: Array) -> tuple[Array, Array, npt.NDArray[np.int6
     was_left, was_right = (np.take_along_axis(side[..., :2], ago, axis=0) for side in (left, right))
 
     def jump(a: Array, b: Array) -> Array:
-        return np.asarray(np.linalg.norm(a - b, axis=-1))
+        return length(a - b)
 
     a, b = left[..., :2], right[..., :2]
     same, crossed = jump(a, was_left) + jump(b, was_right), jump(a, was_right) + jump(b, was_left)
-    return (comparable * same).sum(axis=1), (comparable * crossed).sum(axis=1), comparable.sum(axis=1)
+    return comparable * same, comparable * crossed, comparable.astype(np.float64)

@@ -24,6 +24,7 @@ _ARMS = [
 ]
 _SHOULDER, _ELBOW, _WRIST, _HAND = range(4)
 _FOREARMS = [joint for arm in _ARMS for joint in arm[_WRIST:]]
+_OTHERS = [joint for joint in range(JOINT_COUNT) if joint not in _FOREARMS]
 
 
 def raise_above_floor(motion: Motion, floor: Array, frames: Flags | None = None) -> Motion:
@@ -36,8 +37,7 @@ def raise_above_floor(motion: Motion, floor: Array, frames: Flags | None = None)
         return motion
     allowed = np.ones(motion.frames, np.bool_) if frames is None else frames
     sunk = np.where(allowed[:, None], floor[:, None] + CLEARANCE - SLACK - motion.joints_world()[..., 1], 0)
-    others = np.setdiff1d(np.arange(JOINT_COUNT), _FOREARMS)
-    lift = _raised(sunk[:, others].max(axis=1))
+    lift = _raised(sunk[:, _OTHERS].max(axis=1))
     if lift.any():
         motion = replace(motion, translation=motion.translation + lift[:, None] * np.array([0.0, 1.0, 0.0]))
     for arm in _ARMS:

@@ -188,7 +188,15 @@ def _grown(free: Flags) -> Array:
 
 def ground_height(motion: Motion, frames: Flags) -> float:
     """Height of the ground that the person stands on in `frames` [frames], metres."""
-    return float(np.percentile(lowest_point(motion)[frames], GROUND_SHARE))
+    return _percentile(lowest_point(motion)[frames], GROUND_SHARE)
+
+
+def _percentile(values: Array, share: float) -> float:
+    """`np.percentile` of values [N] at `share` per cent, linear between two; a fifth of its time for few of them."""
+    rising = np.sort(values)
+    position = share / 100 * (len(values) - 1)
+    low = min(int(position), max(len(values) - 2, 0))
+    return float(rising[low] + (rising[min(low + 1, len(values) - 1)] - rising[low]) * (position - low))
 
 
 def is_near_ground(height: float) -> bool:

@@ -16,7 +16,7 @@ from genmo.runtime.conditions.keypoint_cleaning import LONGEST_GAP
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.motion.motion import FPS, Camera, Motion
-from genmo.runtime.motion.rotation import rotate, transpose
+from genmo.runtime.motion.rotation import length, rotate, transpose
 from genmo.runtime.motion.skeleton import COCO_KEYPOINTS, JOINTS
 from genmo.runtime.refine.reprojection_fit import normalised_rays
 from genmo.runtime.support.arrays import Array, Flags
@@ -58,13 +58,14 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
 
     A camera of which no poses are known counts as static.  Wrists keep theirs, and so do motions without contacts.
     """
-    if motion.contacts is None or motion.joints_camera is None:
+    joints_camera = motion.joints_camera
+    if motion.contacts is None or joints_camera is None:
         return motion
     contacts, ankles = motion.contacts.copy(), motion.joints_world()[:, _ANKLES, 1]
     lifted = ankles - ankles.min(axis=1, keepdims=True)
     for span in spans:
         frames = slice(span.start, span.end)
-        depth = motion.joints_camera[frames, _ANKLES, 2]
+        depth = joints_camera[frames, _ANKLES, 2]
         doubt = network_doubt(contacts[frames])
         if doubt == 0:
             continue
@@ -125,7 +126,7 @@ def image_speed(rays: Array, weight: Array, depth: Array, camera: Camera | None,
     now, then = slice(None, -lag), slice(lag, None)
     for source, target in ((now, then), (then, now)):
         projected = _reprojected(camera, points[source], source, target)
-        moved = np.linalg.norm(rays[target] - projected[..., :2] / np.maximum(projected[..., 2:], 1e-3), axis=-1)
+        moved = length(rays[target] - projected[..., :2] / np.maximum(projected[..., 2:], 1e-3))
         slower = np.where(
             np.minimum(weight[source], weight[target]) > 0, moved * np.abs(depth[source]) * FPS / lag, np.inf
         )

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.motion.skeleton import (
     BETA_COUNT,
     COCO_COUNT,
@@ -21,6 +22,7 @@ from genmo.runtime.motion.skeleton import (
     rest_joints,
     shape_space,
 )
+from genmo.runtime.support import native
 
 FLIP = np.array([-1.0, 1.0, 1.0])
 all_betas = arrays(np.float64, BETA_COUNT, elements=st.floats(-3, 3))
@@ -146,3 +148,44 @@ def test_keypoints_ride_on_their_joints(random_motion):
         np.testing.assert_allclose(points[:, index], expected, atol=1e-12, err_msg=name)
     names = [name for name, _, _ in COCO_KEYPOINTS]
     assert names[:3] == ["nose", "left_eye", "right_eye"] and names[5] == "left_shoulder" and names[16] == "right_ankle"
+
+
+# --- libgenmo -----------------------------------------------------------------------------------------------------
+
+needs_library = pytest.mark.skipif(native.library() is None, reason=native.description())
+
+
+@needs_library
+@pytest.mark.parametrize("leading", [(), (0,), (1,), (7,), (2, 5)])
+@pytest.mark.parametrize("own", [False, True])
+def test_kinematics_of_the_library_agree(leading, own):
+    rng = np.random.default_rng(len(leading))
+    rotations = matrix_from_axis_angle(rng.normal(0, 1, (*leading, 24, 3)))
+    root, offsets = rng.normal(size=(*leading, 3)), rng.normal(size=(*leading, 24, 3) if own else (24, 3))
+    compiled = forward_kinematics(rotations, root, offsets)
+    with native.numpy_only():
+        plain = forward_kinematics(rotations, root, offsets)
+    for got, expected in zip(compiled, plain, strict=True):
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, atol=1e-13)
+
+
+@needs_library
+def test_kinematics_of_the_library_take_views_and_one_skeleton_for_all():
+    rng = np.random.default_rng(0)
+    rotations = matrix_from_axis_angle(rng.normal(0, 1, (6, 24, 3)))[::2]
+    root, offsets = np.asfortranarray(rng.normal(size=(3, 3))), rng.normal(size=(1, 24, 3))
+    compiled = forward_kinematics(rotations, root, offsets)
+    with native.numpy_only():
+        np.testing.assert_allclose(compiled[1], forward_kinematics(rotations, root, offsets)[1], atol=1e-13)
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("rotations", "root", "offsets"),
+    [((4, 23, 3, 3), (4, 3), (24, 3)), ((4, 24, 3, 3), (3, 3), (24, 3)), ((4, 24, 3, 3), (4, 3), (23, 3)),
+     ((4, 24, 3, 3), (4, 3), (5, 24, 3))],
+)  # fmt: skip
+def test_shapes_that_are_no_skeleton_are_an_error(rotations, root, offsets):
+    with pytest.raises(ValueError, match=r"\w{3}"):
+        forward_kinematics(np.zeros(rotations), np.zeros(root), np.zeros(offsets))
