@@ -45,6 +45,12 @@ def library() -> ctypes.CDLL | None:
     return None if _numpy_only.get() else _loaded()[0]
 
 
+def library_path() -> Path | None:
+    """Where the library in use was found; None without one."""
+    found = library()
+    return None if found is None else Path(found._name)
+
+
 def description() -> str:
     """One line: the library and its instruction set, or why there is none and what to do."""
     loaded, reason = _loaded()

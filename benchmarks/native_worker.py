@@ -1,0 +1,147 @@
+"""One peer of `native.py`: a process that imports genmo from a checkout and times what it is asked for.
+
+    python native_worker.py CHECKOUT
+
+Reads JSON lines from standard input, `{"case": "estimate", "seconds": 1}`, and answers each with one:
+`{"wall_ms": [...], "cpu_ms": 1.2}`; `{"case": "answers", "file": "x.npz"}` writes the motions it makes there, and the
+answer says what computed them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+KEYPOINTS = ("dance_keypoints", "dog_keypoints", "juggle_keypoints", "keypoints", "runner_keypoints")
+FRAMES = 120
+
+
+def import_from(checkout: Path) -> None:
+    """Let `import genmo.runtime` find the one of `checkout`, whatever is installed."""
+    links = Path(tempfile.mkdtemp())
+    (links / "genmo").mkdir()
+    for package in ("runtime", "train", "export"):
+        (links / "genmo" / package).symlink_to(checkout / package)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__]
+    sys.path.insert(0, str(links))
+
+
+def calls() -> dict[str, Callable[[], object]]:
+    """What can be timed, by name."""
+    from genmo.runtime import MotionModel, MotionStream, read_keypoints
+
+    model = MotionModel.load(threads=1)
+    keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
+    stream = MotionStream(model, look_ahead=15, intrinsics=keypoints.intrinsics)
+    frames = iter(range(10**9))
+
+    def tick() -> object:
+        return stream.step(keypoints.points[None, next(frames) % FRAMES])
+
+    for _ in range(FRAMES):
+        tick()
+    return {"estimate": lambda: model.estimate(keypoints), "tick": tick}
+
+
+def stages() -> dict[str, Callable[[], object]]:
+    """Stages of the present code, by name."""
+    from genmo.runtime import MotionModel, read_keypoints
+    from genmo.runtime.refine.foot_locking import clean_feet
+    from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
+
+    keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
+    motion = MotionModel.load(threads=1).estimate(keypoints, fit=False, clean_feet=False)
+    assert motion.rotations_camera is not None and motion.root_camera is not None
+    pose = CameraPose(motion.rotations_camera, motion.root_camera.translation, motion.rest_offsets)
+    rays = normalised_rays(keypoints, FRAMES)
+    tick = CameraPose(pose.rotations[:7], pose.root[:7], pose.offsets)
+    few = keypoints.first(7)
+    return {
+        "fit of 120 poses": lambda: fit_pose(pose, keypoints),
+        "fit of 7 poses": lambda: fit_pose(tick, few),
+        "fit of a shape": lambda: fit_shape(pose, *rays, motion.betas),
+        "foot locking": lambda: clean_feet(motion),
+        "forward kinematics": motion.kinematics,
+    }
+
+
+def without_network() -> dict[str, Callable[[], object]]:
+    """An estimate and a tick whose network answers at once what it answered before."""
+    from genmo.runtime.denoiser import sampler
+
+    network, kept = sampler.estimate, {}
+
+    def remembered(denoiser: Any, conditions: Any, shape: Any) -> Any:
+        if shape not in kept:
+            kept[shape] = network(denoiser, conditions, shape)
+        return kept[shape]
+
+    timed = calls()
+
+    def call(name: str) -> object:
+        sampler.estimate = remembered
+        try:
+            return timed[name]()
+        finally:
+            sampler.estimate = network
+
+    return {f"{name}, all but the network": lambda name=name: call(name) for name in timed}
+
+
+def answers(file: Path) -> None:
+    """Joints, rotations and shapes of estimates and streams of all examples into `file`."""
+    from genmo.runtime import MotionModel, MotionStream, read_keypoints
+
+    model, made = MotionModel.load(threads=1), {}
+    for name in KEYPOINTS:
+        keypoints = read_keypoints(EXAMPLES / f"{name}.npz")
+        motion = model.estimate(keypoints)
+        made |= {f"{name} joints": motion.joints_world(), f"{name} rotations": motion.rotations}
+        stream = MotionStream(model, look_ahead=15, intrinsics=keypoints.intrinsics)
+        poses = [stream.step(points[None]) for points in keypoints.points[:FRAMES]]
+        made[f"{name} stream joints"] = np.array([pose.joints_world()[0] for pose in poses])
+    np.savez(file, **made)
+
+
+def computes() -> str:
+    """What does the work in the present code."""
+    from genmo.runtime.support import native
+
+    return native.description()
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    import_from(Path(sys.argv[1]))
+    timed: dict[str, Callable[[], object]] = {}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["case"] == "answers":
+            answers(Path(asked["file"]))
+            print(json.dumps({"computes": computes()}), flush=True)
+            continue
+        for make in (calls, stages, without_network):
+            if asked["case"] not in timed:
+                timed |= make()
+        call, times = timed[asked["case"]], []
+        call()
+        cpu, start = time.process_time(), time.perf_counter()
+        end = start + asked["seconds"]
+        while not times or start < end:
+            call()
+            now = time.perf_counter()
+            times.append(1000 * (now - start))
+            start = now
+        print(json.dumps({"wall_ms": times, "cpu_ms": 1000 * (time.process_time() - cpu) / len(times)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
