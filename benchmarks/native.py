@@ -34,7 +34,7 @@ STAGES = (
     *(f"{name}, all but the network" for name in WHOLE),
     "fit of 120 poses", "fit of 7 poses", "fit of a shape", "foot locking", "forward kinematics",
 )  # fmt: skip
-LIBRARY, NUMPY = "libgenmo", "numpy alone"
+LIBRARY, NUMPY, FAST = "libgenmo", "numpy alone", "libgenmo, --backend native --precision i16"
 MOST = 1e-9
 """metres, and entries of rotations, by which the two may differ"""
 
@@ -42,9 +42,14 @@ MOST = 1e-9
 class Peer:
     """A process that answers what takes how long."""
 
-    def __init__(self, checkout: Path, **environment: str) -> None:
+    def __init__(self, checkout: Path, options: str = "{}", **environment: str) -> None:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        arguments = [sys.executable, str(Path(__file__).with_name("native_worker.py")), str(checkout.resolve())]
+        arguments = [
+            sys.executable,
+            str(Path(__file__).with_name("native_worker.py")),
+            str(checkout.resolve()),
+            options,
+        ]
         self._process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads | environment
         )
@@ -126,7 +131,9 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.before:
         before = Peer(args.before)
+        fast = Peer(ROOT, json.dumps({"backend": "native", "precision": "i16"}), GENMO_LIBRARY=str(path))
         contests[f"against {args.name}"] = ((before, library), WHOLE, (args.name, LIBRARY))
+        contests[f"against {args.name}, the network in libgenmo too"] = ((before, fast), WHOLE, (args.name, FAST))
     parity, largest = parity_rows(library, numpy)
     if largest > MOST:
         print("\n".join(parity), file=sys.stderr)

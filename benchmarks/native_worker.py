@@ -1,6 +1,6 @@
 """One peer of `native.py`: a process that imports genmo from a checkout and times what it is asked for.
 
-    python native_worker.py CHECKOUT
+    python native_worker.py CHECKOUT [OPTIONS OF MotionModel.load, JSON]
 
 Reads JSON lines from standard input, `{"case": "estimate", "seconds": 1}`, and answers each with one:
 `{"wall_ms": [...], "cpu_ms": 1.2}`; `{"case": "answers", "file": "x.npz"}` writes the motions it makes there, and the
@@ -21,6 +21,7 @@ import numpy as np
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 KEYPOINTS = ("dance_keypoints", "dog_keypoints", "juggle_keypoints", "keypoints", "runner_keypoints")
+STREAMED = KEYPOINTS[:2]
 FRAMES = 120
 
 
@@ -34,11 +35,18 @@ def import_from(checkout: Path) -> None:
     sys.path.insert(0, str(links))
 
 
+def load() -> Any:
+    """The engine that ships, on one thread, with the options given."""
+    from genmo.runtime import MotionModel
+
+    return MotionModel.load(threads=1, **json.loads((sys.argv[2:] or ["{}"])[0]))
+
+
 def calls() -> dict[str, Callable[[], object]]:
     """What can be timed, by name."""
-    from genmo.runtime import MotionModel, MotionStream, read_keypoints
+    from genmo.runtime import MotionStream, read_keypoints
 
-    model = MotionModel.load(threads=1)
+    model = load()
     keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
     stream = MotionStream(model, look_ahead=15, intrinsics=keypoints.intrinsics)
     frames = iter(range(10**9))
@@ -53,12 +61,12 @@ def calls() -> dict[str, Callable[[], object]]:
 
 def stages() -> dict[str, Callable[[], object]]:
     """Stages of the present code, by name."""
-    from genmo.runtime import MotionModel, read_keypoints
+    from genmo.runtime import read_keypoints
     from genmo.runtime.refine.foot_locking import clean_feet
     from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
 
     keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
-    motion = MotionModel.load(threads=1).estimate(keypoints, fit=False, clean_feet=False)
+    motion = load().estimate(keypoints, fit=False, clean_feet=False)
     assert motion.rotations_camera is not None and motion.root_camera is not None
     pose = CameraPose(motion.rotations_camera, motion.root_camera.translation, motion.rest_offsets)
     rays = normalised_rays(keypoints, FRAMES)
@@ -98,13 +106,15 @@ def without_network() -> dict[str, Callable[[], object]]:
 
 def answers(file: Path) -> None:
     """Joints, rotations and shapes of estimates and streams of all examples into `file`."""
-    from genmo.runtime import MotionModel, MotionStream, read_keypoints
+    from genmo.runtime import MotionStream, read_keypoints
 
-    model, made = MotionModel.load(threads=1), {}
+    model, made = load(), {}
     for name in KEYPOINTS:
         keypoints = read_keypoints(EXAMPLES / f"{name}.npz")
         motion = model.estimate(keypoints)
         made |= {f"{name} joints": motion.joints_world(), f"{name} rotations": motion.rotations}
+        if name not in STREAMED:
+            continue
         stream = MotionStream(model, look_ahead=15, intrinsics=keypoints.intrinsics)
         poses = [stream.step(points[None]) for points in keypoints.points[:FRAMES]]
         made[f"{name} stream joints"] = np.array([pose.joints_world()[0] for pose in poses])
