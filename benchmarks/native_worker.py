@@ -21,7 +21,7 @@ import numpy as np
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 KEYPOINTS = ("dance_keypoints", "dog_keypoints", "juggle_keypoints", "keypoints", "runner_keypoints")
-STREAMED = KEYPOINTS[:2]
+STREAMED = KEYPOINTS[:1]
 FRAMES = 120
 
 
