@@ -22,6 +22,7 @@ from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, coco_keypoints, f
 from genmo.runtime.refine import (
     floor_clearance,
     foot_anchors,
+    foot_contacts,
     foot_locking,
     foot_pointing,
     grounding,
@@ -117,7 +118,9 @@ def pinned():
     balls = np.tile([0.0, 0.2, 0.0], (260, 1))
     for start, end, away in ((0, 13, 0.3), (30, 47, 0.3), (70, 93, 0.3), (130, 160, 0.1), (200, 230, 0.14)):
         balls[start:end, 0] = away
-    return np.nan_to_num(foot_anchors.lock_anchors(balls, np.ones(260, bool), 260, foot_anchors.Lock(), 0.0), nan=9.0)
+    both, locks = np.stack([balls, balls], axis=1), (foot_anchors.Lock(), foot_anchors.Lock())
+    anchors = foot_anchors.lock_anchors(both, np.ones((260, 2), bool), 260, locks, 0.0)
+    return np.nan_to_num(anchors[:, 0], nan=9.0)
 
 
 def long_stand():
@@ -237,11 +240,11 @@ PRIORS = {
     "fit_of_points_that_wander": [(reprojection_fit, "FITS LAG AVERAGED LEAST_TRUST")],
     "shape": [(reprojection_fit, "SHAPE_WEIGHT")],
     "pointing": [(foot_pointing, "FARTHEST SHORT LONG")],
-    "feet": [(foot_locking, "SLOW STEEP STILL LIFTED QUIET SMOOTH LEVEL LAND"),
+    "feet": [(foot_contacts, "SLOW STEEP STILL LIFTED"), (foot_locking, "QUIET SMOOTH LEVEL LAND"),
              (foot_anchors, "LIFT")],
     "pinned": [(foot_anchors, "REACH BRIEF STEP")],
     "long_stand": [(foot_anchors, "SPAN")],
-    "feet_alone": [(foot_locking, "SLOW_ALONE")],
+    "feet_alone": [(foot_contacts, "SLOW_ALONE")],
     "contacts": [(image_contacts, "SLOW STILL STEEP LIFTED FOR AGAINST DOUBTED SURE")],
     "hidden_support": [(image_contacts, "SAME_PLACE LONGEST_GAP")],
     "floor": [(grounding, "WINDOW TREND BLEND CLEARANCE")],
