@@ -20,8 +20,9 @@ from genmo.runtime.video.onnx_network import Network
 BODY_POINTS = 33
 LANDMARKS = 39
 """33 of the body, two for the next region (33: middle of the hips, 34: straight above), four that are not used"""
-SCORE = 0.5
-"""Detections of lower score are none."""
+SCORE = 0.3
+"""Detections of lower score are none.  MediaPipe has 0.5, which misses people who bend; whether somebody is there, the
+landmarks say."""
 PRESENCE = 0.5
 """Below it nobody is in the crop."""
 OVERLAP = 0.3
