@@ -291,13 +291,26 @@ void fill_fixed_tiles(FixedTile* tiles) {
   if constexpr (M > 1) fill_fixed_tiles<M - 1>(tiles);
 }
 
+// The next panel's share of a tile, while this one is computed: a step's weights are more than the nearer caches hold
+// (5 % of the time in fixed point, nothing in float32, which is slower than the memory).
+GENMO_INLINE void fetch_ahead(const void* next, ptrdiff_t bytes, int tile, int tiles) {
+  const char* at = static_cast<const char*>(next);
+  const ptrdiff_t end = bytes * (tile + 1) / tiles;
+  for (ptrdiff_t i = bytes * tile / tiles; i < end; i += 64) __builtin_prefetch(at + i, 0, 2);
+}
+
 void fixed_product(const FixedProduct& p) {
   FixedTile tiles[kTile];
   fill_fixed_tiles<kTile>(tiles);
+  const int count = (p.rows + kTile - 1) / kTile;
+  const ptrdiff_t panel_size = static_cast<ptrdiff_t>(p.depth) * kPanel;
   for (int panel = 0; panel < p.panels; ++panel) {
-    const int16_t* b = p.b + static_cast<ptrdiff_t>(panel) * p.depth * kPanel;
-    for (int row = 0; row < p.rows; row += kTile)
+    const int16_t* b = p.b + panel * panel_size;
+    const ptrdiff_t bytes = panel + 1 < p.panels ? panel_size * static_cast<ptrdiff_t>(sizeof(int16_t)) : 0;
+    for (int row = 0; row < p.rows; row += kTile) {
+      fetch_ahead(b + panel_size, bytes, row / kTile, count);
       tiles[(p.rows - row < kTile ? p.rows - row : kTile) - 1](p, row, b, panel);
+    }
   }
 }
 

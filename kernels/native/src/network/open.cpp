@@ -276,7 +276,7 @@ genmo_status check(const genmo_network_options& o, genmo_error* error) {
                      o.features > 0 && o.features <= kMostHidden && o.text_tokens > 0 && o.text_tokens <= 4096 && o.text_width > 0 &&
                      o.text_width <= kMostHidden && o.text_depth >= 0 && o.text_depth <= kMostDepth &&
                      (o.text_depth == 0 || o.text_width % kWordHeads == 0);
-  const bool turns = o.turning_joints >= 0 && o.first_turn >= 0 && o.turning_joints <= 1024 &&
+  const bool turns = o.turning_joints >= 0 && o.first_turn >= 0 && o.turning_joints <= 1024 && o.first_turn <= kMostHidden &&
                      o.first_turn + 6 * o.turning_joints <= o.features;
   const bool rest = o.norm_epsilon > 0 && (o.fast == 0 || o.fast == 1) && o.threads >= 1 && o.threads <= Team::kMost &&
                     (o.text_first == 0 || o.text_first == 1);

@@ -4,6 +4,7 @@ threads, networks of every shape."""
 import dataclasses
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.engine.native_weights import NativeWeights, StoredTensor
+from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.support import native
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=native.description())
@@ -51,13 +53,7 @@ class Open:
         tensors = {role: StoredTensor(role, 0, *((1, *array.shape)[-2:])) for role, array in roles.items()}
         weights = NativeWeights(network.norm.eps, tensors, {role: array.tobytes() for role, array in roles.items()})
         self._patch.setattr(backend, "read_native_weights", lambda graphs: weights)
-        return NativeDenoiser(Graphs(*(here(name) for name in "cts"), null_is_folded=True), network.config, **options)
-
-
-def here(name):
-    from pathlib import Path
-
-    return Path(name)
+        return NativeDenoiser(Graphs(*map(Path, "cts"), null_is_folded=True), network.config, **options)
 
 
 @pytest.fixture
@@ -263,3 +259,40 @@ def test_every_graph_answers_as_onnx_runtime_does(tiny_engine):
         assert answers.keys() == expected.keys()
         for name, array in expected.items():
             assert answers[name].dtype == array.dtype and off(answers[name], array) < FEATURES, name
+
+
+def apart(motions, references):
+    """[motions, frames, joints] millimetres between the joints of motions, seen from their roots."""
+    joints = (np.stack([motion.joints_world() for motion in side]) for side in (motions, references))
+    ours, theirs = (places - places[:, :, :1] for places in joints)
+    return 1000 * np.linalg.norm(ours - theirs, axis=-1)
+
+
+@pytest.mark.end_to_end
+def test_motions_are_the_same_to_the_eye():
+    """From texts and from keypoints, to the end of the pipeline: what it decides about feet may not tip over."""
+    keypoints = read_keypoints(Path(__file__).parents[4] / "examples" / "dance_keypoints.npz").first(90)
+    models = [MotionModel.load(backend="onnxruntime", threads=1)]
+    models += [MotionModel.load(backend="native", precision=precision, threads=1) for precision in ("fp32", "i16")]
+    made = [
+        [
+            *(model.generate(text, 90, seed=1)[0] for text in ("a person walks forward", "someone boxes", "sits down")),
+            model.estimate(keypoints),
+        ]
+        for model in models
+    ]
+    exact, fixed = (apart(motions, made[0]) for motions in made[1:])
+    assert exact.mean() <= 0.002 and exact.max() <= 0.05
+    assert fixed.mean() <= 0.5 and np.percentile(fixed, 99) <= 2.0
+
+
+def test_numpy_and_libgenmo_are_enough(tmp_path, python):
+    """As after `pip install` without an extra: no other inference library can be imported."""
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('onnxruntime', 'openvino', 'torch')))\n"
+        "from genmo.runtime.cli.run import main\n"
+        "sys.exit(main(['--text', 'a person walks', '--frames', '30', '--json', '--out', 'w.npz']))"
+    )
+    done = python(["-c", script], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["backend"].startswith("native ") and (tmp_path / "w.npz").exists()
