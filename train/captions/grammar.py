@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -105,7 +106,10 @@ _OWN |= {"an old man": "his", "a boy": "his", "a girl": "her"}
 _OWN |= {"the woman": "her", "she": "her"}
 
 
-def one_of(random: np.random.Generator, choices: Sequence[str]) -> str:
+Choice = TypeVar("Choice")
+
+
+def one_of(random: np.random.Generator, choices: Sequence[Choice]) -> Choice:
     """One of the choices, evenly."""
     return choices[int(random.random() * len(choices))]
 
