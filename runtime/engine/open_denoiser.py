@@ -93,7 +93,10 @@ def _installed(has_native: bool) -> str:
     if has_native:
         return "native"
     choices = ", or ".join(_UNNAMED.values())
-    raise BackendError(f"no inference library is installed; wanted ONNX Runtime or OpenVINO: {choices}")
+    raise BackendError(
+        f"no inference library is installed; wanted ONNX Runtime or OpenVINO: {choices}; or libgenmo and an fp32 "
+        "engine: a C++ compiler, then genmo-motion again"
+    )
 
 
 def _check_cpus(cpus: Sequence[int], backend: str, device: str, threads: int) -> None:
