@@ -183,12 +183,12 @@ def _native_kinematics(rotations: Array, translation: Array, offsets: Array) -> 
     """`forward_kinematics` in libgenmo, float64."""
     leading = rotations.shape[:-3]
     own = offsets.ndim > 2
-    if rotations.shape[-3:] != (JOINT_COUNT, 3, 3) or translation.shape != (*leading, 3):
-        raise ValueError(f"rotations {rotations.shape} and translation {translation.shape} are not those of a skeleton")
+    if rotations.shape[-3:] != (JOINT_COUNT, 3, 3):
+        raise ValueError(f"rotations have shape {rotations.shape}; wanted [..., {JOINT_COUNT}, 3, 3]")
     bones = np.ascontiguousarray(np.broadcast_to(offsets, (*leading, JOINT_COUNT, 3)) if own else offsets, np.float64)
     if bones.shape[-2:] != (JOINT_COUNT, 3):
         raise ValueError(f"offsets have shape {offsets.shape}; wanted [..., {JOINT_COUNT}, 3]")
-    local, root = np.ascontiguousarray(rotations), np.ascontiguousarray(translation)
+    local, root = np.ascontiguousarray(rotations), np.ascontiguousarray(np.broadcast_to(translation, (*leading, 3)))
     global_rotations, positions = np.empty_like(local), np.empty((*leading, JOINT_COUNT, 3))
     frames, joints = ctypes.c_int64(root.size // 3), ctypes.c_int32(JOINT_COUNT)
     inputs = (native.address(array) for array in (_PARENTS, local, root, bones))

@@ -181,6 +181,15 @@ def test_kinematics_of_the_library_take_views_and_one_skeleton_for_all():
 
 
 @needs_library
+def test_kinematics_of_the_library_take_one_root_for_all():
+    rotations = matrix_from_axis_angle(np.random.default_rng(0).normal(0, 1, (3, 24, 3)))
+    root, offsets = np.ones((1, 3)), shape_space().mean
+    compiled = forward_kinematics(rotations, root, offsets)
+    with native.numpy_only():
+        np.testing.assert_allclose(compiled[1], forward_kinematics(rotations, root, offsets)[1], atol=1e-13)
+
+
+@needs_library
 @pytest.mark.parametrize(
     ("rotations", "root", "offsets"),
     [((4, 23, 3, 3), (4, 3), (24, 3)), ((4, 24, 3, 3), (3, 3), (24, 3)), ((4, 24, 3, 3), (4, 3), (23, 3)),
