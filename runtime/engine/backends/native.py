@@ -252,7 +252,7 @@ class NativeDenoiser(StepwiseDenoiser):
     """An engine's network in libgenmo, on the processor; calls are thread-safe.
 
     `threads`: 0 takes every core that this process may use; `precision`: "fp32", or "i16": the steps' layers in fixed
-    point, but for the motion's and the heads' (conditions and texts stay float32).  Raises BackendError when the
+    point, but for the motion's and the heads' last (conditions and texts stay float32).  Raises BackendError when the
     library is missing, EngineError for an engine without the table of its weights.
     """
 

@@ -75,7 +75,14 @@ GENMO_INLINE Floats exponential(Floats x) {
 // GELU by its tanh form: x / (1 + e^(-2 sqrt(2 / pi) (x + 0.044715 x^3)))
 GENMO_INLINE Floats gelu(Floats x) {
   const Floats inner = x * (x * x * (-2 * 0.7978845608f * 0.044715f) - 2 * 0.7978845608f);
-  return x / (exponential(inner) + 1.0f);
+  const Floats below = exponential(inner) + 1.0f;
+#if defined(__AVX512F__)  // a quarter of a division's time, to two roundings
+  Floats inverse = _mm512_rcp14_ps(below);
+  inverse = inverse * (2.0f - below * inverse);
+  return x * inverse;
+#else
+  return x / below;
+#endif
 }
 
 GENMO_INLINE void finish(float* c, Floats value, Store how) {

@@ -35,7 +35,7 @@ struct Module {
   Mlp text_mlp;
 };
 
-// second(gelu(first(norm(x)))), in float32.
+// second(gelu(first(norm(x)))), the second in float32.
 typedef Mlp Head;
 
 enum class ConditionKind { kKeypoints, kBox, kCamera, kFeatures };

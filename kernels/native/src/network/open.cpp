@@ -138,7 +138,7 @@ class Opener {
     LayerSource first = source(name, "first", width, width, false);
     first.norm_weight = reader_.read(1, width, "step.norm.weight");
     first.norm_bias = reader_.read(1, width, "step.norm.bias");
-    return {packed(first, false), layer(name, "second", width, columns, false, false)};
+    return {packed(first, network_.options.fast != 0), layer(name, "second", width, columns, false, false)};
   }
 
   // The file has the first halves of all queries, of all keys, the second halves of both, the values.
