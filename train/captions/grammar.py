@@ -16,7 +16,7 @@ import numpy as np
 _VERB = re.compile(r"<(\w[\w-]*)>")
 _DOUBLED = frozenset(
     "run jog stop step hop sit squat clap bob pat skip spin trot get put cut hit swap begin strut jab drop sidestep "
-    "side-step chop let set plop flop plod".split()
+    "side-step chop let set plop flop plod grab spar".split()
 )
 _IRREGULAR = {"be": ("is", "being"), "have": ("has", "having"), "lie": ("lies", "lying"), "do": ("does", "doing")}
 _PAST = {
@@ -60,6 +60,9 @@ _PAST = {
     "freeze": "froze",
     "sink": "sank",
     "fall": "fell",
+    "cut": "cut",
+    "arise": "arose",
+    "shake": "shook",
     "fight": "fought",
     "stick": "stuck",
     "beat": "beat",
@@ -73,6 +76,8 @@ _PAST = {
     "say": "said",
     "inch": "inched",
 }
+_DEED = re.compile(r"<(?:do|make|perform|throw|deliver|give)> (?=(?:an?|some|one|two|three|four|five|six) )")
+"""verbs that add nothing to the noun that they take: "<do> a squat" is a squat"""
 _NAMES = ("a person", "the person", "someone", "a man", "a woman", "somebody", "the man", "the woman", "a human")
 _RARE = (
     "he",
@@ -152,7 +157,7 @@ class Voice:
     subject: str
     """"" for a command"""
     form: str
-    """"s", "is", "ed", "base" or "ing" """
+    """"s", "is", "ed", "base", "ing", or "noun": "a left hook" where a phrase has one, else as "ing" """
     own: str
     """the possessive"""
 
@@ -162,6 +167,8 @@ class Voice:
 
     def verb(self, phrase: str) -> str:
         """The clause without its subject."""
+        if self.form == "noun":
+            return self.ing(_DEED.sub("", phrase, count=1) if _DEED.match(phrase) else phrase)
         return finite(phrase, self.form).replace("{p}", self.own)
 
     def ing(self, phrase: str) -> str:
@@ -175,7 +182,7 @@ def draw_voice(random: np.random.Generator) -> Voice:
     if style < 0.16:
         return Voice("", "base", one_of(random, ("your", "the", "the")))
     if style < 0.22:
-        return Voice("", "ing", one_of(random, ("the", "their")))
+        return Voice("", one_of(random, ("ing", "noun")), one_of(random, ("the", "their")))
     if style < 0.26:
         return Voice("they", "base", "their")
     name = "a person" if random.random() < 0.4 else one_of(random, _RARE if random.random() < 0.25 else _NAMES)

@@ -232,7 +232,7 @@ and <turn> [square/a corner/through 90 degrees/ninety degrees] to the {s}
 and [<round>/<take>/<turn>] a corner to the {s}
 and <make> a [90-degree turn/quarter turn/square turn/ninety degree turn] [{s}/to the {s}]
 [turning/bending/curving] [a quarter turn/90 degrees/ninety degrees] to the {s}
-with a [quarter turn/90-degree turn/{s} turn] to the {s}
+with a [quarter turn/90-degree turn/sharp turn] to the {s}
 around a [{s} corner/corner to the {s}/{s} bend]
 """,
     "turn_S_180": """

@@ -64,6 +64,13 @@ def test_all_verbs_of_a_phrase_take_the_form():
     assert finite("<have> the arms up", "is") == "has the arms up"
 
 
+def test_nouns_stand_without_their_verb():
+    voice = Voice("", "noun", "the")
+    assert voice.clause("<do> a squat and <rise>") == "a squat and rising"
+    assert voice.clause("<throw> three left punches") == "three left punches"
+    assert voice.clause("<make> {p} way forward") == "making the way forward"
+
+
 def test_order_and_simultaneity():
     voice = Voice("a man", "s", "his")
     sentences = {in_order(np.random.default_rng(i), voice, "<walk>", "<raise> {p} arm") for i in range(80)}
@@ -96,7 +103,7 @@ def test_there_are_many_ways_to_say_a_thing():
     tags = {"walk", "walk_forward", "walk_slow", "turn_left", "turn_left_90"}
     assert len({sentence_of(tags, np.random.default_rng(i)) for i in range(300)}) > 200
     voices = [draw_voice(np.random.default_rng(i)) for i in range(300)]
-    assert {voice.form for voice in voices} == {"s", "is", "ed", "base", "ing"}
+    assert {voice.form for voice in voices} == {"s", "is", "ed", "base", "ing", "noun"}
 
 
 def test_rows_are_found_by_tag():
