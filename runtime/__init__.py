@@ -17,6 +17,7 @@ from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.readers.pose_results import keypoints_from_results
 from genmo.runtime.readers.timeline_file import read_timeline
+from genmo.runtime.retarget.keyframes import keyframes_from_file
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.streaming.stream_pose import StreamPose
@@ -42,6 +43,7 @@ __all__ = [
     "StreamPose",
     "Text",
     "Timeline",
+    "keyframes_from_file",
     "keypoints_from_results",
     "load_motion",
     "read_joint_targets",

@@ -28,6 +28,8 @@ class RunOptions:
     video: str | None
     music: str | None
     keyframes: str | None
+    keyframe: tuple[str, ...]
+    """frames of motion files, each `FILE:FRAME@TIME`"""
     constraints: str | None
     timeline: str | None
     # about the keypoints

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from genmo.runtime.cli.keyframe_picks import FORM as KEYFRAME_FORM
 from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP, PROGRAM, RunOptions, parse_image_size
 from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
@@ -23,7 +24,7 @@ def read_options(arguments: Sequence[str] | None) -> RunOptions:
     if values["samples"] > MAX_SAMPLES:
         raise InputError(f"--samples is {values['samples']}; wanted at most {MAX_SAMPLES}; use other --seed")
     values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
-    values["out"] = tuple(values["out"])
+    values["out"], values["keyframe"] = tuple(values["out"]), tuple(values["keyframe"])
     values["image_size"] = parse_image_size(values["image_size"])
     for name in ("clean_keypoints", "fit", "clean_feet", "split_texts"):
         values[name] = not values.pop(f"no_{name}")
@@ -66,6 +67,13 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         "--keyframes",
         metavar="F.npz",
         help="poses to meet exactly: frames [K], rotations [K,24,3,3]; or a motion's .npz",
+    )
+    add(
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar=KEYFRAME_FORM,
+        help="a frame of a .bvh, .glb or .npz as a keyframe: walk.bvh:40@3.5s; may be repeated",
     )
     add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
     add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")

@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from genmo.runtime.cli.keyframe_picks import parse_pick, picked_keyframes
 from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
-from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES
+from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, Keyframes, joined_keyframes
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.text_sequence import natural_frames
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
@@ -18,7 +19,7 @@ from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
 
 SAMPLING = ("seed", "steps", "guidance")
-OF_TIMELINE = ("text", "keypoints", "keyframes", "constraints", "frames", "seconds", "music", "video")
+OF_TIMELINE = ("text", "keypoints", "keyframes", "keyframe", "constraints", "frames", "seconds", "music", "video")
 """options whose place is in the file of `--timeline`"""
 _SECONDS = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _SPAN = re.compile(rf"(?P<prompt>.*)@(?P<start>{_SECONDS})s?-(?:(?P<end>{_SECONDS})s?)?", re.DOTALL)
@@ -75,11 +76,11 @@ def timeline_of(
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
     if options.timeline is not None:
         return replace(_read_timeline(options, options.timeline), **sampling)
-    if not keypoints and options.first_given("text", "music", "keyframes", "constraints") is None:
+    if not keypoints and options.first_given("text", "music", "keyframes", "keyframe", "constraints") is None:
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     texts = tuple(parse_text(argument) for argument in options.text)
     music = None if options.music is None else read_music(options.music)
-    keyframes = NO_KEYFRAMES if options.keyframes is None else read_keyframes(options.keyframes)
+    keyframes = _keyframes(options)
     joint_targets = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
     frames = length_in_frames(options.frames, options.seconds)
     if frames is None:
@@ -101,6 +102,12 @@ def timeline_of(
         unit="frames" if options.seconds is None else "seconds",
         **sampling,
     )
+
+
+def _keyframes(options: RunOptions) -> Keyframes:
+    """Those of `--keyframes` and of every `--keyframe`."""
+    whole = [] if options.keyframes is None else [read_keyframes(options.keyframes)]
+    return joined_keyframes([*whole, picked_keyframes([parse_pick(pick, "--keyframe") for pick in options.keyframe])])
 
 
 def _read_timeline(options: RunOptions, path: str) -> Timeline:
@@ -130,6 +137,8 @@ def title_of(timeline: Timeline, options: RunOptions) -> str:
     """What stands over a picture of the motion: its texts, else the name of a file that it came from."""
     prompts = " / ".join(text.prompt for text in timeline.texts)
     name = options.first_given("timeline", "keypoints", "video", "music", "keyframes", "constraints")
+    if name is None and options.keyframe:
+        return Path(parse_pick(options.keyframe[0], "--keyframe").file).stem.encode("utf-8", "replace").decode()
     if prompts or name is None:
         return prompts
     return Path(getattr(options, name)).stem.encode("utf-8", "replace").decode()  # a name need not be text

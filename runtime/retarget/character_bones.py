@@ -84,7 +84,7 @@ def find_bones(rig: Rig, mapping: CharacterMap = NO_MAP) -> Bones:
     named = name_parts(rig.names, rig.parents, rig.bones)
     nodes = {part: node for part, node in named.nodes.items() if part != "neck"}
     label = "VRM" if rig.humanoid else named.convention
-    nodes |= {part: node for name, node in rig.humanoid.items() if (part := _snake(name)) in PARTS}
+    nodes |= vrm_parts(rig)
     by_name = {rig.names[node]: node for node in reversed(rig.bones)}
     chains: dict[str, tuple[int, ...]] = {}
     for part, names in mapping.bones.items():
@@ -108,6 +108,11 @@ def find_bones(rig: Rig, mapping: CharacterMap = NO_MAP) -> Bones:
     bones = Bones(label, nodes["hips"], spine, neck, nodes["head"], limbs)
     _check(rig, bones)
     return bones
+
+
+def vrm_parts(rig: Rig) -> dict[str, int]:
+    """Part of a body -> node, as the file's own VRM table has it; empty where it has none."""
+    return {part: node for name, node in rig.humanoid.items() if (part := _snake(name)) in PARTS}
 
 
 def _snake(name: str) -> str:

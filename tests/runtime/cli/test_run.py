@@ -243,6 +243,20 @@ def test_keyframes_and_constraints_are_met(run, tmp_path):
     assert run("--keyframes", poses, "--out", out)[0] == 0 and load_motion(out).frames == 120
 
 
+def test_frames_of_motion_files_are_met(run, tmp_path, random_motion):
+    """`--keyframe`, several times, beside `--keyframes`; the last of them makes the length."""
+    walk, out = tmp_path / "walk.bvh", tmp_path / "m.npz"
+    formats.save_motion(walk, random_motion(5))
+    picks = ["--keyframe", f"{walk}:4@1s", "--keyframe", f"{walk}:0@12f", "--keyframes", save_poses(tmp_path / "f.npz")]
+    status, printed, errors = run(*picks, "--text", "walk@0-0.5", "--json", "--out", out)
+    report = json.loads(printed)
+    assert (status, without_speed_notes(errors)) == (0, "") and report["frames"] == 31
+    assert report["keyframe_error_mm"][0] < 1e-6
+    np.testing.assert_allclose(load_motion(out).rotations[[12, 30]], random_motion(5).rotations[[0, 4]], atol=1e-5)
+    status, _, errors = run("--keyframe", f"{walk}:4@3s", "--seconds", 2, "--out", out)
+    assert status == 2 and "keyframe at frame 90; wanted it within 0 to 59" in errors
+
+
 def test_a_motion_is_completed_behind_its_end(run, tmp_path):
     """A whole motion as keyframes: prefix completion."""
     first, longer = tmp_path / "a.npz", tmp_path / "b.npz"
