@@ -124,11 +124,11 @@ def export(options: ExportOptions) -> Path:
         folder.mkdir()
         graphs = _write_graphs(checkpoint, options, motion, folder, described)
         described["denoiser"] = describe_graphs(graphs)
-        if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
-            described["native"] = _native_table(checkpoint, graphs)
         _write_text_encoder(checkpoint, options, folder, described)
         described |= write_prompts(checkpoint.known_prompts, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
+        if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
+            described["native"] = _native_table(checkpoint, graphs)
         (folder / CARD).write_text(card(described), encoding="utf-8")
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         (folder / "engine.json").write_text(json.dumps(described, indent=1) + "\n")

@@ -193,10 +193,11 @@ def tiny_model():
 
 @pytest.fixture(scope="session")
 def wordpieces():
-    """The table of the WordPiece text encoder that comes with genmo."""
+    """The table of the WordPiece text encoder of the engine that ships."""
+    from genmo.runtime.engine.bundle import SHIPPED
     from genmo.runtime.engine.text_wordpiece import read_wordpiece_table
 
-    return read_wordpiece_table(Path(__file__).parents[1] / "train" / "text_table")
+    return read_wordpiece_table(SHIPPED)
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,8 @@ def framing_notes(points: Array, source: str) -> tuple[str, ...]:
     if detected.sum() < 2 * (detected & ~hips).sum():
         share = 100 * (detected & ~hips).sum() / detected.sum()
         return (
-            f"{source}: the hips are out of sight in {share:.0f} % of the frames; the engine has not learned "
-            "that: size, place and legs are guessed; wanted a camera that sees the hips too",
+            f"{source}: the hips are out of sight in {share:.0f} % of the frames: size, place "
+            "and legs are guessed (poses are off by twice as much); wanted a camera that sees the hips too",
         )
     return ()
 

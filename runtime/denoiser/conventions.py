@@ -24,7 +24,7 @@ class Conventions:
     """DPM-Solver++ 2M, denser where noise is strong; False: DDIM (eta 0) with evenly spaced steps"""
     steps: int = 10
     """denoising steps where none are asked for"""
-    guidance: float = 1.25
+    guidance: float = 3.0
     """weight of texts and music where none is asked for; 1 is none"""
     null_text_in_gaps: bool = True
     """without guidance's texts, frames outside every text get the null text; False: they get no text attention,

@@ -23,6 +23,9 @@ from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT
 from genmo.runtime.motion.smpl_body import SmplBody, SmplxShape, rest_offsets
 from genmo.runtime.support.arrays import Array
 
+MOST_BETA = 4.0
+"""of a decoded body, in standard deviations of the actors: guidance exaggerates shapes until their feet are no feet"""
+
 
 def gravity_view_yaw(camera_rotation: Array) -> Array:
     """Heading [...] in radians of cameras [..., 3, 3] (camera to world): the yaw of the viewing direction.
@@ -123,7 +126,7 @@ def decode(
     blocks = layout.split(np.asarray(features, np.float64))
     gravity_view = matrix_from_6d(blocks["gravity_view_orientation"])
     smplx = smplx_shape(features, layout, body)
-    betas = blocks["betas"].mean(axis=0) if smplx is None else np.zeros(BETA_COUNT)
+    betas = np.clip(blocks["betas"].mean(axis=0), -MOST_BETA, MOST_BETA) if smplx is None else np.zeros(BETA_COUNT)
     offsets = None if smplx is None or smplx.rest is None else rest_offsets(smplx.rest)
     if camera is None and "camera_orientation" in blocks:
         camera = Camera(matrix_from_6d(blocks["camera_orientation"]), blocks["camera_translation"])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.engine.text_wordpiece import (
     AXES,
     CHANNELS,
@@ -25,7 +26,6 @@ from genmo.runtime.engine.text_wordpiece import (
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import EngineError, InputError
 
-OWN_TABLE = Path(__file__).parents[1] / "text_table"
 WORD_NOISE = 0.25
 """length of the noise on a vector over the length of the vector: as far as close synonyms are apart"""
 FUNCTION_WORD_DROPOUT = 0.3
@@ -90,7 +90,7 @@ class WordPieceText(nn.Module):
 
 
 def read_text_table(config: ModelConfig, folder: str) -> WordPieceTable | None:
-    """The table of a config with the "wordpiece" text encoder, of a folder or ("") the one that comes with genmo.
+    """The table of a config with the "wordpiece" text encoder, of a folder or ("") that of the engine that ships.
 
     Raises InputError for a folder without one, and for one that no text encoder of the config takes.
     """
@@ -102,6 +102,6 @@ def read_text_table(config: ModelConfig, folder: str) -> WordPieceTable | None:
             )
         return None
     try:
-        return read_wordpiece_table(Path(folder) if folder else OWN_TABLE)
+        return read_wordpiece_table(Path(folder) if folder else SHIPPED)
     except EngineError as error:
         raise InputError(f"config: text_table: {error}") from None

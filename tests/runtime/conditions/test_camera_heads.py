@@ -35,6 +35,8 @@ BETAS = np.linspace(1.5, -1, 10)
 class Text1024:
     """Any text is the same token."""
 
+    any_text = True
+
     def encode(self, prompt):
         tokens, mask = np.zeros((50, 1024), np.float32), np.zeros(50, np.float32)
         tokens[0], mask[0] = 1, 1

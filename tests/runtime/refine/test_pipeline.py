@@ -150,7 +150,7 @@ def feet_pair():
 
 
 def fit_pair():
-    """Once it knows the person's shape, a stream with look-ahead has the pose of the whole clip, to a centimetre."""
+    """Once it knows the person's shape, a stream with look-ahead has the pose of the whole clip, to two centimetres."""
     keypoints = read_keypoints(ROOT / "examples" / "keypoints.npz")
     points = keypoints.points[:60]
     whole = model().estimate(replace(keypoints, points=points, camera=None))
@@ -158,7 +158,7 @@ def fit_pair():
     poses = [stream.step(frame[None]) for frame in points]
     streamed = record([*poses, *stream.finish()])
     pose, expected = (joints[30:] - joints[30:, :1] for joints in (streamed.joints_camera, whole.joints_camera))
-    assert np.linalg.norm(pose - expected, axis=-1).mean() < 0.015
+    assert np.linalg.norm(pose - expected, axis=-1).mean() < 0.02
 
 
 def contacts_pair():

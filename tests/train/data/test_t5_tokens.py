@@ -81,7 +81,7 @@ def test_they_are_made_once(t5, tmp_path, monkeypatch):
 def test_a_wrong_model_is_one_line(t5, tmp_path):
     with pytest.raises(InputError, match="tokens of 16 channels; wanted model.text_width=16"):
         text_tokens(str(t5), PROMPTS, replace(CONFIG, text_width=32), tmp_path / "texts", write=True)
-    with pytest.raises(InputError, match="nothing cannot be opened .*wanted a T5 folder") as caught:
+    with pytest.raises(InputError, match="nothing cannot be opened .*wanted a T5 or BERT folder") as caught:
         text_tokens(str(tmp_path / "nothing"), PROMPTS, CONFIG, tmp_path / "texts", write=True)
     assert "\n" not in str(caught.value) and not (tmp_path / "texts").exists()
 
