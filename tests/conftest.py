@@ -100,6 +100,18 @@ def make_camera(frames=40, seed=0) -> Camera:
     return Camera(rotation, rng.normal(0, 2, 3) + np.cumsum(0.02 * waves(rng, frames, 3), axis=0))
 
 
+@pytest.fixture(autouse=True)
+def children_end_quietly():
+    """What PyTorch's DataLoader does when a child ends is undone after the test that had workers.
+
+    Its handler stays for the life of the process, and with other libraries' signal stacks the next child that ends
+    killed a whole worker of the tests.
+    """
+    yield
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) not in (signal.SIG_DFL, signal.SIG_IGN, None):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def random_motion():
     return make_motion
