@@ -167,7 +167,7 @@ def test_it_walks_on_for_ever_in_the_same_memory(model):
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 60_000  # the motion held above is 24 kB
+    assert grown < 120_000  # the motion held above is 24 kB; twenty that were kept would be 480
     assert np.isfinite(last.joints_world()).all() and np.abs(last.translation[:, 1]).max() < 5
 
 
