@@ -56,14 +56,14 @@ class WindowIndex:
 
     @cached_property
     def kinds(self) -> tuple[list[str], Array]:
-        """Tags without their sides, and the probability to draw each: by the root of its windows, up to PLENTY."""
+        """Tags without their sides, and the probability to draw each: by the cube root of its windows, up to PLENTY."""
         counts: dict[str, int] = {}
         for tag, windows in self.by_tag.items():
             if not tag.startswith(NEVER):
                 kind = _kind(tag)
                 counts[kind] = counts.get(kind, 0) + len(windows)
         kinds = sorted(counts)
-        weights = np.array([np.sqrt(min(counts[k], PLENTY)) * RARELY.get(split_tag(k)[0], 1.0) for k in kinds])
+        weights = np.array([np.cbrt(min(counts[k], PLENTY)) * RARELY.get(split_tag(k)[0], 1.0) for k in kinds])
         return kinds, weights / weights.sum() if kinds else weights
 
     def draw_kind(self, random: np.random.Generator) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genmo.runtime.support.errors import InputError
 from genmo.train.network.fusion import FUSIONS
-from genmo.train.settings.config import OBJECTIVES, TrainConfig
+from genmo.train.settings.config import OBJECTIVES, OPTIMIZERS, TrainConfig
 
 
 def check_config(config: TrainConfig) -> None:
@@ -23,7 +23,8 @@ def check_config(config: TrainConfig) -> None:
         raise InputError("config: model.layout must be 'genmo': other layouts are for converted checkpoints")
     if not config.frames or not all(isinstance(n, int) and n >= 2 for n in config.frames):
         raise InputError(f"config: frames is {list(config.frames)}; wanted window lengths of at least 2")
-    for field, choices in (("objective", OBJECTIVES), ("fusion", tuple(FUSIONS))):
+    choices_of = {"objective": OBJECTIVES, "fusion": tuple(FUSIONS), "optimizer": OPTIMIZERS}
+    for field, choices in choices_of.items():
         if getattr(config, field) not in choices:
             raise InputError(f"config: {field} is {getattr(config, field)!r}; wanted one of {', '.join(choices)}")
     if config.objective == "regression" and config.generation:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from genmo.runtime.denoiser import schedule
@@ -29,6 +29,7 @@ from genmo.train.loop import distributed
 from genmo.train.loop.config_checks import check_config, check_shards, check_writable
 from genmo.train.loop.losses import losses, total
 from genmo.train.loop.model_inputs import absent_conditions, given_frames, text_inputs
+from genmo.train.loop.optimizer import make_optimizer
 from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
 from genmo.train.loop.sample_pictures import draw_samples
 from genmo.train.loop.validation import validate, validation_batch
@@ -67,13 +68,8 @@ class Trainer:
         self.held_out = validation_batch(data.held_out).to(self.device) if data.held_out else None
         self.picture_clips = data.held_out
         self._make_models(data)
-        self.optimizer = torch.optim.AdamW(
-            self._trained(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            betas=(0.9, 0.98),
-            fused=self.device.type == "cuda",
-        )
+        self._choose_weights()
+        self.optimizer = make_optimizer(config, self.model, fused=self.device.type == "cuda")
         self.seen_prompts = SeenPrompts()
         self.step = 0
         self.best = math.inf
@@ -105,8 +101,8 @@ class Trainer:
             return self._start_from(load_checkpoint(self.config.init))
         return self._statistics()
 
-    def _trained(self) -> list[nn.Parameter]:
-        """The weights that `only` names, all if it names none; the others need no gradient from here on.
+    def _choose_weights(self) -> None:
+        """Only the weights that `only` names, all if it names none, need a gradient from here on.
 
         Raises InputError for a name that no weight begins with.
         """
@@ -118,7 +114,6 @@ class Trainer:
                 )
         for name, parameter in named.items():
             parameter.requires_grad_(not only or name.startswith(only))
-        return [parameter for parameter in named.values() if parameter.requires_grad]
 
     def _statistics(self) -> Normalisation:
         c = self.config

@@ -16,6 +16,7 @@ from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.captions import CaptionConfig
 
 PRESETS = Path(__file__).parents[1] / "presets"
+OPTIMIZERS = ("adamw", "muon")
 OBJECTIVES = ("dual", "diffusion", "regression")
 """see `TrainConfig.objective`; "regression" is "dual" without generation samples"""
 
@@ -69,6 +70,8 @@ class TrainConfig:
     """checkpoint folder to start from (fine-tuning); empty: random weights"""
     only: tuple[str, ...] = ()
     """beginnings of names of weights: only these are trained, the others stay as `init` has them; empty: all"""
+    optimizer: str = "adamw"
+    """"adamw", or "muon" for the matrices of the blocks with AdamW for the rest (`genmo.train.loop.optimizer`)"""
     learning_rate: float = 8e-4
     warmup: int = 200
     weight_decay: float = 0.02

@@ -156,18 +156,22 @@ def test_blocks_join_without_a_jolt(model):
 def test_it_walks_on_for_ever_in_the_same_memory(model):
     generator = MotionGenerator(model, "a person walks", **SMALL, clean_feet=False)
     generator.next(60)
+    grown = []
     tracemalloc.start()
     try:
         generator.next(12)
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(20):
-            last = generator.next(12)
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
+        for _ in range(3):
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(10):
+                last = generator.next(12)
+            gc.collect()
+            grown.append(tracemalloc.get_traced_memory()[0] - before)
     finally:
         tracemalloc.stop()
-    assert grown < 120_000  # the motion held above is 24 kB; twenty that were kept would be 480
+    # the motion held above is 24 kB; ten that were kept would be 240 in every round, what a test worker does beside
+    # it is in one
+    assert min(grown) < 60_000
     assert np.isfinite(last.joints_world()).all() and np.abs(last.translation[:, 1]).max() < 5
 
 

@@ -14,6 +14,8 @@ BAD_RUNS = {
     "windows too long": ({"frames": (400,)}, "run", "longest training clip has"),
     "an unknown objective": ({"objective": "both"}, "run", "objective is 'both'; wanted one of dual"),
     "an unknown fusion": ({"fusion": "sum"}, "run", "fusion is 'sum'; wanted one of mlp, cross_attention"),
+    "an unknown optimizer": ({"optimizer": "sgd"}, "run", "optimizer is 'sgd'; wanted one of adamw, muon"),
+    "muon for no matrix": ({"optimizer": "muon", "only": ("denoiser.heads",)}, "run", "wanted optimizer=adamw"),
     "regression of texts": ({"objective": "regression"}, "run", "wanted generation=0"),
     "no samples": ({"estimation": 0, "generation": 0}, "run", "at least one sample"),
     "no steps": ({"steps": 0}, "run", "steps is 0; wanted at least 1"),

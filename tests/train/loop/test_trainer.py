@@ -14,16 +14,18 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.__main__ import main
 from genmo.train.loop.trainer import Trainer
 from genmo.train.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from genmo.train.settings.config import read_config
+from genmo.train.settings.config import OPTIMIZERS, read_config
 
 
 def weights(trainer):
     return trainer.model.state_dict() | {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
 
 
-def test_six_steps_are_three_and_three(config, tmp_path):
-    """N-gram dropout, windows, cameras, noise, warm-up and average included: to the last bit."""
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_six_steps_are_three_and_three(config, tmp_path, optimizer):
+    """N-gram dropout, windows, cameras, noise, warm-up, momenta and average included: to the last bit."""
     assert config.text_dropout > 0
+    config = replace(config, optimizer=optimizer)
     whole = Trainer(config, tmp_path / "whole")
     losses = [whole.train_step() for _ in range(6)]
     first = Trainer(config, tmp_path / "parts")
@@ -57,7 +59,7 @@ def test_a_run_starts_from_another(config, tmp_path):
     first.save()
     second = Trainer(replace(config, init=str(tmp_path / "first"), seed=3), tmp_path / "second")
     saved = load_checkpoint(tmp_path / "first")
-    assert second.step == 0 and not second.optimizer.state
+    assert second.step == 0 and not second.optimizer.state_dict()["state"]
     for name, tensor in saved.model.state_dict().items():
         assert torch.equal(second.model.state_dict()[name], tensor), name
         assert torch.equal(second.average.state_dict()[name], tensor), name
@@ -111,6 +113,14 @@ def test_given_frames_are_learned_from_where_init_knew_none(config, tmp_path):
     assert not before[last].any()
     trainer.train_step()
     assert trainer.model.state_dict()[last].any()
+
+
+def test_a_run_goes_on_with_its_own_optimizer(config, tmp_path):
+    first = Trainer(config, tmp_path / "run")
+    first.train_step()
+    first.save()
+    with pytest.raises(InputError, match="wanted the settings in its model.json"):
+        Trainer(replace(config, optimizer="muon"), tmp_path / "run")
 
 
 def test_another_seed_is_another_run(config, tmp_path):
