@@ -53,6 +53,10 @@ kernels: ## build the C++ and CUDA kernels in build/kernels and test them
 bench: .venv-test/.ready native ## measure one denoising step
 	$(TEST) benchmarks/one_step.py
 
+site: .venv-test/.ready ## the documentation as a website, in build/site
+	$(TEST) -m pip install --quiet --disable-pip-version-check ".[site]"
+	$(TEST) docs/site/build.py build/site
+
 api: .venv-test/.ready ## write the API reference, from the docstrings, to build/api.md
 	@mkdir -p build
 	$(TEST) docs/api.py build/api.md

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import time
 from contextlib import nullcontext
@@ -248,6 +249,7 @@ class Trainer:
         """Train to the last step, logging, validating and saving on the way."""
         c = self.config
         meter = StepMeter(c.shards * (c.estimation + c.generation))
+        loss = math.nan
         feed = self.feed.steps(self.step, c.steps)
         disable = None if self.processes.first else True
         with tqdm(total=c.steps, initial=self.step, disable=disable, unit="step") as bar:
@@ -262,12 +264,26 @@ class Trainer:
                 last = self.step == c.steps
                 if self.step % LOG_EVERY == 0 or last:
                     record = meter.record()
-                    bar.set_postfix(loss=record["loss"])
+                    loss = record["loss"]
+                    bar.set_postfix(loss=loss)
                     self.log.write({"step": self.step, "lr": self.learning_rate()} | record)
                 if self.held_out and (self.step % c.validate_every == 0 or last):
                     self._validate()
                 if self.step % c.save_every == 0 or last:
                     self.save()
+        if self.processes.first:
+            print(self._farewell(loss))
+
+    def _farewell(self, loss: float) -> str:
+        """What the run came to, and what is usually done next."""
+        reached = f", loss {loss:.3f}" if math.isfinite(loss) else ", which it had before"
+        best = f", best PA-MPJPE on held-out people {self.best:.1f} mm" if math.isfinite(self.best) else ""
+        run = shlex.quote(str(self.folder))
+        engine = shlex.quote(f"{self.folder}-engine") if self.folder.name else "ENGINE"  # "." has no name
+        return (
+            f"{self.folder}: {self.step} steps{reached}{best}\n"
+            f"next: genmo-export {run} --out {engine}, or more steps=... with the same --out"
+        )
 
     def _validate(self) -> None:
         """Log the averaged model's errors on held-out people and draw what it makes; keep the best so far in `best`."""

@@ -144,7 +144,11 @@ def test_the_command_trains_logs_validates_and_resumes(config, motion_set, tmp_p
     assert b"<svg" in (tmp_path / "run" / "pictures" / pictures[0]).read_bytes()[:200]
     scores = [record["validation"] for record in log if "validation" in record]
     assert len(scores) == 2 and all(0 < score["pa_mpjpe"] <= score["mpjpe"] for score in scores)
-    assert capsys.readouterr().out == ""
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[0] for line in told[::2]] == [f"{tmp_path / 'run'}: {steps} steps" for steps in (2, 4)]
+    assert f"loss {timed[-1]['loss']:.3f}" in told[2]
+    assert f"PA-MPJPE on held-out people {min(score['pa_mpjpe'] for score in scores):.1f} mm" in told[2]
+    assert told[3].startswith(f"next: genmo-export {tmp_path / 'run'} --out {tmp_path / 'run-engine'}")
     described = json.loads((tmp_path / "run" / "model.json").read_text())
     assert described["provenance"]["step"] == 4 and described["provenance"]["train"]["data"] == [motion_set.name]
     assert str(motion_set) not in json.dumps(described)

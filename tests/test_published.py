@@ -1,0 +1,94 @@
+"""What people see before they install: a README that stands alone, who to cite, forms, workflows, a website."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from genmo.runtime import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def on_a_package_index():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        readme = re.sub(change["pattern"], change["replacement"], readme)
+    return readme
+
+
+def test_the_readme_of_a_package_index_links_to_nothing_that_is_not_there():
+    links = re.findall(r"\]\(([^)]*)\)", on_a_package_index())
+    assert links and all(link.startswith("https://") for link in links)
+    assert "![" not in on_a_package_index()
+    assert "docs/troubleshooting" not in on_a_package_index() and "troubleshooting by error" in on_a_package_index()
+
+
+def test_what_is_cited_is_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == __version__ and cited["license"] == PROJECT["project"]["license"]
+    assert cited["preferred-citation"]["url"] in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"{__version__}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
+def test_a_form_asks_for_what_makes_it_happen_again(form):
+    content = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert content["name"] and content["description"]
+    assert any("command" in field["attributes"]["label"].lower() for field in content["body"])
+    assert all(field["validations"]["required"] for field in content["body"])
+
+
+def runs_of(workflow):
+    for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values():
+        yield from (step["run"] for step in job["steps"] if "run" in step)
+
+
+@pytest.mark.parametrize("name", ["tests", "wheels"])
+def test_workflows_run_what_exists(name):
+    commands = list(runs_of(ROOT / ".github" / "workflows" / f"{name}.yml"))
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert commands
+    for command in commands:
+        first, *rest = command.split()
+        assert first != "make" or set(rest) <= set(targets)
+        assert not first.startswith("genmo-") or first in PROJECT["project"]["scripts"]
+        assert all(
+            (ROOT / word).exists() for word in command.split() if re.fullmatch(r"(docs|examples|\.ci)/\S+", word)
+        )
+        for wanted in re.findall(r"\.\[([\w,-]+)\]", command):
+            assert set(wanted.split(",")) <= set(extras)
+
+
+@pytest.fixture(scope="module")
+def site():
+    spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "site" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_is_on_the_website_once(site):
+    pages = site.pages_of(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    pages += [f"{page}.md" for section in site.SECTIONS.values() for page in section if page.startswith("runtime/")]
+    entries = [line for line in site.index_of(pages).splitlines() if re.fullmatch(r"[\w./-]+", line)]
+    wanted = {page.removesuffix(".md") for page in pages} - {"README"} | {"docs/api-reference"}
+    assert sorted(entries) == sorted(wanted)
+
+
+def test_every_page_named_in_the_website_s_contents_exists(site):
+    named = {page for section in site.SECTIONS.values() for page in section} - {"docs/api-reference"}
+    assert not [page for page in named if not (ROOT / f"{page}.md").is_file()]
+
+
+def test_a_page_without_a_heading_gets_its_name(site):
+    assert site.titled("runtime/engines/small/training/obey.md").startswith("# Obey\n")
+    assert site.titled("docs/log.md").startswith("# Experiment log\n")
