@@ -126,7 +126,7 @@ FLOORS = {
         ("support",),
         ("motion",),
         ("denoiser",),
-        ("conditions",),
+        ("conditions", "tokens"),
         ("readers", "engine", "refine", "render"),
         ("model", "formats", "video"),
         ("streaming", "retarget", "live", "bulk"),

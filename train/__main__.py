@@ -15,6 +15,7 @@ from pathlib import Path
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
 from genmo.train.settings.config import presets, read_config
+from genmo.train.settings.token_config import read_token_config, token_config_file, token_presets
 
 PROGRAM = "genmo-train"
 
@@ -34,8 +35,12 @@ class TrainOptions:
 
 def read_options(arguments: Sequence[str] | None) -> TrainOptions:
     """The options of the command line.  Raises InputError for a bad number."""
-    parser = OneLineParser(prog=PROGRAM, description="Train a denoiser; run again to resume.")
-    parser.add_argument("config", help=f"a YAML file or a preset ({', '.join(presets())})")
+    parser = OneLineParser(
+        prog=PROGRAM, description="Train a denoiser, or a stage of motion tokens; run again to resume."
+    )
+    parser.add_argument(
+        "config", help=f"a YAML file or a preset ({', '.join([*presets(), 'tokens', *token_presets()])})"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. steps=2000 model.depth=6")
     parser.add_argument("--out", type=Path, metavar="DIR", help="checkpoint folder")
     parser.add_argument(
@@ -54,6 +59,9 @@ def read_options(arguments: Sequence[str] | None) -> TrainOptions:
 
 def run(options: TrainOptions) -> None:
     """Train, or measure the loader.  Raises GenmoError with the line for the user."""
+    if (tokens := token_config_file(options.config)) is not None:
+        _run_tokens(options, tokens)
+        return
     config = read_config(options.config, options.overrides)
     from genmo.train.loop import throughput, trainer
 
@@ -62,6 +70,15 @@ def run(options: TrainOptions) -> None:
             print(json.dumps(throughput.measure(config, Path(folder), options.measure_feed)))
     elif options.out is not None:
         trainer.train(config, options.out)
+
+
+def _run_tokens(options: TrainOptions, path: Path) -> None:
+    config = read_token_config(path, options.overrides)
+    if options.out is None:
+        raise InputError("--measure-feed is for denoisers: batches of tokens cost next to nothing; wanted --out DIR")
+    from genmo.train.loop.token_trainer import train_tokens
+
+    train_tokens(config, options.out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -85,3 +85,20 @@ LAYOUTS = {
         ),
     )
 }
+
+TOKEN_JOINTS = slice(0, BODY_JOINTS.stop)
+"""Joints that the token layout places: all but the hands."""
+TOKEN_LAYOUT = Layout(
+    "tokens",
+    (
+        ("turn", 1),
+        ("ground_velocity", 2),
+        ("height", 1),
+        ("places", (TOKEN_JOINTS.stop - 1) * 3),
+        ("body_rotations", (BODY_JOINTS.stop - BODY_JOINTS.start) * SIXD),
+        ("tilt", SIXD),
+        ("velocities", TOKEN_JOINTS.stop * 3),
+        ("foot_contacts", 4),
+    ),
+)
+"""What motion tokens are made of (`motion.token_features`): HumanML3D's blocks with true rotations."""

@@ -11,7 +11,7 @@ import numpy as np
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.batch_sampler import BatchSampler, has_word
+from genmo.train.data.batch_sampler import BatchSampler, clip_weights, has_word
 from genmo.train.data.gait_loops import looped
 from genmo.train.datasets.clips import Clip, split_clips, without_replaced
 from genmo.train.datasets.read import read_clips
@@ -56,10 +56,14 @@ def read_training_data(config: TrainConfig) -> TrainingData:
         captions=config.captions if config.generation and not outside else None,
         lengths=config.frames,
     )
-    sampler.weights = sampler.weights * np.where([clip.coarse for clip in clips], COARSE, 1.0)
-    if config.data_share:
-        sampler.weights = shared_weights(sampler.weights, clips, shares)
+    sampler.weights = drawn_weights(config, clips, shares)
     return TrainingData(clips, held_out, sampler)
+
+
+def drawn_weights(config: TrainConfig, clips: list[Clip], shares: Sequence[float]) -> Array:
+    """How often each clip is drawn [clips]; `shares`: what `load_data` answers."""
+    weights = clip_weights(clips) * np.where([clip.coarse for clip in clips], COARSE, 1.0)
+    return shared_weights(weights, clips, shares) if config.data_share else np.asarray(weights)
 
 
 def shared_weights(weights: Array, clips: Sequence[Clip], shares: Sequence[float]) -> Array:

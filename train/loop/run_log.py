@@ -10,6 +10,7 @@ from typing import Any
 
 from genmo.runtime.support.errors import InputError
 from genmo.train.settings.config import TrainConfig
+from genmo.train.settings.token_config import TokenTrainConfig
 
 LOG_EVERY = 50
 """steps"""
@@ -19,7 +20,7 @@ def _write_nothing(name: str, value: float, step: int) -> None:
     pass
 
 
-def _event_writer(config: TrainConfig, folder: Path) -> Callable[[str, float, int], None]:
+def _event_writer(config: TrainConfig | TokenTrainConfig, folder: Path) -> Callable[[str, float, int], None]:
     if not config.tensorboard:
         return _write_nothing
     try:
@@ -33,7 +34,7 @@ def _event_writer(config: TrainConfig, folder: Path) -> Callable[[str, float, in
 class RunLog:
     """The log of a run in its folder."""
 
-    def __init__(self, config: TrainConfig, folder: Path, first: bool) -> None:
+    def __init__(self, config: TrainConfig | TokenTrainConfig, folder: Path, first: bool) -> None:
         """`first`: whether this process writes; the others are silent.  Raises InputError without TensorBoard."""
         self._path = folder / "log.jsonl"
         self._write_event = _event_writer(config, folder) if first else _write_nothing

@@ -28,6 +28,7 @@ from genmo.train.data.t5_tokens import TextTokens, prompts_of, text_tokens
 from genmo.train.geometry.mesh import read_mesh
 from genmo.train.loop import distributed
 from genmo.train.loop.config_checks import check_config, check_shards, check_writable
+from genmo.train.loop.learning_rate import warmed_cosine
 from genmo.train.loop.losses import losses, total
 from genmo.train.loop.model_inputs import absent_conditions, given_frames, text_inputs
 from genmo.train.loop.optimizer import make_optimizer
@@ -173,12 +174,8 @@ class Trainer:
         return Normalisation(state["mean"], state["std"])
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then a cosine to 2 % at the last step."""
-        c = self.config
-        if self.step < c.warmup:
-            return c.learning_rate * (self.step + 1) / c.warmup
-        done = min(1.0, (self.step - c.warmup) / max(c.steps - c.warmup, 1))
-        return c.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        """That of the next step."""
+        return warmed_cosine(self.step, self.config.steps, self.config.warmup, self.config.learning_rate)
 
     def train_step(self, shards: list[Shard] | None = None) -> dict[str, float]:
         """One optimizer step on this process's shards of it (made here if not given); the mean loss terms."""

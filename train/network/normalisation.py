@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genmo.runtime.motion.layout import LAYOUTS
+from genmo.runtime.motion.layout import LAYOUTS, Layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +18,11 @@ class Normalisation:
     std: Tensor
 
     @classmethod
-    def fit(cls, features: Tensor) -> Normalisation:
-        """Statistics of features [n, width]."""
+    def fit(cls, features: Tensor, layout: Layout = LAYOUTS["genmo"]) -> Normalisation:
+        """Statistics of features [n, layout.width]."""
         mean = features.mean(dim=0)
         std = torch.ones_like(mean)
-        for block in LAYOUTS["genmo"].slices.values():
+        for block in layout.slices.values():
             std[block] = features[:, block].var(dim=0).mean().sqrt().clamp_min(1e-3)
         return cls(mean, std)
 

@@ -108,6 +108,12 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
     path = PRESETS / f"{source}.yaml" if source in presets() else Path(source)
     if not path.is_file():
         raise InputError(f"config {source!r} is no file and no preset; presets are {', '.join(presets())}")
+    config: TrainConfig = build_config(TrainConfig(), read_entries(path, overrides))
+    return config
+
+
+def read_entries(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The entries of a YAML file with `key=value` (dots for nested keys) applied.  Raises InputError."""
     stored = read_yaml(path, "a training config") or {}
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -120,8 +126,8 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
         if not isinstance(node, dict):
             raise InputError(f"override {override!r}: {'.'.join(parents) or 'the file'} is no mapping")
         node[last] = parse_yaml(value, f"override {override!r}", "key=value, e.g. steps=2000")
-    config: TrainConfig = _build(TrainConfig(), stored, "")
-    return config
+    entries: dict[str, Any] = stored
+    return entries
 
 
 def _is_number(value: Any) -> bool:
@@ -134,8 +140,11 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def _build(default: Any, stored: Any, where: str) -> Any:
-    """`default` (a dataclass) with the stored entries, each checked against the default's type."""
+def build_config(default: Any, stored: Any, where: str = "") -> Any:
+    """`default` (a dataclass) with the stored entries, each checked against the default's type.
+
+    Raises InputError for an unknown entry or a value of the wrong type.
+    """
     if not isinstance(stored, dict):
         raise InputError(f"config: {where or 'the file'} is {quoted(stored)}; wanted a mapping")
     names = {f.name for f in fields(default)}
@@ -145,7 +154,7 @@ def _build(default: Any, stored: Any, where: str) -> Any:
             raise InputError(f"config: unknown key {quoted(f'{where}{name}')}; known are {', '.join(sorted(names))}")
         before = getattr(default, name)
         if is_dataclass(before):
-            value = _build(before, value, f"{where}{name}.")
+            value = build_config(before, value, f"{where}{name}.")
         elif isinstance(before, tuple):
             value = tuple(value) if isinstance(value, list) else (value,)
         elif isinstance(before, float) and _is_number(value):

@@ -1,0 +1,85 @@
+"""A GenM3 in training, and its checkpoint: `weights.safetensors` and `model.json`, as a denoiser's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from genmo.runtime.support.atomic_write import all_or_none, write_aside
+from genmo.runtime.support.errors import EngineError, InputError, first_line
+from genmo.runtime.support.safe_read import numbers, read_json
+from genmo.runtime.tokens.config import TokenConfig
+from genmo.train.network.checkpoint import FORMAT, MAX_DESCRIPTION, load_weights
+from genmo.train.network.mevq import MotionVQ
+from genmo.train.network.normalisation import Normalisation
+
+FAMILY = "tokens"
+
+
+class TokenModel(nn.Module):
+    """What the stages train: the MEVQ-VAE."""
+
+    def __init__(self, config: TokenConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vq = MotionVQ(config)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenCheckpoint:
+    """A trained model with what its numbers mean."""
+
+    model: TokenModel
+    normalisation: Normalisation
+    stage: int
+    """the last of the three that it went through"""
+    provenance: dict[str, Any]
+    """training config, step, data, scores: plain JSON"""
+
+
+def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
+    """Write the checkpoint into `folder`.  Raises InputError for a full disk and the like."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model, statistics = checkpoint.model, checkpoint.normalisation
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    described = {
+        "format": FORMAT,
+        "family": FAMILY,
+        "stage": checkpoint.stage,
+        "model": model.config.to_json(),
+        "normalisation": {"mean": statistics.mean.tolist(), "std": statistics.std.tolist()},
+        "provenance": checkpoint.provenance,
+    }
+    with all_or_none():
+        write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
+        write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
+
+
+def load_token_checkpoint(folder: str | Path) -> TokenCheckpoint:
+    """Read a checkpoint folder; no code of it is run.  Raises InputError when it is not one or is damaged."""
+    folder = Path(folder)
+    for name in ("model.json", "weights.safetensors"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: no {name}; wanted the folder of a run of genmo-train tokens")
+    try:
+        described = read_json(folder / "model.json", "the description of a checkpoint", MAX_DESCRIPTION)
+        if described.get("family") != FAMILY:
+            raise ValueError("its family is not tokens")
+        config = TokenConfig.from_json(described["model"])
+        lists = (described["normalisation"][key] for key in ("mean", "std"))
+        statistics = Normalisation(*(torch.from_numpy(numbers(value, "normalisation")).float() for value in lists))
+        stage, provenance = int(described["stage"]), described["provenance"]
+    except (ValueError, KeyError, TypeError, AttributeError, EngineError, InputError) as error:
+        raise InputError(f"{folder}/model.json: not a checkpoint of motion tokens ({first_line(error)})") from None
+    width = (config.motion_layout.width,)
+    if statistics.mean.shape != width or statistics.std.shape != width or not (statistics.std > 0).all():
+        raise InputError(f"{folder}/model.json: normalisation is not {width[0]} means and positive spreads")
+    model = TokenModel(config)
+    load_weights(model, folder / "weights.safetensors")
+    return TokenCheckpoint(model.eval(), statistics, stage, provenance)
