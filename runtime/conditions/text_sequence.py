@@ -1,4 +1,5 @@
-"""Prompts that name actions in order ("a person walks, then sits") as one text for each action, with spans that fit.
+"""Prompts that name actions in order ("a person walks, then sits") or a change ("a person starts walking",
+`text_changes`) as one text for each action, with spans that fit.
 
 The network was mostly taught with one action a text; which frames an action gets is said better by spans than by words.
 """
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.text_changes import Action, changes_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import FPS
 
@@ -17,6 +19,8 @@ SHORTEST = 20
 """frames of a part at least: an action in less is a twitch"""
 SHORT_SECONDS, USUAL_SECONDS, LONG_SECONDS = 2.0, 3.0, 4.0
 """of an action that is over soon, of one that is not known, and of one that goes on"""
+IMPLIED_SHARE = 0.4
+"""of a span, at most, for what a change implies of the time before it"""
 MOST_REPEATS = 10
 
 _NUMBERS = {
@@ -52,7 +56,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _SOON_OVER = re.compile(
-    r"\b(?:jump|hop|leap|kick|punch|throw|catch|sit|stand|get|turn|bend|bow|crouch|kneel|squat|pick|stop|start|fall|trip"
+    r"\b(?:jump|hop|leap|kick|punch|throw|catch|sit|stand|get|turn|bend|bow|crouch|kneel|squat|pick|start|fall|trip"
     r"|rais|lower|lift|put|point|nod|shrug|wav|clap|step|duck|dodg|lung|spin|somersault|cartwheel|salut|reach|stumbl|ris"
     r"|lie|lying)",
     re.IGNORECASE,
@@ -135,32 +139,54 @@ def natural_frames(prompt: str) -> int | None:
     return round(FPS * sum(map(seconds_of, parts))) if len(parts) > 1 else None
 
 
+def actions_of(prompt: str, first: bool) -> list[Action]:
+    """The actions of a prompt in the order of time, those that it states as a change included (`text_changes`).
+
+    `first`: it begins the motion, so that what a change implies of the time before ("starts walking": stands) is one.
+    """
+    actions: list[Action] = []
+    for part in parts_of(prompt):
+        subject = _SUBJECT.match(part)
+        said = "" if subject is None else subject[0]
+        actions += changes_of(said, part[len(said) :], first and not actions) or [Action(part)]
+    return actions
+
+
 def in_order(text: Text, frames: int) -> list[Text]:
     """The text as one text for each of its actions, the span divided by how long they take; itself alone where it says
-    no order, or where they would get less than SHORTEST frames.
+    no order and no change, or where they would get less than SHORTEST frames.
 
     `frames`: of the motion.
     """
     end = frames if text.end is None else min(text.end, frames)
-    parts = parts_of(text.prompt)
-    if len(parts) < 2 or end - text.start < SHORTEST * len(parts):
+    actions = actions_of(text.prompt, text.start == 0)
+    if len(actions) < 2 or end - text.start < SHORTEST * len(actions):
         return [text]
-    shares = list(map(seconds_of, parts))
-    free = end - text.start - SHORTEST * len(parts)
-    wanted = [max(share - SHORTEST / FPS, 0.0) for share in shares]
-    total = sum(wanted) or 1.0
-    edges, given = [text.start], 0.0
-    for index, part in enumerate(wanted):
-        given += part / total
-        edges.append(text.start + SHORTEST * (index + 1) + round(free * given))
-    edges[-1] = end
+    lengths = _lengths(actions, end - text.start)
+    edges = [text.start + sum(lengths[:index]) for index in range(len(lengths) + 1)]
     spans = [
-        replace(text, prompt=part, start=start, end=stop)
-        for part, start, stop in zip(parts, edges[:-1], edges[1:], strict=True)
+        replace(text, prompt=action.prompt, start=start, end=stop)
+        for action, start, stop in zip(actions, edges[:-1], edges[1:], strict=True)
     ]
     if text.end is None or text.end > frames:
         spans[-1] = replace(spans[-1], end=text.end)
     return spans
+
+
+def _lengths(actions: Sequence[Action], frames: int) -> list[int]:
+    """Frames of each action: of those that are implied as many as they say, up to IMPLIED_SHARE of all; the others
+    share the rest by how long they take.  SHORTEST each at least, `frames` together."""
+    free = frames - SHORTEST * len(actions)
+    given = [0.0 if a.seconds is None else min(a.seconds * FPS, IMPLIED_SHARE * frames) for a in actions]
+    given = [max(length - SHORTEST, 0.0) for length in given]
+    wanted = [0.0 if a.seconds else max(seconds_of(a.prompt) - SHORTEST / FPS, 0.0) for a in actions]
+    total, rest = sum(wanted) or 1.0, max(free - sum(given), 0.0)
+    ends, reached = [0], 0.0
+    for length, share in zip(given, wanted, strict=True):
+        reached += length + rest * share / total
+        ends.append(min(round(reached), free))
+    ends[-1] = free
+    return [SHORTEST + stop - start for start, stop in zip(ends[:-1], ends[1:], strict=True)]
 
 
 def with_texts_in_order(timeline: Timeline) -> tuple[Timeline, tuple[str, ...]]:

@@ -5,6 +5,7 @@ import pytest
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.text_sequence import (
     SHORTEST,
+    actions_of,
     in_order,
     natural_frames,
     parts_of,
@@ -96,3 +97,59 @@ def test_a_timeline_and_its_notes():
     assert [text.prompt for text in divided.texts] == ["a person waves", "a person walks", "a person sits"]
     assert divided.seed == 7 and divided.frames == 150
     assert len(notes) == 1 and "is 2 texts in order: 'a person walks' from 1.0 s, 'a person sits' from" in notes[0]
+
+
+CHANGES = {
+    "a person starts walking": ["a person stands still", "a person walks"],
+    "she slowly begins to jog forward": ["she stands still", "she jogs forward"],
+    "a person sets off running": ["a person stands still", "a person runs"],
+    "a man waits at the door and sets off": ["a man waits at the door", "a man walks"],
+    "a person breaks into a sprint": ["a person stands still", "a person sprints"],
+    "a person walks slowly and stops": ["a person walks slowly", "a person stops"],
+    "a person jogs, but suddenly halts": ["a person jogs", "a person suddenly halts"],
+    "the runner comes to a standstill": ["the runner comes to a standstill"],
+    "a runner stops running": ["a runner stops running"],
+    "a person stops running": ["a person runs", "a person stops"],
+    "a person goes from a walk into a run": ["a person walks", "a person runs"],
+    "from jogging to walking": ["a person jogs", "a person walks"],
+    "a person: walk to run": ["a person walks", "a person runs"],
+    "his stroll turns into a sprint": ["a person strolls", "a person sprints"],
+    "people go from a standstill to a run": ["people stand still", "people run"],
+    "a person walks, stops, jumps": ["a person walks", "a person stops", "a person jumps"],
+    "a person sits down on a chair": ["a person stands still", "a person sits down on a chair"],
+    "a person gets up from a bench": ["a person sits on a bench", "a person stands up"],
+    "a person walks, then starts running": ["a person walks", "a person runs"],
+    "a person walks, then sits down": ["a person walks", "a person sits down"],
+}
+
+
+@pytest.mark.parametrize("prompt", CHANGES)
+def test_a_change_is_what_was_and_what_comes(prompt):
+    assert [action.prompt for action in actions_of(prompt, first=True)] == CHANGES[prompt]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a person sits", "a person takes off a hat", "he sets off fireworks", "a person stops a taxi",
+        "a person walks and waves", "a person walks to the bus stop",
+        "a person walks from the door to the window", "a person does not stop",
+        "a person runs to rest", "a person walks, waving both arms", "a person starts a car", "a person stands",
+        "a person walks nonstop", "a person stands on one leg", "a person gets up early", "a person steps to the left",
+    ],
+)  # fmt: skip
+def test_no_change(prompt):
+    assert [action.prompt for action in actions_of(prompt, first=True)] == [prompt]
+
+
+def test_what_a_change_implies_is_said_only_where_nothing_was_before():
+    assert [a.prompt for a in actions_of("a person starts walking", first=False)] == ["a person walks"]
+    assert [text.prompt for text in in_order(Text("a person starts walking", 30), 150)] == ["a person starts walking"]
+    assert len(in_order(Text("a person jogs and stops", 30), 150)) == 2
+
+
+@pytest.mark.parametrize("frames", [40, 60, 120, 600])
+def test_what_is_implied_takes_little_of_the_time(frames):
+    before, after = in_order(Text("a person starts walking"), frames)
+    assert before.start == 0 and before.end == after.start and after.end is None
+    assert before.end == max(SHORTEST, min(round(1.4 * FPS), round(0.4 * frames)))
