@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from genmo.runtime.cli.motion_pages import show, show_motions
 from genmo.runtime.conditions.provenance import MotionSources
-from genmo.runtime.formats import check_motion, check_suffix, save_motion
+from genmo.runtime.formats import ROOT_BONE_SUFFIXES, check_motion, check_suffix, save_motion
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import at_rate, check_rate
+from genmo.runtime.motion.root_motion import in_place as without_way
 from genmo.runtime.retarget.character import Character, read_character
 from genmo.runtime.retarget.retargeting import retarget
+from genmo.runtime.retarget.root_bone import check_root_bone, with_root_bone
 from genmo.runtime.retarget.write import SUFFIXES as CHARACTER_SUFFIXES
 from genmo.runtime.retarget.write import check_holds, save_performance
 from genmo.runtime.support.errors import GenmoError, InputError
@@ -28,18 +30,42 @@ class OutputFormat:
     """frames a second; None: as they were made"""
     character: Character | None = None
     """who plays in the formats that a character can be written to; None: genmo's own body"""
+    in_place: bool = False
+    """without the way over the ground; with a root bone without its turning too"""
+    root_bone: bool = False
+    """a bone on the ground carries the way"""
+
+    def shown(self, motion: Motion, sources: MotionSources) -> tuple[Motion, MotionSources]:
+        """The motion as it is to be written, in place or as it goes, and its sources that are still true."""
+        if not self.in_place:
+            return motion, sources
+        free = replace(sources, place_frames=sources.place_frames[:0], place_joints=sources.place_joints[:0])
+        moved = without_way(motion, heading=self.root_bone)
+        return moved, replace(free, place_positions=sources.place_positions[:0])
 
 
 def output_format(
-    outs: Sequence[str], fps: float | None, character: str | None, character_map: str | None
+    outs: Sequence[str],
+    fps: float | None,
+    character: str | None,
+    character_map: str | None,
+    *,
+    in_place: bool = False,
+    root_bone: bool = False,
 ) -> OutputFormat:
-    """What `--out`, `--out-fps`, `--character` and `--character-map` ask for.  Raises InputError before any work."""
+    """What `--out`, `--out-fps`, `--character`, `--character-map`, `--in-place` and `--root-bone` ask for.
+
+    Raises InputError before any work.
+    """
     if fps is not None:
         check_rate(fps)
+    if root_bone and not any(Path(out).suffix.lower() in ROOT_BONE_SUFFIXES for out in outs):
+        asked = f"--out {', '.join(outs)}" if outs else "--view"
+        raise InputError(f"--root-bone changes nothing in {asked}; wanted one of {' '.join(ROOT_BONE_SUFFIXES)}")
     if character is None:
         if character_map is not None:
             raise InputError("--character-map without --character; wanted the character that it is about")
-        return OutputFormat(fps)
+        return OutputFormat(fps, None, in_place, root_bone)
     own = [out for out in outs if Path(out).suffix.lower() in CHARACTER_SUFFIXES]
     if outs and not own:
         raise InputError(
@@ -48,17 +74,21 @@ def output_format(
     performer = read_character(character, character_map)
     for out in own:
         check_holds(performer, out)
-    return OutputFormat(fps, performer)
+    if root_bone:
+        check_root_bone(performer)
+    return OutputFormat(fps, performer, in_place, root_bone)
 
 
 def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, form: OutputFormat) -> None:
     """Write one motion, on the character where the format can hold it."""
+    motion, sources = form.shown(motion, sources)
     motion = at_rate(motion, form.fps)
     if form.character is not None and path.suffix.lower() in CHARACTER_SUFFIXES:
         check_motion(motion)
-        save_performance(path, retarget(motion, form.character))
+        performance = retarget(motion, form.character)
+        save_performance(path, with_root_bone(performance, motion.loops) if form.root_bone else performance)
     else:
-        save_motion(path, motion, title=title, sources=sources)
+        save_motion(path, motion, title=title, sources=sources, root_bone=form.root_bone)
 
 
 def check_output(out: str) -> None:

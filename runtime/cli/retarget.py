@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmo.runtime.cli.outputs import Outputs, check_output, output_format, save_all
+from genmo.runtime.cli.run_options import IN_PLACE_HELP
 from genmo.runtime.conditions.provenance import NO_SOURCES
 from genmo.runtime.formats import load_motion
 from genmo.runtime.formats.bvh_motion import read_bvh_motion, read_names
@@ -40,6 +41,8 @@ def parser() -> OneLineParser:
     )
     add("--scale", type=float, metavar="M", help="metres of a .bvh motion's unit (default: by the length of the legs)")
     add("--out-fps", type=float, metavar="F", help="frames a second of what is written (default: the motion's)")
+    add("--in-place", action="store_true", help=IN_PLACE_HELP)
+    add("--root-bone", action="store_true", help="root motion: the character's bone above its hips carries the way")
     add("--json", action="store_true", help="print one JSON object about what was done")
     add("--out", action="append", required=True, metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     return options
@@ -69,6 +72,8 @@ class RetargetOptions:
     scale: float | None
     """of a .bvh motion: metres in its unit"""
     out_fps: float | None
+    in_place: bool
+    root_bone: bool
     json: bool
     out: tuple[str, ...]
 
@@ -86,14 +91,15 @@ def read_options(arguments: Sequence[str] | None) -> RetargetOptions:
 
 def run(options: RetargetOptions) -> None:
     """Everything after parsing.  Raises GenmoError with the line for the user."""
-    form = output_format(options.out, options.out_fps, options.character, options.character_map)
+    where = {"in_place": options.in_place, "root_bone": options.root_bone}
+    form = output_format(options.out, options.out_fps, options.character, options.character_map, **where)
     assert form.character is not None
     motion = read_motion(options.motion, options.names, options.scale)
     outputs = Outputs()
     save_all([motion], [Path(out) for out in options.out], Path(options.motion).stem, NO_SOURCES, form, outputs)
     if options.json:
         fps = options.out_fps or motion.fps
-        frames = frames_at(motion.frames, motion.fps, fps)
+        frames = frames_at(motion.frames, motion.fps, fps, motion.loops)
         convention = form.character.bones.convention
         print(json.dumps({"frames": frames, "fps": fps, "names": convention, "outputs": outputs.written}))
     elif outputs.written:

@@ -57,7 +57,7 @@ def run(options: RunOptions) -> None:
             say(f"{PROGRAM}: note: {note}")
     outputs = write(takes, subjects, options, form)
     if options.view:
-        view(takes, outputs)
+        view(takes, outputs, form)
     if options.json:
         facts = report(model, takes[0].result, outputs.written) | length_of(takes[0].result, options)
         facts |= {"people": list(subjects.people)} if subjects.people else {}
@@ -88,7 +88,8 @@ def check_outputs(options: RunOptions) -> OutputFormat:
         raise InputError("nothing to do with the motion; wanted --out FILE to write it, or --view to look at it")
     for out in options.out:
         check_output(out)
-    return output_format(options.out, options.out_fps, options.character, options.character_map)
+    where = {"in_place": options.in_place, "root_bone": options.root_bone}
+    return output_format(options.out, options.out_fps, options.character, options.character_map, **where)
 
 
 def write(takes: Sequence[Take], subjects: Subjects, options: RunOptions, form: OutputFormat) -> Outputs:
@@ -104,9 +105,11 @@ def write(takes: Sequence[Take], subjects: Subjects, options: RunOptions, form: 
     return outputs
 
 
-def view(takes: Sequence[Take], outputs: Outputs) -> None:
+def view(takes: Sequence[Take], outputs: Outputs, form: OutputFormat) -> None:
     """Open all motions in the browser; the page counts as an output."""
-    titled = [(take.title, motion, sources_of(take.timeline)) for take in takes for motion in take.result.motions]
+    titled = [
+        (take.title, *form.shown(motion, sources_of(take.timeline))) for take in takes for motion in take.result.motions
+    ]
     page, missing = view_all(titled, outputs.written)
     if page not in outputs.written:
         outputs.written.append(page)
@@ -140,7 +143,8 @@ def report(model: MotionModel, result: Result, written: Sequence[str]) -> dict[s
 def length_of(result: Result, options: RunOptions) -> dict[str, object]:
     """Length and rate of what was written."""
     rate = options.out_fps or FPS
-    return {"frames": frames_at(result.motions[0].frames, FPS, rate), "fps": rate}
+    motion = result.motions[0]
+    return {"frames": frames_at(motion.frames, FPS, rate, motion.loops), "fps": rate}
 
 
 def measure(options: RunOptions) -> None:

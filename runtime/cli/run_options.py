@@ -13,6 +13,8 @@ STATIC, VO = "static", "vo"
 """values of --camera that are no files"""
 POSE_HELP = "full, heavy or lite: BlazePose of genmo-get-pose (default: full); or RTMPose, ViTPose, RTMO"
 DETECTOR_HELP = "YOLOX or a DETR-like network, for RTMPose and ViTPose"
+IN_PLACE_HELP = "without the way over the ground; with --root-bone without the turning too"
+ROOT_BONE_HELP = "root motion: a bone on the ground carries the way (.glb, .bvh, .usd; .npz has its track)"
 KEYPOINT_OPTIONS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
 VIDEO_OPTIONS = ("detector", "pose", "overlay", "video_features", "focal_length", "save_keypoints")
 
@@ -82,6 +84,9 @@ class RunOptions:
     out_fps: float | None
     character: str | None
     character_map: str | None
+    in_place: bool
+    root_bone: bool
+    """a bone on the ground carries the way of the body"""
     out: tuple[str, ...]
     view: bool
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from genmo.runtime.cli.keyframe_picks import FORM as KEYFRAME_FORM
-from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP, PROGRAM, RunOptions, parse_image_size
+from genmo.runtime.cli.run_options import (
+    DETECTOR_HELP,
+    IN_PLACE_HELP,
+    POSE_HELP,
+    PROGRAM,
+    ROOT_BONE_HELP,
+    RunOptions,
+    parse_image_size,
+)
 from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
@@ -192,5 +200,7 @@ def _output(group: argparse._ArgumentGroup) -> None:
         help="who plays in .glb, .bvh and .usd: a .glb, .gltf, .vrm or .bvh with a skeleton",
     )
     add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    add("--in-place", action="store_true", help=IN_PLACE_HELP)
+    add("--root-bone", action="store_true", help=ROOT_BONE_HELP)
     add("--out", action="append", default=[], metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     add("--view", action="store_true", help="open the motion in the browser")

@@ -63,6 +63,18 @@ _WRITERS: dict[str, _Writer] = {
 SUFFIXES = tuple(_WRITERS)
 """What `save_motion` can write."""
 
+_WITH_ROOT_BONE: dict[str, Callable[[Motion, MotionSources], bytes]] = {
+    ".npz": lambda motion, sources: to_npz(motion, sources, root_bone=True),
+    ".bvh": lambda motion, sources: to_bvh(motion, root_bone=True),
+    ".glb": lambda motion, sources: to_glb(motion, root_bone=True),
+    ".usd": lambda motion, sources: to_usd(motion, ".usd", root_bone=True),
+    ".usda": lambda motion, sources: to_usd(motion, ".usda", root_bone=True),
+    ".usdz": lambda motion, sources: to_usd(motion, ".usdz", root_bone=True),
+}
+
+ROOT_BONE_SUFFIXES = tuple(_WITH_ROOT_BONE)
+"""What can have a root bone; the others show a picture of the motion, which it does not change."""
+
 
 def check_suffix(path: str | Path) -> str:
     """The suffix of an output path, in lower case.
@@ -86,17 +98,24 @@ def save_motion(
     title: str | None = None,
     prompt: str | None = None,
     sources: MotionSources = NO_SOURCES,
+    *,
+    root_bone: bool = False,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 
     `title` (html, svg) and `prompt` (html) are shown with the motion; `sources`, what it was made from in frames at
-    30 a second, is kept in npz and drawn in html.
+    30 a second, is kept in npz and drawn in html.  `root_bone`: a bone on the ground carries the way of the body
+    (`genmo.runtime.motion.root_track`); a npz has its track, pages and pictures do not show it.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
-    writer = _WRITERS[check_suffix(path)]
+    suffix = check_suffix(path)
     check_motion(motion)
-    write_aside(path, writer(motion, title, prompt, sources.at_rate(motion.fps, motion.frames)))
+    sources = sources.at_rate(motion.fps, motion.frames)
+    if root_bone and suffix in _WITH_ROOT_BONE:
+        write_aside(path, _WITH_ROOT_BONE[suffix](motion, sources))
+    else:
+        write_aside(path, _WRITERS[suffix](motion, title, prompt, sources))
 
 
 def check_motion(motion: Motion) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from genmo.runtime.formats.bvh_words import BvhWords
 from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.root_track import ROOT_BONE, RootTrack
 from genmo.runtime.motion.rotation import matrix_from_quaternion, quaternion_from_matrix, rotate
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS
 from genmo.runtime.support.arrays import Array
@@ -84,8 +85,11 @@ def euler(rotations: Array, order: str = "ZXY") -> Array:
     return unwrapped
 
 
-def to_bvh(motion: Motion) -> bytes:
-    """The motion as BVH text: centimetres, y up, T-pose rest, root motion kept."""
+def to_bvh(motion: Motion, *, root_bone: bool = False) -> bytes:
+    """The motion as BVH text: centimetres, y up, T-pose rest, root motion kept.
+
+    `root_bone`: with a joint over the pelvis that carries the way over the ground; then both have six channels.
+    """
     # float32 matrices are a little off from rotations; angles want exact ones.
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
     offsets = CENTIMETRES * np.asarray(motion.rest_offsets, np.float64)
@@ -94,17 +98,33 @@ def to_bvh(motion: Motion) -> bytes:
     positions[:, 0] = CENTIMETRES * np.asarray(motion.translation, np.float64)
     tips = [joint for joint in range(JOINT_COUNT) if joint not in PARENTS]
     lengths = {joint: max(float(np.linalg.norm(offsets[joint])), 1e-6) for joint in tips}
-    return bvh_bytes(
-        Bvh(
-            names=JOINTS,
-            parents=PARENTS,
-            offsets=offsets,
-            end_sites={joint: CENTIMETRES * END_SITE * offsets[joint] / lengths[joint] for joint in tips},
-            channels=(ROOT_CHANNELS, *[ROTATIONS] * (JOINT_COUNT - 1)),
-            frame_time=1 / motion.fps,
-            rotations=exact,
-            positions=positions,
-        )
+    bvh = Bvh(
+        names=JOINTS,
+        parents=PARENTS,
+        offsets=offsets,
+        end_sites={joint: CENTIMETRES * END_SITE * offsets[joint] / lengths[joint] for joint in tips},
+        channels=(ROOT_CHANNELS, *[ROTATIONS] * (JOINT_COUNT - 1)),
+        frame_time=1 / motion.fps,
+        rotations=exact,
+        positions=positions,
+    )
+    return bvh_bytes(_under_root(bvh, motion.root_track()) if root_bone else bvh)
+
+
+def _under_root(bvh: Bvh, root: RootTrack) -> Bvh:
+    """The skeleton under a root bone with this track; its own root moves relative to it."""
+    rotations, positions = bvh.rotations.copy(), bvh.positions.copy()
+    way = RootTrack(CENTIMETRES * root.position, root.yaw)
+    rotations[:, 0], positions[:, 0] = way.inside(rotations[:, 0], positions[:, 0])
+    return Bvh(
+        names=(ROOT_BONE, *bvh.names),
+        parents=(-1, *(parent + 1 for parent in bvh.parents)),
+        offsets=np.concatenate([np.zeros((1, 3)), bvh.offsets]),
+        end_sites={joint + 1: end for joint, end in bvh.end_sites.items()},
+        channels=(ROOT_CHANNELS, *bvh.channels),
+        frame_time=bvh.frame_time,
+        rotations=np.concatenate([way.rotation[:, None], rotations], axis=1),
+        positions=np.concatenate([way.position[:, None], positions], axis=1),
     )
 
 

@@ -58,7 +58,8 @@ def joint_map(bvh: Bvh, names: dict[str, str] | None = None) -> dict[int, int]:
         more = f" and {len(bvh.names) - LISTED} more" if len(bvh.names) > LISTED else ""
         raise InputError(
             f"no joint for {', '.join(missing)} among {listed}{more}; name each in a JSON file "
-            f'{{"{missing[0]}": "joint of the file", ...}} and pass --names'
+            f'{{"{missing[0]}": "joint of the file", ...}} and pass --names, which genmo-keyframe, genmo-retarget and '
+            "genmo-prepare have"
         )
     if "neck" not in joints:
         trunk = ancestors(bvh.parents, joints["left_shoulder"])

@@ -1,7 +1,8 @@
 """Binary glTF 2.0: the mannequin of `body`, its skin of 24 named joints, and the motion as one animation.
 
-The nodes' rest pose is the T-pose with identity rotations, feet on the ground (y = 0), metres, y up.  The root
-carries translation and rotation, every other joint rotation.  Opens in Blender, Unity, Unreal, Godot and browsers.
+The nodes' rest pose is the T-pose with identity rotations, feet on the ground (y = 0), metres, y up.  The pelvis
+carries translation and rotation, every other joint rotation; a root bone over it, where there is one, carries the way
+over the ground.  Opens in Blender, Unity, Unreal, Godot and browsers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from genmo.runtime.formats.gltf import DTYPES, Json, pack
 from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.root_track import ROOT_BONE
 from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, sole_heights
 from genmo.runtime.render.mannequin import body_mesh
@@ -23,7 +25,7 @@ _COMPONENTS = {np.dtype(name): code for code, name in DTYPES.items()}
 _VERTEX_BUFFER, _INDEX_BUFFER = 34962, 34963
 _LINEAR_COLOR = (0.71, 0.29, 0.16, 1.0)  # terracotta
 
-_MESH_NODE = JOINT_COUNT  # nodes 0..23 are the joints
+_MESH_NODE, _ROOT_NODE = JOINT_COUNT, JOINT_COUNT + 1  # nodes 0..23 are the joints
 
 
 class BinaryChunk:
@@ -60,27 +62,27 @@ def standing_pelvis(offsets: Array) -> Array:
     return np.asarray([0.0, -float(sole_heights(offsets).min()), 0.0])
 
 
-def to_glb(motion: Motion) -> bytes:
-    """The motion as binary glTF 2.0."""
+def to_glb(motion: Motion, *, root_bone: bool = False) -> bytes:
+    """The motion as binary glTF 2.0; `root_bone`: with a bone over the pelvis that carries the way over the ground."""
     offsets = np.asarray(motion.rest_offsets, np.float64)
     pelvis = standing_pelvis(offsets)
     binary = BinaryChunk()
     document: Json = {
         "asset": {"version": "2.0", "generator": "genmo"},
         "scene": 0,
-        "scenes": [{"nodes": [0, _MESH_NODE]}],
-        "nodes": _nodes(offsets, pelvis),
+        "scenes": [{"nodes": [_ROOT_NODE if root_bone else 0, _MESH_NODE]}],
+        "nodes": _nodes(offsets, pelvis, root_bone),
         "meshes": [_mesh(binary, offsets, pelvis)],
         "materials": [_material()],
-        "skins": [_skin(binary, offsets, pelvis)],
-        "animations": [_animation(binary, motion)],
+        "skins": [_skin(binary, offsets, pelvis, root_bone)],
+        "animations": [_animation(binary, motion, root_bone)],
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views}
     document["buffers"] = [{"byteLength": len(binary.data)}]
     return pack(document, bytes(binary.data))
 
 
-def _nodes(offsets: Array, pelvis: Array) -> list[Json]:
+def _nodes(offsets: Array, pelvis: Array, root_bone: bool) -> list[Json]:
     nodes: list[Json] = []
     for joint, name in enumerate(JOINTS):
         translation = pelvis if joint == 0 else offsets[joint]
@@ -89,7 +91,8 @@ def _nodes(offsets: Array, pelvis: Array) -> list[Json]:
         if children:
             node["children"] = children
         nodes.append(node)
-    return [*nodes, {"name": "body", "mesh": 0, "skin": 0}]
+    root: Json = {"name": ROOT_BONE, "translation": [0.0] * 3, "rotation": [0.0, 0.0, 0.0, 1.0], "children": [0]}
+    return [*nodes, {"name": "body", "mesh": 0, "skin": 0}, *([root] if root_bone else [])]
 
 
 def _mesh(binary: BinaryChunk, offsets: Array, pelvis: Array) -> Json:
@@ -110,22 +113,30 @@ def _material() -> Json:
     return {"name": "body", "pbrMetallicRoughness": surface}
 
 
-def _skin(binary: BinaryChunk, offsets: Array, pelvis: Array) -> Json:
-    inverse = np.tile(np.eye(4), (JOINT_COUNT, 1, 1))
-    inverse[:, :3, 3] = -(rest_joints(offsets) + pelvis)
+def _skin(binary: BinaryChunk, offsets: Array, pelvis: Array, root_bone: bool) -> Json:
+    joints = [*range(JOINT_COUNT), *([_ROOT_NODE] if root_bone else [])]
+    inverse = np.tile(np.eye(4), (len(joints), 1, 1))
+    inverse[:JOINT_COUNT, :3, 3] = -(rest_joints(offsets) + pelvis)
     columns = np.swapaxes(inverse, 1, 2).astype("<f4")  # glTF stores matrices column by column
     matrices = binary.add(columns, "MAT4")
     return {
         "name": "body",
-        "joints": list(range(JOINT_COUNT)),
-        "skeleton": 0,
+        "joints": joints,
+        "skeleton": _ROOT_NODE if root_bone else 0,
         "inverseBindMatrices": matrices,
     }
 
 
-def _animation(binary: BinaryChunk, motion: Motion) -> Json:
-    quaternions = continuous_quaternions(motion.rotations)
-    tracks = [(0, "translation", np.asarray(motion.translation))]
+def _animation(binary: BinaryChunk, motion: Motion, root_bone: bool) -> Json:
+    rotations, translation = motion.rotations.copy(), np.asarray(motion.translation)
+    tracks: list[tuple[int, str, Array]] = []
+    if root_bone:
+        root = motion.root_track()
+        rotations[:, 0], translation = root.inside(rotations[:, 0], translation)
+        turns = continuous_quaternions(root.rotation[:, None])[:, 0]
+        tracks = [(_ROOT_NODE, "translation", root.position), (_ROOT_NODE, "rotation", turns)]
+    quaternions = continuous_quaternions(rotations)
+    tracks.append((0, "translation", translation))
     tracks += [(joint, "rotation", quaternions[:, joint]) for joint in range(JOINT_COUNT)]
     return animation(binary, "motion", motion.fps, tracks)
 

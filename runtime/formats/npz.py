@@ -30,6 +30,9 @@ genmo's side:
     joints_camera_known bool           False: `joints_camera` is `joints_world` seen by that camera
     contacts            [N, 6]         0..1: left ankle, left foot, right ankle, right foot, left wrist, right wrist
     up_axis             "y"
+    loops               bool           True, and only then there: the last frame is the first again, one cycle later
+    root_position       [N, 3]         with a root bone: where it is on the ground, metres
+    root_heading        [N]            with a root bone: its turn about +y from +z, radians
 
 What the motion was made from, each only where there is some (`genmo.runtime.conditions.provenance`):
 
@@ -81,14 +84,18 @@ SHORTEST_BONE, LONGEST_BONE = 1e-4, 10.0  # metres
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
-def to_npz(motion: Motion, sources: MotionSources = NO_SOURCES) -> bytes:
+def to_npz(motion: Motion, sources: MotionSources = NO_SOURCES, *, root_bone: bool = False) -> bytes:
     """The bytes of the motion `.npz`; the same motion always gives the same bytes.
 
-    `sources`: what it was made from, kept for viewers.
+    `sources`: what it was made from, kept for viewers; `root_bone`: with the track of a root bone.
     """
+    arrays = motion_arrays(motion, sources)
+    if root_bone:
+        track = motion.root_track()
+        arrays |= {"root_position": track.position.astype(np.float32), "root_heading": track.yaw.astype(np.float32)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, value in motion_arrays(motion, sources).items():
+        for name, value in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, np.asarray(value, order="C"), allow_pickle=False)
@@ -152,6 +159,7 @@ def _genmo_arrays(motion: Motion) -> dict[str, npt.NDArray[Any]]:
         "joints_camera_known": np.asarray(motion.joints_camera is not None),
         "contacts": contacts,
         "up_axis": np.asarray("y"),
+        **({"loops": np.asarray(True)} if motion.loops else {}),
         **{name: array for name, array in shape.items() if array is not None},
     }
 
@@ -214,6 +222,7 @@ def _read_motion(stored: dict[str, npt.NDArray[Any]]) -> Motion:
         root_camera=_root_camera(stored) if stored["joints_camera_known"] else None,
         fps=float(stored["mocap_frame_rate"]),
         smplx=SmplxShape(stored["smplx_betas"], stored.get("smplx_rest")) if "smplx_betas" in stored else None,
+        loops=frames > 1 and bool(np.all(stored.get("loops", False))),
     )
 
 

@@ -7,7 +7,7 @@ imported when the first such file is asked for.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from genmo.runtime.formats.glb import standing_pelvis
 from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.root_track import ROOT_BONE
 from genmo.runtime.motion.rotation import continuous_quaternions, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
 from genmo.runtime.render.mannequin import body_mesh
@@ -63,8 +64,11 @@ def need_usd() -> None:
         ) from None
 
 
-def to_usd(motion: Motion, suffix: str = ".usd") -> bytes:
-    """The motion on genmo's own body.  Raises BackendError without usd-core."""
+def to_usd(motion: Motion, suffix: str = ".usd", *, root_bone: bool = False) -> bytes:
+    """The motion on genmo's own body.  Raises BackendError without usd-core.
+
+    `root_bone`: with a bone over the pelvis that carries the way over the ground.
+    """
     offsets = np.asarray(motion.rest_offsets, np.float64)
     pelvis = standing_pelvis(offsets)
     still = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
@@ -72,7 +76,22 @@ def to_usd(motion: Motion, suffix: str = ".usd") -> bytes:
     skin = Skin(body.vertices + pelvis, body.normals, body.faces, body.joints, body.weights)
     rotations, positions = motion.kinematics()
     skeleton = Skeleton(JOINTS, PARENTS, still, rest_joints(offsets) + pelvis)
+    if root_bone:
+        root = motion.root_track()
+        skeleton, skin = _under_root(skeleton), replace(skin, joints=skin.joints + 1)
+        rotations = np.concatenate([root.rotation[:, None], rotations], axis=1)
+        positions = np.concatenate([root.position[:, None], positions], axis=1)
     return usd_bytes(skeleton, rotations, positions, motion.fps, suffix, skin)
+
+
+def _under_root(skeleton: Skeleton) -> Skeleton:
+    """The skeleton under a root bone that rests at the origin."""
+    return Skeleton(
+        (ROOT_BONE, *skeleton.names),
+        (-1, *(parent + 1 for parent in skeleton.parents)),
+        np.concatenate([np.eye(3)[None], skeleton.rotations]),
+        np.concatenate([np.zeros((1, 3)), skeleton.positions]),
+    )
 
 
 def usd_bytes(

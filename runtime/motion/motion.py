@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from genmo.runtime.motion.root_track import RootTrack, track_of
 from genmo.runtime.motion.rotation import rotate, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT, forward_kinematics, shape_space
 from genmo.runtime.motion.smpl_body import SmplxShape
@@ -67,6 +68,8 @@ class Motion:
     fps: float = FPS
     smplx: SmplxShape | None = None
     """the shape in SMPL-X's space, where the weights tell it; `offsets` then are of its body, if there is one"""
+    loops: bool = False
+    """whether the last frame is the first again, turned about the vertical and moved over the ground: one cycle"""
 
     def __post_init__(self) -> None:
         frames = len(self.translation)
@@ -92,6 +95,10 @@ class Motion:
     def joints_world(self) -> Array:
         """[frames, 24, 3] metres."""
         return self.kinematics()[1]
+
+    def root_track(self) -> RootTrack:
+        """The root under the body: the slow part of its way over the ground (see `track_of`)."""
+        return track_of(self.rotations[:, 0], self.translation, self.fps, self.loops)
 
     @property
     def rotations_camera(self) -> Array | None:
@@ -142,10 +149,11 @@ class Motion:
         return replace(self, rotations=rotations, translation=rotate(rotation, self.translation) + shift, camera=camera)
 
     def cut(self, span: slice) -> Motion:
-        """The frames of a slice."""
+        """The frames of a slice, which no longer loop."""
         camera, root = self.camera, self.root_camera
         return replace(
             self,
+            loops=False,
             rotations=self.rotations[span],
             translation=self.translation[span],
             contacts=None if self.contacts is None else self.contacts[span],
@@ -169,6 +177,7 @@ def join_motions(blocks: Sequence[Motion]) -> Motion:
     contacts = [block.contacts for block in blocks if block.contacts is not None]
     return replace(
         first,
+        loops=False,
         rotations=np.concatenate([block.rotations for block in blocks]),
         translation=np.concatenate([block.translation for block in blocks]),
         contacts=np.concatenate(contacts) if contacts else None,

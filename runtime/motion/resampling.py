@@ -14,11 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from genmo.runtime.motion.motion import Camera, Motion, RootPose
+from genmo.runtime.motion.root_motion import cycle_step, repeated
 from genmo.runtime.motion.rotation import (
     axis_angle_from_matrix,
     matrix_from_axis_angle,
     matrix_from_quaternion,
     quaternion_from_matrix,
+    rotate,
     transpose,
 )
 from genmo.runtime.support.arrays import Array
@@ -37,20 +39,44 @@ def check_rate(fps: float) -> float:
     return float(fps)
 
 
-def frames_at(frames: int, fps: float, new_fps: float) -> int:
-    """How many frames at `new_fps` lie within `frames` frames at `fps`."""
-    return frames if abs(new_fps - fps) < SAME else int(np.floor((frames - 1) * new_fps / fps + 1e-6)) + 1
+def frames_at(frames: int, fps: float, new_fps: float, loops: bool = False) -> int:
+    """How many frames at `new_fps` lie within `frames` frames at `fps`; of a cycle the nearest whole number of them,
+    for it has to end with its first frame."""
+    if abs(new_fps - fps) < SAME:
+        return frames
+    steps = (frames - 1) * new_fps / fps
+    return max(1, round(steps)) + 1 if loops and frames > 1 else int(np.floor(steps + 1e-6)) + 1
 
 
 def at_rate(motion: Motion, fps: float | None) -> Motion:
     """The motion at `fps` frames a second (None: as it is), from the first frame's time to the last's at most.
 
-    At the motion's own rate it is the motion itself.  Raises InputError for a rate out of bounds.
+    At the motion's own rate it is the motion itself.  A cycle stays one, and looks beyond its ends into the next.
+    Raises InputError for a rate out of bounds.
     """
     if fps is None or abs(check_rate(fps) - motion.fps) < SAME:
         return motion
+    if motion.loops:
+        return _cycle_at_rate(motion, fps)
     count = frames_at(motion.frames, motion.fps, fps)
     times = np.minimum(np.arange(count) * motion.fps / fps, max(motion.frames - 1, 0))
+    return _at_times(motion, times, fps)
+
+
+def _cycle_at_rate(motion: Motion, fps: float) -> Motion:
+    """A cycle at another rate: the middle one of three."""
+    period, count = motion.frames - 1, frames_at(motion.frames, motion.fps, fps, loops=True)
+    times = period + np.linspace(0, period, count)
+    turn, shift = cycle_step(motion)
+    middle = _at_times(repeated(motion, 3), times, fps).moved(transpose(turn), -rotate(transpose(turn), shift))
+    rotations, translation = middle.rotations.copy(), middle.translation.copy()
+    rotations[-1] = rotations[0]
+    rotations[-1, 0], translation[-1] = turn @ rotations[0, 0], rotate(turn, translation[0]) + shift
+    return replace(middle, rotations=rotations, translation=translation, loops=True)
+
+
+def _at_times(motion: Motion, times: Array, fps: float) -> Motion:
+    """The motion at `times` [n] in its frames, which are `fps` a second."""
     fewer = max(motion.fps / fps, 1.0)
     camera, contacts, root = motion.camera, motion.contacts, motion.root_camera
     if camera is not None:

@@ -126,6 +126,11 @@ def heading(direction: Array) -> Array:
     return np.asarray(np.arctan2(direction[..., 0], direction[..., 2]))
 
 
+def yaw_of(rotation: Array) -> Array:
+    """The turn about +y [...] in radians that is nearest to rotations [..., 3, 3]."""
+    return np.asarray(np.arctan2(rotation[..., 0, 2] - rotation[..., 2, 0], rotation[..., 0, 0] + rotation[..., 2, 2]))
+
+
 def transpose(matrix: Array) -> Array:
     """Inverse rotations: the last two axes of [..., 3, 3] swapped."""
     return np.swapaxes(matrix, -1, -2)

@@ -30,6 +30,7 @@ from genmo.runtime.motion.rotation import (
     matrix_from_axis_angle,
     matrix_from_yaw,
     transpose,
+    yaw_of,
 )
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, forward_kinematics
 from genmo.runtime.refine.gauss_newton import Damping, FreeJoints, Linearization, solve_in_windows, solve_pose
@@ -130,11 +131,6 @@ def _with_ends(knots: Numbers, values: Array) -> tuple[Numbers, Array]:
     return np.concatenate([knots, ends])[order], padded[order]
 
 
-def _yaw_of(turn: Array) -> Array:
-    """The turn about +y [...] in radians that is nearest to rotations [..., 3, 3]."""
-    return np.asarray(np.arctan2(turn[..., 0, 2] - turn[..., 2, 0], turn[..., 0, 0] + turn[..., 2, 2]))
-
-
 def _heading_knots(
     motion: Motion, keyframes: Keyframes, targets: JointTargets, anchored: Flags
 ) -> tuple[Numbers, Array]:
@@ -144,7 +140,7 @@ def _heading_knots(
     middle, turn = _direction_turns(motion, targets)
     usable = ~anchored[middle] & (_frame_distance(keyframes.frames, motion.frames)[middle] >= STRIDE)
     turns[middle[usable]] = turn[usable]
-    turns[keyframes.frames] = _yaw_of(keyframes.rotations[:, 0] @ transpose(motion.rotations[keyframes.frames, 0]))
+    turns[keyframes.frames] = yaw_of(keyframes.rotations[:, 0] @ transpose(motion.rotations[keyframes.frames, 0]))
     knots = np.flatnonzero(np.isfinite(turns))
     return knots, np.unwrap(turns[knots])[:, None]
 

@@ -45,6 +45,12 @@ class Character:
         rotations, positions = self.rig.rest()
         return self.frame @ rotations, rotate(self.frame, positions)
 
+    @property
+    def top_bone(self) -> int:
+        """The bone that all others hang on: the hips, or the last bone above them."""
+        hips = self.bones.hips
+        return [node for node in self.rig.above(hips) if node in {*self.rig.bones, hips}][-1]
+
     @cached_property
     def leg(self) -> float:
         """Length of thigh and shin, the mean of both legs."""

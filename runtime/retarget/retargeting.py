@@ -69,6 +69,10 @@ class Performance:
     driven: tuple[int, ...]
     """nodes whose rotation changes, parents first; the hips' translation changes too"""
     fps: float
+    root: int | None = None
+    """the node that carries the way over the ground; None: the hips do"""
+    way: Array | None = None
+    """[frames, 3] local translation of the `root` node"""
 
     @property
     def frames(self) -> int:
@@ -79,6 +83,8 @@ class Performance:
         rig, hips = self.character.rig, self.character.bones.hips
         world_rotations, world_positions = self.rotations.copy(), np.tile(rig.translations, (self.frames, 1, 1))
         world_positions[:, hips] = self.hips
+        if self.root is not None and self.way is not None:
+            world_positions[:, self.root] = self.way
         size = np.ones(len(rig.names))
         for node in rig.order:
             parent = rig.parents[node]

@@ -41,6 +41,8 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     binary = BinaryChunk(rig.gltf.binary, document.setdefault("bufferViews", []), document.setdefault("accessors", []))
     quaternions = continuous_quaternions(performance.rotations[:, list(performance.driven)])
     tracks = [(performance.character.bones.hips, "translation", performance.hips)]
+    if performance.root is not None and performance.way is not None:
+        tracks.append((performance.root, "translation", performance.way))
     tracks += [(node, "rotation", quaternions[:, column]) for column, node in enumerate(performance.driven)]
     tracks += _rest_tracks(rig, performance)
     for node, _, _ in tracks:
@@ -63,7 +65,7 @@ def _rest_tracks(rig: Rig, performance: Performance) -> list[tuple[int, str, Arr
         if node not in performance.driven and not np.allclose(rotation, rig.rotations[node]):
             tracks.append((node, "rotation", quaternion_from_matrix(rig.rotations[node])[None]))
         tolerance = 1e-5 * max(1e-6, float(np.abs(rig.translations[node]).max()))
-        if node != performance.character.bones.hips and not np.allclose(
+        if node not in (performance.character.bones.hips, performance.root) and not np.allclose(
             translation, rig.translations[node], atol=tolerance
         ):
             tracks.append((node, "translation", rig.translations[node][None]))
@@ -99,7 +101,14 @@ def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
         )
     positions = np.tile(rig.translations, (performance.frames, 1, 1))
     positions[:, hips] = performance.hips
-    if able[0] != hips:  # the root carries the way: move it by what the hips have moved from their rest
+    if performance.root is not None and performance.way is not None:
+        if not {hips, performance.root} <= set(able):
+            raise InputError(
+                f"{rig.path}: {quoted(rig.name(hips))} or {quoted(rig.name(performance.root))} has no position "
+                "channels; wanted three in both for a root bone: leave --root-bone out, or write a .usd"
+            )
+        positions[:, performance.root] = performance.way
+    elif able[0] != hips:  # the root carries the way: move it by what the hips have moved from their rest
         world_rotations = performance.world()[0]
         above, parent = world_rotations[:, rig.parents[hips]], rig.parents[able[0]]
         way = rotate(above, performance.hips - rig.translations[hips])
@@ -119,9 +128,8 @@ def _own_bvh(performance: Performance, bvh: Bvh) -> Bvh:
 
 def skeleton_nodes(performance: Performance) -> list[int]:
     """The bones of a .glb character that hang together with its hips, parents first."""
-    rig, hips = performance.character.rig, performance.character.bones.hips
+    rig, top = performance.character.rig, performance.character.top_bone
     bones = {*rig.bones, *performance.driven}
-    top = [node for node in rig.above(hips) if node in bones][-1]
     return [node for node in rig.order if node in bones and top in rig.above(node)]
 
 
