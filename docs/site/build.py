@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "What goes in": ("docs/inputs", "docs/video", "docs/timeline", "docs/characters"),
     "What comes out": ("docs/motion-files", "docs/viewing", "docs/unity"),
     "In real time": ("docs/streaming", "docs/live", "docs/native"),
-    "Train and export": ("docs/datasets", "docs/training", "docs/metrics", "docs/exporting", "docs/gem"),
+    "Train and export": ("docs/datasets", "docs/training", "docs/tokens", "docs/metrics", "docs/exporting", "docs/gem"),
     "At scale": ("docs/tensorrt", "docs/triton", "docs/scaling"),
     "The engine that ships": (
         "runtime/engines/small/training/README", "runtime/engines/small/training/obey", "docs/log",

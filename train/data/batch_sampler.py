@@ -116,12 +116,7 @@ class BatchSampler:
     def draw(self, step: int, estimation: int, generation: int, frames: int) -> Batch:
         """The batch of a step: `estimation` + `generation` samples of `frames` frames."""
         random = Randomness.seeded(self.seed, step)
-        picks = self._picks(estimation, generation, frames, random.numpy)
-        drawn = self._drawn(picks, estimation, frames, random.numpy)
-        windows = [
-            self._window(int(i), frames, random.numpy, number >= estimation, chosen)
-            for number, (i, chosen) in enumerate(zip(picks, drawn, strict=True))
-        ]
+        windows, picks = self.windows(estimation, generation, frames, random.numpy)
         rotations, translation, betas = (
             torch.from_numpy(np.stack([getattr(window, name) for window in windows])).float()
             for name in ("rotations", "translation", "betas")
@@ -141,6 +136,18 @@ class BatchSampler:
             rotations[free_samples] = perturb(mixed, options.perturb, options.tilt, random.torch)
         motions = MotionWindows(rotations, translation, betas, [window.caption for window in windows])
         return make_batch(motions, estimation, self.augmentation, random, sources)
+
+    def windows(
+        self, estimation: int, generation: int, frames: int, random: np.random.Generator
+    ) -> tuple[list[Window], Integers]:
+        """Windows of `frames` frames before they are filmed, with their captions, and the clip that each is of."""
+        picks = self._picks(estimation, generation, frames, random)
+        drawn = self._drawn(picks, estimation, frames, random)
+        windows = [
+            self._window(int(i), frames, random, number >= estimation, chosen)
+            for number, (i, chosen) in enumerate(zip(picks, drawn, strict=True))
+        ]
+        return windows, picks
 
     def _drawn(self, picks: Integers, estimation: int, frames: int, random: np.random.Generator) -> list[Drawn | None]:
         """The samples that are chosen for what they do; their clips take the place of those in `picks`."""

@@ -5,6 +5,7 @@ Each run's folder has what a denoiser's has: `weights.safetensors`, `model.json`
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
@@ -13,19 +14,15 @@ from tqdm import tqdm
 
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.load_sets import drawn_weights, load_data
-from genmo.train.data.token_windows import TokenWindows
 from genmo.train.loop import distributed
 from genmo.train.loop.config_checks import check_writable
 from genmo.train.loop.learning_rate import warmed_cosine
 from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
-from genmo.train.loop.vq_stage import VQStage
+from genmo.train.loop.token_stages import begin
 from genmo.train.network.checkpoint import read_state
 from genmo.train.network.normalisation import Normalisation
-from genmo.train.network.token_model import TokenCheckpoint, TokenModel, save_token_checkpoint
+from genmo.train.network.token_model import TokenCheckpoint, save_token_checkpoint
 from genmo.train.settings.token_config import TokenTrainConfig
-
-STATISTICS_BATCHES = 20
 
 
 class TokenTrainer:
@@ -41,21 +38,17 @@ class TokenTrainer:
         self.device = processes.device
         check_writable(folder)
         torch.manual_seed(config.seed)
-        sets = config.sets()
-        clips, held_out, shares = load_data(sets)
-        in_world = [clip for clip in held_out if clip.frames >= max(config.frames)]
-        windows = TokenWindows(clips, drawn_weights(sets, clips, shares), config.variety, config.seed)
-        self.stage = VQStage(config, windows, in_world)
-        self.model, self.average = (TokenModel(config.model).to(self.device) for _ in range(2))
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99)
-        )
+        self.started = begin(config, folder, self.device)
+        self.stage, self.model = self.started.stage, self.started.model
+        self.average = copy.deepcopy(self.model)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        rate, decay = config.learning_rate, config.weight_decay
+        self.optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=(0.9, 0.99))
         self.step, self.best = 0, math.inf
         folder.mkdir(parents=True, exist_ok=True)
         self.log = RunLog(config, folder, True)
         resumes = (folder / "state.pt").is_file()
-        self.normalisation = self._resume() if resumes else self.stage.statistics(STATISTICS_BATCHES).to(self.device)
+        self.normalisation = self._resume() if resumes else self.started.normalisation
 
     def _resume(self) -> Normalisation:
         """Go on from `state.pt`; the run's normalisation.  Raises InputError for the state of another network."""
@@ -124,8 +117,9 @@ class TokenTrainer:
         """Log the averaged model's scores; keep the best on held-out people in `best`."""
         scores = self.stage.scores(self.average.eval(), self.normalisation)
         self.log.write({"step": self.step, "validation": {name: round(score, 3) for name, score in scores.items()}})
-        if scores.get("mm", math.inf) < self.best:
-            self.best = scores["mm"]
+        score = scores.get(self.stage.selects, math.inf)
+        if score < self.best:
+            self.best = score
             save_token_checkpoint(self.folder / "best", self.checkpoint())
 
     def checkpoint(self) -> TokenCheckpoint:
@@ -133,9 +127,9 @@ class TokenTrainer:
         settings = self.config.to_json()
         del settings["model"]  # model.json has it
         settings["data"] = [Path(folder).name for folder in self.config.data]
-        return TokenCheckpoint(
-            self.average, self.normalisation, self.config.stage, {"train": settings, "step": self.step}
-        )
+        settings["init"] = Path(settings["init"]).name
+        provenance = {"train": settings, "step": self.step, "before": self.started.before}
+        return TokenCheckpoint(self.average, self.normalisation, provenance)
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from."""

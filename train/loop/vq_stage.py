@@ -39,6 +39,9 @@ def posed_joints(features: Tensor) -> Tensor:
 class VQStage:
     """Batches, losses and scores of stage 1."""
 
+    selects = "mm"
+    """the score whose lowest is best"""
+
     def __init__(self, config: TokenTrainConfig, windows: TokenWindows, held_out: list[Clip]) -> None:
         self.config, self.windows = config, windows
         longest = max(config.frames)

@@ -11,24 +11,34 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
-from genmo.runtime.support.safe_read import numbers, read_json
+from genmo.runtime.support.safe_read import numbers, quoted, read_json
 from genmo.runtime.tokens.config import TokenConfig
 from genmo.train.network.checkpoint import FORMAT, MAX_DESCRIPTION, load_weights
+from genmo.train.network.masked_transformer import MaskedTransformer
 from genmo.train.network.mevq import MotionVQ
 from genmo.train.network.normalisation import Normalisation
+from genmo.train.network.wordpiece_text import WordPieceText
 
 FAMILY = "tokens"
 
 
 class TokenModel(nn.Module):
-    """What the stages train: the MEVQ-VAE."""
+    """What the stages train: the MEVQ-VAE in stage 1, the transformer over its tokens from stage 2 on.
 
-    def __init__(self, config: TokenConfig) -> None:
+    `table`: of a config with the "wordpiece" text encoder, for stage 3; its vectors are no weights.
+    """
+
+    def __init__(
+        self, config: TokenConfig, stage: int = 1, table: WordPieceTable | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.stage = config, stage
         self.vq = MotionVQ(config)
+        self.transformer = MaskedTransformer(config, dropout) if stage > 1 else None
+        self.text_encoder = None if table is None else WordPieceText(config, table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +47,6 @@ class TokenCheckpoint:
 
     model: TokenModel
     normalisation: Normalisation
-    stage: int
-    """the last of the three that it went through"""
     provenance: dict[str, Any]
     """training config, step, data, scores: plain JSON"""
 
@@ -51,12 +59,15 @@ def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
     described = {
         "format": FORMAT,
         "family": FAMILY,
-        "stage": checkpoint.stage,
+        "stage": model.stage,
         "model": model.config.to_json(),
         "normalisation": {"mean": statistics.mean.tolist(), "std": statistics.std.tolist()},
         "provenance": checkpoint.provenance,
     }
     with all_or_none():
+        if model.text_encoder is not None:
+            for name, content in wordpiece_files(model.text_encoder.encoder.table).items():
+                write_aside(folder / name, content)
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -74,12 +85,14 @@ def load_token_checkpoint(folder: str | Path) -> TokenCheckpoint:
         config = TokenConfig.from_json(described["model"])
         lists = (described["normalisation"][key] for key in ("mean", "std"))
         statistics = Normalisation(*(torch.from_numpy(numbers(value, "normalisation")).float() for value in lists))
-        stage, provenance = int(described["stage"]), described["provenance"]
+        stage, provenance = described["stage"], described["provenance"]
+        if stage not in (1, 2, 3):
+            raise ValueError(f"its stage is {quoted(stage)}")
     except (ValueError, KeyError, TypeError, AttributeError, EngineError, InputError) as error:
         raise InputError(f"{folder}/model.json: not a checkpoint of motion tokens ({first_line(error)})") from None
     width = (config.motion_layout.width,)
     if statistics.mean.shape != width or statistics.std.shape != width or not (statistics.std > 0).all():
         raise InputError(f"{folder}/model.json: normalisation is not {width[0]} means and positive spreads")
-    model = TokenModel(config)
+    model = TokenModel(config, stage, read_wordpiece_table(folder) if stage == 3 else None)
     load_weights(model, folder / "weights.safetensors")
-    return TokenCheckpoint(model.eval(), statistics, stage, provenance)
+    return TokenCheckpoint(model.eval(), statistics, provenance)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.engine.text_wordpiece import (
     AXES,
@@ -32,10 +32,23 @@ FUNCTION_WORD_DROPOUT = 0.3
 """chance that a function word is left out, where texts are varied"""
 
 
+class TextSizes(Protocol):
+    """What a model's config says of its texts."""
+
+    @property
+    def text_encoder(self) -> str: ...
+
+    @property
+    def text_width(self) -> int: ...
+
+    @property
+    def text_tokens(self) -> int: ...
+
+
 class WordPieceText(nn.Module):
     """The table and the arithmetic that makes tokens of a text; has no weights."""
 
-    def __init__(self, config: ModelConfig, table: WordPieceTable) -> None:
+    def __init__(self, config: TextSizes, table: WordPieceTable) -> None:
         """Raises InputError for a config of other widths than the table's."""
         super().__init__()
         if config.text_width != WIDTH or config.text_tokens < 2:
@@ -89,7 +102,7 @@ class WordPieceText(nn.Module):
         return layout(vectors, table.mean(rows), content[kept].tolist())
 
 
-def read_text_table(config: ModelConfig, folder: str) -> WordPieceTable | None:
+def read_text_table(config: TextSizes, folder: str) -> WordPieceTable | None:
     """The table of a config with the "wordpiece" text encoder, of a folder or ("") that of the engine that ships.
 
     Raises InputError for a folder without one, and for one that no text encoder of the config takes.

@@ -9,15 +9,16 @@ from typing import Any
 
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.runtime.tokens.config import FRAMES_A_TOKEN, TokenConfig
+from genmo.train.settings.captions import CaptionConfig
 from genmo.train.settings.config import PRESETS, TrainConfig, build_config, read_entries
 
 TOKEN_PRESETS = PRESETS / "tokens"
-STAGES = (1,)
+STAGES = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class TokenVariety:
-    """How strongly the windows of stage 1 are changed."""
+    """How strongly windows are changed; stages 2 and 3 are only mirrored and played faster."""
 
     mirror: float = 0.5
     """chance that a window is mirrored"""
@@ -33,11 +34,15 @@ class TokenVariety:
 
 @dataclass(frozen=True)
 class TokenTrainConfig:
-    """One run of one stage: 1 the tokens (MEVQ-VAE)."""
+    """One run of one stage: 1 the tokens (MEVQ-VAE), 2 the transformer on motion alone, 3 with texts."""
 
     model: TokenConfig = field(default_factory=TokenConfig)
     variety: TokenVariety = field(default_factory=TokenVariety)
+    captions: CaptionConfig = field(default_factory=CaptionConfig)
+    """of stage 3"""
     stage: int = 1
+    init: str = ""
+    """the run before: of stage 1 for stage 2, of stage 2 (or of 1, to leave pretraining out) for stage 3"""
     data: tuple[str, ...] = ()
     """motion sets"""
     data_share: tuple[float, ...] = ()
@@ -59,6 +64,18 @@ class TokenTrainConfig:
     """weight of the joints' places, as the features hold them"""
     kinematics: float = 0.5
     """weight of the joints' places, as the decoded rotations make them: what decodes is the rotations"""
+    windows: int = 20000
+    """windows that stages 2 and 3 draw and make tokens of, once"""
+    replaced: float = 0.1
+    """share of the visible tokens that are random ones, which are asked for too"""
+    dropout: float = 0.1
+    """of the transformer's branches"""
+    no_text: float = 0.1
+    """chance that a motion is trained on without its text: guidance needs both"""
+    text_dropout: float = 0.05
+    """chance that a word is left out"""
+    text_table: str = ""
+    """a folder with the table of the "wordpiece" text encoder; empty: the one that comes with genmo"""
     learning_rate: float = 2e-4
     warmup: int = 200
     weight_decay: float = 0.0
@@ -138,6 +155,18 @@ def _check(config: TokenTrainConfig) -> None:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted at least {least}")
     if not (config.learning_rate > 0 and config.clip_norm > 0 and 0 <= config.ema < 1):
         raise InputError("config: wanted learning_rate and clip_norm above 0, and ema from 0 to below 1")
+    if (config.stage > 1) != bool(config.init):
+        wanted = (
+            "init=DIR of the run of the stage before"
+            if config.stage > 1
+            else "no init: run the command again to resume"
+        )
+        raise InputError(f"config: stage is {config.stage} and init {config.init!r}; wanted {wanted}")
+    if config.stage == 3 and config.model.text_encoder == "none":
+        raise InputError("config: stage 3 with model.text_encoder=none; wanted wordpiece, as texts are what it is for")
+    for name in ("replaced", "dropout", "no_text", "text_dropout"):
+        if not 0 <= getattr(config, name) < 1:
+            raise InputError(f"config: {name} is {getattr(config, name)}; wanted 0 to below 1")
     for name in ("commitment", "places", "kinematics"):
         if getattr(config, name) < 0:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted a weight of at least 0")

@@ -20,7 +20,7 @@ def saved(tmp_path):
     model = TokenModel(CONFIG)
     model.vq.codebook.codes.normal_()
     width = TOKEN_LAYOUT.width
-    checkpoint = TokenCheckpoint(model, Normalisation(torch.randn(width), torch.rand(width) + 1), 1, {"step": 3})
+    checkpoint = TokenCheckpoint(model, Normalisation(torch.randn(width), torch.rand(width) + 1), {"step": 3})
     save_token_checkpoint(tmp_path / "run", checkpoint)
     return checkpoint, tmp_path / "run"
 
@@ -28,7 +28,7 @@ def saved(tmp_path):
 def test_a_checkpoint_comes_back(saved):
     checkpoint, folder = saved
     loaded = load_token_checkpoint(folder)
-    assert loaded.stage == 1 and loaded.provenance == {"step": 3} and loaded.model.config == CONFIG
+    assert loaded.model.stage == 1 and loaded.provenance == {"step": 3} and loaded.model.config == CONFIG
     for name, tensor in checkpoint.model.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor), name
     assert torch.equal(loaded.normalisation.std, checkpoint.normalisation.std)

@@ -1,0 +1,67 @@
+"""Windows of clips, with their captions, drawn and made tokens of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.motion.token_features import leg_scale, to_features
+from genmo.runtime.support.arrays import Numbers
+from genmo.runtime.tokens.config import FRAMES_A_TOKEN
+from genmo.train.data.batch_sampler import BatchSampler, Window
+from genmo.train.data.token_store import TokenStore
+from genmo.train.network.mevq import MotionVQ
+from genmo.train.network.normalisation import Normalisation
+
+TOGETHER = 32
+"""windows that are encoded at a time"""
+SHORTEST = 4
+"""tokens of a part of a window with a caption of its own"""
+
+
+def encoded(windows: Sequence[Window], vq: MotionVQ, normalisation: Normalisation) -> Numbers:
+    """Ids [windows, tokens] of windows of one length."""
+    rotations, path, betas = (
+        np.stack([getattr(window, name) for window in windows]) for name in ("rotations", "translation", "betas")
+    )
+    features = torch.from_numpy(to_features(rotations, path, leg_scale(shape_space().offsets(betas)))).float()
+    with torch.no_grad():
+        ids: Numbers = vq.encode(normalisation.apply(features.to(normalisation.mean.device))).cpu().numpy()
+    return ids
+
+
+def draw_store(
+    sampler: BatchSampler, vq: MotionVQ, normalisation: Normalisation, count: int, frames: Sequence[int], seed: int
+) -> TokenStore:
+    """`count` windows as tokens, of lengths drawn from `frames`.
+
+    A window whose caption has two parts becomes two motions, each of its part's tokens.
+    """
+    ids: list[Numbers] = []
+    captions: list[str] = []
+    for first in tqdm(range(0, count, TOGETHER), desc="tokens", unit=f"{TOGETHER} windows", disable=None):
+        random = np.random.default_rng((seed, first, 7))
+        length = int(random.choice(frames))
+        windows, _ = sampler.windows(0, min(TOGETHER, count - first), length, random)
+        for row, window in zip(encoded(windows, vq, normalisation), windows, strict=True):
+            for part, caption in _parts(window, len(row)):
+                ids.append(row[part])
+                captions.append(caption)
+    lengths = np.array([len(row) for row in ids])
+    padded = np.zeros((len(ids), lengths.max()), np.int64)
+    for index, row in enumerate(ids):
+        padded[index, : len(row)] = row
+    return TokenStore(padded, lengths, tuple(captions))
+
+
+def _parts(window: Window, tokens: int) -> list[tuple[slice, str]]:
+    """The tokens of a window that have a caption, with it."""
+    said, cut = window.caption, round(window.caption.cut / FRAMES_A_TOKEN)
+    if not said.then:
+        return [(slice(0, tokens), said.text)]
+    parts = [(slice(0, cut), said.text), (slice(cut, tokens), said.then)]
+    return [(part, text) for part, text in parts if part.stop - part.start >= SHORTEST]

@@ -1,0 +1,131 @@
+"""Where a run of GenM3's training begins: its stage's data, the model of the stage before, normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from genmo.runtime.support.errors import InputError
+from genmo.train.data.batch_sampler import BatchSampler
+from genmo.train.data.load_sets import drawn_weights, load_data
+from genmo.train.data.token_drawing import draw_store
+from genmo.train.data.token_store import TokenStore, fingerprint, read_store, write_store
+from genmo.train.data.token_windows import TokenWindows
+from genmo.train.datasets.clips import Clip
+from genmo.train.loop.mask_stage import HELD_OUT, MaskStage
+from genmo.train.loop.vq_stage import VQStage
+from genmo.train.network.normalisation import Normalisation
+from genmo.train.network.token_model import TokenModel, load_token_checkpoint
+from genmo.train.network.wordpiece_text import read_text_table
+from genmo.train.settings.augmentation import AugmentationConfig
+from genmo.train.settings.captions import CaptionConfig
+from genmo.train.settings.token_config import TokenTrainConfig
+
+STATISTICS_BATCHES = 20
+FILE, HELD_OUT_FILE = "tokens.npz", "tokens_held_out.npz"
+OF_TOKENS = ("codes", "code_width", "vq_width", "vq_experts", "gate")
+"""settings of the model that stage 1 fixed"""
+
+
+class Stage(Protocol):
+    """What a trainer asks of a stage."""
+
+    selects: str
+
+    def batch(self, step: int) -> Any: ...
+
+    def losses(self, model: TokenModel, batch: Any, normalisation: Normalisation) -> dict[str, Tensor]: ...
+
+    def scores(self, model: TokenModel, normalisation: Normalisation) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """A run before its first step."""
+
+    stage: Stage
+    model: TokenModel
+    normalisation: Normalisation
+    before: dict[str, Any]
+    """provenance of the run of the stage before"""
+
+
+def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Beginning:
+    """The beginning of a run in `folder`.  Raises InputError for sets or a run before that do not fit."""
+    sets = config.sets()
+    clips, held_out, shares = load_data(sets)
+    weights = drawn_weights(sets, clips, shares)
+    enough = [clip for clip in held_out if clip.frames >= max(config.frames)]
+    if config.stage == 1:
+        stage = VQStage(config, TokenWindows(clips, weights, config.variety, config.seed), enough)
+        normalisation = stage.statistics(STATISTICS_BATCHES).to(device)
+        return Beginning(stage, TokenModel(config.model).to(device), normalisation, {})
+    before = load_token_checkpoint(config.init)
+    model = _model_of(config, before.model).to(device)
+    normalisation = before.normalisation.to(device)
+    captions = config.captions if config.stage == 3 else None
+    sampler = _sampler(config, clips, captions)
+    sampler.weights = weights
+    own = None if captions is None else CaptionConfig(captions.measured, captions.beside, 0.0, 0.0)
+    folder.mkdir(parents=True, exist_ok=True)
+    samplers = sampler, _sampler(config, enough, own) if enough else None
+    store, other = token_stores(config, folder, model, normalisation, samplers)
+    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance)
+
+
+def _sampler(config: TokenTrainConfig, clips: list[Clip], captions: CaptionConfig | None) -> BatchSampler:
+    return BatchSampler(clips, variety(config), config.seed, captions=captions, lengths=config.frames)
+
+
+def _model_of(config: TokenTrainConfig, before: TokenModel) -> TokenModel:
+    """A model of the run's stage with what it takes over; what makes tokens of motions is trained no further."""
+    same: Sequence[str] = OF_TOKENS if before.stage == 1 else tuple(config.model.to_json())
+    ours, theirs = config.model.to_json(), before.config.to_json()
+    different = {name: (theirs[name], ours[name]) for name in same if theirs[name] != ours[name]}
+    if different:
+        raise InputError(f"config: init is another model ({different}: there, here); wanted equal model settings")
+    table = read_text_table(config.model, config.text_table) if config.stage == 3 else None
+    model = TokenModel(config.model, config.stage, table, config.dropout)
+    model.load_state_dict(model.state_dict() | before.state_dict())
+    model.vq.requires_grad_(False)
+    return model
+
+
+def token_stores(
+    config: TokenTrainConfig,
+    folder: Path,
+    model: TokenModel,
+    normalisation: Normalisation,
+    samplers: tuple[BatchSampler, BatchSampler | None],
+) -> tuple[TokenStore, TokenStore | None]:
+    """The stores of training and of held-out motions, from `folder` where they were made of the same, made and kept
+    there otherwise."""
+    captions = config.captions if config.stage == 3 else None
+    settings = [
+        config.seed,
+        config.windows,
+        list(config.frames),
+        list(config.data),
+        repr(captions),
+        repr(variety(config)),
+    ]
+    made_of = fingerprint(model.vq, settings)
+    found: list[TokenStore | None] = []
+    for name, sampler, count in zip((FILE, HELD_OUT_FILE), samplers, (config.windows, HELD_OUT), strict=True):
+        store = None if sampler is None else read_store(folder / name, made_of, config.model)
+        if store is None and sampler is not None:
+            store = draw_store(sampler, model.vq, normalisation, count, config.frames, config.seed)
+            write_store(folder / name, store, made_of)
+        found.append(store)
+    assert found[0] is not None
+    return found[0], found[1]
+
+
+def variety(config: TokenTrainConfig) -> AugmentationConfig:
+    """How the windows of stages 2 and 3 vary: mirrored, and at other speeds."""
+    return AugmentationConfig(mirror=config.variety.mirror, speed=config.variety.speed, shape=0.0)
