@@ -1,7 +1,7 @@
 """One self-contained page that plays a motion or compares several: no network, no library, opens from a mail or a disk.
 
-The page is `viewer.html` with two places filled in: the title, and the motions as JSON with base64 arrays
-(little-endian; layouts are in `motion_payload`).
+The page is `player/page.html` with three places filled in: the title, the motions as JSON with base64 arrays
+(little-endian; layouts are in `motion_payload`), and the scripts beside it, joined into one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
+from genmo.runtime.motion.smpl_body import SMPLX_PELVIS
 from genmo.runtime.render.mannequin import GROUND, body_mesh
 from genmo.runtime.support.arrays import Array
 
+PLAYER = Path(__file__).parent / "player"
+FORMATS = ("motion", "bodies", "read_npz", "read_bvh", "read_glb", "write")
+"""scripts that pose, read and write motions; they run without a page too, given `document` with the data"""
+SCRIPTS = (*FORMATS, "view", "webgl", "canvas", "timeline", "player", "files", "controls")
+"""all scripts of the page, in order"""
 FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertices to 0.03 mm
 
 
@@ -40,20 +46,30 @@ def compare_html(named: Sequence[tuple[str, Motion, MotionSources]], title: str 
 
 def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str | None = None) -> bytes:
     """The page of several `motion_payload`s."""
-    text = (Path(__file__).parent / "viewer.html").read_text(encoding="utf-8")
+    text = (PLAYER / "page.html").read_text(encoding="utf-8")
     payload = {
         "title": title,
         "prompt": prompt,
         "joints": JOINTS,
         "parents": PARENTS,
         "contactJoints": CONTACT_JOINTS,
+        "ground": GROUND,
+        "smplxPelvis": SMPLX_PELVIS,
         "people": list(people),
     }
     # JSON in a script element may hold no "<": the browser would look for "</script>" in it.
     data = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
     before, rest = text.split("@TITLE@")
-    middle, after = rest.split("@DATA@")
-    return "".join([before, html.escape(title or "genmo motion"), middle, data, after]).encode()
+    middle, rest = rest.split("@DATA@")
+    between, after = rest.split("@SCRIPT@")
+    return "".join(
+        [before, html.escape(title or "genmo motion"), middle, data, between, script(SCRIPTS), after]
+    ).encode()
+
+
+def script(names: Sequence[str]) -> str:
+    """Scripts of the page by their names, joined."""
+    return "".join((PLAYER / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 def motion_payload(motion: Motion, name: str | None = None, sources: MotionSources = NO_SOURCES) -> dict[str, Any]:
@@ -61,7 +77,8 @@ def motion_payload(motion: Motion, name: str | None = None, sources: MotionSourc
 
     Arrays: quaternions int16 [N, 24, 4] (w, x, y, z), translation float32 [N, 3] metres, contacts uint8 [N, 6], the
     skinned mesh of `body`; `sources` as in `_sources_payload`, and `camera` (null where none is known or estimated):
-    its poses to the world, quaternions int16 [N, 4] and positions float32 [N, 3].
+    its poses to the world, quaternions int16 [N, 4] and positions float32 [N, 3], and whether it is given or only where
+    the motion was seen from.
     """
     joints = motion.joints_world()
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
@@ -72,21 +89,22 @@ def motion_payload(motion: Motion, name: str | None = None, sources: MotionSourc
         "fps": float(motion.fps),
         "frames": motion.frames,
         "offsets": np.round(offsets, 6).tolist(),
-        "ground": GROUND,
+        "betas": np.asarray(motion.betas, np.float64).tolist(),
         "quaternions": _packed(FULL_SCALE * continuous_quaternions(motion.rotations), "<i2"),
         "translation": _packed(np.asarray(motion.translation), "<f4"),
         "contacts": _packed(255 * np.clip(contacts, 0, 1), "u1"),
         "mesh": _mesh_payload(offsets),
-        "camera": seen_from and _camera_payload(seen_from),
+        "camera": seen_from and _camera_payload(seen_from, motion.camera is not None),
         "given": _sources_payload(sources),
     }
 
 
-def _camera_payload(camera: Camera) -> dict[str, Any]:
+def _camera_payload(camera: Camera, known: bool) -> dict[str, Any]:
     quaternions = continuous_quaternions(np.asarray(camera.rotation, np.float64)[:, None])[:, 0]
     return {
         "quaternions": _packed(FULL_SCALE * quaternions, "<i2"),
         "positions": _packed(np.asarray(camera.position), "<f4"),
+        "known": known,
     }
 
 
