@@ -17,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format native kernels api bench clean types
+.PHONY: help demo test test-fast check format native kernels api bench blender blender clean types
 
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ kernels: ## build the C++ and CUDA kernels in build/kernels and test them
 
 bench: .venv-test/.ready native ## measure one denoising step
 	$(TEST) benchmarks/one_step.py
+
+blender: ## the extension for Blender, in dist/: one zip with everything in it
+	$(PYTHON) integrations/blender/build.py
 
 site: .venv-test/.ready ## the documentation as a website, in build/site
 	$(TEST) -m pip install --quiet --disable-pip-version-check ".[site]"

@@ -19,8 +19,10 @@ ARROWS = {
     "train": {"genmo.runtime", "genmo.train"},
     "export": {"genmo.runtime", "genmo.train", "genmo.export"},
     "benchmarks": {"genmo.runtime", "genmo.train", "genmo.export"},
+    "integrations": {"genmo.runtime"},
 }
 FOLDERS = (*ARROWS, "tests")
+PUBLIC_ONLY = {"benchmarks", "integrations"}
 HEAVY = {"torch", "onnx", "onnxscript", "transformers", "smplx"}  # never in the runtime
 BARE = {
     "runtime",
@@ -65,8 +67,8 @@ def faults(source: str, path: Path):
         if folder in ARROWS and top == "genmo":
             if ".".join(name.split(".")[:2]) not in ARROWS[folder]:
                 yield f"{where} imports {name}; {folder} may import {', '.join(sorted(ARROWS[folder]))}"
-            if folder == "benchmarks" and any(part.startswith("_") for part in name.split(".")):
-                yield f"{where} imports {name}; benchmarks use public names only"
+            if folder in PUBLIC_ONLY and any(part.startswith("_") for part in name.split(".")):
+                yield f"{where} imports {name}; {folder} use public names only"
 
 
 def test_arrows_run_one_way():
@@ -88,6 +90,8 @@ def test_arrows_run_one_way():
         ("export/onnx/onnx_builder.py", "import train.denoiser"),
         ("tests/test_x.py", "import runtime"),
         ("benchmarks/one_step.py", "from genmo.runtime.denoiser.sampler import _step"),
+        ("integrations/blender/extension/core/job.py", "from genmo.runtime.denoiser.sampler import _step"),
+        ("integrations/blender/extension/core/job.py", "import genmo.train"),
     ],
 )
 def test_a_wrong_import_is_seen(path, source):

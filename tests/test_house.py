@@ -65,7 +65,7 @@ def dead_links(page: Path, text: str):
             yield f"{page}: {target}"
 
 
-FOLDERS = "runtime|train|export|kernels|benchmarks|tests|docs|examples"
+FOLDERS = "runtime|train|export|kernels|integrations|benchmarks|tests|docs|examples"
 NAMED_PATH = re.compile(rf"`((?:{FOLDERS})/[\w./-]*\w/?)(?:::\w+)?`")
 NAMED_MODULE = re.compile(r"\bgenmo((?:\.[a-z_]\w*)+(?:\.[A-Z]\w*)?)")
 ATTRIBUTE = r"^(?:    )?(?:async )?(?:def|class)? ?{0}\b|\bimport .*\b{0}\b|^    {0},"

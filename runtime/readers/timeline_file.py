@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
-import yaml
 
 from genmo.runtime.conditions.constraints import Frames, JointTargets, Keyframes, joined_joint_targets, joined_keyframes
 from genmo.runtime.conditions.spans import (
@@ -32,7 +31,6 @@ from genmo.runtime.readers.subjects import LARGEST as LARGEST_PERSON
 from genmo.runtime.readers.subjects import read_subjects
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_yaml import compose_yaml
 
 UNITS = {"seconds": FPS, "frames": 1.0}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([sf]?)")
@@ -44,6 +42,8 @@ def read_timeline(path: str | Path) -> Timeline:
 
     Raises InputError with file and line for everything that is not as in `docs/timeline.md`.
     """
+    from genmo.runtime.support.safe_yaml import compose_yaml  # so that `import genmo.runtime` is content with numpy
+
     path = Path(path)
     root = compose_yaml(path, "a timeline")
     if root is None:
@@ -67,7 +67,7 @@ class _Node:
 
     def entries(self, *names: str) -> dict[str, _Node]:
         """The map's entries; an unknown or repeated name is an error."""
-        if not isinstance(self._node, yaml.MappingNode):
+        if self._node.id != "mapping":
             self.fail(f"got {self._quoted()}; wanted entries: {', '.join(names)}")
         by_name: dict[str, _Node] = {}
         for key, value in self._node.value:
@@ -81,13 +81,13 @@ class _Node:
 
     def items(self) -> list[_Node]:
         """The list's items."""
-        if not isinstance(self._node, yaml.SequenceNode):
+        if self._node.id != "sequence":
             self.fail(f"got {self._quoted()}; wanted a list, each item after a dash")
         return [_Node(item, self._file) for item in self._node.value]
 
     def text(self) -> str:
         """A scalar as it stands in the file."""
-        if not isinstance(self._node, yaml.ScalarNode) or self._node.tag.endswith(":null"):
+        if self._node.id != "scalar" or self._node.tag.endswith(":null"):
             self.fail(f"got {self._quoted()}; wanted text")
         return str(self._node.value)
 
@@ -110,7 +110,7 @@ class _Node:
 
     def coordinate(self) -> float:
         """Metres; null, `~` or `free`: NaN."""
-        scalar = isinstance(self._node, yaml.ScalarNode)
+        scalar = self._node.id == "scalar"
         if scalar and (self._node.tag.endswith(":null") or self._node.value == "free"):
             return math.nan
         return self.number()
