@@ -134,6 +134,7 @@ FLOORS = {
         ("readers", "engine", "refine", "render"),
         ("model", "formats", "video"),
         ("streaming", "retarget", "live", "bulk"),
+        ("serve",),
         ("cli",),
     ],
     "train": [
@@ -165,7 +166,8 @@ FLOORS = {
         ("__main__",),
     ],
 }
-LONGEST_CHAIN = {"runtime": 12, "train": 11, "export": 8}
+# of the runtime: 12 without the server, whose six modules, one on another, stand on the retargeting of a rig
+LONGEST_CHAIN = {"runtime": 18, "train": 11, "export": 8}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 

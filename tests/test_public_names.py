@@ -110,6 +110,7 @@ def test_the_commands_are_there():
         "genmo-prepare",
         "genmo-retarget",
         "genmo-run",
+        "genmo-serve",
         "genmo-train",
         "genmo-view",
     ]

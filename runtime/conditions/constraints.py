@@ -1,6 +1,7 @@
-"""Constraints that a motion must satisfy at some frames: whole poses (`Keyframes`) or joint positions (`JointTargets`).
+"""Constraints that a motion must satisfy at some frames: whole poses (`Keyframes`), joint positions (`JointTargets`)
+and facings (`Headings`).
 
-Both are in the world of the motion (right-handed, y up, metres, 30 fps).  `genmo.runtime.refine.constraint_solver`
+All are in the world of the motion (right-handed, y up, metres, 30 fps).  `genmo.runtime.refine.constraint_solver`
 makes a motion satisfy them; `docs/timeline.md` describes the files.
 """
 
@@ -61,6 +62,17 @@ class JointTargets:
         return replace(self, frames=self.frames + start)
 
 
+@dataclass(frozen=True, eq=False)
+class Headings:
+    """Which way the body faces at single frames."""
+
+    frames: Frames
+    """[K] rising"""
+    radians: Array
+    """[K] yaw of the root's own z axis, about +y from +z, so that +x is a quarter turn"""
+
+
+NO_HEADINGS = Headings(np.zeros(0, np.int64), np.zeros(0))
 NO_KEYFRAMES = Keyframes(np.zeros(0, np.int64), np.zeros((0, JOINT_COUNT, 3, 3)), np.zeros((0, 3)))
 NO_JOINT_TARGETS = JointTargets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
 

@@ -40,6 +40,15 @@ class Text:
     unit: Unit = field(default="frames", compare=False)
 
 
+@dataclass(frozen=True)
+class SeedSpan:
+    """A seed of its own for the noise of the frames [start, end)."""
+
+    start: int
+    end: int
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
 class KeypointSpan:
     """Keypoints that begin at frame `start` of the motion."""

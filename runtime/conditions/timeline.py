@@ -11,12 +11,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from genmo.runtime.conditions.condition_arrays import camera_condition, keypoint_conditions
-from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, Frames, JointTargets, Keyframes
+from genmo.runtime.conditions.constraints import (
+    NO_HEADINGS,
+    NO_JOINT_TARGETS,
+    NO_KEYFRAMES,
+    Frames,
+    Headings,
+    JointTargets,
+    Keyframes,
+)
 from genmo.runtime.conditions.keypoint_cleaning import clean_keypoints
 from genmo.runtime.conditions.spans import (
     CameraSpan,
     FeatureSpan,
     KeypointSpan,
+    SeedSpan,
     Text,
     Unit,
     length_text,
@@ -54,11 +63,16 @@ class Timeline:
     """music and video"""
     keyframes: Keyframes = NO_KEYFRAMES
     places: JointTargets = NO_JOINT_TARGETS
+    headings: Headings = NO_HEADINGS
     steps: int | None = None
     """denoising steps; None: one with keypoints alone, else the engine's default (`Conventions`)"""
     guidance: float | None = None
     """weight of texts and music; None: the engine's default (`Conventions`)"""
     seed: int = 0
+    seeds: tuple[SeedSpan, ...] = ()
+    """frames whose noise has a seed of its own, later ones before earlier"""
+    unconditioned: bool = False
+    """whether the motion may hang on nothing at all: some motion of a person"""
     notes: tuple[str, ...] = field(default=())
     """assumptions made when files were read, for the user"""
     unit: Unit = "frames"
@@ -67,10 +81,11 @@ class Timeline:
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
             raise InputError(f"frames is {self.frames}; wanted at least 1 and at most {MAX_FRAMES}")
-        if not (self.texts or self.keypoints or self.features or self.constrained):
+        if not (self.texts or self.keypoints or self.features or self.constrained or self.unconditioned):
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; wanted 0 or more")
+        for seed in (self.seed, *(span.seed for span in self.seeds)):
+            if seed < 0:
+                raise InputError(f"seed is {seed}; wanted 0 or more")
         if self.guidance is not None and not abs(self.guidance) <= MAX_GUIDANCE:
             raise InputError(
                 f"guidance is {self.guidance:g}; wanted {-MAX_GUIDANCE:g} to {MAX_GUIDANCE:g}, 1 for none, "
@@ -85,8 +100,9 @@ class Timeline:
             _check_spans([span for span in self.features if span.name == name], name, self.frames, self.unit)
         _check_spans(self.keypoints, "keypoints", self.frames, self.unit)
         _check_spans(self.shots, "cameras", self.frames, self.unit)
-        for frames, what in ((self.keyframes.frames, "keyframe"), (self.places.frames, "constraint")):
-            check_frames(frames, what, self.frames)
+        constraints = ("keyframe", self.keyframes), ("constraint", self.places), ("heading", self.headings)
+        for what, constraint in constraints:
+            check_frames(constraint.frames, what, self.frames)
 
     @property
     def shots(self) -> tuple[KeypointSpan | CameraSpan, ...]:
@@ -109,7 +125,7 @@ class Timeline:
     def sampled(self) -> bool:
         """Whether the motion is sampled from noise; keypoints, cameras and video alone are estimated in one step."""
         generated = self.texts or any(span.name == "music" for span in self.features)
-        return bool(generated or self.constrained or self.steps is not None)
+        return bool(generated or self.constrained or self.unconditioned or self.steps is not None)
 
     @property
     def estimated_in_part(self) -> bool:
@@ -129,8 +145,8 @@ class Timeline:
 
     @property
     def constrained(self) -> bool:
-        """Whether there are keyframes or joint targets."""
-        return bool(len(self.keyframes.frames) or len(self.places.frames))
+        """Whether there are keyframes, joint targets or headings."""
+        return any(len(one.frames) for one in (self.keyframes, self.places, self.headings))
 
     def conditions(self, config: ModelConfig) -> dict[str, Array]:
         """The per-frame conditions of `signature.inputs`, [1, frames, ...], and their masks.

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import JointTargets, Keyframes
+from genmo.runtime.conditions.constraints import NO_HEADINGS, Headings, JointTargets, Keyframes
 from genmo.runtime.motion.filters import tension_spline
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.representation import integrate_velocity, root_velocity
@@ -72,22 +72,29 @@ FREE_JOINTS = FreeJoints(_TURNS, move=np.array([0.03, 0.25, 0.03]), own_axes=Tru
 
 
 def solve_constraints(
-    motion: Motion, keyframes: Keyframes, targets: JointTargets, anchored: Flags | None = None
+    motion: Motion,
+    keyframes: Keyframes,
+    targets: JointTargets,
+    anchored: Flags | None = None,
+    headings: Headings = NO_HEADINGS,
 ) -> Motion:
     """The motion (world: y up, metres) with the keyframes exactly and its joints near their targets; contacts stay.
+
+    It faces along the `headings`, where no keyframe has the same frame.
 
     `anchored` [frames]: where heading and path are given by a camera, and stay unless a keyframe is near.
     Keyframes and targets must lie within the motion; a target in a keyframe's frame changes nothing.
     """
     anchored = np.zeros(motion.frames, np.bool_) if anchored is None else anchored
-    if not (len(keyframes.frames) or len(targets.frames)):
+    if not (len(keyframes.frames) or len(targets.frames) or len(headings.frames)):
         return motion
     free = ~np.isin(targets.frames, keyframes.frames)
     targets = JointTargets(targets.frames[free], targets.joints[free], targets.positions[free])
     anchored = anchored & (_frame_distance(keyframes.frames, motion.frames) >= BLEND)
-    motion = _with_heading(motion, _heading_knots(motion, keyframes, targets, anchored))
+    motion = _with_heading(motion, _heading_knots(motion, keyframes, targets, anchored, headings))
     motion = _with_keyframe_poses(motion, keyframes)
-    motion = _with_path(motion, _path_corrections(motion, keyframes, targets, anchored))
+    path = spread_path(_path_corrections(motion, keyframes, targets, anchored))
+    motion = replace(motion, translation=motion.translation + path)
     motion = _with_joints_at_targets(motion, keyframes, targets)
     rotations, translation = motion.rotations.copy(), motion.translation.copy()
     rotations[keyframes.frames] = keyframes.rotations  # the splines are exact to rounding; this is to the last bit
@@ -132,14 +139,20 @@ def _with_ends(knots: Numbers, values: Array) -> tuple[Numbers, Array]:
 
 
 def _heading_knots(
-    motion: Motion, keyframes: Keyframes, targets: JointTargets, anchored: Flags
+    motion: Motion, keyframes: Keyframes, targets: JointTargets, anchored: Flags, headings: Headings
 ) -> tuple[Numbers, Array]:
-    """Frames and how far the heading must turn there, radians [K, 1]."""
+    """Frames and how far the heading must turn there, radians [K, 1].
+
+    Who is told where to face may walk another way: near headings the direction from target to target says nothing.
+    """
     turns = np.full(motion.frames, np.nan)
     turns[anchored] = 0
     middle, turn = _direction_turns(motion, targets)
-    usable = ~anchored[middle] & (_frame_distance(keyframes.frames, motion.frames)[middle] >= STRIDE)
+    told = np.union1d(keyframes.frames, headings.frames)
+    usable = ~anchored[middle] & (_frame_distance(told, motion.frames)[middle] >= STRIDE)
     turns[middle[usable]] = turn[usable]
+    off = headings.radians - heading(motion.rotations[headings.frames, 0, :, 2])
+    turns[headings.frames] = np.arctan2(np.sin(off), np.cos(off))
     turns[keyframes.frames] = yaw_of(keyframes.rotations[:, 0] @ transpose(motion.rotations[keyframes.frames, 0]))
     knots = np.flatnonzero(np.isfinite(turns))
     return knots, np.unwrap(turns[knots])[:, None]
@@ -217,16 +230,19 @@ def _path_corrections(motion: Motion, keyframes: Keyframes, targets: JointTarget
     return moves
 
 
-def _with_path(motion: Motion, moves: Array) -> Motion:
-    """The motion with its root moved by splines through the numbers in `moves` [frames, 3]."""
+def spread_path(moves: Array) -> Array:
+    """Moves of the root in `moves` [frames, 3] (NaN where it is free) spread smoothly over all frames.
+
+    Along the ground the last one stays; a height fades within `BLEND` frames, because the ground bounds it.
+    """
     moved = np.zeros_like(moves)
     for axis in range(3):
         knots = np.flatnonzero(np.isfinite(moves[:, axis]))
         values = moves[knots, axis][:, None]
         if axis == 1 and len(knots):
             knots, values = _with_ends(knots, values)
-        moved[:, axis] = tension_spline(knots, values, motion.frames, PATH_TENSION)[:, 0]
-    return replace(motion, translation=motion.translation + moved)
+        moved[:, axis] = tension_spline(knots, values, len(moves), PATH_TENSION)[:, 0]
+    return moved
 
 
 def _with_joints_at_targets(motion: Motion, keyframes: Keyframes, targets: JointTargets) -> Motion:

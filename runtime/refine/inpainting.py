@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import JointTargets, Keyframes
+from genmo.runtime.conditions.constraints import Keyframes
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.layout import BODY_JOINTS, SIXD, Layout
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import decode, gravity_view_yaw, root_velocity, with_root_at_origin
@@ -50,23 +51,22 @@ def project_onto_constraints(
     features: Array,
     layout: Layout,
     camera: Camera,
-    keyframes: Keyframes,
-    targets: JointTargets,
+    timeline: Timeline,
     anchored: Flags,
     body: SmplBody | None = None,
 ) -> Array:
-    """Features [frames, layout.width] (not normalised) of the motion that satisfies keyframes and joint `targets`.
+    """Features [frames, layout.width] (not normalised) of the motion that satisfies the constraints of a timeline.
 
     `camera` has the frames of the motion; in `anchored` frames the path starts where the camera observes the root.
     `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     """
-    if not (len(keyframes.frames) or len(targets.frames)):
+    if not timeline.constrained:
         return features
     before = decode(*with_root_at_origin(features, layout), camera, body)
     has_camera_root = anchored.any() and "root_translation_camera" in layout.slices
     before = align_to_camera(before, anchored) if has_camera_root else before
     before, _ = put_on_floor(before, anchored & has_camera_root)
-    after = solve_constraints(before, keyframes, targets, anchored)
+    after = solve_constraints(before, timeline.keyframes, timeline.places, anchored, timeline.headings)
     assert before.root_camera is not None
     from_world = before.root_camera.rotation @ transpose(before.rotations[:, 0])
     rotations = after.rotations.copy()

@@ -188,7 +188,7 @@ def _smooth_motion_transitions(motion: Motion, context: Context) -> Motion:
 
 def _solve_constraints(motion: Motion, context: Context) -> Motion:
     timeline = context.timeline
-    motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline))
+    motion = solve_constraints(motion, timeline.keyframes, timeline.places, root_anchored(timeline), timeline.headings)
     frames_with_root = timeline.keyframes.frames[timeline.keyframes.has_root]
     if len(frames_with_root):
         lowest = motion.joints_world()[frames_with_root, :, 1].min(axis=1)

@@ -60,12 +60,7 @@ def answers(
     if timeline.estimated_in_part:
         observed, before = _observed(denoiser, conditions, (1, timeline.frames, width)), 1
         done(before)
-    noise = np.stack(
-        [
-            np.random.default_rng((timeline.seed, sample)).standard_normal((timeline.frames, width), np.float32)
-            for sample in range(samples)
-        ]
-    )
+    noise = np.stack([_noise(timeline, sample, width) for sample in range(samples)])
     assert timeline.guidance is not None
     sampled = sampler.generate(
         denoiser,
@@ -81,6 +76,15 @@ def answers(
         return sampled
     heads = {name: head for name, head in sampled.items() if name != "x_0"}  # x_0 has what was observed already
     return sampled | {name: head + observed.share * (observed.heads[name] - head) for name, head in heads.items()}
+
+
+def _noise(timeline: Timeline, sample: int, width: int) -> Array:
+    """The noise [frames, width] that a sample starts from."""
+    noise = np.random.default_rng((timeline.seed, sample)).standard_normal((timeline.frames, width), np.float32)
+    for span in timeline.seeds:
+        rng = np.random.default_rng((span.seed, sample))
+        noise[span.start : span.end] = rng.standard_normal((span.end - span.start, width), np.float32)
+    return noise
 
 
 def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Observed:
@@ -125,9 +129,8 @@ def _inpainting(
             x_0 = np.asarray(x_0 + observed.share * (observed.features - x_0))
         if not timeline.constrained:
             return x_0
-        keyframes, targets, layout = timeline.keyframes, timeline.places, normalisation.layout
         projected = [
-            project_onto_constraints(one, layout, camera, keyframes, targets, anchored, body)
+            project_onto_constraints(one, normalisation.layout, camera, timeline, anchored, body)
             for one in normalisation.restored(x_0)
         ]
         return np.asarray(normalisation.normalised(np.stack(projected)), np.float32)

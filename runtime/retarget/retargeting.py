@@ -27,8 +27,6 @@ import numpy as np
 from genmo.runtime.motion.bone_names import SIDES
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.rotation import (
-    heading,
-    matrix_from_axis_angle,
     matrix_from_quaternion,
     normalize,
     quaternion_from_matrix,
@@ -40,16 +38,8 @@ from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.refine.two_bone_ik import two_bone
 from genmo.runtime.retarget.character import Character
 from genmo.runtime.retarget.planting import hold_offsets, smoothed
+from genmo.runtime.retarget.rest_turns import driven_turns, foot_direction
 from genmo.runtime.support.arrays import Array
-
-# part of the limb -> joint of the motion that turns it; the direction of a limb is that of the joint's one child
-_JOINT = {
-    "upper_leg": "hip", "lower_leg": "knee", "foot": "ankle", "toes": "foot", "shoulder": "collar",
-    "upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist",
-}  # fmt: skip
-_NEXT = {"upper_leg": "lower_leg", "lower_leg": "foot", "upper_arm": "lower_arm", "lower_arm": "hand", "hand": "middle"}
-_SPINE = ("pelvis", "spine1", "spine2", "spine3")
-_NECK = ("spine3", "neck")
 
 NEAR = 0.06  # metres; a sole at this height over the ground counts 1/e of one on the ground
 LOOSE = 0.004  # metres of a person; a sole this near to its height stays: a straight leg bends by degrees for it
@@ -108,14 +98,20 @@ def ground_height(joints: Array) -> float:
     return 0.0 if abs(lowest) < 0.12 else lowest
 
 
-def retarget(motion: Motion, character: Character) -> Performance:
-    """The motion on the character, at the motion's frame rate."""
+def retarget(
+    motion: Motion, character: Character, *, travel: float | None = None, floor: float | None = None
+) -> Performance:
+    """The motion on the character, at the motion's frame rate.
+
+    `travel`: the character's units along the ground for a metre of the motion's (None: the ratio of the legs); `floor`:
+    height in metres of the floor that the motion stands on (None: `ground_height`).
+    """
     exact = matrix_from_quaternion(quaternion_from_matrix(np.asarray(motion.rotations, np.float64)))
     source = Motion(exact, np.asarray(motion.translation, np.float64), motion.betas, motion.offsets, fps=motion.fps)
     world_rotations, joints = source.kinematics()
-    joints = joints - (0.0, ground_height(joints), 0.0)
-    stage = _Stage(character, _turns(character, world_rotations, np.asarray(motion.rest_offsets, np.float64)))
-    legs = _LegRetargeter(stage, source, world_rotations, joints, motion.contacts)
+    joints = joints - (0.0, ground_height(joints) if floor is None else floor, 0.0)
+    stage = _Stage(character, driven_turns(character, world_rotations, np.asarray(motion.rest_offsets, np.float64)))
+    legs = _LegRetargeter(stage, source, world_rotations, joints, motion.contacts, travel)
     stage.put_hips(legs.middle)
     legs.plant()
     return stage.performance(motion.fps)
@@ -187,98 +183,17 @@ class _Stage:
         return Performance(self.character, rotations, local, driven, fps)
 
 
-def _turns(character: Character, world_rotations: Array, offsets: Array) -> dict[int, Array]:
-    """World rotations [frames, 3, 3] of the bones that the motion drives, from its own [frames, 24, 3, 3]."""
-    bones, (rest, positions) = character.bones, character.rest
-    line = positions[bones.limbs["left_upper_leg"]] - positions[bones.limbs["right_upper_leg"]]
-    level = _swing(line, offsets[JOINTS.index("left_hip")] - offsets[JOINTS.index("right_hip")])
-    desired = {
-        bones.hips: world_rotations[:, 0] @ level @ rest[bones.hips],
-        bones.head: world_rotations[:, JOINTS.index("head")] @ rest[bones.head],
-    }
-    for chain, names in ((bones.spine, _SPINE), (bones.neck, _NECK)):
-        for place, node in enumerate(chain, start=1):
-            desired[node] = _along(world_rotations, names, place / len(chain)) @ rest[node]
-    for side in SIDES:
-        still: dict[str, Array] = {}
-        for limb, name in _JOINT.items():
-            subset, joint = f"{side}_{limb}", JOINTS.index(f"{side}_{name}")
-            if subset not in bones.limbs:
-                continue
-            node = bones.limbs[subset]
-            still[limb] = _correction(limb, side, character, offsets, positions, still)
-            desired[node] = world_rotations[:, joint] @ still[limb] @ rest[node]
-    return desired
-
-
-def _correction(
-    limb: str, side: str, character: Character, offsets: Array, positions: Array, still: dict[str, Array]
-) -> Array:
-    """The turn C [3, 3] of a limb's rest pose (see the module), given those of the limbs before it."""
-    limbs = character.bones.limbs
-    if limb in ("shoulder", "toes"):
-        return still["foot"] if limb == "toes" else np.eye(3)
-    if limb == "foot":
-        return _yaw(_foot_direction(character, side, positions), offsets[JOINTS.index(f"{side}_foot")])
-    before = {"lower_leg": "upper_leg", "lower_arm": "upper_arm", "hand": "lower_arm"}.get(limb)
-    turn = np.eye(3) if before is None else still[before]
-    end = f"{side}_{_NEXT[limb]}"
-    if end not in limbs:
-        return turn
-    bone = positions[limbs[end]] - positions[limbs[f"{side}_{limb}"]]
-    child = {"upper_leg": "knee", "lower_leg": "ankle", "upper_arm": "elbow", "lower_arm": "wrist", "hand": "hand"}
-    return _swing(turn @ bone, offsets[JOINTS.index(f"{side}_{child[limb]}")]) @ turn
-
-
-def _foot_direction(character: Character, side: str, positions: Array) -> Array:
-    """Where a foot points in the rest pose; straight on when there are no toes to tell."""
-    limbs = character.bones.limbs
-    if f"{side}_toes" not in limbs:
-        return np.asarray([0.0, 0.0, 1.0])
-    return np.asarray(positions[limbs[f"{side}_toes"]] - positions[limbs[f"{side}_foot"]])
-
-
-def _swing(start: Array, end: Array) -> Array:
-    """The smallest turn [3, 3] of direction `start` [3] onto `end` [3]; nearly opposite ones turn about z (the way
-    arms and legs are raised)."""
-    first, second = normalize(start), normalize(end)
-    cosine = float(first @ second)
-    if np.linalg.norm(first) < 0.5 or np.linalg.norm(second) < 0.5:
-        return np.eye(3)
-    if cosine < -0.99:
-        axis = np.asarray([0.0, 0.0, 1.0]) if abs(first[2]) < 0.9 else np.asarray([1.0, 0.0, 0.0])
-        half = matrix_from_axis_angle(np.pi * normalize(axis - (axis @ first) * first))
-        return np.asarray(_swing(half @ first, second) @ half)
-    return matrix_from_quaternion(np.concatenate([[1 + cosine], np.cross(first, second)]))
-
-
-def _yaw(start: Array, end: Array) -> Array:
-    """The turn [3, 3] about y that brings direction `start` over or under `end`."""
-    level = np.asarray([1.0, 0.0, 1.0])
-    if min(np.linalg.norm(start * level), np.linalg.norm(end * level)) < 1e-9:
-        return np.eye(3)
-    angle = heading(end) - heading(start)
-    return matrix_from_axis_angle(np.asarray([0.0, angle, 0.0]))
-
-
-def _along(world_rotations: Array, names: tuple[str, ...], share: float) -> Array:
-    """World rotations [frames, 3, 3] at a share 0..1 of the way along joints `names`, from the first to the last."""
-    chain_position = share * (len(names) - 1)
-    low = min(int(chain_position + 1e-9), len(names) - 1)
-    first = world_rotations[:, JOINTS.index(names[low])]
-    if chain_position - low < 1e-6:
-        return first
-    second = world_rotations[:, JOINTS.index(names[low + 1])]
-    step = quaternion_from_matrix(transpose(first) @ second)
-    angle = 2 * np.arccos(np.clip(step[:, :1], -1, 1)) * (chain_position - low)
-    return np.asarray(first @ matrix_from_axis_angle(angle * normalize(step[:, 1:])))
-
-
 class _LegRetargeter:
     """Where the motion has its feet, and how the character's come there."""
 
     def __init__(
-        self, stage: _Stage, motion: Motion, joint_rotations: Array, joints: Array, contacts: Array | None
+        self,
+        stage: _Stage,
+        motion: Motion,
+        joint_rotations: Array,
+        joints: Array,
+        contacts: Array | None,
+        travel: float | None,
     ) -> None:
         self.stage = stage
         self.fps = motion.fps
@@ -291,10 +206,11 @@ class _LegRetargeter:
         rest = character.rest[1]
         self.rest_heights = [float(rest[character.bones.limbs[f"{side}_foot"], 1]) - character.floor for side in SIDES]
         hips = joints[:, [JOINTS.index("left_hip"), JOINTS.index("right_hip")]].mean(axis=1)
-        self.middle = self.scale * (hips - (0.0, np.mean(self.ankles), 0.0))
+        along = self.scale if travel is None else travel
+        self.middle = np.asarray([along, self.scale, along]) * (hips - (0.0, np.mean(self.ankles), 0.0))
         self.middle[:, 1] += np.mean(self.rest_heights) + character.stands_at
         balls = joints[:, [JOINTS.index(f"{side}_foot") for side in SIDES]]
-        self.balls = self.scale * balls
+        self.balls = np.asarray([along, self.scale, along]) * balls
         self.heights = np.stack([self._source_height(k, joints, offsets) for k in (0, 1)], axis=1)
         self.ground_proximity = np.exp(-((np.maximum(self.heights, 0) / NEAR) ** 2))  # [frames, 2]
         self.in_contact = frames_in_contact(contact_scores(balls, contacts, self.fps))
@@ -312,7 +228,7 @@ class _LegRetargeter:
         character, side = self.stage.character, SIDES[k]
         node = character.bones.limbs[f"{side}_foot"]
         rest, rest_positions = character.rest
-        forward = _foot_direction(character, side, rest_positions)
+        forward = foot_direction(character, side, rest_positions)
         if f"{side}_toes" not in character.bones.limbs:
             forward = forward * self.scale * 0.14  # an ankle is about that far behind the ball, in metres of a person
         play = self.stage.rotations[node] @ transpose(rest[node])
@@ -367,7 +283,7 @@ class _LegRetargeter:
             return
         floor = character.stands_at + sole.depth
         if toes is not None:
-            forward = _foot_direction(character, SIDES[k], character.rest[1])
+            forward = foot_direction(character, SIDES[k], character.rest[1])
             hinge = normalize(np.asarray([-forward[2], 0.0, forward[0]]))
             foot, front = self._bones(k)
             self.stage.desired[toes] = sole.bent(foot, front, rotate(foot[0], hinge), floor) @ self.stage.desired[toes]

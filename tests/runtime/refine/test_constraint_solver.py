@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 from genmo.runtime.conditions.constraints import (
     NO_JOINT_TARGETS,
     NO_KEYFRAMES,
+    Headings,
     JointTargets,
     Keyframes,
     constraint_errors,
 )
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.filters import tension_spline
 from genmo.runtime.motion.layout import LAYOUTS
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import decode, encode
-from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
+from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.refine import constraint_solver
 from genmo.runtime.refine.constraint_solver import solve_constraints, spread_corrections
@@ -227,7 +229,7 @@ def test_projected_features_decode_to_the_keyframes(random_motion, layout):
     camera, keyframes = still(motion), poses_of(other, [20, 21, 60])
     nobody = np.zeros(80, bool)
     before = encode(motion, camera, layout)
-    features = project_onto_constraints(before, layout, camera, keyframes, NO_JOINT_TARGETS, nobody)
+    features = project_onto_constraints(before, layout, camera, Timeline(80, keyframes=keyframes), nobody)
     values, inpainted = inpainting_features(keyframes, layout, camera, nobody)
     np.testing.assert_allclose(features[inpainted], values[inpainted], atol=1e-6)
     decoded = decode(features, layout, camera)
@@ -239,7 +241,7 @@ def test_projected_features_decode_to_the_keyframes(random_motion, layout):
     assert (
         inpainted[20, layout.slices["root_velocity"]].all() and not inpainted[21, layout.slices["root_velocity"]].any()
     )
-    untouched = project_onto_constraints(before, layout, camera, NO_KEYFRAMES, NO_JOINT_TARGETS, nobody)
+    untouched = project_onto_constraints(before, layout, camera, Timeline(80, unconditioned=True), nobody)
     np.testing.assert_allclose(untouched, before, atol=1e-6)
 
 
@@ -252,3 +254,14 @@ def test_known_features_are_those_of_the_motion(random_motion, random_camera):
             np.testing.assert_allclose(values[inpainted], encode(motion, camera, layout)[inpainted], atol=1e-9)
             camera_root = layout.slices.get("root_orientation_camera", slice(9, 15))
             assert (inpainted[[0, 30], camera_root] == in_camera[0]).all()
+
+
+def test_the_body_faces_where_it_is_told(random_motion):
+    motion = random_motion(90, 21)
+    told = Headings(np.array([10, 80]), np.array([1.0, -2.5]))
+    turned = solve_constraints(motion, NO_KEYFRAMES, NO_JOINT_TARGETS, headings=told)
+    facing = heading(turned.rotations[told.frames, 0, :, 2])
+    np.testing.assert_allclose(facing, told.radians, atol=1e-6)
+    np.testing.assert_allclose(turned.rotations[:, 1:], motion.rotations[:, 1:])
+    speed = [np.linalg.norm(np.diff(one.translation, axis=0), axis=-1) for one in (motion, turned)]
+    np.testing.assert_allclose(*speed, atol=1e-9)

@@ -1,0 +1,98 @@
+"""genmo as a backbone of the protocol's SDK."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from motionmcp import Backbone, GenerateRequest, ModelSpec, MotionResult, ProtocolError
+from motionmcp.backbone import Limits
+
+from genmo.runtime.model import MotionModel
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.serve.jobs import Jobs
+from genmo.runtime.serve.maker import Maker, Stopped
+from genmo.runtime.serve.metrics import Metrics
+from genmo.runtime.serve.settings import ServeSettings
+from genmo.runtime.serve.skeletons import canonical_skeleton
+from genmo.runtime.support.errors import GenmoError
+
+log = logging.getLogger("genmo.serve")
+
+NATIVE_SECONDS = 10.0
+"""of the windows that the shipped engine is trained on, in round numbers"""
+CONTACTS = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+
+
+class GenmoBackbone(Backbone):
+    """One model behind the protocol."""
+
+    def __init__(self, model: MotionModel, settings: ServeSettings, metrics: Metrics) -> None:
+        self.model_id = settings.model_id
+        self.settings, self.metrics = settings, metrics
+        self.maker = Maker(model)
+        self.spec = model_spec(settings)
+        self.jobs: Jobs | None = None
+
+    def setup(self) -> None:
+        """Called when the server starts."""
+        settings = self.settings
+        self.jobs = Jobs(settings.concurrency, settings.queue, settings.timeout, self.metrics)
+
+    def teardown(self) -> None:
+        """Called when the server ends."""
+        if self.jobs is not None:
+            self.jobs.close()
+
+    def capabilities(self) -> ModelSpec:
+        """What the model can do."""
+        return self.spec
+
+    async def generate(self, request: GenerateRequest) -> MotionResult:
+        """The motions of one validated request.  Raises ProtocolError."""
+        if self.jobs is None:
+            raise ProtocolError("model_unavailable", "the server is starting; try again in a moment")
+        return await self.jobs.run(lambda stop: self._answer(request, stop))
+
+    def _answer(self, request: GenerateRequest, stop: threading.Event) -> MotionResult:
+        start = time.perf_counter()
+        try:
+            result = self.maker.answer(request, stop)
+        except (ProtocolError, Stopped):
+            raise
+        except GenmoError as error:
+            raise ProtocolError("invalid_request", str(error)) from None
+        except MemoryError:
+            raise ProtocolError("resource_exhausted", "not enough memory for this request; ask for less") from None
+        except Exception:
+            log.exception("a motion could not be made")
+            raise ProtocolError("internal_error", "the server failed at this motion; its log says where") from None
+        self.metrics.work.observe(time.perf_counter() - start)
+        self.metrics.frames.inc(result.num_samples * result.num_frames)
+        return result
+
+
+def model_spec(settings: ServeSettings) -> ModelSpec:
+    """What the model can do, as `GET /capabilities` tells it."""
+    return ModelSpec(
+        id=settings.model_id,
+        fps=FPS,
+        canonical_skeleton=canonical_skeleton(),
+        supports_retargeting=True,
+        supports_segment_seed=True,
+        supported_constraints=["root_path", "effector_target", "pose_keyframe"],
+        supported_segments=["text", "unconditioned", "pose"],
+        supported_guidance_types=["nocfg", "regular", "separated"],
+        predicted_contact_joints=list(CONTACTS),
+        native_clip_seconds=NATIVE_SECONDS,
+        recommended_max_duration_seconds=min(30.0, settings.max_seconds),
+        limits=Limits(
+            max_duration_seconds=settings.max_seconds,
+            max_num_samples=settings.max_samples,
+            max_constraints_per_request=settings.max_constraints,
+            max_prompt_length=settings.max_prompt,
+            max_request_bytes=settings.max_body,
+            max_batch_size=settings.max_batch,
+        ),
+    )
