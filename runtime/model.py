@@ -10,9 +10,11 @@ from pathlib import Path
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.text_arms import with_arms_apart
 from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline, with_clean_keypoints
 from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser.arms_apart import ArmsApart, arm_share
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
@@ -147,7 +149,8 @@ class MotionModel:
         `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
         stand still (`refine.foot_locking`); `split_texts` gives each action of a text that names several in order
-        ("walks, then sits") frames of its own (`conditions.text_sequence`), as `Result.notes` tells.  Keyframes are
+        ("walks, then sits") frames of its own (`conditions.text_sequence`) and arms what it says of them alone ("walks
+        while waving", `conditions.text_arms`), as `Result.notes` tells.  Keyframes are
         satisfied exactly, joint targets nearly (`refine.constraint_solver`).  `chunk`: frames that the network takes at
         a time, with what they depend on around them, which bounds its memory and leaves the answer as it is
         (`denoiser.chunking`); 0 is one pass, None one pass up to four minutes.  `progress` is called with the share of
@@ -157,13 +160,10 @@ class MotionModel:
         Raises InputError for conditions that the engine does not take, and options that do not fit.
         """
         started = time.perf_counter()
-        if samples < 1:
-            raise InputError(f"samples is {samples}; wanted at least 1 sample")
-        if samples > 1 and not timeline.sampled:
-            raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
-        config = self.engine.config
-        timeline, notes = self._texts(timeline, split_texts)
-        timeline = timeline.settled(config.conventions)
+        _check_samples(samples, timeline)
+        config, rules = self.engine.config, self.engine.config.conventions
+        timeline, arms, notes = self._texts(timeline, split_texts)
+        timeline = timeline.settled(rules)
         if clean_keypoints:
             timeline = with_clean_keypoints(timeline)
         conditions = timeline.conditions(config)
@@ -172,7 +172,7 @@ class MotionModel:
         conditioned = time.perf_counter()
         fits = fit and bool(timeline.keypoints)
         work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
-        denoiser, rules = self._chunked(timeline.frames, chunk, work), config.conventions
+        denoiser = self._arms_apart(self._chunked(timeline.frames, chunk, work), arms, timeline.frames)
         outputs = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
         stepped = time.perf_counter()
         motions: list[Motion] = []
@@ -189,13 +189,23 @@ class MotionModel:
         errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
         return Result(motions, Timings(*times), errors, tuple(notes))
 
-    def _texts(self, timeline: Timeline, split: bool) -> tuple[Timeline, list[str]]:
-        """The timeline with its texts as the engine is given them, and notes on them."""
+    def _texts(self, timeline: Timeline, split: bool) -> tuple[Timeline, tuple[Text, ...], list[str]]:
+        """The timeline with its texts as the engine is given them, what they say of the arms alone, and notes."""
         encoder = self.engine.text_encoder
-        notes: tuple[str, ...] = ()
+        arms: tuple[Text, ...] = ()
+        notes: list[str] = []
         if split and encoder is not None and encoder.any_text:
-            timeline, notes = with_texts_in_order(timeline)
-        return timeline, [*notes, *text_notes(self.engine, timeline.texts)]
+            timeline, in_order = with_texts_in_order(timeline)
+            timeline, arms, at_once = with_arms_apart(timeline)
+            notes = [*in_order, *at_once]
+        return timeline, arms, [*notes, *text_notes(self.engine, [*timeline.texts, *arms])]
+
+    def _arms_apart(self, denoiser: sampler.Denoiser, arms: tuple[Text, ...], frames: int) -> sampler.Denoiser:
+        """The denoiser with arms that follow their own texts, if there are some."""
+        if not arms:
+            return denoiser
+        texts = text_conditions(self.engine, arms, frames)
+        return ArmsApart(denoiser, texts, arm_share(self.engine.normalisation.layout, texts["text_spans"][0], frames))
 
     def _chunked(self, frames: int, chunk: int | None, work: Progress) -> sampler.Denoiser:
         """The denoiser for a motion of so many frames: in one pass or in chunks."""
@@ -205,6 +215,14 @@ class MotionModel:
             return self.denoiser
         log.info("%d frames in chunks of at most %d, with %d around them", frames, length, receptive_field(config))
         return ChunkedDenoiser(self.denoiser, config, length, work.part(0, 1))
+
+
+def _check_samples(samples: int, timeline: Timeline) -> None:
+    """Raises InputError for a number of samples that cannot be made."""
+    if samples < 1:
+        raise InputError(f"samples is {samples}; wanted at least 1 sample")
+    if samples > 1 and not timeline.sampled:
+        raise InputError(f"samples is {samples}; estimation has one answer: give steps to sample from keypoints")
 
 
 def _body_for(engine: Engine, path: str | Path) -> SmplBody:

@@ -79,8 +79,13 @@ def parts_of(prompt: str) -> list[str]:
         pieces[:1] = _reordered(match["first"], match["second"])
     if len(pieces) < 2:
         return [prompt]
-    subject = _SUBJECT.match(pieces[0])
-    return _with_subject(pieces, "" if subject is None else subject[0])
+    return _with_subject(pieces, subject_of(pieces[0]))
+
+
+def subject_of(clause: str) -> str:
+    """Who a clause is about, as it says it ("an old man"); "" where it says nobody."""
+    match = _SUBJECT.match(clause)
+    return "" if match is None else match[0]
 
 
 def _trimmed(piece: str) -> str:
@@ -90,8 +95,8 @@ def _trimmed(piece: str) -> str:
 
 def _reordered(first: str, second: str) -> list[str]:
     """ "sits down after walking" -> walking, sits down; the subject goes with the first."""
-    subject = _SUBJECT.match(second)
-    return [f"{subject[0]} is {first}", second] if subject else [first, second]
+    subject = subject_of(second)
+    return [f"{subject} is {first}", second] if subject else [first, second]
 
 
 def _with_subject(pieces: Sequence[str], subject: str) -> list[str]:
@@ -146,9 +151,8 @@ def actions_of(prompt: str, first: bool) -> list[Action]:
     """
     actions: list[Action] = []
     for part in parts_of(prompt):
-        subject = _SUBJECT.match(part)
-        said = "" if subject is None else subject[0]
-        actions += changes_of(said, part[len(said) :], first and not actions) or [Action(part)]
+        subject = subject_of(part)
+        actions += changes_of(subject, part[len(subject) :], first and not actions) or [Action(part)]
     return actions
 
 
