@@ -18,8 +18,11 @@ from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.readers.pose_results import keypoints_from_results
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.retarget.keyframes import keyframes_from_file
+from genmo.runtime.streaming.crowd import Crowd
+from genmo.runtime.streaming.motion_ahead import MotionAhead
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.motion_stream import MotionStream
+from genmo.runtime.streaming.root_plan import RootPath, Stick
 from genmo.runtime.streaming.stream_pose import StreamPose
 from genmo.runtime.support.errors import BackendError, EngineError, GenmoError, InputError
 from genmo.runtime.support.version import __version__ as __version__
@@ -28,6 +31,7 @@ __all__ = [
     "BackendError",
     "Camera",
     "CameraSpan",
+    "Crowd",
     "EngineError",
     "FeatureSpan",
     "GenmoError",
@@ -37,9 +41,12 @@ __all__ = [
     "KeypointSpan",
     "Keypoints",
     "Motion",
+    "MotionAhead",
     "MotionGenerator",
     "MotionModel",
     "MotionStream",
+    "RootPath",
+    "Stick",
     "StreamPose",
     "Text",
     "Timeline",

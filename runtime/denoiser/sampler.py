@@ -72,13 +72,14 @@ class Inpainting:
     """Features that keyframes and joint targets fix before sampling, normalised (diffusion inpainting)."""
 
     values: Array
-    """[frames, features]"""
+    """[frames, features], or [batch, frames, features] where each motion has its own"""
     mask: npt.NDArray[np.bool_]
-    """[frames, features] which of `values` are fixed"""
+    """of the same shape: which of `values` are fixed"""
     project: Callable[[Array], Array]
     """[batch, frames, features] of a prediction x_0 -> the nearest that satisfies the constraints"""
     conditions: Arrays = field(default_factory=dict)
-    """[frames, ...] the same features as a condition (`known_frames.keyframe_condition`), for networks that take it"""
+    """[frames, ...], or [batch, frames, ...], the same features as a condition (`known_frames.keyframe_condition`), for
+    networks that take it"""
 
 
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
@@ -144,7 +145,10 @@ def generate(
 def _with_known_frames(conditions: Arrays, inpainting: Inpainting) -> Arrays:
     """The conditions, those of them that hold given frames filled."""
     known = {name: value for name, value in inpainting.conditions.items() if name in conditions}
-    return conditions | {name: np.repeat(value[None], len(conditions[name]), axis=0) for name, value in known.items()}
+    return conditions | {
+        name: value if inpainting.values.ndim == 3 else np.repeat(value[None], len(conditions[name]), axis=0)
+        for name, value in known.items()
+    }
 
 
 def _finite(outputs: Arrays) -> Arrays:

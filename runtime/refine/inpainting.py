@@ -7,7 +7,7 @@ import numpy as np
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.layout import BODY_JOINTS, SIXD, Layout
-from genmo.runtime.motion.motion import Camera
+from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, gravity_view_yaw, root_velocity, with_root_at_origin
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT
@@ -67,6 +67,14 @@ def project_onto_constraints(
     before = align_to_camera(before, anchored) if has_camera_root else before
     before, _ = put_on_floor(before, anchored & has_camera_root)
     after = solve_constraints(before, timeline.keyframes, timeline.places, anchored, timeline.headings)
+    return with_pose(features, layout, camera, before, after)
+
+
+def with_pose(features: Array, layout: Layout, camera: Camera, before: Motion, after: Motion) -> Array:
+    """Features [frames, layout.width] (not normalised), which decoded to `before`, of the motion `after`.
+
+    `camera` has the frames of the motion; it would see the change of height.
+    """
     assert before.root_camera is not None
     from_world = before.root_camera.rotation @ transpose(before.rotations[:, 0])
     rotations = after.rotations.copy()
@@ -78,7 +86,7 @@ def project_onto_constraints(
     for name, block in blocks.items():
         if name in layout.slices:
             changed[:, layout.slices[name]] = block
-    if "root_translation_camera" in layout.slices:  # the camera would see the change of height
+    if "root_translation_camera" in layout.slices:
         rise = (after.translation - before.translation) * [0, 1, 0]
         changed[:, layout.slices["root_translation_camera"]] += rotate(from_world, rise)
     return changed

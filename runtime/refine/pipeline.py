@@ -223,7 +223,7 @@ FEATURE_STAGES: tuple[Stage[Features], ...] = (
         takes="features, and the frames at which a condition begins or ends",
         promises="no step of the features at those frames beyond the speed around them",
         keeps="frames further than 8 from a border",
-        causal="streaming.motion_generator.ease_from_known",
+        causal="streaming.known_past.ease_from_known",
     ),
     Stage(
         "smooth_transitions",
@@ -296,7 +296,7 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         takes="a generated motion",
         promises="no joint over 15 m/s or 350 m/s^2, and a note where one was far over",
         keeps="frames further than 24 from one that is too fast",
-        causal="streaming.motion_generator.MotionGenerator",
+        causal="streaming.performer.Performer",
     ),
     Stage(
         "face_forward",
@@ -304,7 +304,7 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         takes="a motion that no camera and no constraint anchors",
         promises="it starts over the origin, facing +z",
         keeps="the pose and the way relative to its start",
-        causal="streaming.motion_generator.MotionGenerator",
+        causal="streaming.performer.Performer",
     ),
     Stage(
         "solve_constraints",

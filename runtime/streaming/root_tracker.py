@@ -55,6 +55,12 @@ class RootTracker:
         self._feet[who] = self._ground[who][:, None]
         return self._answer(who)
 
+    def resume(self, person: int, path: Array, feet: Array) -> None:
+        """Go on from the end of a `path` [frames, 3] over ground at y = 0, metres; `feet` [frames] as in `start`."""
+        lowest = (path[:, 1] + feet - BALL_HEIGHT)[-WINDOW:]
+        self._position[person], self._ground[person] = path[-1], 0.0
+        self._feet[person] = np.concatenate([np.full(WINDOW - len(lowest), lowest[0]), lowest])
+
     def advance(self, who: Index, step: Array, observed: Array, feet: Array, visible: Flags | None = None) -> Array:
         """Move the people `who` [k] by `step` [k, 3] metres and towards their `observed` positions [k, 3].
 

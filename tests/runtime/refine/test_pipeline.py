@@ -22,7 +22,7 @@ from genmo.runtime.refine.limb_limits import excess, limit_limb_speed
 from genmo.runtime.refine.multi_shot import follow_cameras
 from genmo.runtime.refine.pipeline import CAMERA_FEET, FEATURE_STAGES, MOTION_STAGES, Context, Features
 from genmo.runtime.refine.transitions import remove_steps
-from genmo.runtime.streaming.motion_generator import ease_from_known
+from genmo.runtime.streaming.known_past import ease_from_known
 from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
 from genmo.runtime.streaming.stream_pose import record
 from tests.runtime.refine.walking import walker

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,17 +11,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmo.runtime import InputError, Motion, MotionModel
+from genmo.runtime import (
+    InputError,
+    JointTargets,
+    Keyframes,
+    Motion,
+    MotionGenerator,
+    MotionModel,
+    RootPath,
+    Stick,
+    Text,
+)
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
 from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINT_COUNT, JOINTS
-from genmo.runtime.streaming.motion_generator import (
-    CAMERA_HEIGHT,
-    EASE,
-    MotionGenerator,
-    ease_from_known,
-    facing_camera,
-)
+from genmo.runtime.refine.root_path import local_trend
+from genmo.runtime.streaming.known_past import CAMERA_HEIGHT, EASE, ease_from_known, facing_camera
 from genmo.train.data.simulated_cameras import simulate_cameras
 
 FEET = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
@@ -238,3 +244,100 @@ def test_feet_of_endless_motion_are_cleaned():
     pieces = MotionGenerator(shipped, "a person washes windows", seed=2)
     parts = [pieces.next(n) for n in (1, 60, 30, 59)]
     np.testing.assert_array_equal(np.concatenate([window.translation for window in parts]), clean.translation)
+
+
+# --- directed -----------------------------------------------------------------------------------------------------
+
+
+def straight(frames, speed=1.0, start=(0.0, 0.0)):
+    time = np.arange(frames)
+    return RootPath(time, np.stack([np.full(frames, start[0]), start[1] + speed * time / 30], axis=-1))
+
+
+def slow_part(motion):
+    """The pelvis over the ground [frames, 2], averaged over 21 frames."""
+    return local_trend(motion.translation[:, [0, 2]], 21)
+
+
+def test_a_path_is_kept_to_for_ever_whatever_the_network_answers(model):
+    path = straight(400, 1.3, start=(2.0, -1.0))
+    motion = MotionGenerator(model, command=path, seed=1, steps=2, clean_feet=False).next(240)
+    off = np.linalg.norm(slow_part(motion) - path.positions[:240], axis=1)
+    assert np.median(off[200:]) < 0.05 and np.median(off[:200]) < 0.05
+    np.testing.assert_allclose(motion.translation[0, [0, 2]], [2.0, -1.0], atol=0.2)
+
+
+def test_commands_any_chunks_and_a_seed_give_the_same_motion(model):
+    def play(cuts):
+        generator = MotionGenerator(model, command=Stick((0.0, 1.2)), seed=5, **SMALL)
+        parts = [generator.next(n) for n in cuts[0]]
+        generator.command = Stick((0.8, 0.0), facing=0.3)
+        parts += [generator.next(n) for n in cuts[1]]
+        return np.concatenate([part.translation for part in parts]), np.concatenate([p.rotations for p in parts])
+
+    whole, pieces = play(([27], [40])), play(([1, 20, 6], [13, 27]))
+    np.testing.assert_array_equal(whole[0], pieces[0])
+    np.testing.assert_array_equal(whole[1], pieces[1])
+
+
+def test_a_clip_is_continued_where_it_ends(model, random_motion):
+    clip = random_motion(40, 3)
+    for command in (None, Stick((0.0, 1.0))):
+        generator = MotionGenerator(model, "walk", start=clip, command=command, clean_feet=False, **SMALL)
+        motion = generator.next(12)
+        step = np.linalg.norm(np.diff(clip.translation[:, [0, 2]], axis=0), axis=-1).max()
+        assert np.linalg.norm((motion.translation[0] - clip.translation[-1])[[0, 2]]) < 3 * step + 0.02
+        assert np.array_equal(motion.betas, clip.betas) and generator.frame == 12
+
+
+def test_keyframes_and_targets_that_are_still_to_come_are_met(model, random_motion):
+    pose = random_motion(1, 4)
+    generator = MotionGenerator(model, "walk", seed=2, **SMALL)
+    generator.next(10)
+    root = np.array([[0.3, 0.9, 0.8]])
+    hand = JOINTS.index("left_wrist")
+    place = generator.next(5).joints_world()[-1, hand] + [0.1, 0.1, 0.1]
+    generator.constrain(
+        Keyframes(np.array([40]), pose.rotations, root),
+        JointTargets(np.array([22]), np.array([hand]), place[None]),
+    )
+    motion = generator.next(60)  # frames 15 to 74
+    np.testing.assert_array_equal(motion.rotations[25], pose.rotations[0])
+    np.testing.assert_array_equal(motion.translation[25], root[0])
+    assert np.linalg.norm(motion.joints_world()[7, hand] - place) < 0.02
+    with pytest.raises(InputError, match="frame 40 of a constraint is past; wanted 75"):
+        generator.constrain(Keyframes(np.array([40]), pose.rotations, root))
+
+
+def test_texts_hold_for_their_spans_and_the_prompt_between_them(model):
+    def network(arrays):
+        seen.append(arrays["text_spans"][0].tolist())
+        return model.denoiser(arrays)
+
+    seen: list[list[list[int]]] = []
+    generator = MotionGenerator(SimpleNamespace(engine=model.engine, denoiser=network), "a person walks", **SMALL)
+    generator.texts = [Text("a person jumps", 25, 29)]
+    generator.next(21)
+    assert seen[0] == [[0, 20]] and seen[-1] == [[0, 13], [13, 17], [17, 20]]  # known frames 12 to 19, new from 20
+    with pytest.raises(InputError):
+        generator.texts = [Text("...")]
+
+
+def test_without_a_prompt_the_words_are_those_of_the_speed(model):
+    asked: list[str] = []
+    encoder = model.engine.text_encoder
+
+    class Listening:
+        any_text = True
+
+        def encode(self, prompt):
+            asked.append(prompt)
+            return encoder.encode(prompt)
+
+    engine = replace(model.engine, text_encoder=Listening())
+    generator = MotionGenerator(SimpleNamespace(engine=engine, denoiser=model.denoiser), **SMALL)
+    generator.next(1)
+    assert set(asked) == {"a person stands still"}
+    generator.command = Stick((0.0, 3.9))
+    generator.next(40)
+    assert asked[-1] == "a person runs forward"
