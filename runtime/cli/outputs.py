@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from genmo.runtime.cli.motion_pages import show, show_motions
+from genmo.runtime.cli.progress_bar import progress_bar
 from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats import ROOT_BONE_SUFFIXES, check_motion, check_suffix, save_motion
 from genmo.runtime.motion.motion import Motion
@@ -88,7 +89,8 @@ def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, for
         performance = retarget(motion, form.character)
         save_performance(path, with_root_bone(performance, motion.loops) if form.root_bone else performance)
     else:
-        save_motion(path, motion, title=title, sources=sources, root_bone=form.root_bone)
+        bar = progress_bar()
+        save_motion(path, motion, title=title, sources=sources, root_bone=form.root_bone, progress=bar)
 
 
 def check_output(out: str) -> None:

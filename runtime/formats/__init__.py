@@ -28,6 +28,7 @@ from genmo.runtime.render.images import check_library, to_gif, to_mp4, to_png
 from genmo.runtime.render.svg import to_svg
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.progress import ProgressCallback, no_progress
 
 __all__ = [
     "SUFFIXES",
@@ -53,14 +54,14 @@ _WRITERS: dict[str, _Writer] = {
     ".html": to_html,
     ".svg": lambda motion, title, prompt, sources: to_svg(motion, title),
     ".png": lambda motion, title, prompt, sources: to_png(motion),
-    ".gif": lambda motion, title, prompt, sources: to_gif(motion),
-    ".mp4": lambda motion, title, prompt, sources: to_mp4(motion),
     ".usd": lambda motion, title, prompt, sources: to_usd(motion, ".usd"),
     ".usda": lambda motion, title, prompt, sources: to_usd(motion, ".usda"),
     ".usdz": lambda motion, title, prompt, sources: to_usd(motion, ".usdz"),
 }
 
-SUFFIXES = tuple(_WRITERS)
+_FILMS: dict[str, Callable[[Motion, ProgressCallback], bytes]] = {".gif": to_gif, ".mp4": to_mp4}
+
+SUFFIXES = (*_WRITERS, *_FILMS)
 """What `save_motion` can write."""
 
 _WITH_ROOT_BONE: dict[str, Callable[[Motion, MotionSources], bytes]] = {
@@ -82,7 +83,7 @@ def check_suffix(path: str | Path) -> str:
     Raises InputError when nothing here writes it, BackendError when what writes it is not installed.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in _WRITERS:
+    if suffix not in SUFFIXES:
         raise InputError(
             f"{path}: got the suffix {suffix!r}, wanted one of {' '.join(SUFFIXES)}; rename the output file"
         )
@@ -100,12 +101,14 @@ def save_motion(
     sources: MotionSources = NO_SOURCES,
     *,
     root_bone: bool = False,
+    progress: ProgressCallback = no_progress,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 
     `title` (html, svg) and `prompt` (html) are shown with the motion; `sources`, what it was made from in frames at
     30 a second, is kept in npz and drawn in html.  `root_bone`: a bone on the ground carries the way of the body
-    (`genmo.runtime.motion.root_track`); a npz has its track, pages and pictures do not show it.
+    (`genmo.runtime.motion.root_track`); a npz has its track, pages and pictures do not show it.  `progress` hears the
+    share of the frames of a gif or mp4 that is drawn.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
@@ -114,6 +117,8 @@ def save_motion(
     sources = sources.at_rate(motion.fps, motion.frames)
     if root_bone and suffix in _WITH_ROOT_BONE:
         write_aside(path, _WITH_ROOT_BONE[suffix](motion, sources))
+    elif suffix in _FILMS:
+        write_aside(path, _FILMS[suffix](motion, progress))
     else:
         write_aside(path, _WRITERS[suffix](motion, title, prompt, sources))
 

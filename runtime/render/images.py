@@ -12,6 +12,7 @@ import numpy as np
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.render.scene import Scene
 from genmo.runtime.support.errors import BackendError
+from genmo.runtime.support.progress import ProgressCallback, no_progress
 
 STILL, FILM, SMALL = (1280, 720), (960, 540), (480, 360)
 """width and height in pixels of .png, .mp4 and .gif"""
@@ -46,8 +47,8 @@ def to_png(motion: Motion) -> bytes:
     return buffer.getvalue()
 
 
-def to_gif(motion: Motion) -> bytes:
-    """All frames, or evenly chosen ones of a rate over 34; it loops.
+def to_gif(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
+    """All frames, or evenly chosen ones of a rate over 34; it loops.  `progress` hears the share that is drawn.
 
     GIF counts in hundredths of a second: durations are rounded so that their sum stays right.
     """
@@ -59,15 +60,18 @@ def to_gif(motion: Motion) -> bytes:
     scene = Scene(motion, *SMALL)
     # One palette for all: colours do not flicker, and what stands still is the same bytes in every frame.
     palette = image.fromarray(scene.picture(motion.frames // 2)).quantize(128)
-    images = [image.fromarray(scene.picture(frame)).quantize(palette=palette, dither=0) for frame in frames]
+    images = []
+    for frame in frames:
+        images.append(image.fromarray(scene.picture(frame)).quantize(palette=palette, dither=0))
+        progress(len(images) / len(frames))
     buffer = io.BytesIO()
     durations = (10 * np.diff(ends)).tolist()
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
     return buffer.getvalue()
 
 
-def to_mp4(motion: Motion) -> bytes:
-    """H.264 of all frames at the motion's rate."""
+def to_mp4(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
+    """H.264 of all frames at the motion's rate.  `progress` hears the share that is drawn."""
     av = _library("av")
     rate = Fraction(motion.fps).limit_denominator(1001)
     buffer = io.BytesIO()
@@ -77,13 +81,14 @@ def to_mp4(motion: Motion) -> bytes:
         stream.width, stream.height = FILM
         stream.pix_fmt = "yuv420p"
         # threads would make the bytes vary, and so do x264's AVX-512 routines, which read beyond small pictures
-        stream.options = {"crf": "19", "preset": "medium", "threads": "1", "x264-params": "asm=SSE2,SSE4.2"}
+        stream.options = {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "asm=SSE2,SSE4.2"}
         stream.codec_context.time_base = 1 / rate
         for number in range(motion.frames):
             frame = av.VideoFrame.from_ndarray(scene.picture(number), format="rgb24")
             frame.pts, frame.time_base = number, 1 / rate  # without them the encoder's choices vary from run to run
             for packet in stream.encode(frame):
                 file.mux(packet)
+            progress((number + 1) / motion.frames)
         for packet in stream.encode():
             file.mux(packet)
     return buffer.getvalue()

@@ -1,15 +1,17 @@
-"""Triangles to pixels in numpy: all triangles at once, each pixel of their boxes tested against their edges.
+"""Triangles to pixels: libgenmo where it is, else numpy, all triangles at once; each pixel of their boxes is tested.
 
 It suits meshes of many small triangles, as bodies are: the work is the summed area of the triangles' boxes.
 """
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from genmo.runtime.support import native
 from genmo.runtime.support.arrays import Array
 
 Integers = npt.NDArray[np.intp]
@@ -72,6 +74,12 @@ def _test(
 
 def coverage(corners: Array, width: int, height: int) -> npt.NDArray[np.bool_]:
     """[height, width] the pixels whose centres any of the triangles [faces, 3, 2] covers."""
+    if native.library():
+        out = np.empty((height, width), np.bool_)
+        packed = np.ascontiguousarray(corners, np.float64)
+        size, count = map(ctypes.c_int32, (width, height)), ctypes.c_int64(len(packed))
+        native.call("genmo_draw_coverage", *size, count, native.address(packed), native.address(out))
+        return out
     mask = np.zeros(width * height, np.bool_)
     for hits in covered(corners, width, height):
         mask[hits.pixel] = True
@@ -97,3 +105,21 @@ def nearest(corners: Array, depth: Array, colors: Array, width: int, height: int
         weight, face = (weight[order] * away[order, None]), hits.face[order]
         image[pixel] = np.einsum("hk,hkc->hc", weight, colors[face])
     return image.reshape(height, width, 3), z_buffer.reshape(height, width)
+
+
+def drawn(corners: Array, depth: Array, colors: Array, width: int, height: int, smooth: int) -> Array:
+    """[height, width, 4] float32: colour times coverage, and coverage 0 to 1, of the nearest triangles.
+
+    They are drawn on a picture `smooth` times as wide and high, whose pixels `corners` counts, and averaged.  Arguments
+    as for `nearest`.
+    """
+    if native.library():
+        out = np.empty((height, width, 4), np.float32)
+        arrays = [np.ascontiguousarray(array, np.float64) for array in (corners, depth, colors)]
+        size, count = map(ctypes.c_int32, (width, height, smooth)), ctypes.c_int64(len(corners))
+        native.call("genmo_draw_triangles", *size, count, *[native.address(array) for array in (*arrays, out)])
+        return out
+    image, away = nearest(corners, depth, colors, width * smooth, height * smooth)
+    whole = np.concatenate([image, np.isfinite(away)[..., None]], axis=-1, dtype=np.float32)
+    blocks = whole.reshape(height, smooth, width, smooth, 4)
+    return np.asarray(blocks.mean(axis=(1, 3)))

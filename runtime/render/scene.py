@@ -1,6 +1,7 @@
 """What a frame shows: the body under one light on a chequered floor, seen by a camera that goes with it.
 
-The floor and the light are those of the `.html` player.  The same motion gives the same pixels.
+The floor and the light are those of the `.html` player.  The same motion gives the same pixels; without libgenmo they
+may differ by a grey level.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
+from genmo.runtime.render.floor import Floor
 from genmo.runtime.render.mannequin import GROUND, BodyMesh, body_mesh
-from genmo.runtime.render.rasterizer import coverage, nearest
+from genmo.runtime.render.rasterizer import coverage, drawn
 from genmo.runtime.support.arrays import Array
 
 Pixels = npt.NDArray[np.uint8]
@@ -25,14 +27,11 @@ FIELD = np.radians(35.5)  # vertical opening of the camera
 DISTANCE = 4.3  # metres
 ELEVATION = np.radians(11.5)
 BESIDE = np.radians(31.5)  # how far beside the person's front the camera stands at first
+ROOM = 0.16  # metres of a body, and of air, around its joints
 AIM = 0.88  # metres over the floor that the camera looks at
 FOLLOW = 0.5  # seconds over which the camera's path is smoothed
 SHADOW_BLUR = 2  # pixels at 720 rows
 BODY = np.asarray([0.90, 0.56, 0.40])
-SKY, LIGHT_TILE, SHADE_TILE = (
-    np.asarray(rgb) for rgb in ([0.914, 0.929, 0.945], [0.865, 0.885, 0.905], [0.80, 0.826, 0.855])
-)
-SHADOW, SHADOW_ALPHA = np.asarray([0.02, 0.04, 0.08]), 0.3
 NEAR = 0.05  # metres; what is nearer to the camera is not drawn
 
 
@@ -91,18 +90,37 @@ class Scene:
         right = normalize(np.cross((0.0, 1.0, 0.0), back))
         centre = np.asarray([self._path[frame, 0], self.ground + AIM, self._path[frame, 2]])
         # A narrow picture needs more distance: arms reach as far to the sides as from the middle to the feet.
-        distance = DISTANCE * max(1.0, 0.9 * self.height / self.width)
+        distance = max(DISTANCE * max(1.0, 0.9 * self.height / self.width), self._fitting)
         eye = centre + distance * back
         return Shot(eye, right, np.cross(back, right), back, self.width * scale, self.height * scale)
+
+    @cached_property
+    def _fitting(self) -> float:
+        """Metres from which every joint of every frame is inside: people jump, and raise their arms."""
+        flat = np.cos(ELEVATION)
+        back = np.asarray([np.sin(self._azimuth) * flat, np.sin(ELEVATION), np.cos(self._azimuth) * flat])
+        right = normalize(np.cross((0.0, 1.0, 0.0), back))
+        apart = self.joints - self._path[:, None] * (1.0, 0.0, 1.0) - (0.0, self.ground + AIM, 0.0)
+        half = np.tan(FIELD / 2) * np.asarray([self.width / self.height, 1.0])
+        sides = np.abs(np.stack([apart @ right, apart @ np.cross(back, right)], axis=-1)) + ROOM
+        return float(((sides / half).max(axis=-1) + apart @ back).max())
 
     def picture(self, frame: int) -> Pixels:
         """[height, width, 3] what the camera sees, 0 to 255."""
         vertices, normals = self._skinned(frame)
         shot = self.shot(frame)
-        back = self._floor(shot, vertices)
-        body, alpha = self._body(self.shot(frame, self.smooth), vertices, normals)
-        mixed = back * (1 - alpha[..., None]) + body
-        return np.asarray(np.rint(255 * np.clip(mixed, 0, 1)), np.uint8)
+        image = self._floor.tiles(shot.eye)
+        self._cast_shadow(image, shot, vertices)
+        self._put_body(image, self.shot(frame, self.smooth), vertices, normals)
+        image += np.float32(0.5)
+        return np.clip(image, 0, 255, out=image).astype(np.uint8)
+
+    @cached_property
+    def _floor(self) -> Floor:
+        shot = self.shot(0)
+        height = float(shot.eye[1] - self.ground)
+        aim = -shot.back[[0, 2]] * (height - AIM) / shot.back[1]
+        return Floor((shot.right, shot.up, shot.back), height, aim, shot.focal, (self.width, self.height))
 
     def _skinned(self, frame: int) -> tuple[Array, Array]:
         """Vertices and unit normals [vertices, 3] in the world: linear blend skinning."""
@@ -120,19 +138,25 @@ class Scene:
         np.add.at(weights, (np.arange(len(weights))[:, None], mesh.joints), mesh.weights)
         return weights
 
-    def _body(self, shot: Shot, vertices: Array, normals: Array) -> tuple[Array, Array]:
-        """Colours times coverage [height, width, 3] and coverage [height, width] of the body."""
+    def _put_body(self, image: Array, shot: Shot, vertices: Array, normals: Array) -> None:
+        """Lay the body onto an image [height, width, 3] of 0 to 255; `shot` is `smooth` times as fine."""
         pixels, depth = shot.project(vertices)
-        faces = self._mesh.faces.astype(np.intp)
+        faces = self._in_front(depth)
         corners = pixels[faces]  # [faces, 3, 2]
         first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         # y runs down in pixels: faces that are counter-clockwise from outside turn the other way on the screen.
         facing = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0
-        faces = faces[facing & (depth[faces] > NEAR).all(axis=1)]
-        colors = self._lit(shot, vertices, normals)
-        image, z_buffer = nearest(pixels[faces], depth[faces], colors[faces], shot.width, shot.height)
-        alpha = np.isfinite(z_buffer).astype(np.float64)
-        return _averaged(image * alpha[..., None], self.smooth), _averaged(alpha, self.smooth)
+        faces, corners = faces[facing], corners[facing]
+        box = _box(pixels / self.smooth, self.width, self.height, 0)
+        if box is None or not len(faces):
+            return
+        rows, columns = box
+        corners = corners - self.smooth * np.asarray([columns.start, rows.start])
+        colors = 255 * self._lit(shot, vertices, normals)[faces]
+        body = drawn(corners, depth[faces], colors, columns.stop - columns.start, rows.stop - rows.start, self.smooth)
+        part = image[rows, columns]
+        part *= 1 - body[..., 3:]
+        part += body[..., :3]
 
     def _lit(self, shot: Shot, vertices: Array, normals: Array) -> Array:
         """Colours [vertices, 3]: wrapped light of the sun, light of the sky and floor, a rim and a little shine."""
@@ -149,49 +173,35 @@ class Scene:
         lit = BODY * (ambient + np.outer(wrap, [0.80, 0.76, 0.70]))
         return np.asarray(lit + 0.10 * shine[:, None] + np.outer(0.16 * rim, 0.4 * BODY + 0.6))
 
-    def _floor(self, shot: Shot, vertices: Array) -> Array:
-        """[height, width, 3] sky and floor with the body's shadow, 0 to 1."""
-        down, across = np.meshgrid(
-            0.5 - (np.arange(shot.height) + 0.5) / shot.height, (np.arange(shot.width) + 0.5) / shot.width - 0.5,
-            indexing="ij",
-        )  # fmt: skip
-        rays = (
-            (across * shot.width / shot.focal)[..., None] * shot.right
-            + (down * shot.height / shot.focal)[..., None] * shot.up
-            - shot.back
-        )
-        distance = (shot.eye[1] - self.ground) / np.maximum(-rays[..., 1], 1e-6)  # metres along the axis
-        points = shot.eye[[0, 2]] + distance[..., None] * rays[..., [0, 2]]  # [height, width, 2] x and z on the floor
-        # How many metres a pixel spans: across the ray, and along the floor, where it is stretched by the slant.
-        wide = distance / shot.focal * np.linalg.norm(rays, axis=-1)
-        span = wide / np.maximum(-rays[..., 1] / np.linalg.norm(rays, axis=-1), 1e-3)
-        stripes = 2 * np.abs((0.5 * (points + 0.25)) % 1 - 0.5)
-        edge = np.clip((stripes - 0.5) / np.maximum(span, 1e-4)[..., None] + 0.5, 0, 1)
-        even = np.abs(edge[..., 0] + edge[..., 1] - 2 * edge[..., 0] * edge[..., 1])
-        even = even + (0.5 - even) * np.clip((span - 0.3) / 0.9, 0, 1)
-        tiles = SHADE_TILE + even[..., None] * (LIGHT_TILE - SHADE_TILE)
-        dark = SHADOW_ALPHA * self._shadow(shot, vertices)[..., None]
-        tiles = tiles * (1 - dark) + SHADOW * dark
-        centre = self._centre_of(shot)
-        far = (np.linalg.norm(points - centre, axis=-1) - 4.0) / 13.0
-        fog = np.where(rays[..., 1] < -1e-6, smoothstep(far), 1.0)[..., None]
-        return np.asarray(tiles + fog * (SKY - tiles))
-
-    def _centre_of(self, shot: Shot) -> Array:
-        """Where the camera's axis meets the floor's plane at AIM, x and z."""
-        along = (shot.eye[1] - self.ground - AIM) / shot.back[1]
-        return np.asarray((shot.eye - along * shot.back)[[0, 2]])
-
-    def _shadow(self, shot: Shot, vertices: Array) -> Array:
-        """[height, width] 0 to 1: the body laid along the light onto the floor, its edge a little soft."""
+    def _cast_shadow(self, image: Array, shot: Shot, vertices: Array) -> None:
+        """Lay the body along the light onto the floor of an image [height, width, 3], its edge a little soft."""
         height = np.maximum(vertices[:, 1] - self.ground, 0)
         flat = vertices - height[:, None] * (self._sun / self._sun[1])
         flat[:, 1] = self.ground
         pixels, depth = shot.project(flat)
-        faces = self._mesh.faces.astype(np.intp)
-        faces = faces[(depth[faces] > NEAR).all(axis=1)]
-        mask = coverage(pixels[faces], shot.width, shot.height).astype(np.float64)
-        return _blurred(mask, max(1, round(SHADOW_BLUR * shot.height / 720)))
+        radius = max(1, round(SHADOW_BLUR * shot.height / 720))
+        box = _box(pixels, shot.width, shot.height, 2 * radius + 1)
+        if box is not None:
+            rows, columns = box
+            corners = (pixels - np.asarray([columns.start, rows.start]))[self._in_front(depth)]
+            mask = coverage(corners, columns.stop - columns.start, rows.stop - rows.start)
+            self._floor.darken(image, _blurred(mask.astype(np.float32), radius), (rows.start, columns.start))
+
+    def _in_front(self, depth: Array) -> npt.NDArray[np.intp]:
+        """Triangles [faces, 3] of the body that are before the camera, given the depth [vertices] of its vertices."""
+        faces = self._faces
+        return faces if depth.min() > NEAR else faces[(depth[faces] > NEAR).all(axis=1)]
+
+    @cached_property
+    def _faces(self) -> npt.NDArray[np.intp]:
+        return self._mesh.faces.astype(np.intp)
+
+
+def _box(pixels: Array, width: int, height: int, margin: int) -> tuple[slice, slice] | None:
+    """Rows and columns of a picture that hold the points [points, 2], widened by `margin`; None where none does."""
+    low = np.maximum(np.floor(pixels.min(axis=0)) - margin, 0).astype(int)
+    high = np.minimum(np.ceil(pixels.max(axis=0)) + margin, (width, height)).astype(int)
+    return (slice(low[1], high[1]), slice(low[0], high[0])) if (high > low).all() else None
 
 
 def _smoothed(path: Array, width: float) -> Array:
@@ -200,14 +210,6 @@ def _smoothed(path: Array, width: float) -> Array:
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(width, 1e-6)) ** 2)
     padded = np.pad(path, ((radius, radius), (0, 0)), mode="edge")
     return np.stack([np.convolve(column, bell / bell.sum(), mode="valid") for column in padded.T], axis=-1)
-
-
-def _averaged(image: Array, factor: int) -> Array:
-    """An image [height * factor, width * factor, ...] at its own size: each pixel the mean of its block."""
-    if factor == 1:
-        return image
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    return np.asarray(image.reshape(height, factor, width, factor, *image.shape[2:]).mean(axis=(1, 3)))
 
 
 def _blurred(image: Array, radius: int) -> Array:

@@ -1,6 +1,7 @@
 """Pictures without a display: triangles against a slow rasteriser, the body where it is projected, files that play."""
 
 import io
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from genmo.runtime.formats import check_suffix, save_motion
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.render import images as files
-from genmo.runtime.render.rasterizer import coverage, nearest
-from genmo.runtime.render.scene import DISTANCE, SKY, Scene
+from genmo.runtime.render.floor import LIGHT_TILE, SHADE_TILE, SKY, Floor
+from genmo.runtime.render.rasterizer import coverage, drawn, nearest
+from genmo.runtime.render.scene import DISTANCE, Scene
+from genmo.runtime.support import native
 from genmo.runtime.support.errors import BackendError
 
 
@@ -105,6 +108,60 @@ def test_camera_follows_and_the_floor_stays(walker):
     assert first[70:].std() > 5  # tiles
     dark = first.astype(int).sum(axis=-1)[80:]
     assert (dark < 0.86 * np.median(dark)).sum() > 20  # and a shadow
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.description())
+def test_libgenmo_draws_the_picture_that_numpy_draws(walker):
+    rng = np.random.default_rng(2)
+    corners = rng.uniform(-10, 90, (60, 3, 2))
+    corners[3] = corners[3, :1]  # a point
+    corners[4, 2] = corners[4, 1]  # a line
+    depth, colors = rng.uniform(1, 4, (60, 3)), rng.uniform(0, 1, (60, 3, 3))
+    scene = Scene(walker, 320, 240)
+    drawings = []
+    for context in (nullcontext, native.numpy_only):
+        with context():
+            drawings.append((drawn(corners, depth, colors, 40, 30, 2), coverage(corners, 80, 60), scene.picture(5)))
+    np.testing.assert_allclose(drawings[0][0], drawings[1][0], atol=1e-6)
+    np.testing.assert_array_equal(drawings[0][1], drawings[1][1])
+    assert np.abs(drawings[0][2].astype(int) - drawings[1][2]).max() <= 1
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.description())
+def test_libgenmo_refuses_pictures_that_cannot_be():
+    nothing = np.zeros((0, 3, 2))
+    for width, smooth in ((0, 1), (40000, 1), (20000, 8)):
+        with pytest.raises(ValueError, match="a picture of"):
+            drawn(nothing, np.zeros((0, 3)), np.zeros((0, 3, 3)), width, 2, smooth)
+
+
+def test_raised_arms_and_jumps_are_inside(walker):
+    path = walker.translation.copy()
+    path[4:8, 1] += 0.9
+    scene = Scene(replace(walker, translation=path), 160, 120, smooth=1)
+    for frame in range(12):
+        pixels, _ = scene.shot(frame).project(scene.joints[frame])
+        assert (pixels > 4).all()
+        assert (pixels < np.asarray([160, 120]) - 4).all()
+
+
+def test_the_floor_is_what_each_ray_meets(walker):
+    """Near the camera's aim and far from edges of tiles, the two colours are where the definition puts them."""
+    shot = Scene(walker, 160, 120).shot(11)
+    aim = -shot.back[[0, 2]] * shot.eye[1] / shot.back[1]  # no haze within 4 m
+    axes = (shot.right, shot.up, shot.back)
+    image = Floor(axes, float(shot.eye[1]), aim, shot.focal, (160, 120)).tiles(shot.eye)
+    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(160), np.arange(70, 120)))
+    rays = np.outer((x + 0.5 - 80) / shot.focal, shot.right) + np.outer((59.5 - y) / shot.focal, shot.up) - shot.back
+    place = (shot.eye + (shot.eye[1] / -rays[:, 1])[:, None] * rays)[:, [0, 2]]
+    tile = place + 0.25 - 0.5  # an edge of a tile is at each whole number
+    clear = (np.abs(tile - np.rint(tile)) > 0.2).all(axis=1) & (
+        np.linalg.norm(place - shot.eye[[0, 2]] - aim, axis=1) < 4
+    )
+    odd = np.floor(tile).sum(axis=1) % 2 == 1
+    expected = 255 * np.where(odd[:, None], LIGHT_TILE, SHADE_TILE)
+    assert clear.sum() > 500
+    np.testing.assert_allclose(image[y, x][clear], expected[clear], atol=3)
 
 
 def test_edges_are_smooth(walker):

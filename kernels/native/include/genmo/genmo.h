@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Of this header; rises with every change that a caller compiled against an older one could not bear. */
-#define GENMO_ABI 2
+#define GENMO_ABI 3
 
 typedef enum genmo_status {
   GENMO_OK = 0,
@@ -57,6 +57,19 @@ GENMO_API genmo_status genmo_forward_kinematics(int64_t frames, int32_t joints, 
                                                 const double* rotations, const double* root, const double* offsets,
                                                 int32_t own_offsets, double* globals, double* positions,
                                                 genmo_error* error);
+
+/* --- pictures ------------------------------------------------------------------------------------------------------- */
+
+/* The nearest of triangles, a picture `smooth` times as fine averaged: `image` [height, width, 4], colour times coverage
+ * and coverage. `corners` [faces, 3, 2] pixels of the fine picture (x right, y down), `depth` [faces, 3] over 0 and
+ * `colors` [faces, 3, 3] at the corners, which vary linearly in 1 / depth. `smooth` is 1 to 8. */
+GENMO_API genmo_status genmo_draw_triangles(int32_t width, int32_t height, int32_t smooth, int64_t faces,
+                                            const double* corners, const double* depth, const double* colors,
+                                            float* image, genmo_error* error);
+
+/* `mask` [height, width]: 1 where a triangle of `corners` [faces, 3, 2] covers the pixel's centre, else 0. */
+GENMO_API genmo_status genmo_draw_coverage(int32_t width, int32_t height, int64_t faces, const double* corners,
+                                           uint8_t* mask, genmo_error* error);
 
 /* --- feet -----------------------------------------------------------------------------------------------------------
  *
