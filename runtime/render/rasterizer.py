@@ -117,7 +117,9 @@ def drawn(corners: Array, depth: Array, colors: Array, width: int, height: int, 
         out = np.empty((height, width, 4), np.float32)
         arrays = [np.ascontiguousarray(array, np.float64) for array in (corners, depth, colors)]
         size, count = map(ctypes.c_int32, (width, height, smooth)), ctypes.c_int64(len(corners))
-        native.call("genmo_draw_triangles", *size, count, *[native.address(array) for array in (*arrays, out)])
+        native.call(
+            "genmo_draw_triangles", *size, count, *[native.address(array) for array in arrays], native.address(out)
+        )
         return out
     image, away = nearest(corners, depth, colors, width * smooth, height * smooth)
     whole = np.concatenate([image, np.isfinite(away)[..., None]], axis=-1, dtype=np.float32)
