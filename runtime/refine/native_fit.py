@@ -65,7 +65,7 @@ class FitInput:
 
 @dataclass(frozen=True, eq=False)
 class NativeFit:
-    """The skeleton and the constants of a fit; see genmo_fit_model in kernels/native/include/genmo/genmo.h."""
+    """The skeleton and the constants of a fit; see genmo_fit_model in kernels/native/include/genmo/stages.h."""
 
     parents: Sequence[int]
     """[joints] each lower than the joint itself; -1 for joint 0"""

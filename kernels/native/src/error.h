@@ -1,7 +1,7 @@
 // How a function of the C interface says what is wrong.
 #pragma once
 
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 
 namespace genmo {
 

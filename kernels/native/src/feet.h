@@ -12,6 +12,14 @@ inline double to_ground(double over, double step) {
   return std::exp(-(square * square));
 }
 
+struct Turns {
+  Mat3 thigh, shin;
+};
+
+// World turns of thigh and shin that bring the ankle to the target; the bend grows about `axis`.  A reach is softened beyond
+// `extended` of the leg's length.
+Turns two_bone(double extended, Vec3 hip, Vec3 knee, Vec3 ankle, Vec3 target, Vec3 axis);
+
 // Whether options and a number of frames can be.
 genmo_status check(const genmo_feet* feet, int64_t frames, genmo_error* error);
 

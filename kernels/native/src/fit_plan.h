@@ -1,7 +1,7 @@
 // What of a fit depends on the skeleton and the constants alone: computed once a call, for all frames.
 #pragma once
 
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 
 namespace genmo {
 

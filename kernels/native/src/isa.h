@@ -6,7 +6,7 @@
 #pragma once
 
 #include "fit_stages.h"
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 
 namespace genmo {
 

@@ -35,22 +35,19 @@ double rise_of(const genmo_feet& o, const genmo_soles& soles, int foot, const Ma
 }
 
 // The distance hip to ankle that the leg will have: the requested one, but for the last few per cent.
-double soft_reach(const genmo_feet& o, double requested, double current, double upper, double lower) {
-  const double longest = upper + lower, free = std::min(std::max(o.extended * longest, current), longest);
+double soft_reach(double extended, double requested, double current, double upper, double lower) {
+  const double longest = upper + lower, free = std::min(std::max(extended * longest, current), longest);
   const double room = std::max(longest - free, 1e-9);
   const double distance = requested > free ? free + room * -std::expm1(-(requested - free) / room) : requested;
   return std::max(distance, std::abs(upper - lower) + 0.01 * longest);
 }
 
-struct Turns {
-  Mat3 thigh, shin;
-};
+}  // namespace
 
-// World turns of thigh and shin that bring the ankle to the target; the bend grows about `axis`.
-Turns two_bone(const genmo_feet& o, Vec3 hip, Vec3 knee, Vec3 ankle, Vec3 target, Vec3 axis) {
+Turns two_bone(double extended, Vec3 hip, Vec3 knee, Vec3 ankle, Vec3 target, Vec3 axis) {
   const Vec3 thigh = knee - hip, shin = ankle - knee, to_ankle = ankle - hip, to_target = target - hip;
   const double upper = length(thigh), lower = length(shin);
-  const double distance = soft_reach(o, length(to_target), length(to_ankle), upper, lower);
+  const double distance = soft_reach(extended, length(to_target), length(to_ankle), upper, lower);
   const Vec3 along = unit(to_target), bend = cross(unit(thigh), unit(shin));
   const double cosine =
       std::clamp((upper * upper + distance * distance - lower * lower) / (2 * upper * distance), -1.0, 1.0);
@@ -62,6 +59,8 @@ Turns two_bone(const genmo_feet& o, Vec3 hip, Vec3 knee, Vec3 ankle, Vec3 target
   const Vec3 new_thigh = upper * (cosine * along + sine * outward), new_shin = distance * along - new_thigh;
   return {shortest_turn(unit(thigh), unit(new_thigh)), shortest_turn(unit(shin), unit(new_shin))};
 }
+
+namespace {
 
 void move_foot(const genmo_feet& o, const genmo_soles& soles, int foot, const double* points, const double* globals,
                const Mat3& root, Vec3 shift, Vec3 offset, double* rotations) {
@@ -80,7 +79,7 @@ void move_foot(const genmo_feet& o, const genmo_soles& soles, int foot, const do
   }
   const Mat3 hip = mat_at(globals + 9 * kHip), knee = mat_at(globals + 9 * kKnee);
   const Turns turns =
-      two_bone(o, joint[kHip], joint[kKnee], joint[kAnkle], joint[kAnkle] + offset, column(hip, 0));
+      two_bone(o.extended, joint[kHip], joint[kKnee], joint[kAnkle], joint[kAnkle] + offset, column(hip, 0));
   const Mat3 upper = turns.thigh * hip, lower = turns.shin * knee;
   put(rotations + 9 * kHip, transposed(root) * upper);
   put(rotations + 9 * kKnee, transposed(upper) * lower);

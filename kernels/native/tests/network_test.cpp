@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 
 namespace {
 

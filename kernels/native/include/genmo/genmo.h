@@ -1,8 +1,8 @@
-/* libgenmo: genmo's numerical stages as a C interface (C99; no header but stdint and stddef).
+/* libgenmo: motions of people from texts as a C interface (C99; no header but stdint and stddef).
  *
- * No exceptions, no output, no locale, no threads but those a network is opened with; a caller's memory in and out. Arrays are dense, row-major,
- * little-endian float64 unless a comment says otherwise; shapes are in brackets; rotations are 3 x 3 matrices that act
- * on column vectors. Nothing is written when the result is not GENMO_OK. */
+ * No exceptions, no output, no locale, no threads but those that an engine is opened with; a caller's memory in and out. Arrays are
+ * dense and row-major; shapes are in brackets. Set `size` of every struct to its sizeof and the rest of it to 0 before you fill it: 0 is
+ * always the usual choice. The single stages are in stages.h. */
 #ifndef GENMO_H
 #define GENMO_H
 
@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-/* Of this header; rises with every change that a caller compiled against an older one could not bear. */
+/* Of both headers; rises with every change that a caller compiled against an older one could not bear. */
 #define GENMO_ABI 3
 
 typedef enum genmo_status {
@@ -29,7 +29,9 @@ typedef enum genmo_status {
   GENMO_BAD_ARGUMENT = 1,
   GENMO_NO_MEMORY = 2,
   GENMO_UNSUPPORTED = 3, /* by this processor or this build */
-  GENMO_SINGULAR = 4     /* equations without a solution, such as a parameter that nothing measures or holds */
+  GENMO_SINGULAR = 4,    /* equations without a solution, such as a parameter that nothing measures or holds */
+  GENMO_BAD_ENGINE = 5,  /* files that are missing, altered, or of another version */
+  GENMO_CANCELLED = 6    /* by the caller's progress function */
 } genmo_status;
 
 /* Caller's memory; `size` is sizeof(genmo_error). Functions take NULL where no message is wanted. */
@@ -48,276 +50,93 @@ GENMO_API const char* genmo_isa(int32_t index);
 GENMO_API const char* genmo_isa_in_use(void);
 GENMO_API genmo_status genmo_isa_select(const char* name, genmo_error* error);
 
-/* --- skeleton ------------------------------------------------------------------------------------------------------- */
-
-/* Global rotations [frames, joints, 3, 3] and positions [frames, joints, 3] from local rotations [frames, joints, 3, 3],
- * the root [frames, 3] and rest offsets [joints, 3], or [frames, joints, 3] when `own_offsets` is not 0. `parents`
- * [joints]: each lower than the joint itself; -1 for joint 0. At most 64 joints. */
-GENMO_API genmo_status genmo_forward_kinematics(int64_t frames, int32_t joints, const int32_t* parents,
-                                                const double* rotations, const double* root, const double* offsets,
-                                                int32_t own_offsets, double* globals, double* positions,
-                                                genmo_error* error);
-
-/* --- pictures ------------------------------------------------------------------------------------------------------- */
-
-/* The nearest of triangles, a picture `smooth` times as fine averaged: `image` [height, width, 4], colour times coverage
- * and coverage. `corners` [faces, 3, 2] pixels of the fine picture (x right, y down), `depth` [faces, 3] over 0 and
- * `colors` [faces, 3, 3] at the corners, which vary linearly in 1 / depth. `smooth` is 1 to 8. */
-GENMO_API genmo_status genmo_draw_triangles(int32_t width, int32_t height, int32_t smooth, int64_t faces,
-                                            const double* corners, const double* depth, const double* colors,
-                                            float* image, genmo_error* error);
-
-/* `mask` [height, width]: 1 where a triangle of `corners` [faces, 3, 2] covers the pixel's centre, else 0. */
-GENMO_API genmo_status genmo_draw_coverage(int32_t width, int32_t height, int64_t faces, const double* corners,
-                                           uint8_t* mask, genmo_error* error);
-
-/* --- feet -----------------------------------------------------------------------------------------------------------
+/* --- the body --------------------------------------------------------------------------------------------------------
  *
- * Planted feet stand still on the ground: probabilities, decisions, the root's correction, anchors, offsets that fade
- * beside them, and legs that follow. Worlds have y up, lengths are metres; "foot" counts left, right; `balls` [frames, 2,
- * 3] are the balls of the feet. */
+ * 24 joints in the order of SMPL; the root is joint 0. Worlds are right-handed with y up; lengths are metres, motions
+ * have 30 frames a second. */
 
-typedef struct genmo_feet {
-  uint32_t size;    /* sizeof(genmo_feet) */
-  int32_t horizon;  /* frames on each side over which the slide is averaged; at most 2^20 */
-  int32_t smooth;   /* frames on each side over which the root's correction is smoothed; at most horizon */
-  int32_t level;    /* frames on each side over which the height is brought to the ground; at most 2^20 */
-  int32_t lift;     /* frames over which an offset fades after a pin */
-  double strength;  /* 0 to 1 */
-  double ground;    /* height of the flat ground; NaN: not known */
-  double quiet;     /* metres a frame below which the root leaves the slide to the pins */
-  double step;      /* metres; a foot that is higher stands on something */
-  double ball_height; /* of the ball of a foot that stands */
-  double stands;    /* metres over that at which a ball no longer stands */
-  double most_bent; /* radians by which heels and toes turn up */
-  double extended;  /* share of a leg's length beyond which its reach is softened */
-} genmo_feet;
+#define GENMO_JOINTS 24
+#define GENMO_BETAS 10
+#define GENMO_CONTACTS 6
+#define GENMO_FPS 30
 
-/* When a foot is planted. */
-typedef struct genmo_contact_rule {
-  uint32_t size;     /* sizeof(genmo_contact_rule) */
-  double enter;      /* probability above which a foot is planted */
-  double leave;      /* probability below which it is free again */
-  double slow;       /* m/s at which a contact of 0.5 is as likely as not */
-  double slow_alone; /* the same without contacts */
-  double steep;      /* power of the speed */
-  double still;      /* m/s of a foot at rest */
-  double lifted;     /* metres over the other foot */
-} genmo_contact_rule;
+GENMO_API const char* genmo_joint_name(int32_t joint); /* "pelvis", "left_hip", ...; NULL for no joint */
+GENMO_API int32_t genmo_joint_parent(int32_t joint);   /* a lower joint; -1 for the root and for no joint */
 
-/* `scores` [frames, 2]: probability that a foot is planted; `contacts` [frames, 6] as of a motion, or NULL. */
-GENMO_API genmo_status genmo_contact_scores(const genmo_contact_rule* rule, int64_t frames, const double* balls,
-                                            const double* contacts, double fps, double* scores, genmo_error* error);
+/* Where the result goes: arrays of the caller's, float32, each with room for `capacity` frames; NULL where something is not
+ * wanted. The rest pose is a T-pose that faces +z, every joint's axes the world's. */
+typedef struct genmo_motion {
+  uint32_t size;       /* sizeof(genmo_motion) */
+  int32_t capacity;    /* frames that the arrays hold */
+  int32_t frames;      /* out: of the motion */
+  float* rotations;    /* [frames, 24, 4] quaternions x, y, z, w from the parent's frame, the root's from the world; neighbours in
+                          time on one side, so that what lies between two may be interpolated */
+  float* translation;  /* [frames, 3] the root in the world */
+  float* joints;       /* [frames, 24, 3] positions in the world */
+  float* contacts;     /* [frames, 6] 0 to 1: left ankle, left ball, right ankle, right ball, left wrist, right wrist stand still */
+  float* offsets;      /* [24, 3] each joint in the rest pose, from its parent */
+  float* betas;        /* [10] the body's shape, in standard deviations of the actors that it was learnt from */
+} genmo_motion;
 
-/* `in_contact` [frames, 2], 0 or 1: by hysteresis, at least 3 frames each; `before` [2] is the decision in front. */
-GENMO_API genmo_status genmo_frames_in_contact(const genmo_contact_rule* rule, int64_t frames, const double* scores,
-                                               const uint8_t* before, uint8_t* in_contact, genmo_error* error);
-
-/* `shift` [frames, 3] of the root, which sees `ahead` frames of the future. `scratch`: 5 frames + 2 horizon + 2 level + 2
- * numbers. */
-GENMO_API genmo_status genmo_root_shift(const genmo_feet* feet, int64_t frames, const double* balls,
-                                        const double* scores, int64_t ahead, double* shift, double* scratch,
-                                        genmo_error* error);
-
-/* Where planted feet are pinned, and when they are let go. */
-typedef struct genmo_anchor_rule {
-  uint32_t size;      /* sizeof(genmo_anchor_rule) */
-  int32_t lift;       /* frames for which a foot stays free after a pin */
-  int32_t span;       /* frames from which an anchor is taken, 1 to 256 */
-  int32_t brief;      /* frames in which a foot that is dragged further than `reach`, but comes back, stays pinned */
-  double reach;       /* metres to an anchor at which a foot is let go */
-  double step;        /* metres; a foot that is higher stands on something */
-  double ball_height; /* of the ball of a foot that stands */
-  double ground;      /* height of the flat ground; NaN: not known */
-} genmo_anchor_rule;
-
-/* The lock of a foot, carried from call to call; all 0 at first. */
-typedef struct genmo_lock {
-  int32_t pinned;   /* whether `anchor` holds */
-  int32_t rest;     /* frames for which the foot must still stay free */
-  double anchor[3];
-} genmo_lock;
-
-/* `anchors` [upto, 2, 3], NaN where a foot is free, of the first `upto` of `frames`; changes `locks` [2]. */
-GENMO_API genmo_status genmo_lock_anchors(const genmo_anchor_rule* rule, int64_t frames, int64_t upto, const double* balls,
-                                          const uint8_t* in_contact, genmo_lock* locks, double* anchors,
-                                          genmo_error* error);
-
-/* `offsets` [frames, 2, 3] that bring balls to the anchors [anchored, 2, 3] of the first frames, faded beside the pins:
- * over `lift` frames after and `fade` before one. */
-GENMO_API genmo_status genmo_pin_offsets(const genmo_feet* feet, int64_t frames, int64_t anchored, const double* balls,
-                                         const double* anchors, int64_t fade, double* offsets, genmo_error* error);
-
-/* Where the soles end, left and right: centres and radii of spheres. */
-typedef struct genmo_soles {
-  uint32_t size;        /* sizeof(genmo_soles) */
-  double heels[2][3];   /* from the ball, in the ankle's rest frame */
-  double toes[2][3];    /* from the ball, in its rest frame */
-  double balls[2][3];   /* from the ankle, in its rest frame */
-  double heel_radius, toe_radius;
-} genmo_soles;
-
-/* `rotations` [frames, 2, 4, 3, 3], local, of hip, knee, ankle and ball, for a root moved by shift [frames, 3] and feet moved
- * by offsets [frames, 2, 3] on top; `points` [frames, 2, 4, 3] and `globals` [frames, 2, 4, 3, 3] of these joints in the
- * world, `roots` [frames, 3, 3] the pelvis's rotations. */
-GENMO_API genmo_status genmo_move_feet(const genmo_feet* feet, const genmo_soles* soles, int64_t frames,
-                                       const double* points, const double* globals, const double* roots,
-                                       const double* shift, const double* offsets, double* rotations,
-                                       genmo_error* error);
-
-/* --- fit of a body to keypoints -----------------------------------------------------------------------------------
+/* --- engines ---------------------------------------------------------------------------------------------------------
  *
- * A few damped Gauss-Newton steps on turns of the free joints about the camera's axes and on a move of the root, held
- * back by how far each may turn and by the frames beside it. Frames follow each other in time; the camera is OpenCV's (x
- * right, y down, z forward), lengths are metres. */
+ * An engine is what genmo-export writes: a folder with engine.json. Opened, it does not change; several threads may make
+ * motions with it at once. It keeps the memory of a call for the next call of the same length, which then allocates nothing. */
 
-/* The skeleton and the constants of a fit. */
-typedef struct genmo_fit_model {
-  uint32_t size;              /* sizeof(genmo_fit_model) */
-  int32_t joints;             /* 1 to 64 */
-  int32_t free_joints;        /* 1 to 32 */
-  int32_t points;             /* 1 to 64 */
-  const int32_t* parents;     /* [joints] each lower than the joint itself; -1 for joint 0 */
-  const int32_t* free;        /* [free_joints] joints that turn */
-  const int32_t* fixed_to;    /* [points] joint of each keypoint */
-  const double* places;       /* [points, 3] in that joint's frame */
-  const double* point_spread; /* [points] how well a keypoint marks its joint, one standard deviation */
-  const double* spread;       /* [3 free_joints + 3] how far a parameter may change, radians and metres */
-  const uint8_t* along_view;  /* [3 free_joints + 3] 1 where a parameter moves points along the view */
-  double change;              /* share of `spread` that a change may differ by from the mean of the frames beside it */
-  double min_depth;           /* points nearer than this do not count */
-  double robust_scale;        /* points further off than this lose weight */
-  /* Trust in the keypoints of a frame: see genmo_fit_pose. */
-  int32_t first_trusted;      /* points from this one on are looked at */
-  int32_t lag, averaged;      /* frames */
-  double fits, explained, least_trust, full_trust;
-} genmo_fit_model;
+typedef struct genmo_model genmo_model;
 
-/* A pose in front of the camera, and where its keypoints are. */
-typedef struct genmo_fit_input {
-  uint32_t size;           /* sizeof(genmo_fit_input) */
-  int64_t frames;          /* 1 to 2^24 */
-  const double* rotations; /* [frames, joints, 3, 3] local; joint 0 in the camera */
-  const double* root;      /* [frames, 3] */
-  const double* offsets;   /* [joints, 3] rest offsets */
-  const double* rays;      /* [frames, points, 2] keypoints on the plane at depth 1 */
-  const double* weight;    /* [frames, points] 0 to 1 */
-} genmo_fit_input;
-
-/* Bytes of scratch memory that the functions below need for so many frames. */
-GENMO_API genmo_status genmo_fit_scratch(const genmo_fit_model* model, int64_t frames, size_t* bytes, genmo_error* error);
-
-/* The pose after `iterations` steps: rotations [frames, joints, 3, 3] and root [frames, 3], which may be the input's own.
- * Where residuals still change within `lag` frames after the fit, by more than `fits` point spreads and than `explained`
- * of the change before it, the keypoints are trusted less, between `least_trust` and 1 (from `full_trust` on: 1), and the
- * fit is done again with a slower correction along the view. GENMO_SINGULAR leaves the outputs undefined. */
-GENMO_API genmo_status genmo_fit_pose(const genmo_fit_model* model, const genmo_fit_input* input, int32_t iterations,
-                                      double* rotations, double* root, void* scratch, size_t scratch_bytes,
-                                      genmo_error* error);
-
-/* The linear space of bodies that genmo_fit_shape moves in. */
-typedef struct genmo_shape_space {
-  uint32_t size;            /* sizeof(genmo_shape_space) */
-  int32_t count;            /* 1 to 16 */
-  const double* mean;       /* [joints, 3] rest offsets */
-  const double* components; /* [count, joints, 3] */
-} genmo_shape_space;
-
-/* `fitted` [count]: `betas` [count] moved to where poses and keypoints of all frames fit best, in `iterations` steps that
- * move poses and shape together. The frames count as at most `most_weight` beside the prior, one standard deviation about
- * `betas`; the input's offsets are not read. */
-GENMO_API genmo_status genmo_fit_shape(const genmo_fit_model* model, const genmo_fit_input* input,
-                                       const genmo_shape_space* space, const double* betas, double most_weight,
-                                       int32_t iterations, double* fitted, void* scratch, size_t scratch_bytes,
-                                       genmo_error* error);
-
-/* The normal equations of the shape at a pose in front of the camera when each frame may still move its own pose, which is
- * at rest: means over the frames of the second derivative [count, count] and the slope [count]. */
-GENMO_API genmo_status genmo_shape_equations(const genmo_fit_model* model, const genmo_fit_input* input,
-                                             const genmo_shape_space* space, double* hessian, double* slope,
-                                             void* scratch, size_t scratch_bytes, genmo_error* error);
-
-/* --- the network ---------------------------------------------------------------------------------------------------
- *
- * The denoiser of an engine; float32 throughout, timesteps and spans int64. A network may be used by several threads at
- * once. Its answers have the same bits for every number of threads. */
-typedef struct genmo_network genmo_network;
-
-/* A weight of an engine, by its role in the table "native" of engine.json: dense float32, at any address; a vector has one row.
- * It is read while the network is opened and not kept. */
-typedef struct genmo_tensor {
-  const char* role;
+typedef struct genmo_file {
+  const char* name; /* inside the engine's folder: "engine.json", "step.onnx", ... */
   const void* data;
-  int64_t rows, columns;
-} genmo_tensor;
+  size_t bytes;
+} genmo_file;
 
-/* A condition of every frame: "keypoints" (17 x 3), "bounding_box" (3), "camera" (12), or features under any other
- * name. */
-typedef struct genmo_condition_kind {
-  const char* name;
-  int32_t width;
-} genmo_condition_kind;
+typedef struct genmo_options {
+  uint32_t size;    /* sizeof(genmo_options) */
+  int32_t fast;     /* 1: the network's layers in fixed point, twice as fast where a processor has AVX-512 VNNI */
+  int32_t threads;  /* the caller's among them, 1 to 64; 0: one */
+  int32_t trusted;  /* 1: do not compare files with the hashes in engine.json */
+  int32_t reserve;  /* frames of a motion from one text whose memory is asked for now; 0: at the first call */
+} genmo_options;
 
-typedef struct genmo_network_options {
-  uint32_t size; /* sizeof(genmo_network_options) */
-  int32_t width, depth, heads, mlp_width, window, text_width, text_tokens, text_depth; /* of the engine's "model" */
-  int32_t features;   /* of a frame of motion */
-  int32_t text_first; /* 1: block_order "public" */
-  int32_t first_turn, turning_joints; /* the joints' turns among the features, for "innovation"; 0 joints: without */
-  float norm_epsilon;
-  int32_t fast;    /* 1: layers in fixed point, 14-bit activations x weights of about 13 bits */
-  int32_t threads; /* the caller's among them; 1 to 64 */
-  int32_t condition_count; /* 1 to 16 */
-  const genmo_condition_kind* conditions; /* in the order of the signature */
-} genmo_network_options;
+/* `options` NULL: fp32, one thread, hashes compared. Only engines in fp32 of layout "genmo" with a table "native" and a text
+ * encoder "wordpiece-1" can be opened, as is the one that ships with genmo. */
+GENMO_API genmo_status genmo_open(const char* utf8_folder, const genmo_options* options, genmo_model** model,
+                                  genmo_error* error);
+/* From memory, which may be freed afterwards: the files of the folder, whichever order. */
+GENMO_API genmo_status genmo_open_memory(const genmo_file* files, int32_t count, const genmo_options* options,
+                                         genmo_model** model, genmo_error* error);
+GENMO_API void genmo_close(genmo_model* model); /* not while a call of it runs; NULL is no error */
 
-/* The network keeps what it needs of the tensors, for the instruction set that is in use. */
-GENMO_API genmo_status genmo_network_open(const genmo_network_options* options, const genmo_tensor* tensors,
-                                          int32_t count, genmo_network** network, genmo_error* error);
-GENMO_API void genmo_network_close(genmo_network* network); /* not while a call of it runs; NULL is no error */
+/* --- motions from texts ---------------------------------------------------------------------------------------------- */
 
-/* Inputs and output of conditions.onnx. */
-typedef struct genmo_conditions {
-  uint32_t size; /* sizeof(genmo_conditions) */
-  int32_t batch, frames;
-  const float* const* values; /* [condition_count] of [batch, frames, width of the condition] */
-  const float* const* masks;  /* [condition_count] of [batch, frames], 0 or 1 */
-  float* fused;               /* [batch, frames, width] */
-} genmo_conditions;
+typedef struct genmo_text {
+  const char* prompt; /* UTF-8, English */
+  int32_t start, end; /* frames [start, end) that it may reach; end 0: to the end of the motion */
+} genmo_text;
 
-GENMO_API genmo_status genmo_network_conditions(genmo_network* network, const genmo_conditions* conditions,
-                                                genmo_error* error);
+/* The share of the work that is done, 0 to 1, on the thread that called; any other answer than 0 cancels. */
+typedef int32_t (*genmo_progress)(void* user, float share);
 
-/* Inputs and outputs of texts.onnx, in the shapes that a step takes with `prompted` = `batch`. */
-typedef struct genmo_texts {
-  uint32_t size; /* sizeof(genmo_texts) */
-  int32_t batch, texts;
-  const float* tokens;   /* [batch, texts, text_tokens, text_width] */
-  const float* mask;     /* [batch, texts, text_tokens], 0 or 1 */
-  const int64_t* spans;  /* [batch, texts, 2] */
-  float* bias;           /* [batch, texts, text_tokens] */
-  int64_t* reach;        /* [batch, texts, 2] */
-  float* const* keys;    /* [depth] of [batch, heads, width / heads, texts * text_tokens] */
-  float* const* values;  /* [depth] of [batch, heads, texts * text_tokens, width / heads] */
-} genmo_texts;
+typedef struct genmo_generation {
+  uint32_t size;  /* sizeof(genmo_generation) */
+  int32_t frames; /* 1 to 65536; 0: 120 */
+  const genmo_text* texts;
+  int32_t text_count; /* 1 to 1024 */
+  int32_t steps;      /* of the denoiser, 1 to 1000; 0: the engine's usual number */
+  double guidance;    /* weight of the texts, -10 to 10; 0: the engine's usual one; 1: none */
+  uint64_t seed;      /* the same seed and sample, the same motion */
+  uint32_t sample;    /* number of the sample of this seed */
+  int32_t whole_texts; /* 1: a text that names actions in order ("walks, then sits") is not divided into one for each */
+  int32_t loose_feet;  /* 1: planted feet are not made to stand still */
+  genmo_progress progress; /* may be NULL */
+  void* user;
+} genmo_generation;
 
-GENMO_API genmo_status genmo_network_texts(genmo_network* network, const genmo_texts* texts, genmo_error* error);
-
-/* Inputs and outputs of step.onnx. The first `prompted` motions have `texts` texts. */
-typedef struct genmo_step {
-  uint32_t size; /* sizeof(genmo_step) */
-  int32_t batch, frames, prompted, texts;
-  const float* x_t;        /* [batch, frames, features] */
-  const int64_t* timestep; /* [batch] */
-  const float* fused;      /* [batch, frames, width] */
-  const float* text_bias;  /* [prompted, texts, text_tokens]; with no texts these four may be NULL */
-  const int64_t* text_reach;       /* [prompted, texts, 2] */
-  const float* const* text_keys;   /* [depth] of [prompted, heads, width / heads, texts * text_tokens] */
-  const float* const* text_values; /* [depth] of [prompted, heads, texts * text_tokens, width / heads] */
-  float* x_0;                      /* [batch, frames, features] */
-} genmo_step;
-
-GENMO_API genmo_status genmo_network_step(genmo_network* network, const genmo_step* step, genmo_error* error);
+/* The motion that genmo.runtime's MotionModel.generate makes of the same texts, seed and options. It starts over the origin and
+ * faces +z. */
+GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
+                                      genmo_error* error);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 #include "memory.h"
 #include "network/kernels.h"
 #include "network/layer.h"

@@ -1,7 +1,7 @@
 // The memory of one call of a network.
 #pragma once
 
-#include "genmo/genmo.h"
+#include "genmo/stages.h"
 #include "memory.h"
 
 namespace genmo {

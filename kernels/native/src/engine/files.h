@@ -1,0 +1,42 @@
+// The files of an engine: of a folder, or the caller's in memory.
+#pragma once
+
+#include "genmo/genmo.h"
+#include "memory.h"
+
+namespace genmo {
+
+struct Bytes {
+  const char* data = nullptr;
+  size_t size = 0;
+};
+
+class Files {
+ public:
+  // Where to look; both outlive this object.
+  explicit Files(const char* folder) : folder_(folder) {}
+  Files(const genmo_file* files, int32_t count) : files_(files), count_(count) {}
+
+  // The content of a file, until this object ends.  A folder's is read here; empty with `error` filled when it cannot be.
+  genmo_status get(const char* name, Bytes& content, genmo_error* error);
+
+ private:
+  genmo_status read(const char* name, Bytes& content, genmo_error* error);
+
+  static constexpr int kMost = 16;
+  struct Read {
+    const char* name;
+    Bytes content;
+  };
+  const char* folder_ = nullptr;
+  const genmo_file* files_ = nullptr;
+  int32_t count_ = 0;
+  Read read_[kMost];
+  int known_ = 0;
+  Arena arena_;
+};
+
+// Whether a name is a file's alone: no path, no hidden file, not longer than file systems take.
+bool is_plain_name(const char* name);
+
+}  // namespace genmo

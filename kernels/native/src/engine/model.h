@@ -1,0 +1,41 @@
+// An opened engine: what several threads share.
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/files.h"
+#include "engine/json.h"
+#include "genmo/stages.h"
+#include "motion/clip.h"
+#include "pool.h"
+#include "text/wordpiece.h"
+
+namespace genmo {
+
+struct Model {
+  genmo_network* network = nullptr;
+  int width = 0, depth = 0, heads = 0, text_tokens = 0, condition_count = 0;
+  genmo_condition_kind conditions[16];
+  float mean[kFeatures], spread[kFeatures];
+  WordPieces words;
+
+  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;  // of the pools that are idle
+  Pool* idle = nullptr;
+
+  Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  ~Model();
+
+  // A pool with room for so many bytes; nullptr: no memory.
+  Pool* take_pool(size_t bytes);
+  void give_pool(Pool* pool);
+};
+
+genmo_status open_model(Model& model, Files& files, const genmo_options& options, genmo_error* error);
+
+// Usual numbers of layout "genmo": runtime/denoiser/conventions.py.
+inline constexpr int kUsualSteps = 10;
+inline constexpr double kUsualGuidance = 3, kMostGuidance = 10;
+
+}  // namespace genmo

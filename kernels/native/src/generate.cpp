@@ -1,0 +1,224 @@
+// Engines and motions from texts: the public part of the C interface.
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "engine/model.h"
+#include "error.h"
+#include "motion/quaternions.h"
+#include "sampling/noise.h"
+#include "sampling/sampler.h"
+
+namespace genmo {
+namespace {
+
+constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostThreads = 64, kMostSteps = 1000;
+
+// A motion of no consequence, which leaves the memory of one of this length behind.
+genmo_status reserve(genmo_model* model, int32_t frames, genmo_error* error) {
+  const genmo_text text{"a person walks", 0, 0};
+  genmo_generation generation{};
+  generation.size = sizeof generation;
+  generation.frames = frames;
+  generation.texts = &text;
+  generation.text_count = 1;
+  generation.steps = 1;
+  genmo_motion motion{};
+  motion.size = sizeof motion;
+  motion.capacity = frames;
+  return genmo_generate(model, &generation, &motion, error);
+}
+
+genmo_status open(Files&& files, const genmo_options* given, genmo_model** opened, genmo_error* error) {
+  genmo_options options{};
+  if (given && given->size != sizeof options) return fail(error, GENMO_BAD_ARGUMENT, "options.size is %u; wanted %u", given->size, static_cast<unsigned>(sizeof options));
+  if (given) options = *given;
+  if (options.threads < 0 || options.threads > kMostThreads || options.reserve < 0 || options.reserve > kMostFrames)
+    return fail(error, GENMO_BAD_ARGUMENT, "threads is %d and reserve %d; wanted 0 to %d and 0 to %d", options.threads, options.reserve, kMostThreads, kMostFrames);
+  auto* model = new (std::nothrow) Model;
+  if (!model) return fail(error, GENMO_NO_MEMORY, "no memory for an engine");
+  auto* handle = reinterpret_cast<genmo_model*>(model);
+  genmo_status status = open_model(*model, files, options, error);
+  if (status == GENMO_OK && options.reserve) status = reserve(handle, options.reserve, error);
+  if (status != GENMO_OK) {
+    delete model;
+    return status;
+  }
+  *opened = handle;
+  return GENMO_OK;
+}
+
+// Fills the defaults in; the texts are checked elsewhere.
+genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error* error) {
+  if (g.frames == 0) g.frames = kUsualFrames;
+  if (g.steps == 0) g.steps = kUsualSteps;
+  if (g.guidance == 0) g.guidance = kUsualGuidance;
+  if (g.frames < 1 || g.frames > kMostFrames)
+    return fail(error, GENMO_BAD_ARGUMENT, "frames is %d; wanted 1 to %d", g.frames, kMostFrames);
+  if (!motion || motion->size != sizeof *motion) return fail(error, GENMO_BAD_ARGUMENT, "motion is NULL or motion.size is not %u", static_cast<unsigned>(sizeof *motion));
+  if (motion->capacity < g.frames) return fail(error, GENMO_BAD_ARGUMENT, "motion.capacity is %d; wanted room for %d frames", motion->capacity, g.frames);
+  if (g.steps < 1 || g.steps > kMostSteps) return fail(error, GENMO_BAD_ARGUMENT, "steps is %d; wanted 1 to %d", g.steps, kMostSteps);
+  if (!(std::abs(g.guidance) <= kMostGuidance)) return fail(error, GENMO_BAD_ARGUMENT, "guidance is %g; wanted -%g to %g", g.guidance, kMostGuidance, kMostGuidance);
+  if (!g.texts || g.text_count < 1 || g.text_count > kMostTexts)
+    return fail(error, GENMO_BAD_ARGUMENT, "%d texts; wanted 1 to %d", g.texts ? g.text_count : 0, kMostTexts);
+  return GENMO_OK;
+}
+
+// A text with its span inside a motion of so many frames.
+genmo_status span_of(const genmo_text& text, int32_t frames, Span& span, genmo_error* error) {
+  const size_t bytes = text.prompt ? strnlen(text.prompt, kLongestText + 1) : 0;
+  const int32_t end = text.end == 0 || text.end > frames ? frames : text.end;
+  if (bytes == 0 || bytes > kLongestText)
+    return fail(error, GENMO_BAD_ARGUMENT, "a text has %s; wanted 1 to %d bytes", bytes ? "too many letters" : "no letters", kLongestText);
+  if (text.start < 0 || text.start >= end)
+    return fail(error, GENMO_BAD_ARGUMENT, "text \"%.100s\" spans frames %d to %d; wanted some of 0 to %d", text.prompt, text.start, text.end, frames);
+  span = {text.prompt, text.start, end};
+  return GENMO_OK;
+}
+
+// The texts with their spans, divided where they name actions in order; nullptr with `error` filled.
+const Span* spans_of(const genmo_generation& g, Pool& pool, int& count, genmo_error* error) {
+  auto* spans = pool.get<Span>(kMostTexts + kMostParts);
+  count = 0;
+  for (int32_t i = 0; i < g.text_count; ++i) {
+    Span whole;
+    if (span_of(g.texts[i], g.frames, whole, error) != GENMO_OK) return nullptr;
+    if (g.whole_texts || count >= kMostTexts) {
+      spans[count++] = whole;
+    } else {
+      count += texts_in_order(whole, pool, spans + count);
+    }
+    if (count > kMostTexts) {
+      fail(error, GENMO_BAD_ARGUMENT, "the texts name more than %d actions", kMostTexts);
+      return nullptr;
+    }
+  }
+  return spans;
+}
+
+// Where a text begins or ends within the motion, rising, each once.
+Borders borders_of(const Span* spans, int count, int64_t frames, Pool& pool) {
+  auto* borders = pool.get<int64_t>(2 * int64_t{count} + 1);
+  int found = 0;
+  const auto add = [&](int64_t frame) {
+    if (frame <= 0 || frame >= frames) return;
+    int at = 0;
+    while (at < found && borders[at] < frame) ++at;
+    if (at < found && borders[at] == frame) return;
+    std::memmove(borders + at + 1, borders + at, static_cast<size_t>(found - at) * sizeof *borders);
+    borders[at] = frame;
+    ++found;
+  };
+  for (int i = 0; i < count; ++i) {
+    add(spans[i].start);
+    add(spans[i].end);
+  }
+  return {borders, found};
+}
+
+void write(const double* values, int64_t count, float* out) {
+  if (!out) return;
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(values[i]);
+}
+
+void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
+  const Pool::Scope scope(pool);
+  motion.frames = static_cast<int32_t>(clip.frames);
+  write(clip.translation, clip.frames * 3, motion.translation);
+  write(clip.contacts, clip.frames * kContacts, motion.contacts);
+  write(clip.offsets, 3 * kJoints, motion.offsets);
+  write(clip.betas, kBetas, motion.betas);
+  if (motion.joints) write(joints_of(clip, pool), clip.frames * 3 * kJoints, motion.joints);
+  if (!motion.rotations) return;
+  auto* quaternions = pool.get<double>(clip.frames * 4 * kJoints);
+  continuous_quaternions(clip.rotations, clip.frames, quaternions);
+  for (int64_t i = 0; i < clip.frames * kJoints; ++i)
+    for (int k = 0; k < 4; ++k) motion.rotations[4 * i + k] = static_cast<float>(quaternions[4 * i + (k + 1) % 4]);
+}
+
+genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo_motion& motion, genmo_error* error) {
+  const Pool::Scope scope(pool);
+  Sampling s;
+  s.texts = spans_of(g, pool, s.text_count, error);
+  if (!s.texts) return GENMO_BAD_ARGUMENT;
+  s.frames = g.frames;
+  s.steps = g.steps;
+  s.guidance = g.guidance;
+  s.seed = g.seed;
+  s.sample = g.sample;
+  s.progress = g.progress;
+  s.user = g.user;
+  auto* features = pool.get<double>(s.frames * kFeatures);
+  const genmo_status status = sample_motion(model, s, pool, features, error);
+  if (status != GENMO_OK) return status;
+  const Borders borders = borders_of(s.texts, s.text_count, s.frames, pool);
+  const Clip clip = finish_generated(features, s.frames, borders, g.loose_feet != 0, pool);
+  answer(clip, pool, motion);
+  if (g.progress) g.progress(g.user, 1);
+  return GENMO_OK;
+}
+
+}  // namespace
+}  // namespace genmo
+
+extern "C" {
+
+genmo_status genmo_open(const char* utf8_folder, const genmo_options* options, genmo_model** model, genmo_error* error) {
+  using namespace genmo;
+  if (!utf8_folder || !model) return fail(error, GENMO_BAD_ARGUMENT, "folder or model is NULL");
+  return genmo::open(Files(utf8_folder), options, model, error);
+}
+
+genmo_status genmo_open_memory(const genmo_file* files, int32_t count, const genmo_options* options, genmo_model** model,
+                               genmo_error* error) {
+  using namespace genmo;
+  if (!files || count < 1 || !model) return fail(error, GENMO_BAD_ARGUMENT, "files or model is NULL, or there is no file");
+  return genmo::open(Files(files, count), options, model, error);
+}
+
+void genmo_close(genmo_model* model) { delete reinterpret_cast<genmo::Model*>(model); }
+
+genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion, genmo_error* error) {
+  using namespace genmo;
+  if (!model || !generation || generation->size != sizeof *generation)
+    return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof *generation));
+  genmo_generation g = *generation;
+  const genmo_status bad = check(g, motion, error);
+  if (bad != GENMO_OK) return bad;
+  Model& opened = *reinterpret_cast<Model*>(model);
+  Pool* pool = opened.take_pool(pool_bytes(g.frames, g.text_count));
+  if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", g.frames);
+  const genmo_status status = generate(opened, g, *pool, *motion, error);
+  opened.give_pool(pool);
+  return status;
+}
+
+void genmo_noise(uint64_t seed, uint32_t sample, int64_t count, float* values) { genmo::Noise(seed, sample).fill(values, count); }
+
+genmo_status genmo_read_text(const genmo_model* model, const char* prompt, float* tokens, float* mask, genmo_error* error) {
+  using namespace genmo;
+  if (!model || !prompt || !tokens || !mask) return fail(error, GENMO_BAD_ARGUMENT, "model, prompt, tokens or mask is NULL");
+  const Model& opened = *reinterpret_cast<const Model*>(model);
+  if (opened.words.encode(prompt, opened.text_tokens, tokens, mask)) return GENMO_OK;
+  return fail(error, GENMO_BAD_ARGUMENT, "text is \"%.150s\"; wanted at least one word in Latin letters", prompt);
+}
+
+genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action* actions, int32_t capacity, int32_t* count,
+                           genmo_error* error) {
+  using namespace genmo;
+  if (!text || !actions || !count || capacity < kMostParts)
+    return fail(error, GENMO_BAD_ARGUMENT, "text, actions or count is NULL, or capacity is %d; wanted at least %d", capacity, kMostParts);
+  Span whole, parts[kMostParts];
+  const genmo_status status = span_of(*text, frames, whole, error);
+  if (status != GENMO_OK) return status;
+  Pool pool;
+  *count = texts_in_order(whole, pool, parts);
+  for (int i = 0; i < *count; ++i) {
+    actions[i].start = static_cast<int32_t>(parts[i].start);
+    actions[i].end = static_cast<int32_t>(parts[i].end);
+    std::snprintf(actions[i].prompt, sizeof actions[i].prompt, "%s", parts[i].prompt);
+  }
+  return GENMO_OK;
+}
+}

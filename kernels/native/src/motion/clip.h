@@ -1,0 +1,61 @@
+// A motion between the network and the caller, and the stages that it goes through.
+#pragma once
+
+#include "motion/body.h"
+#include "pool.h"
+
+namespace genmo {
+
+// World: y up, metres, 30 frames a second.  Arrays are a pool's.
+struct Clip {
+  int64_t frames = 0;
+  double* rotations = nullptr;    // [frames, 24, 3, 3] local; the root's in the world
+  double* translation = nullptr;  // [frames, 3]
+  double* contacts = nullptr;     // [frames, 6] 0 to 1
+  double offsets[3 * kJoints], betas[kBetas];
+};
+
+inline constexpr int kFeatures = 181;  // of layout "genmo"
+
+// How feet are cleaned: runtime/refine/pipeline.py.
+struct FeetOptions {
+  double ground;
+  int32_t horizon;
+  double enter, leave;
+};
+
+// Frames at which a condition begins or ends, rising.
+struct Borders {
+  const int64_t* frames;
+  int count;
+};
+
+// Positions [frames, 24, 3] in the world, the pool's.
+double* joints_of(const Clip& clip, Pool& pool);
+
+// 6D rotations (the first two rows) and matrices.
+void matrix_from_6d(const double* sixd, double* matrix);
+
+// The motion of features [frames, 181], not normalised, under a level static camera; its arrays are the pool's.
+Clip decode(const double* features, int64_t frames, Pool& pool);
+
+// Change features [frames, 181]: no step at a border, and no joint accelerated more than elsewhere.
+void remove_steps(double* features, int64_t frames, int64_t width, Borders borders);
+void smooth_transitions(double* features, int64_t frames, Borders borders, Pool& pool);
+
+// Stages of a motion, in their order; `floor` [frames] is the height of the floor under it: 0, and more where it has steps.
+void floor_of(const Clip& clip, Pool& pool, double* floor);
+void put_on_floor(Clip& clip, Pool& pool);
+void clean_feet(Clip& clip, const FeetOptions& options, Pool& pool);
+void raise_above_floor(Clip& clip, const double* floor, Pool& pool);
+void smooth_motion_transitions(Clip& clip, Borders borders, Pool& pool);
+void limit_limb_speed(Clip& clip, Pool& pool);
+void face_forward(Clip& clip);
+
+// From features [frames, 181] that the network answered, which are changed, to the finished motion of texts.
+Clip finish_generated(double* features, int64_t frames, Borders borders, bool loose_feet, Pool& pool);
+
+// Bytes of a pool that `finish_generated` and what calls it need for so many frames.
+size_t pool_bytes(int64_t frames, int texts);
+
+}  // namespace genmo

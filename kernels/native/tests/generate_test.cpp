@@ -1,0 +1,218 @@
+// Motions from texts through the C interface: no allocation after the first call, threads, refusals, damaged engines.
+// Run it under the sanitizers too (README.md); Python tests compare the motions with the runtime's.
+//
+//   generate_test ENGINE [damages]
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "genmo/stages.h"
+
+namespace {
+
+std::atomic<long> requests{0};
+int failures = 0;
+
+void expect(bool good, const char* what) {
+  if (good) return;
+  std::printf("FAILED: %s\n", what);
+  ++failures;
+}
+
+}  // namespace
+
+// The C library's own functions, counted: the shared library takes these instead.
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define COUNTED 1
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_memalign(size_t, size_t);
+void* malloc(size_t bytes) {
+  ++requests;
+  return __libc_malloc(bytes);
+}
+void* aligned_alloc(size_t alignment, size_t bytes) {
+  ++requests;
+  return __libc_memalign(alignment, bytes);
+}
+}
+#endif
+
+namespace {
+
+struct Motion {
+  std::vector<float> rotations, translation, joints;
+  genmo_motion motion{};
+  explicit Motion(int frames)
+      : rotations(static_cast<size_t>(frames) * 24 * 4), translation(static_cast<size_t>(frames) * 3), joints(static_cast<size_t>(frames) * 24 * 3) {
+    motion.size = sizeof motion;
+    motion.capacity = frames;
+    motion.rotations = rotations.data();
+    motion.translation = translation.data();
+    motion.joints = joints.data();
+  }
+};
+
+genmo_generation wanted(const genmo_text* text, int frames) {
+  genmo_generation g{};
+  g.size = sizeof g;
+  g.frames = frames;
+  g.texts = text;
+  g.text_count = 1;
+  g.steps = 2;
+  return g;
+}
+
+struct Engine {
+  std::vector<std::string> names{"engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt"};
+  std::vector<std::string> contents;
+  explicit Engine(const std::string& folder) {
+    for (const auto& name : names) {
+      std::ifstream file(folder + "/" + name, std::ios::binary);
+      contents.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
+  }
+  genmo_status open(genmo_model** model, int trusted, genmo_error* error) const {
+    std::vector<genmo_file> files;
+    for (size_t i = 0; i < names.size(); ++i) files.push_back({names[i].c_str(), contents[i].data(), contents[i].size()});
+    genmo_options options{};
+    options.size = sizeof options;
+    options.trusted = trusted;
+    return genmo_open_memory(files.data(), static_cast<int32_t>(files.size()), &options, model, error);
+  }
+};
+
+void check_memory(genmo_model* model) {
+#ifdef COUNTED
+  const genmo_text text{"a person walks, then sits down", 0, 0};
+  const genmo_generation g = wanted(&text, 90);
+  Motion out(90);
+  genmo_generate(model, &g, &out.motion, nullptr);
+  const long before = requests;
+  expect(genmo_generate(model, &g, &out.motion, nullptr) == GENMO_OK, "a second motion");
+  expect(requests == before, "the second motion of a length asks for no memory");
+#else
+  (void)model;
+#endif
+}
+
+void check_threads(genmo_model* model) {
+  const genmo_text texts[2] = {{"a man jumps", 0, 0}, {"a woman dances", 0, 0}};
+  std::vector<Motion> alone, together;
+  for (int i = 0; i < 4; ++i) {
+    alone.emplace_back(40);
+    together.emplace_back(40);
+  }
+  for (auto* set : {&alone, &together})
+    for (auto& one : *set) {
+      one.motion.rotations = one.rotations.data();
+      one.motion.translation = one.translation.data();
+      one.motion.joints = one.joints.data();
+    }
+  const auto make = [&](Motion& out, int i) {
+    genmo_generation g = wanted(&texts[i % 2], 40);
+    g.seed = static_cast<uint64_t>(i);
+    expect(genmo_generate(model, &g, &out.motion, nullptr) == GENMO_OK, "a motion");
+  };
+  for (int i = 0; i < 4; ++i) make(alone[static_cast<size_t>(i)], i);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { make(together[static_cast<size_t>(i)], i); });
+  for (auto& thread : threads) thread.join();
+  for (size_t i = 0; i < 4; ++i) expect(alone[i].joints == together[i].joints && alone[i].rotations == together[i].rotations, "the same motions from threads at once");
+}
+
+void check_refusals(genmo_model* model) {
+  genmo_error error{};
+  error.size = sizeof error;
+  Motion out(30);
+  const auto refused = [&](genmo_generation g, const char* what) {
+    error.message[0] = 0;
+    expect(genmo_generate(model, &g, &out.motion, &error) == GENMO_BAD_ARGUMENT && error.message[0], what);
+  };
+  const genmo_text good{"walk", 0, 0}, empty{"", 0, 0}, wordless{"!?", 0, 0}, outside{"walk", 30, 40}, null{nullptr, 0, 0};
+  const std::string endless(5000, 'a');
+  const genmo_text longest{endless.c_str(), 0, 0};
+  for (const genmo_text* text : {&empty, &wordless, &outside, &null, &longest}) refused(wanted(text, 30), "a bad text is refused");
+  refused(wanted(&good, 31), "no room is refused");
+  refused(wanted(&good, 70000), "too many frames are refused");
+  genmo_generation g = wanted(&good, 30);
+  g.guidance = 1e9;
+  refused(g, "a wild guidance is refused");
+  g = wanted(&good, 30);
+  g.size = 4;
+  refused(g, "a struct of another size is refused");
+  g = wanted(&good, 30);
+  g.progress = [](void* user, float) -> int32_t { return ++*static_cast<int*>(user) == 2; };
+  int calls = 0;
+  g.user = &calls;
+  expect(genmo_generate(model, &g, &out.motion, &error) == GENMO_CANCELLED && calls == 2, "progress cancels");
+}
+
+struct Random {
+  uint64_t state;
+  size_t operator()(size_t below) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<size_t>(state >> 33) % below;
+  }
+};
+
+// Whatever is damaged: a status, never a crash.
+void check_damage(const Engine& engine, int damages) {
+  Random random{11};
+  genmo_error error{};
+  error.size = sizeof error;
+  genmo_model* model = nullptr;
+  Engine altered = engine;
+  altered.contents[3][altered.contents[3].size() / 2] ^= 1;
+  expect(altered.open(&model, 0, &error) == GENMO_BAD_ENGINE && std::strstr(error.message, "SHA-256"), "an altered file is refused");
+  for (int i = 0; i < damages; ++i) {
+    Engine damaged = engine;
+    const size_t which = (i % 3 == 0) ? 4 + random(2) : 0;
+    std::string& content = damaged.contents[which];
+    if (i % 5 == 0) content.resize(random(content.size()));
+    for (size_t k = random(4); k > 0 && !content.empty(); --k) content[random(content.size())] = static_cast<char>(random(256));
+    model = nullptr;
+    const genmo_status status = damaged.open(&model, 1, &error);
+    expect((status == GENMO_OK) == (model != nullptr), "a model where it opened, none where it did not");
+    genmo_close(model);
+  }
+  const char letters[] = "walks, then sits after jumping. \xc3\xa9\xcc\x81\xff twice for 3 s before";
+  for (int i = 0; i < 20 * damages; ++i) {
+    std::string prompt;
+    for (size_t k = random(60); k > 0; --k) prompt += letters[random(sizeof letters - 1)];
+    const genmo_text text{prompt.c_str(), 0, 0};
+    std::vector<genmo_action> actions(64);
+    int32_t count = 0;
+    genmo_actions(&text, 300, actions.data(), 64, &count, nullptr);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  const Engine engine(argv[1]);
+  genmo_error error{};
+  error.size = sizeof error;
+  genmo_options options{};
+  options.size = sizeof options;
+  options.threads = 2;
+  genmo_model* model = nullptr;
+  if (genmo_open(argv[1], &options, &model, &error) != GENMO_OK) {
+    std::printf("FAILED: %s\n", error.message);
+    return 1;
+  }
+  check_memory(model);
+  check_threads(model);
+  check_refusals(model);
+  genmo_close(model);
+  check_damage(engine, argc > 2 ? std::atoi(argv[2]) : 50);
+  std::printf(failures ? "%d failures\n" : "generate: all well\n", failures);
+  return failures != 0;
+}
