@@ -88,8 +88,16 @@ def read_options(arguments: Sequence[str] | None) -> CommandOptions:
 
 def run(options: CommandOptions) -> None:
     """Export, then build plans and a model repository where they were asked for.  Raises GenmoError."""
-    from genmo.export import pipeline
+    from genmo.export import pipeline, token_pipeline
 
+    if token_pipeline.is_tokens(options.engine.checkpoint):
+        if options.plans is not None or options.triton is not None:
+            raise InputError(
+                "TensorRT plans and Triton are for denoisers; motion tokens run in ONNX Runtime: leave them out"
+            )
+        out = token_pipeline.export_tokens(options.engine)
+        print(f"wrote {out}\nnext:\n{token_pipeline.next_commands(out)}")
+        return
     if options.plans is not None:
         build_plans.check_buildable(options.plans, options.engine.precision)
     if options.triton is not None:

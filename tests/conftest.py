@@ -253,3 +253,39 @@ def engine_copy(tiny_engine):
         return folder
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def token_checkpoint(tmp_path_factory, wordpieces):
+    """Folder of a checkpoint of motion tokens with random weights, whose outputs look like motion."""
+    torch = pytest.importorskip("torch")
+    from genmo.runtime.motion.layout import TOKEN_LAYOUT
+    from genmo.runtime.motion.token_features import encode_motion
+    from genmo.train.network.normalisation import Normalisation
+    from genmo.train.network.token_model import TokenCheckpoint, TokenModel, save_token_checkpoint
+    from genmo.train.settings.token_config import TOKEN_PRESETS, read_token_config
+
+    torch.manual_seed(0)
+    model = TokenModel(read_token_config(TOKEN_PRESETS / "tiny.yaml").model, 3, wordpieces).eval()
+    features = torch.from_numpy(np.concatenate([encode_motion(make_motion(60, seed)) for seed in range(8)])).float()
+    normalisation = Normalisation.fit(features, TOKEN_LAYOUT)
+    with torch.no_grad():
+        # codes that the encoder chooses among
+        model.vq.codebook.codes.copy_(model.vq.latents(normalisation.apply(features)[None, :64])[0])
+        for parameter in model.transformer.parameters():
+            parameter *= 2
+    folder = tmp_path_factory.mktemp("token_checkpoint")
+    provenance = {"train": {"frames": [32], "steps": 0}, "step": 0}
+    save_token_checkpoint(folder, TokenCheckpoint(model, normalisation, provenance))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def token_engine(tmp_path_factory, token_checkpoint):
+    """Folder of the engine of `token_checkpoint`."""
+    pytest.importorskip("onnxscript")
+    from genmo.export.options import ExportOptions
+    from genmo.export.token_pipeline import export_tokens
+
+    out = tmp_path_factory.mktemp("token_engine") / "tokens"
+    return export_tokens(ExportOptions(token_checkpoint, out, "none: random weights"))

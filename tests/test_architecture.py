@@ -133,7 +133,7 @@ FLOORS = {
         ("conditions", "tokens"),
         ("readers", "engine", "refine", "render"),
         ("model", "formats", "video"),
-        ("streaming", "retarget", "live", "bulk"),
+        ("streaming", "retarget", "live", "bulk", "token_model"),
         ("serve",),
         ("cli",),
     ],
@@ -162,7 +162,7 @@ FLOORS = {
             "native_table",
         ),
         ("released_weights",),
-        ("pipeline",),
+        ("pipeline", "token_pipeline"),
         ("__main__",),
     ],
 }

@@ -163,6 +163,10 @@ class Graph:
         assert self.cast(x, "float32") == self._nodes[-1].output[0]
         self._nodes[-1].output[0] = new_name
 
+    def output(self, x: str, name: str) -> None:
+        """Give any tensor, as it is, as an output of the graph."""
+        self._nodes.append(helper.make_node("Identity", [x], [name], name))
+
     def model(self, name: str, outputs: Sequence[TensorSpec]) -> onnx.ModelProto:
         """The finished model."""
         graph = helper.make_graph(

@@ -13,19 +13,22 @@ from pathlib import Path
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.outputs import OutputFormat, Outputs, check_output, output_format, save_all, view_all
 from genmo.runtime.cli.progress_bar import progress_bar
-from genmo.runtime.cli.run_options import PROGRAM, RunOptions
+from genmo.runtime.cli.run_options import PROGRAM, RunOptions, flag
 from genmo.runtime.cli.run_parser import read_options
 from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw_overlay, find_subjects, with_ending
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.engine.bundle import load_engine
+from genmo.runtime.engine.bundle import TOKENS, family_of, load_engine
 from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.resampling import frames_at
 from genmo.runtime.support.cli import run_main, say
 from genmo.runtime.support.cpus import stay_on
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import TokenModel
+
+Model = MotionModel | TokenModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +70,21 @@ def run(options: RunOptions) -> None:
     outputs.check()
 
 
-def make(options: RunOptions) -> tuple[MotionModel, Subjects, list[Take]]:
+def make(options: RunOptions) -> tuple[Model, Subjects, list[Take]]:
     """Read what the motions are made from, and make them.  Raises GenmoError."""
     check_subject_options(options)
     model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
+    if isinstance(model, TokenModel):
+        raise InputError(f"--video with {options.engine}, which estimates nothing; wanted an engine of GENMO")
     subjects = find_subjects(options, model)
     people: list[int | None] = [*subjects.people] or [None]
     timelines = {person: timeline_of(options, *subjects.spans(person), subjects.notes) for person in people}
-    model = model or load(options)
+    engine: Model = model or load(options)
     takes = [
-        Take(person, timeline, title_of(timeline, options), follow(model, timeline, options))
+        Take(person, timeline, title_of(timeline, options), follow(engine, timeline, options))
         for person, timeline in timelines.items()
     ]
-    return model, subjects, takes
+    return engine, subjects, takes
 
 
 def check_outputs(options: RunOptions) -> OutputFormat:
@@ -117,7 +122,7 @@ def view(takes: Sequence[Take], outputs: Outputs, form: OutputFormat) -> None:
         say(f"{PROGRAM}: note: {missing}")
 
 
-def report(model: MotionModel, result: Result, written: Sequence[str]) -> dict[str, object]:
+def report(model: Model, result: Result, written: Sequence[str]) -> dict[str, object]:
     """What `--json` prints; the errors, in millimetres, only where there were constraints, a list of all samples."""
     timings = result.timings
     facts: dict[str, object] = {
@@ -150,6 +155,8 @@ def length_of(result: Result, options: RunOptions) -> dict[str, object]:
 def measure(options: RunOptions) -> None:
     """`--bench`: print how fast the engine is here."""
     model = load(options)
+    if isinstance(model, TokenModel):
+        raise InputError("--bench with an engine of motion tokens; wanted one of GENMO")
     rows, facts = bench.bench(model, progress_bar()), bench.facts(model, options.threads)
     print(json.dumps(bench.as_json(rows, facts)) if options.json else bench.table(rows, facts))
 
@@ -165,10 +172,12 @@ def list_prompts(options: RunOptions) -> None:
     print(json.dumps({"prompts": prompts}) if options.json else "\n".join(prompts))
 
 
-def load(options: RunOptions) -> MotionModel:
+def load(options: RunOptions) -> Model:
     """The engine that the options name; with `--cpus`, the whole process stays on them."""
     if options.cpus:
         stay_on(options.cpus)
+    if family_of(options.engine) == TOKENS:
+        return load_tokens(options)
     return MotionModel.load(
         options.engine,
         backend=options.backend,
@@ -180,8 +189,27 @@ def load(options: RunOptions) -> MotionModel:
     )
 
 
-def follow(model: MotionModel, timeline: Timeline, options: RunOptions) -> Result:
+def load_tokens(options: RunOptions) -> TokenModel:
+    """The engine of motion tokens that the options name.  Raises InputError for options that it has no use for."""
+    unused = options.first_given("precision", "body", "chunk")
+    if unused is not None:
+        raise InputError(f"{flag(unused)} is not for engines of motion tokens; leave it out")
+    assert options.engine is not None
+    return TokenModel.load(
+        options.engine, backend=options.backend, device=options.device, threads=options.threads or len(options.cpus)
+    )
+
+
+def follow(model: Model, timeline: Timeline, options: RunOptions) -> Result:
     """The motions of one timeline."""
+    if isinstance(model, TokenModel):
+        return model.follow(
+            timeline,
+            samples=options.samples,
+            clean_feet=options.clean_feet,
+            split_texts=options.split_texts,
+            progress=progress_bar(),
+        )
     return model.follow(
         timeline,
         samples=options.samples,
@@ -194,7 +222,7 @@ def follow(model: MotionModel, timeline: Timeline, options: RunOptions) -> Resul
     )
 
 
-def engine_notes(model: MotionModel, options: RunOptions) -> list[str]:
+def engine_notes(model: Model, options: RunOptions) -> list[str]:
     """What ran the engine, for those who asked for something."""
     chosen = options.backend or options.device or options.precision
     return [f"the engine ran in {model.backend} on {model.device}"] if chosen else []

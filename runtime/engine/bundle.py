@@ -30,6 +30,8 @@ FORMAT = 2
 MAX_DESCRIPTION = 2**26
 """bytes of engine.json, which may hold a thousand prompts and where every weight lies"""
 MAX_FUSED = 1000
+DIFFUSION, TOKENS = "diffusion", "tokens"
+"""families of engines: GENMO, and GenM3 (`engine.token_bundle`)"""
 SHIPPED = Path(__file__).parents[1] / "engines" / "small"
 
 
@@ -88,13 +90,23 @@ class Engine:
         )
 
 
+def family_of(folder: str | Path | None) -> str:
+    """The family of an engine folder, DIFFUSION for the one that ships (None).  Raises EngineError for no engine."""
+    return DIFFUSION if folder is None else str(read_description(Path(folder)).get("family", DIFFUSION))
+
+
 def load_engine(folder: str | Path | None = None) -> Engine:
     """Read and check an engine folder; None: the one that ships with genmo.
 
     Raises EngineError when anything is missing, altered or of another version.
     """
     folder = SHIPPED if folder is None else Path(folder)
-    description = _read_description(folder)
+    description = read_description(folder)
+    if (family := description.get("family", DIFFUSION)) != DIFFUSION:
+        raise EngineError(
+            f"{folder}: an engine of the family {quoted(family)}; wanted one of GENMO here: motion tokens run in "
+            "genmo-run, and in Python through genmo.runtime.token_model.TokenModel"
+        )
     try:
         config = ModelConfig.from_json(description["model"])
         mean, std = (np.asarray(description["normalisation"][key], np.float32) for key in ("mean", "std"))
@@ -133,7 +145,8 @@ def _known_prompts(folder: Path, description: dict[str, Any], files: dict[str, s
         raise EngineError(f"{error}; export the engine again") from None
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> dict[str, Any]:
+    """What engine.json says, of any family.  Raises EngineError for a folder that is no engine of this version."""
     path = folder / "engine.json"
     if not path.is_file():
         raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")

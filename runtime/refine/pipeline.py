@@ -103,7 +103,11 @@ def finish(context: Context) -> Motion:
     for stage in FEATURE_STAGES:
         features = stage.apply(features, context)
     context = replace(context, features=features)
-    motion = decode(features.values, features.layout, context.camera, context.body)
+    return finish_motion(decode(features.values, features.layout, context.camera, context.body), context)
+
+
+def finish_motion(motion: Motion, context: Context) -> Motion:
+    """The finished motion of one that is decoded already; the features of the context are not looked at."""
     for motion_stage in MOTION_STAGES:
         motion = motion_stage.apply(motion, context)
     return motion

@@ -20,6 +20,8 @@ from genmo.train.settings.token_config import TokenTrainConfig
 
 MOST_WINDOWS = 96
 """of people that are measured"""
+PATH = slice(TOKEN_LAYOUT.slices["turn"].start, TOKEN_LAYOUT.slices["height"].stop)
+"""turn, way over the ground and height: four features of many, whose errors add up along the motion"""
 SOME_FRAMES = 4
 """every so many frames kinematics are computed for the loss, beginning at a random one"""
 
@@ -72,6 +74,7 @@ class VQStage:
             "reconstruction": functional.smooth_l1_loss(decoded, target),
             "places": c.places * functional.smooth_l1_loss(decoded[..., places], target[..., places]),
             "kinematics": c.kinematics * functional.smooth_l1_loss(posed, torch.zeros_like(posed)),
+            "path": c.path * functional.smooth_l1_loss(decoded[..., PATH], target[..., PATH]),
             "commitment": c.commitment * functional.mse_loss(latents, codebook.codes[ids]),
         }
         codebook.follow(latents.detach().flatten(0, 1), ids.flatten())

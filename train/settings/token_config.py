@@ -76,6 +76,8 @@ class TokenTrainConfig:
     """chance that a word is left out"""
     text_table: str = ""
     """a folder with the table of the "wordpiece" text encoder; empty: the one that comes with genmo"""
+    path: float = 0.5
+    """weight of the root's turn, way and height, whose errors add up"""
     learning_rate: float = 2e-4
     warmup: int = 200
     weight_decay: float = 0.0
@@ -167,6 +169,6 @@ def _check(config: TokenTrainConfig) -> None:
     for name in ("replaced", "dropout", "no_text", "text_dropout"):
         if not 0 <= getattr(config, name) < 1:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted 0 to below 1")
-    for name in ("commitment", "places", "kinematics"):
+    for name in ("commitment", "places", "kinematics", "path"):
         if getattr(config, name) < 0:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted a weight of at least 0")

@@ -70,6 +70,6 @@ def test_terms_are_weighed_and_the_codebook_follows(stage):
     model = TokenModel(stage.config.model).train()
     features = stage.batch(0)
     terms = stage.losses(model, features, stage.statistics(2))
-    assert set(terms) == {"reconstruction", "places", "kinematics", "commitment"}
+    assert set(terms) == {"reconstruction", "places", "kinematics", "path", "commitment"}
     assert all(np.isfinite(term.item()) and term.requires_grad for term in terms.values())
     assert model.vq.codebook.steps == 1

@@ -1,0 +1,48 @@
+"""An engine of motion tokens in ONNX Runtime; calls are thread-safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.engine.backends.onnxruntime import PROVIDERS, OnnxRuntimeGraph
+from genmo.runtime.engine.token_bundle import TokenEngine, token_signature
+from genmo.runtime.support.arrays import Array, Numbers
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.tokens.decoding import Likely
+
+
+class TokenGraphs:
+    """The three graphs: a motion's tokens, what masked ones may be, and the motion of tokens.
+
+    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use.  Raises BackendError when the
+    library or the device is missing, EngineError when a file is not a graph of this signature.
+    """
+
+    def __init__(self, engine: TokenEngine, device: str = "cpu", threads: int = 0) -> None:
+        if device not in PROVIDERS:
+            raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
+        if threads < 0:
+            raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+        signature = token_signature(engine.config)
+        self._encoder, self._decoder, self._tokens = (
+            OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)
+            for name in ("encoder", "decoder", "tokens")
+        )
+
+    def encode(self, features: Array) -> Numbers:
+        """Ids [batch, tokens] of normalised features [batch, 4 tokens, width]."""
+        ids: Any = self._encoder({}, {"features": features})["ids"]
+        return np.asarray(ids, np.int64)
+
+    def decode(self, ids: Numbers) -> Array:
+        """Normalised features [batch, 4 tokens, width] of ids [batch, tokens]."""
+        arrays: dict[str, Any] = {"ids": ids}
+        return self._decoder({}, arrays)["features"]
+
+    def __call__(self, ids: Numbers, texts: Array, mask: Array, mixture: Array) -> Likely:
+        """See `tokens.decoding.TokenNetwork`."""
+        arrays: dict[str, Any] = {"ids": ids, "texts": texts, "mask": mask, "mixture": mixture}
+        answer: dict[str, Any] = self._tokens({}, arrays)
+        return Likely(answer["logits"], answer["codes"], answer["total"])

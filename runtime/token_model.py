@@ -1,0 +1,164 @@
+"""TokenModel: an engine of motion tokens (GenM3) makes motions of texts and keyframes, as `MotionModel` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from genmo.runtime.conditions.constraints import constraint_errors
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.text_sequence import with_texts_in_order
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.engine.backends.token_graphs import TokenGraphs
+from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
+from genmo.runtime.model import Result, Timings
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.token_features import decode_motion
+from genmo.runtime.refine.multi_shot import join_cameras
+from genmo.runtime.refine.pipeline import Context, Features, finish_motion
+from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, windows
+from genmo.runtime.support.arrays import Array, Numbers
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.progress import ProgressCallback, no_progress
+from genmo.runtime.tokens.decoding import GUIDANCE, STEPS, fill, guided
+
+
+@dataclass(frozen=True, eq=False)
+class TokenModel:
+    """An engine of motion tokens and the library that runs it.  Immutable; safe to share between threads."""
+
+    engine: TokenEngine
+    graphs: TokenGraphs
+    device: str = "cpu"
+    backend: str = "onnxruntime"
+    load_ms: float = 0.0
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, backend: str | None = None, device: str | None = None, threads: int = 0
+    ) -> TokenModel:
+        """The model of an engine folder.  `device`: "cpu" or "cuda"; `threads`: 0 for all cores.
+
+        Raises EngineError for a bad folder, InputError for another backend than ONNX Runtime, BackendError without it.
+        """
+        start = time.perf_counter()
+        if backend not in (None, "onnxruntime"):
+            raise InputError(f"backend is {backend!r}; engines of motion tokens run in onnxruntime: leave it out")
+        engine = load_token_engine(folder)
+        graphs = TokenGraphs(engine, device or "cpu", threads)
+        return cls(engine, graphs, device or "cpu", load_ms=1000 * (time.perf_counter() - start))
+
+    def generate(
+        self,
+        texts: str | Sequence[Text],
+        frames: int = 120,
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        seed: int = 0,
+        samples: int = 1,
+        clean_feet: bool = True,
+        split_texts: bool = True,
+    ) -> list[Motion]:
+        """Motions for a text, or several with frames of their own.  The same seed gives the same motions."""
+        prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
+        timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
+        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
+
+    def follow(
+        self,
+        timeline: Timeline,
+        *,
+        samples: int = 1,
+        clean_feet: bool = True,
+        split_texts: bool = True,
+        progress: ProgressCallback = no_progress,
+    ) -> Result:
+        """Motions that obey the texts, keyframes and joint targets of a timeline.
+
+        Runs of keyframes are kept as tokens where they cover all four frames of one, and what is between is filled in
+        to fit; at the end every keyframe is met exactly (`refine.constraint_solver`), single ones too.  `steps` are
+        passes a window (default: 10); `guidance` is 1 unless asked for.
+        Raises InputError for keypoints, video, music and cameras: tokens estimate nothing.
+        """
+        started = time.perf_counter()
+        _check(timeline, samples)
+        notes: list[str] = []
+        if split_texts and self.engine.text_encoder is not None:
+            timeline, divided = with_texts_in_order(timeline)
+            notes += divided
+        steps = STEPS if timeline.steps is None else timeline.steps
+        timeline = replace(timeline, steps=steps, guidance=GUIDANCE if timeline.guidance is None else timeline.guidance)
+        config, parts = self.engine.config, stretches(timeline.texts, timeline.frames)
+        texts = {part.prompt: self._text(part.prompt) for part in parts}
+        given = given_tokens(timeline.keyframes, timeline.frames, self._encode, config.mask_id)
+        conditioned = time.perf_counter()
+        ids = self._filled(timeline, parts, texts, np.repeat(given[None], samples, axis=0), progress)
+        stepped = time.perf_counter()
+        motions: list[Motion] = []
+        for sample, features in enumerate(self.features_of(ids)):
+            motion = decode_motion(features[: timeline.frames])
+            layout = self.engine.config.motion_layout
+            context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
+            motions.append(finish_motion(motion, context))
+            notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
+        progress(1.0)
+        decoded = time.perf_counter()
+        times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
+        errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
+        return Result(motions, Timings(*times), errors, tuple(notes))
+
+    def features_of(self, ids: Numbers) -> Array:
+        """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens]."""
+        return self.engine.normalisation.restored(self.graphs.decode(ids))
+
+    def _encode(self, features: Array) -> Numbers:
+        normalised = self.engine.normalisation.normalised(features).astype(np.float32)
+        ids: Numbers = self.graphs.encode(normalised[None])[0]
+        return ids
+
+    def _filled(
+        self,
+        timeline: Timeline,
+        parts: Sequence[Stretch],
+        texts: dict[str, tuple[Array, Array]],
+        ids: Numbers,
+        progress: ProgressCallback,
+    ) -> Numbers:
+        """`ids` [samples, tokens] with all that is masked filled in, window by window."""
+        config, samples = self.engine.config, len(ids)
+        assert timeline.steps is not None and timeline.guidance is not None
+        random = [np.random.default_rng((timeline.seed, sample)) for sample in range(samples)]
+        known = ids[0] != config.mask_id
+        for part in parts:
+            rows = guided(*texts[part.prompt], samples, timeline.guidance)
+            for first, end in windows(part, known, self.engine.longest):
+                ids[:, first:end], _ = fill(self.graphs, ids[:, first:end], rows, config, random, timeline.steps)
+                known[first:end] = True
+                progress(0.95 * float(known.mean()))
+        return ids
+
+    def _text(self, prompt: str) -> tuple[Array, Array]:
+        """Rows [words, width] and mask [words] of a prompt.  Raises InputError where the engine knows no texts."""
+        config, encoder = self.engine.config, self.engine.text_encoder
+        if not prompt:
+            return np.zeros((2, config.text_width), np.float32), np.zeros(2, np.float32)
+        if encoder is None:
+            raise InputError(f"text {prompt!r}: this engine has no text encoder; wanted an engine with one, or no text")
+        rows, mask = encoder.encode(prompt)
+        count = max(int(mask.sum()), 2)
+        return np.asarray(rows[:count], np.float32), np.asarray(mask[:count], np.float32)
+
+
+def _check(timeline: Timeline, samples: int) -> None:
+    if samples < 1:
+        raise InputError(f"samples is {samples}; wanted at least 1 sample")
+    if timeline.keypoints or timeline.features or timeline.cameras:
+        raise InputError(
+            "this engine makes motion of texts and keyframes; it estimates nothing from keypoints, video, cameras or "
+            "music: leave --engine out for the engine that ships, or leave them out"
+        )

@@ -1,0 +1,55 @@
+"""genmo-export of motion tokens: an engine with its parity, or one line and nothing."""
+
+import json
+
+import pytest
+import torch
+
+from genmo.export.__main__ import main
+from genmo.runtime.engine.token_bundle import load_token_engine
+from genmo.train.network.token_model import TokenCheckpoint, TokenModel, load_token_checkpoint, save_token_checkpoint
+
+
+def test_an_engine_says_what_it_is(token_checkpoint, tmp_path, capsys):
+    out = tmp_path / "engine"
+    assert main([str(token_checkpoint), "--out", str(out), "--licence", "none"]) == 0
+    printed = capsys.readouterr().out
+    assert "same_ids 1" in printed and "genmo-run --engine" in printed
+    described = json.loads((out / "engine.json").read_text())
+    assert described["family"] == "tokens" and described["licence"] == "none" and described["longest"] == 8
+    (row,) = described["parity"]["rows"]
+    assert row["same_ids"] == 1 and row["mean_mm"] < 0.05 and row["logits"] < 1e-3
+    engine = load_token_engine(out)
+    assert engine.config == load_token_checkpoint(token_checkpoint).model.config and engine.text_encoder is not None
+    assert set(described["files"]) == {path.name for path in out.iterdir()} - {"engine.json"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--precision", "int8"], "--precision is for denoisers"),
+        (["--fuse-steps", "3"], "--fuse-steps is for denoisers"),
+        (["--triton", "DIR"], "TensorRT plans and Triton are for denoisers"),
+    ],
+)
+def test_what_tokens_do_not_take_is_one_line(token_checkpoint, tmp_path, capsys, options, said):
+    options = [str(tmp_path / "triton") if option == "DIR" else option for option in options]
+    assert main([str(token_checkpoint), "--out", str(tmp_path / "engine"), *options]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and not (tmp_path / "engine").exists()
+
+
+def test_an_engine_over_its_gate_is_not_written(token_checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("genmo.export.token_pipeline.LOGIT_GATE", 0.0)
+    assert main([str(token_checkpoint), "--out", str(tmp_path / "engine")]) == 1
+    assert "the engine is over its gates" in capsys.readouterr().err and not (tmp_path / "engine").exists()
+
+
+def test_a_run_of_stage_1_is_no_engine(token_checkpoint, tmp_path, capsys):
+    checkpoint = load_token_checkpoint(token_checkpoint)
+    first = TokenModel(checkpoint.model.config)
+    first.vq.load_state_dict(checkpoint.model.vq.state_dict())
+    assert torch.equal(first.vq.codebook.codes, checkpoint.model.vq.codebook.codes)
+    save_token_checkpoint(tmp_path / "vq", TokenCheckpoint(first, checkpoint.normalisation, {}))
+    assert main([str(tmp_path / "vq"), "--out", str(tmp_path / "engine")]) == 2
+    assert "a checkpoint of stage 1, which makes tokens and fills in none" in capsys.readouterr().err

@@ -1,0 +1,117 @@
+"""An engine of motion tokens makes motions of texts and keyframes, in Python and from the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from genmo.runtime.cli.run import main
+from genmo.runtime.conditions.constraints import Keyframes
+from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
+from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.motion.token_features import to_features
+from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import TokenModel
+
+
+@pytest.fixture(scope="module")
+def model(token_engine):
+    return TokenModel.load(token_engine, threads=1)
+
+
+def test_the_same_seed_is_the_same_motion(model):
+    """And a sample is its own, however many there are."""
+    (one,) = model.generate("a person walks", 50, seed=3)
+    again, second = model.generate("a person walks", 50, seed=3, samples=2)
+    assert one.frames == 50 and np.isfinite(one.joints_world()).all()
+    assert np.array_equal(again.rotations, one.rotations) and np.array_equal(again.translation, one.translation)
+    assert not np.array_equal(second.rotations, one.rotations)
+    assert not np.array_equal(model.generate("a person walks", 50, seed=4)[0].rotations, one.rotations)
+
+
+def test_texts_guidance_and_steps_are_heard(model):
+    def made(text, **options):
+        return model.generate(text, 32, **options)[0].rotations
+
+    plain = made("a person walks")
+    assert not np.array_equal(made("somebody jumps"), plain)
+    assert not np.array_equal(made("a person walks", guidance=5.0), plain)
+    assert not np.array_equal(made("a person walks", steps=2), plain)
+
+
+def test_long_motions_and_several_texts(model):
+    """Longer than any window: 8 tokens are 32 frames; actions in order get frames of their own."""
+    result = model.follow(Timeline(150, (Text("a person walks, then sits down"),)))
+    assert result.motions[0].frames == 150 and "is 2 texts in order" in result.notes[0]
+    for frames in (1, 2, 3, 5):
+        assert model.generate("a person walks", frames)[0].frames == frames
+
+
+@pytest.mark.parametrize("given", [range(24), range(40, 64), [*range(20), *range(44, 64)], [0, 31, 63]])
+def test_keyframes_are_met_exactly(model, random_motion, given):
+    """Prefix, suffix, both ends, single ones."""
+    truth = random_motion(64, 0)
+    frames = np.array(given, np.int64)
+    keys = Keyframes(frames, truth.rotations[frames], truth.translation[frames])
+    result = model.follow(Timeline(64, (Text("a person walks"),), keyframes=keys))
+    (motion,) = result.motions
+    assert np.array_equal(motion.rotations[frames], keys.rotations)
+    assert np.array_equal(motion.translation[frames], keys.root)
+    assert result.errors[0].keyframes == pytest.approx(0, abs=1e-6)
+
+
+def test_given_frames_are_kept_as_tokens(model, random_motion, monkeypatch):
+    """What is filled in sees the tokens of the given frames, as they are encoded alone."""
+    truth = random_motion(32, 0)
+    frames = np.arange(16)
+    seen = []
+    network = type(model.graphs).__call__
+
+    def spy(self, ids, *others):
+        seen.append(ids)
+        return network(self, ids, *others)
+
+    monkeypatch.setattr(type(model.graphs), "__call__", spy)
+    keys = Keyframes(frames, truth.rotations[frames], truth.translation[frames])
+    model.follow(Timeline(32, (Text("a person walks"),), keyframes=keys))
+    # the features of the 16 frames alone, whose last step repeats the one before it
+    alone = to_features(keys.rotations, keys.root)
+    expected = model.graphs.encode(model.engine.normalisation.normalised(alone).astype(np.float32)[None])[0]
+    mask = model.engine.config.mask_id
+    window = seen[0][0]
+    assert (window[: len(window) - 1] == mask).sum() == 4
+    known = window[: list(window).index(mask)]
+    assert known.tolist() == expected[-len(known) :].tolist()
+
+
+def test_it_estimates_nothing(model):
+    with pytest.raises(InputError, match="estimates nothing from keypoints"):
+        model.follow(
+            Timeline(30, keypoints=(KeypointSpan(Keypoints(np.ones((30, 17, 3)), default_intrinsics(640, 480))),))
+        )
+    with pytest.raises(InputError, match="samples is 0"):
+        model.generate("a person walks", 20, samples=0)
+
+
+def test_the_command_line(token_engine, tmp_path, capsys):
+    out = tmp_path / "walk.npz"
+    options = ["--engine", str(token_engine), "--text", "a person walks", "--frames", "40", "--threads", "1", "--json"]
+    assert main([*options, "--out", str(out)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["frames"] == 40 and facts["backend"] == "onnxruntime" and out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--precision", "fp32"], "--precision is not for engines of motion tokens"),
+        (["--backend", "openvino"], "engines of motion tokens run in onnxruntime"),
+        (["--chunk", "30"], "--chunk is not for engines of motion tokens"),
+    ],
+)
+def test_what_it_has_no_use_for_is_one_line(token_engine, tmp_path, capsys, options, said):
+    command = ["--engine", str(token_engine), "--text", "a person walks", "--out", str(tmp_path / "x.npz")]
+    assert main([*command, *options]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and not (tmp_path / "x.npz").exists()
