@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP
 from genmo.runtime.serve.settings import MEGABYTE, ServeSettings
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.cpus import usable_cpus
@@ -28,6 +29,8 @@ BOUNDS = {
     "max_seconds": (1, 600),
     "max_samples": (1, 16),
     "max_mb": (1, 1024),
+    "max_video_mb": (1, 512),
+    "max_video_seconds": (1, 600),
     "threads": (0, 1024),
 }
 """option -> least and most"""
@@ -79,6 +82,16 @@ def parser() -> OneLineParser:
         help="most samples of a motion (default: %(default)s)")  # fmt: skip
     add("--max-mb", type=int, default=defaults.max_body // MEGABYTE, metavar="MB",
         help="largest body of a request (default: %(default)s)")  # fmt: skip
+    add = options.add_argument_group("videos (video_reference)").add_argument
+    add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
+    add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
+    add(
+        "--video-urls", action="store_true", help="fetch videos that requests name by https, from public addresses only"
+    )
+    add("--max-video-mb", type=int, default=defaults.max_video // MEGABYTE, metavar="MB",
+        help="largest video (default: %(default)s)")  # fmt: skip
+    add("--max-video-seconds", type=float, default=defaults.max_video_seconds, metavar="S",
+        help="longest stretch of a video (default: %(default)g)")  # fmt: skip
     add = options.add_argument_group("with what").add_argument
     add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
     add(
@@ -130,6 +143,11 @@ def read_options(arguments: Sequence[str] | None) -> ServeOptions:
         max_body=values["max_mb"] * MEGABYTE,
         max_seconds=values["max_seconds"],
         max_samples=values["max_samples"],
+        video_urls=values["video_urls"],
+        max_video=values["max_video_mb"] * MEGABYTE,
+        max_video_seconds=values["max_video_seconds"],
+        pose=values["pose"],
+        detector=values["detector"],
     )
     threads = values["threads"] or max(1, len(usable_cpus()) // settings.concurrency)
     return ServeOptions(
@@ -163,15 +181,19 @@ def run(options: ServeOptions) -> None:
     from genmo.runtime.model import MotionModel
     from genmo.runtime.serve.app import application
     from genmo.runtime.serve.logs import log_as_json, log_as_text
+    from genmo.runtime.serve.videos import people_finder
 
     settings = options.settings
     with _listen(settings) as listening:
         model = MotionModel.load(
             options.engine, backend=options.backend, device=options.device, threads=options.threads
         )
+        opened = people_finder(settings, model.device, options.threads)
+        if opened is None:
+            say(f"{PROGRAM}: no pose network, so no video_reference; genmo-get-pose gets one")
         (log_as_json if options.json_logs else log_as_text)()
         config = uvicorn.Config(
-            application(model, settings),
+            application(model, settings, opened),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from genmo.runtime.conditions.keypoints import Keypoints
-from genmo.runtime.motion.motion import FPS, Camera
+from genmo.runtime.motion.motion import FPS, Camera, Motion
 from genmo.runtime.support.arrays import Array
 
 Unit = Literal["frames", "seconds"]
@@ -84,6 +84,27 @@ class CameraSpan:
     @property
     def frames(self) -> int:
         return len(self.camera.position)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.frames
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceSpan:
+    """A motion that the frames from `start` on are to be like: another performance of it."""
+
+    motion: Motion
+    """30 frames a second"""
+    start: int = 0
+    strength: float = 0.5
+    """how closely, 0 to 1"""
+    free: tuple[int, ...] = ()
+    """frames of the motion around which it says nothing: seams"""
+
+    @property
+    def frames(self) -> int:
+        return self.motion.frames
 
     @property
     def end(self) -> int:

@@ -25,6 +25,7 @@ from genmo.runtime.conditions.spans import (
     CameraSpan,
     FeatureSpan,
     KeypointSpan,
+    ReferenceSpan,
     SeedSpan,
     Text,
     Unit,
@@ -71,6 +72,8 @@ class Timeline:
     seed: int = 0
     seeds: tuple[SeedSpan, ...] = ()
     """frames whose noise has a seed of its own, later ones before earlier"""
+    references: tuple[ReferenceSpan, ...] = ()
+    """motions that frames are to be like; they may not overlap"""
     unconditioned: bool = False
     """whether the motion may hang on nothing at all: some motion of a person"""
     notes: tuple[str, ...] = field(default=())
@@ -81,7 +84,7 @@ class Timeline:
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
             raise InputError(f"frames is {self.frames}; wanted at least 1 and at most {MAX_FRAMES}")
-        if not (self.texts or self.keypoints or self.features or self.constrained or self.unconditioned):
+        if not (self.texts or self.keypoints or self.features or self.constrained or self.free):
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
         for seed in (self.seed, *(span.seed for span in self.seeds)):
             if seed < 0:
@@ -100,6 +103,11 @@ class Timeline:
             _check_spans([span for span in self.features if span.name == name], name, self.frames, self.unit)
         _check_spans(self.keypoints, "keypoints", self.frames, self.unit)
         _check_spans(self.shots, "cameras", self.frames, self.unit)
+        end = 0
+        for reference in sorted(self.references, key=lambda span: span.start):
+            if not end <= reference.start < reference.end <= self.frames:
+                raise InputError("references overlap or leave the motion; wanted them one after another within it")
+            end = reference.end
         constraints = ("keyframe", self.keyframes), ("constraint", self.places), ("heading", self.headings)
         for what, constraint in constraints:
             check_frames(constraint.frames, what, self.frames)
@@ -112,7 +120,8 @@ class Timeline:
     @property
     def boundaries(self) -> list[int]:
         """Frames, in order, at which a condition begins or has ended."""
-        spans: list[Text | Span] = [*self.texts, *self.keypoints, *self.cameras, *self.features]
+        spans: list[Text | Span | ReferenceSpan] = [*self.texts, *self.keypoints, *self.cameras, *self.features]
+        spans += self.references
         frames = {frame for span in spans for frame in (span.start, span.end) if frame is not None}
         return sorted(frame for frame in frames if 0 < frame < self.frames)
 
@@ -122,10 +131,15 @@ class Timeline:
         return [*self.boundaries, *map(int, self.keyframes.frames)]
 
     @property
+    def free(self) -> bool:
+        """Whether the motion may hang on no condition of the network's."""
+        return bool(self.unconditioned or self.references)
+
+    @property
     def sampled(self) -> bool:
         """Whether the motion is sampled from noise; keypoints, cameras and video alone are estimated in one step."""
         generated = self.texts or any(span.name == "music" for span in self.features)
-        return bool(generated or self.constrained or self.unconditioned or self.steps is not None)
+        return bool(generated or self.constrained or self.free or self.steps is not None)
 
     @property
     def estimated_in_part(self) -> bool:

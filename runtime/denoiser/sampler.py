@@ -82,6 +82,24 @@ class Inpainting:
     networks that take it"""
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Features that a motion is to be like: it starts from them instead of from noise (SDEdit, Meng et al. 2022)."""
+
+    values: Array
+    """[frames, features] normalised"""
+    mask: npt.NDArray[np.bool_]
+    """[frames, features] which of `values` are a draft"""
+    until: npt.NDArray[np.int64]
+    """[frames] timestep down to which x_t is the draft and noise; from there on the motion is free"""
+
+    def drawn(self, x_t: Array, noise: Array, timestep: int) -> Array:
+        """x_t [batch, frames, features] with the draft in it, as noisy as at the timestep."""
+        level = float(schedule.alphas_cumprod()[timestep])
+        mixed = np.float32(level**0.5) * self.values + np.float32((1 - level) ** 0.5) * noise
+        return np.where(self.mask & (timestep > self.until)[:, None], mixed, x_t).astype(np.float32)
+
+
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:
     """The most likely motion under the conditions: one step from zeros at the last timestep (equation 5).
 
@@ -100,6 +118,7 @@ def generate(
     progress: Callable[[int], object] = lambda step: None,
     inpainting: Inpainting | None = None,
     conventions: Conventions = GENMO,
+    draft: Draft | None = None,
 ) -> Arrays:
     """A sample of the motions under the conditions, from `noise` [batch, frames, features].  The denoiser's outputs at
     the last step, normalised.
@@ -112,6 +131,7 @@ def generate(
     (`updates`) and `smoothed`.
     The features of `inpainting` overwrite x_t before every step, with the noise of its level (appendix D of the paper),
     are a condition where the network takes it, and every prediction is corrected before it is used, the last one too.
+    Frames with a `draft` become another performance of it.
     `progress` is called with the number of steps done.  Raises InputError for a bad number of steps, EngineError for a
     network that answers NaN or infinity.
     """
@@ -120,7 +140,13 @@ def generate(
     if inpainting is not None:
         conditions = _with_known_frames(conditions, inpainting)
     guided = guidance != 1 and _has_guided_condition(conditions)
-    if guided and inpainting is None and isinstance(denoiser, FusedDenoiser) and denoiser.fused_steps == steps:
+    if (
+        guided
+        and inpainting is None
+        and draft is None
+        and isinstance(denoiser, FusedDenoiser)
+        and denoiser.fused_steps == steps
+    ):
         both = _with_and_without(conditions, conventions)
         sample = _finite(denoiser.sample(both, noise.astype(np.float32), guidance))
         progress(steps)
@@ -130,6 +156,8 @@ def generate(
     x_t, before = noise.astype(np.float32), np.zeros_like(noise, np.float32)
     outputs: Arrays = {}
     for done, (timestep, update) in enumerate(zip(timesteps, updates(timesteps, conventions), strict=True)):
+        if draft is not None:
+            x_t = draft.drawn(x_t, noise, timestep)
         if inpainting is not None:
             x_t = inpainted(x_t, inpainting, noise, float(levels[timestep]))
         if guided:

@@ -8,17 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.denoiser import sampler
+from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.known_frames import keyframe_condition
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.motion.motion import Camera
-from genmo.runtime.motion.representation import gravity_view_yaw
+from genmo.runtime.motion.representation import encode, gravity_view_yaw
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 from genmo.runtime.refine.multi_shot import root_anchored
 from genmo.runtime.support.arrays import Array, Arrays
 
+SEAM = 4  # frames on either side of a reference's seams and borders that are left open
+REFERRED = (
+    "gravity_view_orientation",
+    "root_velocity",
+    "joint_rotations",
+    "body_rotations",
+    "root_orientation_camera",
+    "contacts",
+)
 FADE = 10  # frames from an end of the keypoints over which the estimate makes way for what is generated
 
 
@@ -71,6 +80,7 @@ def answers(
         lambda step: done(before + step),
         _inpainting(timeline, camera, normalisation, observed, body),
         conventions,
+        _draft(timeline, camera, normalisation),
     )
     if observed is None:
         return sampled
@@ -85,6 +95,32 @@ def _noise(timeline: Timeline, sample: int, width: int) -> Array:
         rng = np.random.default_rng((span.seed, sample))
         noise[span.start : span.end] = rng.standard_normal((span.end - span.start, width), np.float32)
     return noise
+
+
+def _draft(timeline: Timeline, camera: Camera, normalisation: Normalisation) -> sampler.Draft | None:
+    """The timeline's references in normalised features.
+
+    The body, its turns, its speed and its contacts are theirs; its shape and where a camera sees it are left open, and
+    so are frames at seams and at borders to other frames, which follow from both sides.
+    """
+    if not timeline.references:
+        return None
+    layout = normalisation.layout
+    values = np.zeros((timeline.frames, layout.width))
+    mask = np.zeros(values.shape, np.bool_)
+    until = np.zeros(timeline.frames, np.int64)
+    for span in timeline.references:
+        frames = slice(span.start, span.end)
+        values[frames] = encode(span.motion, Camera(camera.rotation[frames], camera.position[frames]), layout)
+        until[frames] = round(schedule.STEPS * (1 - span.strength))
+        borders = [frame for frame in (span.start, span.end) if 0 < frame < timeline.frames]
+        seams = np.asarray([*borders, *(span.start + frame for frame in span.free)])
+        every = np.arange(span.start, span.end)
+        near = (np.abs(every[:, None] - seams) < SEAM).any(axis=1)
+        for name in REFERRED:
+            if name in layout.slices:
+                mask[frames, layout.slices[name]] = ~near[:, None]
+    return sampler.Draft(normalisation.normalised(values).astype(np.float32), mask, until)
 
 
 def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Observed:

@@ -129,12 +129,12 @@ def _reach(motion: RigMotion, target: Target) -> tuple[RigMotion, float]:
     world_rotations, positions = motion.world()
     missing = target.positions - positions[frames, target.node]
     if limb is not None:
-        motion = _moved_end(motion, limb, frames, missing, target.keeps_local, (world_rotations, positions))
+        motion = move_limb(motion, limb, frames, missing, target.keeps_local, (world_rotations, positions))
         missing = target.positions - motion.world()[1][frames, target.node]
     return motion, float(np.linalg.norm(missing, axis=-1).max())
 
 
-def _moved_end(
+def move_limb(
     motion: RigMotion,
     limb: tuple[int, int, int],
     frames: Frames,
@@ -142,7 +142,11 @@ def _moved_end(
     keeps_local: bool,
     world: tuple[Array, Array],
 ) -> RigMotion:
-    """The motion with a limb's end moved by `move` [K, 3] at `frames`; before and after the change fades."""
+    """The motion with a limb's end moved by `move` [K, 3] at `frames` [K]; before and after the change fades.
+
+    `limb`: upper bone, lower bone and end; `world`: `RigMotion.world` of the motion; `keeps_local`: whether the end
+    keeps its local rotation, else that in the world.
+    """
     rotations, positions = (part[frames] for part in world)
     upper, lower, end = limb
     parents = motion.character.rig.parents
@@ -199,5 +203,5 @@ def _lean(motion: RigMotion, target: Target, fixed: npt.NDArray[np.bool_]) -> Ri
             continue
         world = moved.world()
         back = positions[near, leg[2]] - world[1][near, leg[2]]
-        moved = _moved_end(moved, (leg[0], leg[1], leg[2]), near, back, False, world)
+        moved = move_limb(moved, (leg[0], leg[1], leg[2]), near, back, False, world)
     return moved

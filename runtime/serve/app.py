@@ -16,15 +16,18 @@ from genmo.runtime.serve.backbone import GenmoBackbone
 from genmo.runtime.serve.exchange import Exchange
 from genmo.runtime.serve.metrics import Metrics
 from genmo.runtime.serve.settings import ServeSettings
+from genmo.runtime.serve.videos import Opened
 from genmo.runtime.support.version import __version__
 
 log = logging.getLogger("genmo.serve")
 
 
-def application(model: MotionModel, settings: ServeSettings) -> ASGIApp:
-    """The ASGI application that serves one model."""
+def application(model: MotionModel, settings: ServeSettings, opened: Opened | None = None) -> ASGIApp:
+    """The ASGI application that serves one model; `opened` opens the networks that look at videos."""
     metrics = Metrics()
-    backbone = GenmoBackbone(model, settings, metrics)
+    if opened is not None:
+        settings = settings.with_videos()
+    backbone = GenmoBackbone(model, settings, metrics, opened)
     app = build_app(backbone, title="genmo")
     _add_routes(app, backbone, metrics)
     app.add_exception_handler(HTTPException, _http_error)

@@ -8,14 +8,18 @@ import time
 
 from motionmcp import Backbone, GenerateRequest, ModelSpec, MotionResult, ProtocolError
 from motionmcp.backbone import Limits
+from motionmcp.schemas import ModelOption
 
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.serve.jobs import Jobs
-from genmo.runtime.serve.maker import Maker, Stopped
+from genmo.runtime.serve.maker import Maker
 from genmo.runtime.serve.metrics import Metrics
+from genmo.runtime.serve.notes import Stopped
+from genmo.runtime.serve.references import STRENGTH, USUAL_STRENGTH
 from genmo.runtime.serve.settings import ServeSettings
 from genmo.runtime.serve.skeletons import canonical_skeleton
+from genmo.runtime.serve.videos import Opened, Watcher
 from genmo.runtime.support.errors import GenmoError
 
 log = logging.getLogger("genmo.serve")
@@ -28,11 +32,14 @@ CONTACTS = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 class GenmoBackbone(Backbone):
     """One model behind the protocol."""
 
-    def __init__(self, model: MotionModel, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, model: MotionModel, settings: ServeSettings, metrics: Metrics, opened: Opened | None = None
+    ) -> None:
+        """`opened` opens the networks that look at videos, for `video_reference`."""
         self.model_id = settings.model_id
         self.settings, self.metrics = settings, metrics
-        self.maker = Maker(model)
-        self.spec = model_spec(settings)
+        self.maker = Maker(model, None if opened is None else Watcher(model, settings, opened))
+        self.spec = model_spec(settings, videos=opened is not None)
         self.jobs: Jobs | None = None
 
     def setup(self) -> None:
@@ -73,16 +80,27 @@ class GenmoBackbone(Backbone):
         return result
 
 
-def model_spec(settings: ServeSettings) -> ModelSpec:
-    """What the model can do, as `GET /capabilities` tells it."""
+def model_spec(settings: ServeSettings, videos: bool = False) -> ModelSpec:
+    """What the model can do, as `GET /capabilities` tells it; `videos`: whether it can look at them."""
     return ModelSpec(
         id=settings.model_id,
         fps=FPS,
         canonical_skeleton=canonical_skeleton(),
         supports_retargeting=True,
         supports_segment_seed=True,
-        supported_constraints=["root_path", "effector_target", "pose_keyframe"],
-        supported_segments=["text", "unconditioned", "pose"],
+        supported_constraints=["root_path", "effector_target", "pose_keyframe", "ground_height"],
+        supported_segments=["text", "unconditioned", "pose", "motion_reference", *["video_reference"] * videos],
+        model_options=[
+            ModelOption(
+                name=STRENGTH,
+                type="number",
+                title="Reference strength",
+                description="How closely motion and video references are followed: 0 not at all, 1 as a copy",
+                default=USUAL_STRENGTH,
+                minimum=0,
+                maximum=1,
+            )
+        ],
         supported_guidance_types=["nocfg", "regular", "separated"],
         predicted_contact_joints=list(CONTACTS),
         native_clip_seconds=NATIVE_SECONDS,
@@ -94,5 +112,8 @@ def model_spec(settings: ServeSettings) -> ModelSpec:
             max_prompt_length=settings.max_prompt,
             max_request_bytes=settings.max_body,
             max_batch_size=settings.max_batch,
+            max_reference_frames=settings.max_reference_frames,
+            max_video_bytes=settings.max_video if videos else None,
+            max_video_seconds=settings.max_video_seconds if videos else None,
         ),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from motionmcp import (
     Constraint,
     EffectorTargetConstraint,
+    GroundHeightConstraint,
     PoseKeyframeConstraint,
     ProtocolError,
     RootPathConstraint,
@@ -20,16 +21,18 @@ from genmo.runtime.motion.joints import JOINTS
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.rotation import heading, rotate
 from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.retarget.ground import UNDER, Ground
 from genmo.runtime.retarget.rest_turns import limb_joints
 from genmo.runtime.retarget.rig_constraints import NodeRotations, RigConstraints, Target
 from genmo.runtime.retarget.rig_motion import RigMotion, off_rig, to_genmo
 from genmo.runtime.serve.frames import Clock
-from genmo.runtime.serve.notes import Note
 from genmo.runtime.serve.skeletons import RequestRig, rotation_matrices
 from genmo.runtime.support.arrays import Array
 
 FARTHEST = 1e4
 """metres from the origin that a place may be"""
+MOST_POINTS = 4096
+"""of the ground"""
 PLACES_APART = 0.2
 """metres between places of a path, from which it tells where to face"""
 
@@ -42,7 +45,8 @@ class ReadConstraints:
     places: JointTargets
     headings: Headings
     on_rig: RigConstraints
-    notes: tuple[Note, ...] = ()
+    ground: Ground | None
+    """what the rig walks on; None: the floor at y = 0"""
 
 
 def read_constraints(constraints: Sequence[Constraint], rig: RequestRig, clock: Clock) -> ReadConstraints:
@@ -51,7 +55,7 @@ def read_constraints(constraints: Sequence[Constraint], rig: RequestRig, clock: 
     Of two that say something of the same frame and joint, the later counts.  Raises ProtocolError for numbers that are
     none.
     """
-    collected = _Collected(rig, clock)
+    collected = _Collected(rig, clock, _ground(constraints, rig))
     for number, constraint in enumerate(constraints):
         collected.where = f"constraints[{number}]"
         if isinstance(constraint, RootPathConstraint):
@@ -61,6 +65,19 @@ def read_constraints(constraints: Sequence[Constraint], rig: RequestRig, clock: 
         elif isinstance(constraint, PoseKeyframeConstraint):
             collected.add_pose(constraint)
     return collected.finish()
+
+
+def _ground(constraints: Sequence[Constraint], rig: RequestRig) -> Ground | None:
+    """All points of the ground.  Raises ProtocolError for too many of them."""
+    points = [point for one in constraints if isinstance(one, GroundHeightConstraint) for point in one.points]
+    if not points:
+        return None
+    if len(points) > MOST_POINTS:
+        raise ProtocolError("invalid_options", f"the ground has {len(points)} points; wanted at most {MOST_POINTS}")
+    known = np.asarray(points, np.float64)
+    if not (np.abs(known) < FARTHEST).all():
+        raise ProtocolError("schema_validation", "points of the ground are too far away; wanted metres")
+    return Ground(known[:, :2], known[:, 2], UNDER * rig.character.leg)
 
 
 @dataclass
@@ -75,8 +92,8 @@ class _Pose:
 class _Collected:
     """Constraints on their way."""
 
-    def __init__(self, rig: RequestRig, clock: Clock) -> None:
-        self.rig, self.clock, self.where = rig, clock, ""
+    def __init__(self, rig: RequestRig, clock: Clock, ground: Ground | None) -> None:
+        self.rig, self.clock, self.ground, self.where = rig, clock, ground, ""
         self.root = np.full((clock.frames, 3), np.nan)
         self.facing: dict[int, float] = {}
         """genmo's frame -> yaw in genmo's world"""
@@ -171,6 +188,7 @@ class _Collected:
                     for node, of_frame in self.effectors.items()
                 ),
             ),
+            self.ground,
         )
 
     def _whole(self, pose: _Pose) -> tuple[Array, Array] | None:
@@ -186,7 +204,7 @@ class _Collected:
         rotations = self.rig.character.rig.rotations[None].copy()
         for node, rotation in pose.rotations.items():
             rotations[0, node] = rotation
-        root = self.rest_root if pose.root is None else pose.root
+        root = self.rest_root if pose.root is None else self._flat(pose.root)
         return off_rig(RigMotion(self.rig.character, rotations, root[None], FPS))
 
     def _targets(self, keyframes: Keyframes) -> JointTargets:
@@ -197,16 +215,21 @@ class _Collected:
         joint_of = self._joint_of()
         for node, of_frame in self.effectors.items():
             for frame, place in of_frame.items():
-                found[self.clock.to_native(frame), joint_of[node]] = to_genmo(self.rig.character, place)
+                found[self.clock.to_native(frame), joint_of[node]] = to_genmo(self.rig.character, self._flat(place))
         taken = set(keyframes.frames[keyframes.has_root].tolist())
         keys = sorted(key for key in found if key[0] not in taken)
         frames, joints = (np.asarray([key[column] for key in keys], np.int64) for column in (0, 1))
         return JointTargets(frames, joints, np.asarray([found[key] for key in keys]).reshape(-1, 3))
 
+    def _flat(self, place: Array) -> Array:
+        """Where a place [3] over the ground is over a flat floor: the network knows no other."""
+        height = 0.0 if self.ground is None else float(self.ground.under(place[[0, 2]]))
+        return np.asarray(place - np.asarray([0.0, height if np.isfinite(height) else 0.0, 0.0]))
+
     def _pelvis(self, root: Array) -> Array:
         """Where genmo's pelvis is when the rig's root is at `root` [3] (NaN: free) and the body upright."""
         upright = self.rig.character.frame
-        place = to_genmo(self.rig.character, np.nan_to_num(root) + self.to_middle)
+        place = to_genmo(self.rig.character, self._flat(np.nan_to_num(root)) + self.to_middle)
         offsets = shape_space().mean
         place -= offsets[[JOINTS.index("left_hip"), JOINTS.index("right_hip")]].mean(axis=0)
         # a free coordinate of the rig's world is a free one of genmo's: both have the same axes but for their signs

@@ -39,7 +39,7 @@ class Exchange:
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
-        self._admitted = 0
+        self._admitted = self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,16 +48,20 @@ class Exchange:
         answer = _Answer(scope, send)
         start = time.perf_counter()
         heavy = scope["method"] == "POST"
+        size = _stated_size(scope, self._settings.max_body) if heavy else 0
         try:
-            if heavy and self._admitted >= self._settings.admitted:
+            full = self._admitted >= self._settings.admitted or self._held + size > self._settings.max_held
+            if heavy and full:
                 busy = ProtocolError("resource_exhausted", "too many requests at a time; try again in a few seconds")
                 await refusal(busy)(scope, receive, answer.send)
                 return
             self._admitted += heavy
+            self._held += size
             try:
                 await self._run(scope, receive, answer)
             finally:
                 self._admitted -= heavy
+                self._held -= size
         finally:
             self._write_down(scope, answer, time.perf_counter() - start)
 
@@ -194,6 +198,12 @@ class _Answer:
             headers["retry-after"] = RETRY_AFTER[self.status]
         if self._idempotent:
             headers["idempotency-status"] = "declined"  # the same seed gives the same motion, so nothing is kept
+
+
+def _stated_size(scope: Scope, largest: int) -> int:
+    """Bytes that the body of a request may take: what it says, and the most where it says nothing."""
+    stated = Headers(scope=scope).get("content-length", "")
+    return min(int(stated), largest) if stated.isascii() and stated.isdigit() else largest
 
 
 def _code(body: bytes) -> str:

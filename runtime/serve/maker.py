@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from motionmcp import GenerateRequest, MotionResult
+from motionmcp import GenerateRequest, MotionResult, ProtocolError
 from motionmcp.trajectory import compute_trajectories
 
 from genmo.runtime.model import MotionModel
@@ -17,12 +17,16 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import at_rate
 from genmo.runtime.motion.rotation import continuous_quaternions, heading, matrix_from_axis_angle, matrix_from_yaw
 from genmo.runtime.motion.skeleton import rest_joints, shape_space
+from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.retarget.retargeting import retarget
 from genmo.runtime.retarget.rig_constraints import meet
 from genmo.runtime.retarget.rig_motion import RigMotion, of_performance, travel_of
-from genmo.runtime.serve.notes import Note, note
+from genmo.runtime.retarget.terrain import on_ground
+from genmo.runtime.serve.notes import Note, Stopped, note
 from genmo.runtime.serve.plan import Plan, make_plan
+from genmo.runtime.serve.references import reference_spans
 from genmo.runtime.serve.skeletons import RequestRig
+from genmo.runtime.serve.videos import Watcher
 from genmo.runtime.support.arrays import Array, Flags
 
 log = logging.getLogger("genmo.serve")
@@ -34,15 +38,11 @@ SHORTEST_TRAJECTORY = 3
 """frames of which a travel trajectory can be told"""
 
 
-class Stopped(Exception):
-    """Nobody waits for this motion any more."""
-
-
 class Maker:
     """Makes what requests ask for, with one model; may be called from several threads."""
 
-    def __init__(self, model: MotionModel) -> None:
-        self.model = model
+    def __init__(self, model: MotionModel, watcher: Watcher | None = None) -> None:
+        self.model, self.watcher = model, watcher
 
     def answer(self, request: GenerateRequest, stop: threading.Event) -> MotionResult:
         """The answer to a validated request.
@@ -50,9 +50,11 @@ class Maker:
         Raises ProtocolError and GenmoError for what cannot be made, Stopped soon after `stop` is set.
         """
         plan = make_plan(request)
-        result = self.model.follow(
-            plan.timeline, samples=plan.samples, clean_feet=plan.clean_feet, progress=_watch(stop)
+        references = reference_spans(
+            request, plan.rig, plan.clock, plan.timeline.seed, lambda number: self._watched(request, number, stop)
         )
+        timeline = replace(plan.timeline, references=references)
+        result = self.model.follow(timeline, samples=plan.samples, clean_feet=plan.clean_feet, progress=_watch(stop))
         takes = []
         for motion in result.motions:
             if stop.is_set():
@@ -60,6 +62,11 @@ class Maker:
             takes.append(_on_rig(_telling_pose(motion) if plan.pose else motion, plan))
         notes = [*plan.notes, *(note("engine", line) for line in result.notes)]
         return _result(request, plan, result.motions, takes, notes)
+
+    def _watched(self, request: GenerateRequest, number: int, stop: threading.Event) -> Motion:
+        if self.watcher is None:
+            raise ProtocolError("unsupported_segment", "this server watches no videos")
+        return self.watcher.motion(request.segments[number], number, stop)
 
 
 def _watch(stop: threading.Event) -> Callable[[float], None]:
@@ -79,7 +86,15 @@ def _on_rig(motion: Motion, plan: Plan) -> RigMotion:
     take = of_performance(performance)
     if not plan.timeline.constrained:
         take = replace(take, root=take.root + _resting_place(plan.rig))
+    if plan.ground is not None:
+        take = on_ground(take, plan.ground, _standing(motion))
     return meet(take, plan.constraints)
+
+
+def _standing(motion: Motion) -> Flags:
+    """[frames, 2] where the left and the right foot stand."""
+    balls = motion.joints_world()[:, [JOINTS.index("left_foot"), JOINTS.index("right_foot")]]
+    return frames_in_contact(contact_scores(balls, motion.contacts, motion.fps))
 
 
 def _resting_place(rig: RequestRig) -> Array:

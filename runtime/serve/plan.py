@@ -15,6 +15,7 @@ from motionmcp import GenerateRequest, Options, ProtocolError
 from genmo.runtime.conditions.spans import SeedSpan, Text
 from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Timeline
 from genmo.runtime.motion.motion import FPS
+from genmo.runtime.retarget.ground import Ground
 from genmo.runtime.retarget.rig_constraints import RigConstraints
 from genmo.runtime.serve.constraints import read_constraints
 from genmo.runtime.serve.frames import Clock
@@ -34,7 +35,9 @@ class Plan:
 
     rig: RequestRig
     timeline: Timeline
+    clock: Clock
     constraints: RigConstraints
+    ground: Ground | None
     frames: int
     """of the answer, at `fps`"""
     fps: float
@@ -81,13 +84,15 @@ def make_plan(request: GenerateRequest) -> Plan:
     return Plan(
         rig,
         timeline,
+        clock,
         constraints.on_rig,
+        constraints.ground,
         frames,
         fps,
         samples,
         options.post_processing,
         pose,
-        (*notes, *constraints.notes),
+        notes,
     )
 
 

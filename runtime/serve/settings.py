@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 MEGABYTE = 2**20
 
@@ -32,6 +31,8 @@ class ServeSettings:
     drain: float = 30.0
     """for running requests when the server is told to stop"""
     max_body: int = 8 * MEGABYTE
+    max_held: int = 512 * MEGABYTE
+    """of all bodies that are in memory at a time"""
     max_seconds: float = 60.0
     """of a motion"""
     max_samples: int = 16
@@ -41,13 +42,17 @@ class ServeSettings:
     max_reference_frames: int = 3600
     video_urls: bool = False
     """whether videos are fetched from the web, from public addresses only"""
-    max_video: int = 64 * MEGABYTE
+    max_video: int = 24 * MEGABYTE
     max_video_seconds: float = 60.0
-    pose: Path | str | None = None
+    pose: str | None = None
     """the pose network for videos (`--pose`); None: BlazePose where `genmo-get-pose` has put it"""
-    detector: Path | str | None = None
-    reference_strength: float = 0.6
-    """default of the option of this name: how closely a reference is followed, 0 to 1"""
+    detector: str | None = None
+    fetch_timeout: float = 30.0
+    """for a video from the web"""
+
+    def with_videos(self) -> ServeSettings:
+        """The same, with room for a video in a request's body (base64 is a third larger)."""
+        return replace(self, max_body=max(self.max_body, self.max_video * 4 // 3 + MEGABYTE))
 
     @property
     def admitted(self) -> int:

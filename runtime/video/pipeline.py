@@ -49,31 +49,45 @@ def extract_people(
     estimator: PeopleFinder,
     *,
     intrinsics: Array | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    longest: float | None = None,
     progress: ProgressCallback = no_progress,
 ) -> VideoPeople:
     """Find, follow and pose everybody in a video, and follow its background.
 
-    `intrinsics` [3, 3] in pixels replace those of the header or the guess.  `progress` gets the share
-    that is done, where the header says how long the video is.  Raises InputError for what cannot be read, and for
-    nobody in it.
+    Only what lies from `start` to `end` (seconds; None: its end) is looked at, and `longest` seconds of it at most.
+    `intrinsics` [3, 3] in pixels replace those of the header or the guess.  `progress` gets the share that is done,
+    where the header says how long the video is.  Raises InputError for what cannot be read or is longer than
+    `longest`, and for nobody in it.
     """
     info = read_info(path)
     lens = info.intrinsics if intrinsics is None else intrinsics
     odometer, tracker = Odometer(lens, info.width, info.height), Tracker()
     times: list[float] = []
     detected: dict[int, list[tuple[int, Array]]] = {}
-    count, total = 0, round((info.seconds or 0) * FPS)
+    first = round(start * FPS)
+    count, total = 0, round((info.seconds or 0) * FPS) - first
     notes: list[str] = []
     for frame in clip_frames(path, notes=notes):
+        if frame.clip.stop <= first:
+            continue
+        if end is not None and frame.time >= end:
+            break
+        moment = frame.time - start
+        if longest is not None and moment > longest:
+            raise InputError(f"{path}: goes on for more than {longest:g} s; wanted less of it: a shorter stretch")
         poses = inside(estimator.people(frame.image), info.width, info.height)
-        odometer.add(frame.time, frame.image, poses.boxes)
-        for one, points in zip(tracker.update(frame.time, poses), poses.points, strict=True):
+        odometer.add(moment, frame.image, poses.boxes)
+        for one, points in zip(tracker.update(moment, poses), poses.points, strict=True):
             detected.setdefault(int(one), []).append((len(times), points))
-        times.append(frame.time)
-        count = frame.clip.stop
+        times.append(moment)
+        count = frame.clip.stop - first
         if total > count:
             progress(count / total)
     progress(1.0)
+    if not times:
+        raise InputError(f"{path}: nothing of it lies after {start:g} s; wanted a stretch within it")
     people = gather(detected, np.array(times), count, str(path), lens)
     return VideoPeople(info, replace(people, notes=(*notes, *people.notes)), odometer.finish())
 

@@ -23,7 +23,7 @@ def test_capabilities_name_what_there_is(url):
     model = pick_model(get_capabilities(url, use_cache=False))
     assert model["id"] == "genmo" and model["supports_retargeting"] and model["supports_batch"]
     assert model["canonical_skeleton"]["joints"][0]["name"] == "pelvis"
-    assert {"text", "unconditioned", "pose"} <= set(model["supported_segments"])
+    assert {"text", "unconditioned", "pose", "motion_reference"} <= set(model["supported_segments"])
     assert retarget_state(url) == "ready"
 
 
