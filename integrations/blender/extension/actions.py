@@ -22,6 +22,11 @@ def new_action(armature: bpy.types.Object, take: Take, start: int) -> bpy.types.
         for path, values in _channels(armature.pose.bones[track.bone], track):
             for index in range(values.shape[1]):
                 _fill(_new_curve(curves, path, index, track.bone), start, values[:, index])
+    for switch in take.switches:
+        bone = armature.pose.bones[switch.bone]
+        if switch.name in bone:
+            path = f'{bone.path_from_id()}["{switch.name}"]'
+            _fill(_new_curve(curves, path, 0, switch.bone), start, np.full(1, switch.value))
     return action
 
 
@@ -82,15 +87,24 @@ def assign(armature: bpy.types.Object, action: bpy.types.Action | None) -> None:
 
 def pose_text(armature: bpy.types.Object) -> str:
     """How the bones stand, as text: channels without keys keep what was last put there, so it has to be kept aside."""
-    return json.dumps({bone.name: [list(row) for row in bone.matrix_basis] for bone in armature.pose.bones})
+    stand = {bone.name: [list(row) for row in bone.matrix_basis] for bone in armature.pose.bones}
+    said = {
+        bone.name: {name: value for name, value in bone.items() if isinstance(value, (int, float))}
+        for bone in armature.pose.bones
+        if bone.keys()
+    }
+    return json.dumps({"stand": stand, "properties": said})
 
 
 def set_pose(armature: bpy.types.Object, text: str) -> None:
     """Let the bones stand as `pose_text` said; bones that are not there any more are left out."""
-    for name, rows in json.loads(text or "{}").items():
-        bone = armature.pose.bones.get(name)
-        if bone is not None:
-            bone.matrix_basis = Matrix(rows)
+    kept, bones = json.loads(text or "{}"), armature.pose.bones
+    for name, rows in kept.get("stand", {}).items():
+        if name in bones:
+            bones[name].matrix_basis = Matrix(rows)
+    for name, values in kept.get("properties", {}).items():
+        for key, value in values.items() if name in bones else ():
+            bones[name][key] = value
 
 
 def current(armature: bpy.types.Object) -> bpy.types.Action | None:

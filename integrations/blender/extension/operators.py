@@ -8,6 +8,7 @@ from genmo.runtime import InputError
 from genmo.runtime.motion.skeleton import shape_space
 
 from . import actions, scene
+from .core.controls import deforming
 from .core.job import CANCELLED, FAILED, Job
 from .core.request import make
 from .core.skeleton import character, parts
@@ -188,7 +189,7 @@ class GENMO_OT_add_path(_OnArmature, bpy.types.Operator):
         """Make the curve and choose it."""
         armature = armature_of(context)
         try:
-            body = character(scene.skeleton_of(armature))
+            body = character(deforming(scene.skeleton_of(armature)))
         except InputError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -211,7 +212,7 @@ class GENMO_OT_find_bones(_OnArmature, bpy.types.Operator):
         armature = armature_of(context)
         said = {one.name: one.bone for one in armature.genmo.bones}
         try:
-            found = parts(scene.skeleton_of(armature))
+            found = parts(deforming(scene.skeleton_of(armature)))
         except InputError as error:
             found = {}
             self.report({"WARNING"}, str(error))

@@ -18,6 +18,7 @@ from genmo.runtime.retarget import Character, Performance, retarget
 from genmo.runtime.video.pipeline import extract_people
 from genmo.runtime.video.pose_finder import open_people_finder
 
+from . import controls
 from .path import root_path
 from .poses import Poses, keyframes, meet
 from .skeleton import Skeleton, character
@@ -78,6 +79,9 @@ def model_for(setup: Setup) -> MotionModel:
 def make(request: Request, setup: Setup, tell: Tell) -> list[Take]:
     """The takes that a request asks for.  Raises InputError for what cannot be, and whatever `tell` raises."""
     tell("Looking at the armature", 0.0)
+    rig = request.skeleton
+    poses = None if request.poses is None else controls.poses_of(request.poses, rig)
+    request = replace(request, skeleton=controls.deforming(rig), poses=poses)
     body = character(request.skeleton)
     tell("Loading the engine", 0.0)
     model = model_for(setup)
@@ -94,7 +98,11 @@ def make(request: Request, setup: Setup, tell: Tell) -> list[Take]:
         if keypoints is not None and free and request.at_rest_place:
             motion = at_origin(motion)
         performance = _performed(motion, body, request)
-        takes.append(Take(_label(request, number), tracks(performance, request.skeleton), tuple(notes)))
+        if controls.generated(rig):
+            moved, switches = controls.control_tracks(performance, rig), controls.switches(rig)
+        else:
+            moved, switches = tracks(performance, rig), ()
+        takes.append(Take(_label(request, number), moved, tuple(notes), switches))
     return takes
 
 

@@ -24,6 +24,15 @@ class Track:
     """[frames, 3] of `PoseBone.location`, of the hips alone"""
 
 
+@dataclass(frozen=True)
+class Switch:
+    """A property of a bone that has to have a value while a take plays, where the bone has the property."""
+
+    bone: str
+    name: str
+    value: float
+
+
 @dataclass(frozen=True, eq=False)
 class Take:
     """A motion of the armature, frame after frame of the scene."""
@@ -31,6 +40,7 @@ class Take:
     label: str
     tracks: tuple[Track, ...]
     notes: tuple[str, ...] = ()
+    switches: tuple[Switch, ...] = ()
 
     @property
     def frames(self) -> int:
