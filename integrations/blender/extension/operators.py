@@ -2,10 +2,9 @@
 """What the buttons do.  Work runs in a thread that never touches Blender; a timer fetches what it has made."""
 
 import bpy
-import numpy as np
 
 from genmo.runtime import InputError
-from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.retarget.rig_motion import travel_of
 
 from . import actions, scene
 from .core.controls import deforming
@@ -193,8 +192,7 @@ class GENMO_OT_add_path(_OnArmature, bpy.types.Operator):
         except InputError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        unit = body.leg / float(np.linalg.norm(shape_space().mean[[4, 7]], axis=-1).sum())
-        line = scene.ground_line(armature, body.frame[2], self.metres * unit)
+        line = scene.ground_line(armature, body.frame[2], self.metres * travel_of(body))
         context.collection.objects.link(line)
         armature.genmo.path = line
         return {"FINISHED"}

@@ -9,6 +9,7 @@ import pytest
 from genmo.runtime import InputError, Motion
 from genmo.runtime.motion.rotation import matrix_from_axis_angle, matrix_from_quaternion
 from genmo.runtime.retarget import retarget
+from genmo.runtime.retarget.rig_motion import travel_of
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_poses_come_back_as_keyframes(core, set_poses, walk):
     joints = [1, 2, 4, 5, 16, 17, 18, 19]
     turn = np.einsum("kjab,kjac->kjbc", keys.rotations[:, joints], walk.rotations[keys.frames][:, joints])
     angles = np.degrees(np.arccos(np.clip((np.trace(turn, axis1=-2, axis2=-1) - 1) / 2, -1, 1)))
-    assert np.median(angles) < 8 and np.abs(keys.root - walk.translation[keys.frames]).max() < 0.05
+    assert angles.max() < 0.1 and np.abs(keys.root - walk.translation[keys.frames]).max() < 0.05
 
 
 def test_poses_are_met_exactly_and_fingers_hold(core, set_poses, played):
@@ -145,7 +146,7 @@ def test_a_line_is_gone_along_at_one_speed(core, armature):
         [[0, 0, 0], [0, -2.0, 0], [1.0, -2.0, 0]]
     )  # z up, facing -y: two metres on, one to the left
     targets, note = core("path").root_path(points, body, 91)
-    scale = core("poses").scale_of(body) / 100
+    scale = travel_of(body) / 100
     assert targets.frames[0] == 0 and targets.frames[-1] == 90 and np.isnan(targets.positions[:, 1]).all()
     steps = np.linalg.norm(np.diff(targets.positions[:, [0, 2]], axis=0), axis=-1)
     assert np.abs(steps.sum() - 3 / scale) < 0.05 and steps.min() > 0.9 * np.median(steps)

@@ -6,10 +6,8 @@ import numpy as np
 
 from genmo.runtime import InputError, JointTargets
 from genmo.runtime.motion.motion import FPS
-from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.retarget import Character
-
-from .poses import scale_of
+from genmo.runtime.retarget.rig_motion import to_genmo
 
 EVERY = 6
 """frames of the motion between two points that the hips meet: between them a walk sways as it likes"""
@@ -34,7 +32,7 @@ def root_path(points: np.ndarray, body: Character, frames: int) -> tuple[JointTa
     """
     if len(points) < 2 or not np.isfinite(points).all():
         raise InputError("the path has fewer than 2 points; wanted a curve")
-    way = (rotate(body.frame, np.asarray(points, np.float64)) / scale_of(body))[:, [0, 2]]
+    way = to_genmo(body, np.asarray(points, np.float64))[:, [0, 2]]
     length = float(np.linalg.norm(np.diff(way, axis=0), axis=-1).sum())
     if length < SHORTEST:
         raise InputError(f"the path is {length:.2f} m long; wanted a curve along the ground")

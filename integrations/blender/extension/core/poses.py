@@ -1,7 +1,7 @@
 """Poses that an animator has set on the armature: as keyframes of genmo, and met exactly by what comes back.
 
 genmo's own skeleton has other proportions, no fingers and three spine bones, so a pose that went there and back is a
-few degrees and centimetres off.  `meet` takes off what is left, spread over the frames around each pose.
+little off.  `meet` takes off what is left, spread over the frames around each pose.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genmo.runtime import InputError, Keyframes
-from genmo.runtime.formats.bvh import Bvh
-from genmo.runtime.formats.bvh_motion import bvh_motion
-from genmo.runtime.motion.bone_names import SIDES
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, orthogonal, rotate, transpose
-from genmo.runtime.motion.skeleton import JOINTS, forward_kinematics, shape_space, sole_drops
 from genmo.runtime.refine.constraint_solver import spread_corrections
 from genmo.runtime.retarget import Character, Performance
+from genmo.runtime.retarget.rig_motion import RigMotion, off_rig
 
-from .skeleton import Skeleton, local_rotations, smpl_names
+from .skeleton import Skeleton, local_rotations
 
 STILL = 1e-3
 """radians; a bone that is nearer to its rest than this has no pose"""
@@ -53,47 +50,12 @@ def keyframes(poses: Poses, skeleton: Skeleton, body: Character, fps: float) -> 
             f"poses at {poses.frames[twice]} and {poses.frames[twice + 1]} frames from the start are less than 1/30 s "
             "apart; wanted one of them"
         )
-    stacked = np.concatenate([skeleton.rest[None], poses.matrices])
-    world = body.frame @ orthogonal(stacked[..., :3, :3])  # [1 + K, bones, 3, 3]
-    positions = rotate(body.frame, stacked[..., :3, 3])
-    local, places = local_rotations(skeleton.parents, world), positions.copy()
-    for bone, parent in enumerate(skeleton.parents):
-        if parent >= 0:
-            places[:, bone] = rotate(transpose(world[:, parent]), positions[:, bone] - positions[:, parent])
-    candidates = set(skeleton.candidates)
-    bvh = Bvh(
-        names=tuple(name if bone in candidates else "" for bone, name in enumerate(skeleton.names)),
-        parents=skeleton.parents,
-        offsets=places[0],
-        end_sites={},
-        channels=((),) * len(skeleton.names),
-        frame_time=1 / FPS,
-        rotations=local,
-        positions=places,
-    )
-    rotations = bvh_motion(bvh, names=smpl_names(body), up="y", rest_frame=0, any_size=True).rotations[1:]
-    return Keyframes(frames, rotations, _roots(rotations, positions[1:], body))
-
-
-def _roots(rotations: np.ndarray, positions: np.ndarray, body: Character) -> np.ndarray:
-    """Where the pelvis [K, 3] of genmo's mean body is, in metres, when its hip joints are over those of the armature.
-
-    `positions` [K, bones, 3]: y up, facing +z.  Inverse of how `retarget` puts the hips.
-    """
-    mean = shape_space().mean
-    limbs, rest = body.bones.limbs, body.rest[1]
-    middle = positions[:, [limbs[f"{side}_upper_leg"] for side in SIDES]].mean(axis=1)
-    ankles = float(np.mean([rest[limbs[f"{side}_foot"], 1] for side in SIDES])) - body.floor
-    place = (middle - (0.0, body.stands_at + ankles, 0.0)) / scale_of(body)
-    place[:, 1] += float(np.mean(sole_drops(mean)[:, 0]))
-    joints = forward_kinematics(rotations, np.zeros((len(rotations), 3)), mean)[1]
-    return np.asarray(place - joints[:, [JOINTS.index("left_hip"), JOINTS.index("right_hip")]].mean(axis=1))
-
-
-def scale_of(body: Character) -> float:
-    """Units of the armature in a metre of genmo's mean body: the ratio of the legs."""
-    legs = [JOINTS.index(name) for name in ("left_knee", "left_ankle")]
-    return body.leg / float(np.linalg.norm(shape_space().mean[legs], axis=-1).sum())
+    local = local_rotations(skeleton.parents, orthogonal(poses.matrices[..., :3, :3]))
+    hips = body.bones.hips
+    still = RigMotion(body, local, np.zeros((len(frames), 3)), FPS)
+    way = poses.matrices[:, hips, :3, 3] - still.world()[1][:, hips]
+    motion = off_rig(RigMotion(body, local, way, FPS))
+    return Keyframes(frames, motion.rotations, motion.translation)
 
 
 def meet(performance: Performance, poses: Poses, skeleton: Skeleton) -> Performance:

@@ -15,6 +15,7 @@ from genmo.runtime.motion.resampling import at_rate
 from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.readers.subjects import choose, read_subjects
 from genmo.runtime.retarget import Character, Performance, retarget
+from genmo.runtime.retarget.rig_motion import travel_of
 from genmo.runtime.video.pipeline import extract_people
 from genmo.runtime.video.pose_finder import open_people_finder
 
@@ -182,7 +183,8 @@ def at_origin(motion: Motion) -> Motion:
 
 def _performed(motion: Motion, body: Character, request: Request) -> Performance:
     """The motion on the armature at the scene's rate, as many frames as were asked for, with its poses met."""
-    performance = retarget(at_rate(motion, request.fps), body)
+    floor = None if request.poses is None else 0.0  # poses say themselves where the ground is
+    performance = retarget(at_rate(motion, request.fps), body, travel=travel_of(body), floor=floor)
     if request.frames and performance.frames > request.frames:
         span = slice(0, request.frames)
         performance = replace(performance, rotations=performance.rotations[span], hips=performance.hips[span])

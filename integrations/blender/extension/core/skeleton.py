@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genmo.runtime import InputError
-from genmo.runtime.motion.bone_names import JOINT_OF_PART
 from genmo.runtime.motion.rotation import orthogonal, transpose
 from genmo.runtime.retarget import Character
 from genmo.runtime.retarget.character import character_of
@@ -125,12 +124,6 @@ def parts(skeleton: Skeleton) -> dict[str, str]:
     found = character(skeleton).bones
     named = {"hips": found.hips, "head": found.head, **found.limbs}
     return {part: skeleton.names[bone] for part, bone in named.items()}
-
-
-def smpl_names(body: Character) -> dict[str, str]:
-    """SMPL joint -> bone, of every part of the body that is a single joint."""
-    named = {"hips": body.bones.hips, "head": body.bones.head, **body.bones.limbs}
-    return {JOINT_OF_PART[part]: body.rig.names[node] for part, node in named.items() if part in JOINT_OF_PART}
 
 
 def local_rotations(parents: tuple[int, ...], world: np.ndarray) -> np.ndarray:
