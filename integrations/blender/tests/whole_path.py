@@ -554,8 +554,8 @@ def render(out: Path) -> None:
     scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.75, 0.8, 0.85, 1.0)
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.6
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.device = 24, False, "CPU"
-    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 1120, 560, 100
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.device = 12, False, "CPU"
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 880, 440, 100
     scene.render.image_settings.file_format, scene.render.image_settings.quality = "JPEG", 88
     scene.render.filepath = str(out.resolve() / "blender-path.jpg")
     bpy.ops.render.render(write_still=True)
