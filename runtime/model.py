@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
@@ -19,15 +19,17 @@ from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, recep
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
 from genmo.runtime.engine.text_conditions import text_conditions, text_notes
-from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
+from genmo.runtime.refine.cycles import Circle, circle_of, unrolled, unrolled_texts
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
 from genmo.runtime.refine.timeline_sampling import answers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
+GAIT_PROBE = 60  # frames of the motion in which a gait is looked for, beyond two of the lengths asked for
 FIT_WORK = 5  # steps of the denoiser that take as long as the fit, for the share of work that is done
 
 
@@ -163,24 +165,26 @@ class MotionModel:
         _check_samples(samples, timeline)
         config, rules = self.engine.config, self.engine.config.conventions
         timeline, arms, notes = self._texts(timeline, split_texts)
-        timeline = timeline.settled(rules)
-        if clean_keypoints:
-            timeline = with_clean_keypoints(timeline)
-        conditions = timeline.conditions(config)
-        conditions |= text_conditions(self.engine, timeline.texts, timeline.frames)
+        timeline, arms, circle = self._unrolled(timeline.settled(rules), arms)
+        timeline = with_clean_keypoints(timeline) if clean_keypoints else timeline
+        conditions = timeline.conditions(config) | text_conditions(self.engine, timeline.texts, timeline.frames)
         camera, normalisation = join_cameras(timeline), self.engine.normalisation
         conditioned = time.perf_counter()
         fits = fit and bool(timeline.keypoints)
         work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
         denoiser = self._arms_apart(self._chunked(timeline.frames, chunk, work), arms, timeline.frames)
-        outputs = answers(denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body)
+        outputs = answers(
+            denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body, circle
+        )
         stepped = time.perf_counter()
         motions: list[Motion] = []
         for sample, values in enumerate(normalisation.restored(outputs["x_0"])):
             fit_progress = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
             features = Features(values, normalisation.layout)
             heads = {name: array[sample] for name, array in outputs.items() if name != "x_0"}
-            context = Context(timeline, camera, features, heads, rules, self.body, fits, clean_feet, fit_progress)
+            context = Context(
+                timeline, camera, features, heads, rules, self.body, fits, clean_feet, circle, fit_progress
+            )
             motions.append(finish(context))
             notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
         progress(1.0)
@@ -188,6 +192,20 @@ class MotionModel:
         times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
         errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
         return Result(motions, Timings(*times), errors, tuple(notes))
+
+    def _unrolled(self, timeline: Timeline, arms: tuple[Text, ...]) -> tuple[Timeline, tuple[Text, ...], Circle | None]:
+        """What is sampled for a looped timeline and for texts of the arms, and the period; others stay.
+
+        The period is found by making a motion that does not loop.
+        """
+        if timeline.loop is None:
+            return timeline, arms, None
+        whole = all((text.start, text.end) == (0, None) for text in timeline.texts)
+        frames = min(2 * timeline.frames + GAIT_PROBE, MAX_FRAMES) if whole else timeline.frames
+        loop = timeline.loop if whole else "exact"  # spans are in the length that was asked for
+        free = self.follow(replace(timeline, loop=None, frames=frames), split_texts=False).motions[0]
+        circle = circle_of(free, replace(timeline, loop=loop))
+        return unrolled(timeline, circle), unrolled_texts(arms, circle), circle
 
     def _texts(self, timeline: Timeline, split: bool) -> tuple[Timeline, tuple[Text, ...], list[str]]:
         """The timeline with its texts as the engine is given them, what they say of the arms alone, and notes."""

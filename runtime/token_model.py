@@ -155,6 +155,10 @@ class TokenModel:
 
 
 def _check(timeline: Timeline, samples: int) -> None:
+    if timeline.loop is not None:
+        raise InputError(
+            "a loop, which motion tokens do not make; wanted an engine of the diffusion family, or no loop"
+        )
     if samples < 1:
         raise InputError(f"samples is {samples}; wanted at least 1 sample")
     if timeline.keypoints or timeline.features or timeline.cameras:

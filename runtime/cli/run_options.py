@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genmo.runtime.conditions.timeline import Loop
 from genmo.runtime.support.errors import InputError
 
 PROGRAM = "genmo-run"
@@ -54,6 +55,7 @@ class RunOptions:
     # how long it is
     frames: int | None
     seconds: float | None
+    loop: Loop | None
     # how it is made
     steps: int | None
     guidance: float | None

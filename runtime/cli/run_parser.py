@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from genmo.runtime.cli.keyframe_picks import FORM as KEYFRAME_FORM
 from genmo.runtime.cli.run_options import (
@@ -16,6 +16,7 @@ from genmo.runtime.cli.run_options import (
     RunOptions,
     parse_image_size,
 )
+from genmo.runtime.conditions.timeline import Loop
 from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
@@ -120,9 +121,17 @@ def _video(group: argparse._ArgumentGroup) -> None:
 
 def _length(options: argparse.ArgumentParser) -> None:
     """How long the motion is."""
-    length = options.add_argument_group("how long it is").add_mutually_exclusive_group()
+    group = options.add_argument_group("how long it is")
+    length = group.add_mutually_exclusive_group()
     length.add_argument("--frames", type=int, metavar="N", help="length in frames, 30 a second")
     length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: keypoints', else 4)")
+    group.add_argument(
+        "--loop",
+        nargs="?",
+        const="gait",
+        choices=get_args(Loop),
+        help="make it a cycle: of the nearest whole gait (default), or of exactly the length",
+    )
 
 
 def _sampling(group: argparse._ArgumentGroup) -> None:

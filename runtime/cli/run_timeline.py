@@ -18,7 +18,7 @@ from genmo.runtime.readers.music import read_music
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
 
-SAMPLING = ("seed", "steps", "guidance")
+SAMPLING = ("seed", "steps", "guidance", "loop")
 OF_TIMELINE = ("text", "keypoints", "keyframes", "keyframe", "constraints", "frames", "seconds", "music", "video")
 """options whose place is in the file of `--timeline`"""
 _SECONDS = r"(?:\d+(?:\.\d*)?|\.\d+)"
@@ -69,8 +69,8 @@ def timeline_of(
     video: tuple[FeatureSpan, ...] = (),
     subject_notes: tuple[str, ...] = (),
 ) -> Timeline:
-    """What the options ask for: `--timeline`, with its seed, steps and guidance replaced where they are given, or the
-    timeline that the other options describe, with the `keypoints` and `video` features of one person.
+    """What the options ask for: `--timeline`, with its seed, steps, guidance and loop replaced where they are given, or
+    the timeline that the other options describe, with the `keypoints` and `video` features of one person.
     Raises InputError for what cannot be.
     """
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -44,6 +45,9 @@ DEFAULT_FRAMES = 120
 MAX_GUIDANCE = 10.0
 """beyond it texts pull motions off the ground, and the network was never near such values"""
 Span = KeypointSpan | CameraSpan | FeatureSpan
+Loop = Literal["gait", "exact"]
+SHORTEST_LOOP = 16
+"""frames; over half of it at each end a cycle is joined to itself"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +84,17 @@ class Timeline:
     """assumptions made when files were read, for the user"""
     unit: Unit = "frames"
     """what the length was given in"""
+    loop: Loop | None = None
+    """make it a cycle, of `frames` frames and the first one again: of exactly so many ("exact"), or of the nearest
+    number after which the gait is where it was ("gait")"""
 
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
             raise InputError(f"frames is {self.frames}; wanted at least 1 and at most {MAX_FRAMES}")
         if not (self.texts or self.keypoints or self.features or self.constrained or self.free):
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
+        if self.loop is not None:
+            self._check_loop()
         for seed in (self.seed, *(span.seed for span in self.seeds)):
             if seed < 0:
                 raise InputError(f"seed is {seed}; wanted 0 or more")
@@ -111,6 +120,14 @@ class Timeline:
         constraints = ("keyframe", self.keyframes), ("constraint", self.places), ("heading", self.headings)
         for what, constraint in constraints:
             check_frames(constraint.frames, what, self.frames)
+
+    def _check_loop(self) -> None:
+        if self.loop not in (loops := get_args(Loop)):
+            raise InputError(f"loop is {self.loop!r}; wanted {' or '.join(loops)}")
+        if self.keypoints or self.cameras or self.features or self.constrained or self.references:
+            raise InputError("a loop beside keypoints, cameras, music, keyframes or constraints; wanted texts alone")
+        if self.frames < SHORTEST_LOOP:
+            raise InputError(f"a loop of {length_text(self.frames, self.unit)}; wanted at least {SHORTEST_LOOP} frames")
 
     @property
     def shots(self) -> tuple[KeypointSpan | CameraSpan, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from genmo.runtime.conditions.spans import (
     length_text,
     time_text,
 )
-from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Span, Timeline, check_frames
+from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Loop, Span, Timeline, check_frames
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.cameras import read_camera
 from genmo.runtime.readers.constraints import joint_number, read_joint_targets, read_keyframes
@@ -148,7 +148,7 @@ class _TimelineReader:
     def __init__(self, path: Path, root: _Node) -> None:
         self._folder, self._root = path.parent, root
         self._entries = root.entries(
-            "unit", "length", "seed", "steps", "guidance",
+            "unit", "length", "seed", "steps", "guidance", "loop",
             "keypoints", "cameras", "texts", "music", "video", "keyframes", "constraints",
         )  # fmt: skip
         unit = self._entries["unit"].text() if "unit" in self._entries else "seconds"
@@ -194,9 +194,18 @@ class _TimelineReader:
                 ),
                 notes=tuple(self._notes),
                 unit=self._unit_of(entries, "length"),
+                loop=self._loop(entries["loop"]) if "loop" in entries else None,
             )
         )
         return timeline
+
+    def _loop(self, node: _Node) -> Loop:
+        loops: tuple[Loop, ...] = get_args(Loop)
+        stated = node.text()
+        for loop in loops:
+            if stated == loop:
+                return loop
+        node.fail(f"loop is {stated[:40]!r}; wanted {' or '.join(loops)}")
 
     def _items(self, name: str) -> list[_Node]:
         return self._entries[name].items() if name in self._entries else []

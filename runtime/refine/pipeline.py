@@ -21,6 +21,7 @@ from genmo.runtime.motion.representation import decode
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.constraint_solver import solve_constraints
+from genmo.runtime.refine.cycles import Circle
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
 from genmo.runtime.refine.grounding import face_forward, ground_height, is_near_ground, put_on_floor
 from genmo.runtime.refine.image_contacts import with_image_contacts
@@ -73,6 +74,8 @@ class Context:
     """whose skeleton it is, for layouts whose betas are SMPL-X's"""
     fit: bool = True
     clean_feet: bool = True
+    circle: Circle | None = None
+    """the period, where the timeline was unrolled from a looped one"""
     progress: ProgressCallback = no_progress
     """called with the share of the fit that is done"""
     notes: list[str] = field(default_factory=list)
@@ -179,6 +182,10 @@ def _limit_limb_speed(motion: Motion, context: Context) -> Motion:
             "it was slowed down; another seed may do without"
         )
     return motion
+
+
+def _close_cycle(motion: Motion, context: Context) -> Motion:
+    return motion if context.circle is None else context.circle.closed(motion)
 
 
 def _face_forward(motion: Motion, context: Context) -> Motion:
@@ -301,6 +308,14 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         promises="no joint over 15 m/s or 350 m/s^2, and a note where one was far over",
         keeps="frames further than 24 from one that is too fast",
         causal="streaming.performer.Performer",
+    ),
+    Stage(
+        "close_cycle",
+        _close_cycle,
+        takes="the motion of a timeline that was unrolled from a looped one, and which frames are its period",
+        promises="one period and the first frame again, turned and moved over the ground: pose, velocity and contacts "
+        "go on over the seam",
+        keeps="frames further than 8 from the seam, but for a drift too slow to be meant",
     ),
     Stage(
         "face_forward",

@@ -15,6 +15,7 @@ from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
 from genmo.runtime.motion.smpl_body import SmplBody
+from genmo.runtime.refine.cycles import Circle
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 from genmo.runtime.refine.multi_shot import root_anchored
 from genmo.runtime.support.arrays import Array, Arrays
@@ -53,11 +54,13 @@ def answers(
     done: Callable[[int], object],
     conventions: Conventions = GENMO,
     body: SmplBody | None = None,
+    circle: Circle | None = None,
 ) -> Arrays:
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
     `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far;
     `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
+    `circle`: the period of a timeline that was unrolled from a looped one.
     Noise depends on the seed and the number of the sample alone: row i not on how many rows follow.
     """
     width = normalisation.layout.width
@@ -70,6 +73,9 @@ def answers(
         observed, before = _observed(denoiser, conditions, (1, timeline.frames, width)), 1
         done(before)
     noise = np.stack([_noise(timeline, sample, width) for sample in range(samples)])
+    inpainting = _inpainting(timeline, camera, normalisation, observed, body)
+    if circle is not None:
+        noise, inpainting = circle.noise(noise), _repeating(circle, camera, normalisation)
     assert timeline.guidance is not None
     sampled = sampler.generate(
         denoiser,
@@ -78,7 +84,7 @@ def answers(
         timeline.step_count,
         timeline.guidance,
         lambda step: done(before + step),
-        _inpainting(timeline, camera, normalisation, observed, body),
+        inpainting,
         conventions,
         _draft(timeline, camera, normalisation),
     )
@@ -121,6 +127,18 @@ def _draft(timeline: Timeline, camera: Camera, normalisation: Normalisation) -> 
             if name in layout.slices:
                 mask[frames, layout.slices[name]] = ~near[:, None]
     return sampler.Draft(normalisation.normalised(values).astype(np.float32), mask, until)
+
+
+def _repeating(circle: Circle, camera: Camera, normalisation: Normalisation) -> sampler.Inpainting:
+    """Nothing is given, and predictions are made to repeat."""
+    shape = circle.unrolled_frames, normalisation.layout.width
+
+    def project(x_0: Array) -> Array:
+        restored = normalisation.restored(x_0)
+        repeated = np.stack([circle.repeat(one, normalisation.layout, camera) for one in restored])
+        return np.asarray(normalisation.normalised(repeated), np.float32)
+
+    return sampler.Inpainting(np.zeros(shape, np.float32), np.zeros(shape, np.bool_), project)
 
 
 def _observed(denoiser: sampler.Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Observed:
