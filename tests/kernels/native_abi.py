@@ -29,7 +29,7 @@ class Text(ctypes.Structure):
 
 
 class Action(ctypes.Structure):
-    _fields_ = [("start", INT), ("end", INT), ("prompt", ctypes.c_char * 1024)]
+    _fields_ = [("start", INT), ("end", INT), ("prompt", ctypes.c_char * 1024), ("arms", ctypes.c_char * 1024)]
 
 
 class Motion(ctypes.Structure):
@@ -91,11 +91,11 @@ class Model:
 
 
 def actions(prompt, start, end, frames):
-    """Prompt, start and end of each action of a text."""
+    """Prompt, start and end of each action of a text, and what the arms do meanwhile ("": the same)."""
     found, count = (Action * 64)(), INT()
     text = Text(prompt.encode(), start, end)
     call("genmo_actions", ctypes.byref(text), INT(frames), found, INT(64), ctypes.byref(count))
-    return [(one.prompt.decode(), one.start, one.end) for one in found[: count.value]]
+    return [(one.prompt.decode(), one.start, one.end, one.arms.decode()) for one in found[: count.value]]
 
 
 def noise(seed, sample, count):

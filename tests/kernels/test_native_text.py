@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.text_arms import body_and_arms
 from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.engine.bundle import SHIPPED, load_engine
 from genmo.runtime.support import native
@@ -42,16 +43,30 @@ CHANGES = (
     "a person walks, stops, and turns and waves", "from trotting to a dead stop", "two men start to march",
     "a guy moves off, stands still",
 )  # fmt: skip
+AT_ONCE = (
+    "a person walks while waving", "a man runs with both arms up", "she claps while she slowly walks",
+    "he walks, pointing ahead",
+    "a person jumps with his hands and knees up", "walking while carrying a box", "Waving, a woman strolls",
+    "a person raises the left arm as he turns, then walks with his arms folded", "a child skips, arms outstretched",
+    "the robot is marching whilst it is Saluting", "a person kicks while holding a cup",
+    "a man sits, hands raised, turning",
+)  # fmt: skip
 WORDS = (
     "a the person man he she they walks runs sits jumps jumping walking turns left right slowly twice 3 times for 2 s "
     "seconds then Then after that before finally next to now and again , . ; and but by since is are it "
-    "starts begins walking stops halts stands up chair from into a run sets off"
+    "starts begins walking stops halts stands up chair from into a run sets off while "
+    "waving with both arms raised hands clapping"
 ).split()
 
 
 def prompts(count):
     drawn = random.Random(5)
-    return [*PROMPTS, *CHANGES, *(" ".join(drawn.choices(WORDS, k=drawn.randint(2, 16))) for _ in range(count))]
+    return [
+        *PROMPTS,
+        *CHANGES,
+        *AT_ONCE,
+        *(" ".join(drawn.choices(WORDS, k=drawn.randint(2, 16))) for _ in range(count)),
+    ]
 
 
 @pytest.mark.parametrize(("seed", "sample"), [(0, 0), (7, 3), (2**32 - 1, 1), (2**32, 2), (2**64 - 1, 2**32 - 1)])
@@ -65,8 +80,9 @@ def test_actions_are_those_of_the_runtime(start, end, frames):
     for prompt in prompts(400):
         ours = actions(prompt, start, end, frames)
         parts = in_order(Text(prompt, start, end or None), frames)
-        expected = [(text.prompt, text.start, min(text.end or frames, frames)) for text in parts]
-        assert ours == expected, prompt
+        both = [body_and_arms(text.prompt) or (text.prompt, "") for text in parts]
+        spans = [(text.start, min(text.end or frames, frames)) for text in parts]
+        assert ours == [(body, *span, arms) for (body, arms), span in zip(both, spans, strict=True)], prompt
 
 
 def test_tokens_are_those_of_the_runtime():

@@ -77,24 +77,25 @@ genmo_status span_of(const genmo_text& text, int32_t frames, Span& span, genmo_e
   return GENMO_OK;
 }
 
-// The texts with their spans, divided where they name actions in order; nullptr with `error` filled.
-const Span* spans_of(const genmo_generation& g, Pool& pool, int& count, genmo_error* error) {
-  auto* spans = pool.get<Span>(kMostTexts + kMostParts);
-  count = 0;
+// The texts with their spans, divided where they name actions in order, and what they say of the arms alone.
+genmo_status read_spans(const genmo_generation& g, Pool& pool, Sampling& s, genmo_error* error) {
+  auto *spans = pool.get<Span>(kMostTexts + kMostParts), *arms = pool.get<Span>(kMostTexts + kMostParts);
+  int& count = s.text_count;
   for (int32_t i = 0; i < g.text_count; ++i) {
     Span whole;
-    if (span_of(g.texts[i], g.frames, whole, error) != GENMO_OK) return nullptr;
+    const genmo_status status = span_of(g.texts[i], g.frames, whole, error);
+    if (status != GENMO_OK) return status;
     if (g.whole_texts || count >= kMostTexts) {
       spans[count++] = whole;
     } else {
       count += texts_in_order(whole, pool, spans + count);
     }
-    if (count > kMostTexts) {
-      fail(error, GENMO_BAD_ARGUMENT, "the texts name more than %d actions", kMostTexts);
-      return nullptr;
-    }
+    if (count > kMostTexts) return fail(error, GENMO_BAD_ARGUMENT, "the texts name more than %d actions", kMostTexts);
   }
-  return spans;
+  for (int i = 0; i < count && !g.whole_texts; ++i) s.arm_count += arms_apart(spans[i], pool, arms[s.arm_count]);
+  s.texts = spans;
+  s.arms = arms;
+  return GENMO_OK;
 }
 
 // Where a text begins or ends within the motion, rising, each once.
@@ -140,8 +141,8 @@ void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
 genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo_motion& motion, genmo_error* error) {
   const Pool::Scope scope(pool);
   Sampling s;
-  s.texts = spans_of(g, pool, s.text_count, error);
-  if (!s.texts) return GENMO_BAD_ARGUMENT;
+  genmo_status status = read_spans(g, pool, s, error);
+  if (status != GENMO_OK) return status;
   s.frames = g.frames;
   s.steps = g.steps;
   s.guidance = g.guidance;
@@ -150,7 +151,7 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   s.progress = g.progress;
   s.user = g.user;
   auto* features = pool.get<double>(s.frames * kFeatures);
-  const genmo_status status = sample_motion(model, s, pool, features, error);
+  status = sample_motion(model, s, pool, features, error);
   if (status != GENMO_OK) return status;
   const Borders borders = borders_of(s.texts, s.text_count, s.frames, pool);
   const Clip clip = finish_generated(features, s.frames, borders, g.loose_feet != 0, pool);
@@ -209,15 +210,17 @@ genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action*
   using namespace genmo;
   if (!text || !actions || !count || capacity < kMostParts)
     return fail(error, GENMO_BAD_ARGUMENT, "text, actions or count is NULL, or capacity is %d; wanted at least %d", capacity, kMostParts);
-  Span whole, parts[kMostParts];
+  Span whole, parts[kMostParts], arms;
   const genmo_status status = span_of(*text, frames, whole, error);
   if (status != GENMO_OK) return status;
   Pool pool;
   *count = texts_in_order(whole, pool, parts);
   for (int i = 0; i < *count; ++i) {
+    const bool apart = arms_apart(parts[i], pool, arms);
     actions[i].start = static_cast<int32_t>(parts[i].start);
     actions[i].end = static_cast<int32_t>(parts[i].end);
     std::snprintf(actions[i].prompt, sizeof actions[i].prompt, "%s", parts[i].prompt);
+    std::snprintf(actions[i].arms, sizeof actions[i].arms, "%s", apart ? arms.prompt : "");
   }
   return GENMO_OK;
 }

@@ -297,6 +297,7 @@ GENMO_API genmo_status genmo_read_text(const genmo_model* model, const char* pro
 typedef struct genmo_action {
   int32_t start, end; /* frames */
   char prompt[1024];  /* cut where it is longer */
+  char arms[1024];    /* what the arms do meanwhile, where the text says that of them alone; else empty */
 } genmo_action;
 
 /* The actions of a text in a motion of so many frames: itself alone where it names none in order. At most `capacity`, and `count`

@@ -15,7 +15,8 @@ struct Clip {
   double offsets[3 * kJoints], betas[kBetas];
 };
 
-inline constexpr int kFeatures = 181;  // of layout "genmo"
+// Of layout "genmo": how many, and where the joints' turns begin.
+inline constexpr int kFeatures = 181, kTurns = 9;
 
 // How feet are cleaned: runtime/refine/pipeline.py.
 struct FeetOptions {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kMostBeta = 4;
 // Where blocks of layout "genmo" begin: runtime/motion/layout.py.
-constexpr int kGravityView = 0, kVelocity = 6, kTurns = 9, kShape = kTurns + 6 * kJoints,
+constexpr int kGravityView = 0, kVelocity = 6, kShape = kTurns + 6 * kJoints,
               kContact = kFeatures - kContacts;
 
 }  // namespace

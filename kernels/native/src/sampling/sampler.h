@@ -8,8 +8,8 @@ namespace genmo {
 
 struct Sampling {
   int64_t frames = 0;
-  const Span* texts = nullptr;
-  int text_count = 0, steps = 0;
+  const Span *texts = nullptr, *arms = nullptr;  // what they say of the arms alone
+  int text_count = 0, arm_count = 0, steps = 0;
   double guidance = 0;
   uint64_t seed = 0;
   uint32_t sample = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/arms.h"
 #include "text/changes.h"
 #include "text/pattern.h"
 
@@ -273,6 +274,16 @@ int texts_in_order(const Span& text, Pool& pool, Span* parts) {
     from_here += lengths[i];
   }
   return count;
+}
+
+bool arms_apart(Span& text, Pool& pool, Span& arms) {
+  const Codes prompt = codes_of(text.prompt, pool);
+  const Match subject = patterns().subject.match(prompt);
+  Codes of_body, of_arms;
+  if (!body_and_arms(prompt, subject ? cut(prompt, 0, subject.end[0]) : Codes{}, pool, of_body, of_arms)) return false;
+  arms = {utf8_of(of_arms, pool), text.start, text.end};
+  text.prompt = utf8_of(of_body, pool);
+  return true;
 }
 
 }  // namespace genmo

@@ -18,4 +18,8 @@ inline constexpr int kLongestText = 4096;  // bytes
 // Writes the parts of a text and answers how many there are, 1 where it says no order.
 int texts_in_order(const Span& text, Pool& pool, Span* parts);
 
+// Leaves in `text` what it says of the body where it says something else of the arms at the same time, which goes to `arms`;
+// false where it does not.  Twin: runtime/conditions/text_arms.py.
+bool arms_apart(Span& text, Pool& pool, Span& arms);
+
 }  // namespace genmo
