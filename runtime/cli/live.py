@@ -1,4 +1,5 @@
-"""genmo-live: a camera, a video or keypoints in real time in; VMC over UDP and a browser view out."""
+"""genmo-live: a camera, a video or keypoints in real time in, or a performer who is told what to do; VMC over UDP and a
+browser view out."""
 
 from __future__ import annotations
 
@@ -13,17 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from genmo.runtime.cli.live_lines import Lines
+from genmo.runtime.cli.live_perform import Performance, greeting, perform, performer
 from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP, flag, parse_image_size
+from genmo.runtime.denoiser.sampler import LIVE_STEPS
 from genmo.runtime.live.browser_view import LiveView, event
 from genmo.runtime.live.frame_clock import FrameClock, LatestQueue, TimedKeypoints
 from genmo.runtime.live.sources import Source, image_source, keypoint_source, opened_video
 from genmo.runtime.live.vmc import PORT, VmcSender, humanoid_pose, parse_address
 from genmo.runtime.model import MotionModel
-from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.readers.subjects import ALL, LARGEST, read_subjects
+from genmo.runtime.streaming.motion_ahead import LEAD
 from genmo.runtime.streaming.motion_stream import MotionStream
 from genmo.runtime.streaming.stream_pose import StreamPose
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.video.pose_finder import check_pose_options, open_people_finder
@@ -33,8 +39,12 @@ PROGRAM = "genmo-live"
 LOOK_AHEAD = 5
 REMEMBERED = 9000
 """latencies that the percentiles are of: five minutes"""
-OF_SOURCE = {"keypoints": ("person", "image_size", "fps", "camera"), "video": ("pose", "detector")}
-"""options that belong to one of the sources"""
+OF_SOURCE = {
+    "keypoints": ("person", "image_size", "fps", "camera", "look_ahead", "stride"),
+    "video": ("pose", "detector", "look_ahead", "stride"),
+    "text": ("path", "listen", "lead", "seed", "steps"),
+}
+"""options that belong to one or two of the sources"""
 REPORT_EVERY = 1.0
 """seconds between two lines on a terminal"""
 
@@ -43,7 +53,7 @@ def parser() -> OneLineParser:
     """The command line."""
     options = OneLineParser(
         prog=PROGRAM,
-        description="Estimate motion live and send it on.",
+        description="Estimate motion live, or perform what is told, and send it on.",
         epilog="Example: genmo-live --keypoints examples/keypoints.npz --vmc 127.0.0.1:39539 --view-port 8440",
     )
     source = options.add_argument_group("where the person is seen")
@@ -56,13 +66,21 @@ def parser() -> OneLineParser:
     add("--image-size", metavar="WxH", help="in pixels, where the keypoint file does not say")
     add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
     add("--camera", metavar="FILE|DIR", help="camera of the keypoints")
+    performing = options.add_argument_group("or an endless performer, told by lines what to do")
+    add = performing.add_argument
+    add("--text", metavar="PROMPT", help="what the person does at first; then every line typed is a prompt or an order")
+    add("--path", metavar="PATH", help="where they go: 'X,Z X,Z ... @SPEED' (metres, m/s), or a constraints .npz")
+    add("--listen", type=int, metavar="P", help="take lines as UDP datagrams on this port of 127.0.0.1 too; 0: any")
+    add("--lead", type=int, metavar="N", help=f"frames made ahead, and the delay of an order (default: {LEAD})")
+    add("--steps", type=int, metavar="K", help=f"denoising steps (default: {LIVE_STEPS}; 3 is cheaper)")
+    add("--seed", type=int, metavar="S", help="of the performer (default: 0)")
     add = options.add_argument_group("where it is sent").add_argument
     add("--vmc", metavar="HOST:PORT", help=f"Virtual Motion Capture protocol over UDP (port: {PORT})")
     add("--view-port", type=int, metavar="P", help="a browser view on this port of 127.0.0.1; 0: any free one")
     add = options.add_argument_group("how").add_argument
-    add("--look-ahead", type=int, default=LOOK_AHEAD, metavar="N",
-        help="frames of the future that a pose knows, each 33 ms late; 0 to 60 (default: %(default)s)")  # fmt: skip
-    add("--stride", type=int, default=1, metavar="N", help="run the network every N frames (default: %(default)s)")
+    add("--look-ahead", type=int, metavar="N",
+        help=f"frames of the future that a pose knows, each 33 ms late; 0 to 60 (default: {LOOK_AHEAD})")  # fmt: skip
+    add("--stride", type=int, metavar="N", help="run the network every N frames (default: 1)")
     add("--seconds", type=float, metavar="S", help="end after so long (default: when the source ends, or Ctrl-C)")
     add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
     add("--device", choices=("cpu", "cuda"), help="where the networks run (default: cpu)")
@@ -85,6 +103,14 @@ class LiveOptions:
     """width and height in pixels"""
     fps: float | None
     camera: str | None
+    text: str | None
+    path: str | None
+    listen: int | None
+    """port of 127.0.0.1"""
+    lead: int
+    """frames"""
+    steps: int
+    seed: int
     vmc: tuple[str, int] | None
     """host and port"""
     view_port: int | None
@@ -114,17 +140,23 @@ def read_options(arguments: Sequence[str] | None) -> LiveOptions:
 
 
 def _check_source(values: dict[str, Any]) -> None:
-    """Raise InputError for options that do not belong to the source, or none or two of these."""
-    if (values["keypoints"] is None) == (values["video"] is None):
-        raise InputError("wanted either --keypoints FILE or --video FILE|N")
-    source, other = ("video", "keypoints") if values["keypoints"] is None else ("keypoints", "video")
-    for name in OF_SOURCE[other]:
-        if values[name] is not None:
-            raise InputError(f"{flag(name)} with --{source}; wanted it with --{other}")
+    """Raise InputError for options that do not belong to the source, or none or two of these; fill in defaults."""
+    sources = [name for name in OF_SOURCE if values[name] is not None]
+    if values["path"] is not None and "text" not in sources:
+        sources.append("text")
+    if len(sources) != 1:
+        raise InputError("wanted one of --keypoints FILE, --video FILE|N, and --text PROMPT or --path PATH")
+    (source,) = sources
+    for other, names in OF_SOURCE.items():
+        for name in names:
+            if values[name] is not None and name not in OF_SOURCE[source]:
+                raise InputError(f"{flag(name)} with --{source}; wanted it with --{other}")
     if values["person"] == ALL:
         raise InputError("--person is all; wanted largest or an id: one person is sent")
     if source == "video":
         check_pose_options(values["pose"], values["detector"])
+    defaults = {"look_ahead": LOOK_AHEAD, "stride": 1, "lead": LEAD, "steps": LIVE_STEPS, "seed": 0}
+    values.update({name: value for name, value in defaults.items() if values[name] is None})
 
 
 @dataclass
@@ -159,13 +191,21 @@ class Sinks:
 
     def send(self, pose: StreamPose, note: str) -> None:
         """Send the first person of a pose."""
-        offsets = shape_space().offsets(pose.betas[0])
+        self._send(
+            shape_space().offsets(pose.betas[0]), (pose.rotations[0], pose.translation[0], pose.contacts[0]), note
+        )
+
+    def show(self, frame: Motion, note: str) -> None:
+        """Send a motion of one frame, which has contacts."""
+        assert frame.contacts is not None
+        self._send(frame.rest_offsets, (frame.rotations[0], frame.translation[0], frame.contacts[0]), note)
+
+    def _send(self, offsets: Array, pose: tuple[Array, Array, Array], note: str) -> None:
         if self.vmc is not None:
-            moment = humanoid_pose(pose.rotations[0], pose.translation[0], offsets)
-            self.vmc.send(moment, time.monotonic() - self._start)
+            self.vmc.send(humanoid_pose(*pose[:2], offsets), time.monotonic() - self._start)
         if self.view is not None:
             self.view.offsets = offsets
-            self.view.publish(event(pose.rotations[0], pose.translation[0], pose.contacts[0], note))
+            self.view.publish(event(*pose, note))
 
     def close(self) -> None:
         """Let sockets and threads go."""
@@ -241,19 +281,17 @@ def stream_poses(
 
 def run(options: LiveOptions) -> None:
     """Everything after parsing.  Raises GenmoError with the line for the user."""
+    if options.text is not None or options.path is not None:
+        run_performer(options)
+        return
     source, lens = open_source(options)
     model = MotionModel.load(options.engine, device=options.device, threads=options.threads)
     stream = MotionStream(model, look_ahead=options.look_ahead, stride=options.stride, **lens)
-    sinks = Sinks(
-        None if options.vmc is None else VmcSender(*options.vmc),
-        None if options.view_port is None else LiveView(shape_space().mean, options.view_port),
-    )
+    sinks = open_sinks(options)
     clock, log, detections = FrameClock(), Log(), LatestQueue(source)
     try:
         if not options.json:
-            destinations = [f"VMC to {options.vmc[0]}:{options.vmc[1]}"] if options.vmc else []
-            destinations += [f"view at {sinks.view.address}"] if sinks.view else []
-            print(f"{', '.join(destinations)}  (Ctrl-C ends it)", flush=True)
+            print(f"{destinations(options, sinks)}  (Ctrl-C ends it)", flush=True)
         stream_poses(stream, iter(detections), clock, log, sinks, options.seconds)
     except KeyboardInterrupt:
         pass
@@ -261,6 +299,45 @@ def run(options: LiveOptions) -> None:
         detections.stop()
         sinks.close()
     print_summary(options, log, clock, detections, sinks)
+
+
+def run_performer(options: LiveOptions) -> None:
+    """`--text` and `--path`: perform until Ctrl-C, or the seconds end."""
+    model = MotionModel.load(options.engine, device=options.device, threads=options.threads)
+    ahead = performer(model, options.text, options.path, seed=options.seed, steps=options.steps, lead=options.lead)
+    said = Performance()
+    with ahead:
+        lines = Lines(sys.stdin, options.listen)
+        sinks = open_sinks(options)
+        try:
+            if not options.json:
+                print(f"{destinations(options, sinks)}  (Ctrl-C ends it)\n{greeting(lines)}", flush=True)
+            perform(ahead, lines, sinks, options.seconds, said)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            lines.close()
+            sinks.close()
+    dropped = 0 if sinks.vmc is None else sinks.vmc.dropped
+    if options.json:
+        waited = {"poses": said.poses, "late": said.late, "longest_wait_ms": round(said.longest_wait, 3)}
+        print(json.dumps(waited | {"lead_ms": round(1000 * options.lead / FPS, 2), "dropped_packets": dropped}))
+    elif said.late:
+        say(f"{PROGRAM}: note: {said.late} of {said.poses} frames came late: fewer --steps, or a larger --lead")
+
+
+def open_sinks(options: LiveOptions) -> Sinks:
+    """Where the options send poses.  Raises InputError for places that cannot be had."""
+    return Sinks(
+        None if options.vmc is None else VmcSender(*options.vmc),
+        None if options.view_port is None else LiveView(shape_space().mean, options.view_port),
+    )
+
+
+def destinations(options: LiveOptions, sinks: Sinks) -> str:
+    """Where poses go, for people."""
+    places = [f"VMC to {options.vmc[0]}:{options.vmc[1]}"] if options.vmc else []
+    return ", ".join(places + ([f"view at {sinks.view.address}"] if sinks.view else []))
 
 
 def print_summary(options: LiveOptions, log: Log, clock: FrameClock, detections: LatestQueue, sinks: Sinks) -> None:

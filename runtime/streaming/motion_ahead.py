@@ -21,8 +21,8 @@ from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.root_plan import Command
 from genmo.runtime.support.errors import InputError
 
-LEAD = 8
-"""frames: 0.27 s, in which one core makes a block of the engine that ships"""
+LEAD = 6
+"""frames: 0.2 s, in which one core makes a block of the engine that ships"""
 EVERY = 8
 """frames between two changes that the worker follows; a stick may be told every frame"""
 

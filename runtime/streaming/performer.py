@@ -31,7 +31,7 @@ from genmo.runtime.support.arrays import Array, Arrays, Flags
 _ONE, _NO_OBSERVATION = np.array([0]), np.zeros((1, 3))
 _RECENT = 15
 """frames whose line says where a motion is and how fast, when a plan begins"""
-FREE_HORIZON, LED_HORIZON = DEFAULTS.horizon, 12
+FREE_HORIZON, LED_HORIZON = DEFAULTS.horizon, 10
 """frames over which the root's slide is averaged when feet are cleaned: who is led keeps to the path, the feet do the
 rest"""
 

@@ -250,8 +250,8 @@ def test_the_command_to_the_end_of_the_file(tmp_path, tiny_engine, capsys):
     [
         ([], "wanted --vmc"),
         (["--vmc", "host:x"], "wanted HOST:PORT"),
-        (["--view-port", "0"], "wanted either --keypoints"),
-        (["--view-port", "0", "--keypoints", "{keys}", "--video", "0"], "wanted either --keypoints"),
+        (["--view-port", "0"], "wanted one of --keypoints"),
+        (["--view-port", "0", "--keypoints", "{keys}", "--video", "0"], "wanted one of --keypoints"),
         (["--view-port", "0", "--keypoints", "{keys}", "--pose", "x.onnx"], "wanted it with --video"),
         (["--view-port", "0", "--video", "walk.mp4"], "run once: genmo-get-pose"),
         (["--view-port", "0", "--video", "walk.mp4", "--fps", "30"], "wanted it with --keypoints"),
