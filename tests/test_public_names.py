@@ -39,6 +39,7 @@ RUNTIME = [
     "keyframes_from_file",
     "keypoints_from_results",
     "load_motion",
+    "motion_from_file",
     "read_joint_targets",
     "read_keyframes",
     "read_keypoints",

@@ -42,7 +42,7 @@ REMEMBERED = 9000
 OF_SOURCE = {
     "keypoints": ("person", "image_size", "fps", "camera", "look_ahead", "stride"),
     "video": ("pose", "detector", "look_ahead", "stride"),
-    "text": ("path", "listen", "lead", "seed", "steps"),
+    "text": ("path", "start", "listen", "lead", "seed", "steps"),
 }
 """options that belong to one or two of the sources"""
 REPORT_EVERY = 1.0
@@ -70,6 +70,7 @@ def parser() -> OneLineParser:
     add = performing.add_argument
     add("--text", metavar="PROMPT", help="what the person does at first; then every line typed is a prompt or an order")
     add("--path", metavar="PATH", help="where they go: 'X,Z X,Z ... @SPEED' (metres, m/s), or a constraints .npz")
+    add("--start", metavar="FILE", help="go on from the end of this .bvh, .glb, .gltf, .vrm or .npz")
     add("--listen", type=int, metavar="P", help="take lines as UDP datagrams on this port of 127.0.0.1 too; 0: any")
     add("--lead", type=int, metavar="N", help=f"frames made ahead, and the delay of an order (default: {LEAD})")
     add("--steps", type=int, metavar="K", help=f"denoising steps (default: {LIVE_STEPS}; 3 is cheaper)")
@@ -105,6 +106,7 @@ class LiveOptions:
     camera: str | None
     text: str | None
     path: str | None
+    start: str | None
     listen: int | None
     """port of 127.0.0.1"""
     lead: int
@@ -304,7 +306,9 @@ def run(options: LiveOptions) -> None:
 def run_performer(options: LiveOptions) -> None:
     """`--text` and `--path`: perform until Ctrl-C, or the seconds end."""
     model = MotionModel.load(options.engine, device=options.device, threads=options.threads)
-    ahead = performer(model, options.text, options.path, seed=options.seed, steps=options.steps, lead=options.lead)
+    ahead = performer(
+        model, options.text, options.path, options.start, seed=options.seed, steps=options.steps, lead=options.lead
+    )
     said = Performance()
     with ahead:
         lines = Lines(sys.stdin, options.listen)

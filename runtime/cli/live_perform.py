@@ -14,6 +14,7 @@ from genmo.runtime.cli.live_lines import ORDERS, Lines, follow_line, parse_path
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.readers.constraints import read_joint_targets
+from genmo.runtime.retarget.keyframes import motion_from_file
 from genmo.runtime.streaming.motion_ahead import MotionAhead
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.root_plan import RootPath
@@ -83,11 +84,13 @@ def perform(ahead: MotionAhead, lines: Lines, stage: Stage, seconds: float | Non
 
 
 def performer(
-    model: MotionModel, text: str | None, path: str | None, *, seed: int, steps: int, lead: int
+    model: MotionModel, text: str | None, path: str | None, start: str | None, *, seed: int, steps: int, lead: int
 ) -> MotionAhead:
     """The performer that the options ask for.  Raises InputError for a text or path that cannot be."""
     command = None if path is None else opened_path(path)
-    return MotionAhead(MotionGenerator(model, text, command=command, seed=seed, steps=steps), lead=lead)
+    clip = None if start is None else motion_from_file(start)
+    generator = MotionGenerator(model, text, command=command, start=clip, seed=seed, steps=steps)
+    return MotionAhead(generator, lead=lead)
 
 
 def greeting(lines: Lines) -> str:

@@ -10,19 +10,18 @@ import numpy as np
 
 from genmo.runtime.conditions.constraints import Keyframes, joined_keyframes
 from genmo.runtime.formats.bvh_motion import read_bvh_motion
-from genmo.runtime.motion.motion import MAX_FRAMES, Motion
-from genmo.runtime.motion.skeleton import JOINTS, shape_space
+from genmo.runtime.formats.npz import load_npz
+from genmo.runtime.motion.bodies import on_own_body
+from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Motion
+from genmo.runtime.motion.resampling import at_rate
 from genmo.runtime.readers.constraints import WANTED_KEYFRAMES, parse_keyframes
 from genmo.runtime.retarget.gltf_motion import read_gltf_motion
-from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import read_npz
 
 GLTF_SUFFIXES = (".glb", ".gltf", ".vrm")
 SUFFIXES = (".bvh", *GLTF_SUFFIXES, ".npz")
 """What `keyframes_from_file` reads."""
-
-_LEGS = [JOINTS.index(name) for name in ("left_knee", "left_ankle")]
 
 
 def keyframes_from_file(
@@ -56,6 +55,22 @@ def keyframes_from_file(
     return joined_keyframes(chosen)
 
 
+def motion_from_file(path: str | Path, *, names: dict[str, str] | None = None) -> Motion:
+    """The motion of a .bvh, .glb, .gltf, .vrm or of genmo's own .npz on genmo's body, 30 frames a second: what
+    `MotionGenerator` takes as its `start`.
+
+    `names` and where the pelvis is: as in `keyframes_from_file`.  Raises InputError that names the file.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: got the suffix {suffix!r}; wanted a motion as {' '.join(SUFFIXES)}: export it so")
+    if suffix == ".npz":
+        motion = load_npz(path)
+    else:
+        motion = (read_bvh_motion if suffix == ".bvh" else read_gltf_motion)(path, names=names)
+    return at_rate(on_own_body(motion), FPS)
+
+
 def keyframes_npz(keyframes: Keyframes, *, with_place: bool = True) -> bytes:
     """The bytes of a keyframe file, which `read_keyframes` reads: `frames`, `rotations` and, `with_place`, `trans`.
 
@@ -81,10 +96,5 @@ def _npz_poses(path: str | Path) -> Keyframes:
 
 def _poses(motion: Motion) -> Keyframes:
     """Every frame as a keyframe, the root scaled to a mean person's legs."""
-    ratio = _leg_length(shape_space().mean) / _leg_length(motion.rest_offsets)
-    return Keyframes(np.arange(motion.frames), motion.rotations, ratio * motion.translation)
-
-
-def _leg_length(offsets: Array) -> float:
-    """Metres of thigh and shin of rest offsets [24, 3]."""
-    return float(np.linalg.norm(offsets[_LEGS], axis=-1).sum())
+    own = on_own_body(motion)
+    return Keyframes(np.arange(own.frames), own.rotations, own.translation)

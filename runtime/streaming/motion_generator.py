@@ -21,6 +21,7 @@ from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES,
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.engine.bundle import LoadedEngine
+from genmo.runtime.motion.bodies import on_own_body
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Motion, join_motions
 from genmo.runtime.motion.skeleton import BETA_COUNT
 from genmo.runtime.streaming.block_sampler import BlockSampler
@@ -175,4 +176,4 @@ def checked_start(start: Motion) -> Motion:
         )
     if not start.frames:
         raise InputError("the start has no frames; wanted at least one")
-    return start
+    return on_own_body(start)

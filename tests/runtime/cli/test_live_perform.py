@@ -119,6 +119,8 @@ def test_the_command_performs_and_sends(tiny_engine):
         (["--text", "walk", "--lead", "0"], "wanted 1 to 300"),
         (["--text", "walk", "--steps", "0"], "steps is 0"),
         (["--text", "walk", "--listen", "99999"], "--listen 99999"),
+        (["--text", "walk", "--start", "none.glb"], "none.glb"),
+        (["--text", "walk", "--start", "clip.fbx"], "clip.fbx: got the suffix '.fbx'"),
     ],
 )
 def test_bad_options_are_one_line(tiny_engine, capsys, arguments, expected):

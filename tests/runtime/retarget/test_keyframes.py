@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genmo.runtime import keyframes_from_file, read_keyframes
+from genmo.runtime import keyframes_from_file, motion_from_file, read_keyframes
 from genmo.runtime.cli import keyframe
 from genmo.runtime.formats import save_motion, to_glb
 from genmo.runtime.motion.resampling import at_rate
@@ -39,6 +39,17 @@ def test_a_frame_of_each_format_is_its_pose(tmp_path, random_motion, suffix, fps
     lengths = [np.linalg.norm(offsets[legs], axis=-1).sum() for offsets in (shape_space().mean, motion.rest_offsets)]
     ratio = 1 if suffix == ".npz" else lengths[0] / lengths[1]
     np.testing.assert_allclose(keyframes.root, ratio * motion.translation[[7, 3]], atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz"])
+def test_a_file_is_a_motion_on_our_body_at_30_frames(tmp_path, random_motion, suffix):
+    path = tmp_path / f"walk{suffix}"
+    save_motion(path, at_rate(random_motion(12), 60))
+    motion = motion_from_file(path)
+    assert (motion.fps, motion.frames, motion.offsets) == (30, 12, None)
+    assert millimetres(motion.rotations[2:-2], random_motion(12).rotations[2:-2]) < 40  # resampled twice
+    with pytest.raises(InputError, match="got the suffix '.fbx'; wanted a motion as .bvh"):
+        motion_from_file(tmp_path / "walk.fbx")
 
 
 def test_joints_of_a_characters_animation_are_where_the_file_has_them(rig_file, random_motion):
