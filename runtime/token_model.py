@@ -15,7 +15,7 @@ from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
 from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
-from genmo.runtime.model import Result, Timings
+from genmo.runtime.model import MotionModel, Result, Timings
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.token_features import decode_motion
 from genmo.runtime.refine.multi_shot import join_cameras
@@ -152,6 +152,10 @@ class TokenModel:
         rows, mask = encoder.encode(prompt)
         count = max(int(mask.sum()), 2)
         return np.asarray(rows[:count], np.float32), np.asarray(mask[:count], np.float32)
+
+
+AnyModel = MotionModel | TokenModel
+"""what has `generate` and `follow`"""
 
 
 def _check(timeline: Timeline, samples: int) -> None:

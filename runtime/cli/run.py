@@ -26,9 +26,7 @@ from genmo.runtime.motion.resampling import frames_at
 from genmo.runtime.support.cli import run_main, say
 from genmo.runtime.support.cpus import stay_on
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.token_model import TokenModel
-
-Model = MotionModel | TokenModel
+from genmo.runtime.token_model import AnyModel, TokenModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +68,7 @@ def run(options: RunOptions) -> None:
     outputs.check()
 
 
-def make(options: RunOptions) -> tuple[Model, Subjects, list[Take]]:
+def make(options: RunOptions) -> tuple[AnyModel, Subjects, list[Take]]:
     """Read what the motions are made from, and make them.  Raises GenmoError."""
     check_subject_options(options)
     model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
@@ -79,7 +77,7 @@ def make(options: RunOptions) -> tuple[Model, Subjects, list[Take]]:
     subjects = find_subjects(options, model)
     people: list[int | None] = [*subjects.people] or [None]
     timelines = {person: timeline_of(options, *subjects.spans(person), subjects.notes) for person in people}
-    engine: Model = model or load(options)
+    engine: AnyModel = model or load(options)
     takes = [
         Take(person, timeline, title_of(timeline, options), follow(engine, timeline, options))
         for person, timeline in timelines.items()
@@ -122,7 +120,7 @@ def view(takes: Sequence[Take], outputs: Outputs, form: OutputFormat) -> None:
         say(f"{PROGRAM}: note: {missing}")
 
 
-def report(model: Model, result: Result, written: Sequence[str]) -> dict[str, object]:
+def report(model: AnyModel, result: Result, written: Sequence[str]) -> dict[str, object]:
     """What `--json` prints; the errors, in millimetres, only where there were constraints, a list of all samples."""
     timings = result.timings
     facts: dict[str, object] = {
@@ -172,7 +170,7 @@ def list_prompts(options: RunOptions) -> None:
     print(json.dumps({"prompts": prompts}) if options.json else "\n".join(prompts))
 
 
-def load(options: RunOptions) -> Model:
+def load(options: RunOptions) -> AnyModel:
     """The engine that the options name; with `--cpus`, the whole process stays on them."""
     if options.cpus:
         stay_on(options.cpus)
@@ -200,7 +198,7 @@ def load_tokens(options: RunOptions) -> TokenModel:
     )
 
 
-def follow(model: Model, timeline: Timeline, options: RunOptions) -> Result:
+def follow(model: AnyModel, timeline: Timeline, options: RunOptions) -> Result:
     """The motions of one timeline."""
     if isinstance(model, TokenModel):
         return model.follow(
@@ -222,7 +220,7 @@ def follow(model: Model, timeline: Timeline, options: RunOptions) -> Result:
     )
 
 
-def engine_notes(model: Model, options: RunOptions) -> list[str]:
+def engine_notes(model: AnyModel, options: RunOptions) -> list[str]:
     """What ran the engine, for those who asked for something."""
     chosen = options.backend or options.device or options.precision
     return [f"the engine ran in {model.backend} on {model.device}"] if chosen else []

@@ -33,6 +33,8 @@ class RunOptions:
     keyframes: str | None
     keyframe: tuple[str, ...]
     """frames of motion files, each `FILE:FRAME@TIME`"""
+    edit: str | None
+    """a motion file of which a span is made anew, `FILE:START-END`"""
     constraints: str | None
     timeline: str | None
     # about the keypoints

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from genmo.runtime.cli.edit_span import FORM as EDIT_FORM
 from genmo.runtime.cli.keyframe_picks import FORM as KEYFRAME_FORM
 from genmo.runtime.cli.run_options import (
     DETECTOR_HELP,
@@ -84,6 +85,7 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         metavar=KEYFRAME_FORM,
         help="a frame of a .bvh, .glb or .npz as a keyframe: walk.bvh:40@3.5s; may be repeated",
     )
+    add("--edit", metavar=EDIT_FORM, help="make a span of a motion anew, in seconds: walk.bvh:1.5-3; the rest is kept")
     add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
     add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
 

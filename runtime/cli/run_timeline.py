@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from genmo.runtime.cli.edit_span import EditedMotion, edited_motion
 from genmo.runtime.cli.keyframe_picks import parse_pick, picked_keyframes
 from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, Keyframes, joined_keyframes
@@ -19,7 +20,8 @@ from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.support.errors import InputError
 
 SAMPLING = ("seed", "steps", "guidance", "loop")
-OF_TIMELINE = ("text", "keypoints", "keyframes", "keyframe", "constraints", "frames", "seconds", "music", "video")
+OF_CONSTRAINTS = ("keyframes", "keyframe", "edit", "constraints")
+OF_TIMELINE = ("text", "keypoints", *OF_CONSTRAINTS, "frames", "seconds", "music", "video")
 """options whose place is in the file of `--timeline`"""
 _SECONDS = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _SPAN = re.compile(rf"(?P<prompt>.*)@(?P<start>{_SECONDS})s?-(?:(?P<end>{_SECONDS})s?)?", re.DOTALL)
@@ -76,13 +78,14 @@ def timeline_of(
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
     if options.timeline is not None:
         return replace(_read_timeline(options, options.timeline), **sampling)
-    if not keypoints and options.first_given("text", "music", "keyframes", "keyframe", "constraints") is None:
+    if not keypoints and options.first_given("text", "music", *OF_CONSTRAINTS) is None:
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
     texts = tuple(parse_text(argument) for argument in options.text)
     music = None if options.music is None else read_music(options.music)
-    keyframes = _keyframes(options)
+    edited = None if options.edit is None else _edited(options, options.edit)
+    keyframes = _keyframes(options) if edited is None else edited.keyframes
     joint_targets = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
-    frames = length_in_frames(options.frames, options.seconds)
+    frames = length_in_frames(options.frames, options.seconds) if edited is None else edited.frames
     if frames is None:
         ends = [text.end for text in texts if text.end is not None]
         if options.split_texts and not keypoints and music is None:
@@ -108,6 +111,14 @@ def _keyframes(options: RunOptions) -> Keyframes:
     """Those of `--keyframes` and of every `--keyframe`."""
     whole = [] if options.keyframes is None else [read_keyframes(options.keyframes)]
     return joined_keyframes([*whole, picked_keyframes([parse_pick(pick, "--keyframe") for pick in options.keyframe])])
+
+
+def _edited(options: RunOptions, argument: str) -> EditedMotion:
+    """The motion of `--edit`.  Raises InputError for options that do not go with it."""
+    name = options.first_given("keypoints", "video", "music", "keyframes", "keyframe", "frames", "seconds")
+    if name is not None:
+        raise InputError(f"{flag(name)} together with --edit; wanted --text and --edit, which keeps the rest")
+    return edited_motion(argument)
 
 
 def _read_timeline(options: RunOptions, path: str) -> Timeline:

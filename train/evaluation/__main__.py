@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from genmo.runtime.conditions.timeline import MAX_GUIDANCE
 from genmo.runtime.denoiser.conventions import GENMO
+from genmo.runtime.engine.bundle import TOKENS, family_of
 from genmo.runtime.model import MotionModel
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import AnyModel, TokenModel
+from genmo.runtime.tokens.decoding import STEPS
 
 if TYPE_CHECKING:
     from genmo.train.datasets.clips import Clip
@@ -147,6 +150,8 @@ def measure(options: EvalOptions) -> tuple[dict[str, Any], str]:
     from genmo.train.evaluation.guo_evaluator import read_evaluator
     from genmo.train.evaluation.text_motion_evaluator import SHIPPED
 
+    if options.checkpoint is None and family_of(options.engine) == TOKENS:
+        return _of_tokens(options)
     model = _load_model(options)
     if options.obey:
         return _obey(options, model)
@@ -156,7 +161,7 @@ def measure(options: EvalOptions) -> tuple[dict[str, Any], str]:
     if options.dance:
         return _dance(options, subject)
     if options.in_betweening:
-        return _in_betweening(options, subject)
+        return _in_betweening(options, model, subject.about, subject.held_out)
     evaluator = None if options.evaluator == "none" else read_evaluator(options.evaluator or SHIPPED, subject.held_out)
     if options.steps_table is not None:
         return _few_steps(options, subject, evaluator)
@@ -192,28 +197,43 @@ def _dance(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]
     return result, dance.markdown(result)
 
 
-def _in_betweening(options: EvalOptions, subject: Subject) -> tuple[dict[str, Any], str]:
+def _of_tokens(options: EvalOptions) -> tuple[dict[str, Any], str]:
+    """What there is to measure of an engine of motion tokens."""
+    from genmo.train.evaluation.report import subject_clips
+
+    if not (options.obey or options.in_betweening):
+        raise InputError("an engine of motion tokens estimates nothing; wanted --in-betweening or --obey")
+    model = TokenModel.load(str(options.engine))
+    if options.obey:
+        return _obey(options, model)
+    subjects, held_out, _ = subject_clips(model, list(options.data), list(options.subjects), options.clips)
+    return _in_betweening(options, model, {"validation_subjects": subjects, "clips": len(held_out)}, held_out)
+
+
+def _in_betweening(
+    options: EvalOptions, model: AnyModel, about: dict[str, Any], clips: list[Clip]
+) -> tuple[dict[str, Any], str]:
     from genmo.train.evaluation import completion, inbetweening
 
-    samples, steps = options.samples or 10, options.steps or 50
-    model, clips, progress = subject.model, subject.held_out, sys.stderr.isatty()
-    result = subject.about | inbetweening.report(model, clips, samples, steps, progress=progress)
+    tokens = isinstance(model, TokenModel)
+    samples, steps = options.samples or 10, options.steps or (STEPS if tokens else 50)
+    progress = sys.stderr.isatty()
+    result = about | inbetweening.report(model, clips, samples, steps, progress=progress)
     result |= completion.report(model, clips, min(samples, SINGLE_SAMPLES), options.steps, progress=progress)
     return result, f"{inbetweening.markdown(result)}\n\n{completion.markdown(result)}"
 
 
-def _obey(options: EvalOptions, model: MotionModel) -> tuple[dict[str, Any], str]:
+def _obey(options: EvalOptions, model: AnyModel) -> tuple[dict[str, Any], str]:
     from genmo.train.datasets.clips import middle
     from genmo.train.evaluation import obey, obey_page
-    from genmo.train.evaluation.report import read_subject
+    from genmo.train.evaluation.report import subject_clips
     from genmo.train.evaluation.simulated import true_joints
     from genmo.train.evaluation.text_motion_features import LONGEST
 
     real: Sequence[Clip] = ()
     if options.data:
-        subject = read_subject(model, list(options.data), list(options.subjects), options.clips)
-        obey.check_left_out(subject.every)
-        real = subject.held_out
+        _, real, every = subject_clips(model, list(options.data), list(options.subjects), options.clips)
+        obey.check_left_out(every)
     seeds, progress = options.samples or obey.SEEDS, sys.stderr.isatty()
     result = obey.report(
         model,

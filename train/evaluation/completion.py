@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import AnyModel
 from genmo.train.datasets.clips import Clip, middle
 from genmo.train.datasets.resampling import interpolated_rotations
 from genmo.train.evaluation.simulated import true_joints
@@ -66,7 +66,7 @@ def held(clip: Clip, gap: tuple[int, int]) -> Array:
     return true_joints(clip)[known[last].astype(np.int64)]
 
 
-def completed(model: MotionModel, clip: Clip, gap: tuple[int, int], seed: int, steps: int | None) -> Array:
+def completed(model: AnyModel, clip: Clip, gap: tuple[int, int], seed: int, steps: int | None) -> Array:
     """World joints of one sample on the actor's skeleton, given the rest of the clip and its caption."""
     texts = (Text(clip.captions[0]),) if clip.captions and model.engine.text_encoder is not None else ()
     keyframes = keyframes_outside(clip, gap)
@@ -83,7 +83,7 @@ def gap_errors(joints: Array, clip: Clip, gap: tuple[int, int]) -> tuple[Array, 
 
 
 def report(
-    model: MotionModel, clips: Sequence[Clip], samples: int = 2, steps: int | None = None, *, progress: bool = False
+    model: AnyModel, clips: Sequence[Clip], samples: int = 2, steps: int | None = None, *, progress: bool = False
 ) -> dict[str, Any]:
     """A row a gap and way; errors are means over `samples` single samples, never the best of them.
 

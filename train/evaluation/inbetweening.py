@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
@@ -20,6 +19,7 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import AnyModel
 from genmo.train.datasets.clips import Clip, leg_length, middle
 from genmo.train.datasets.resampling import interpolated_rotations
 from genmo.train.evaluation.simulated import true_joints
@@ -50,14 +50,14 @@ def between_by_slerp(clip: Clip, keys: Keyframes) -> Array:
     return forward_kinematics(interpolated_rotations(keys.rotations, times), still, clip.offsets)[1]
 
 
-def _made(model: MotionModel, clip: Clip, keys: Keyframes, samples: int, steps: int) -> list[Motion]:
+def _made(model: AnyModel, clip: Clip, keys: Keyframes, samples: int, steps: int) -> list[Motion]:
     texts = (Text(clip.captions[0]),) if clip.captions and model.engine.text_encoder is not None else ()
     timeline = Timeline(frames=clip.frames, texts=texts, keyframes=keys, steps=steps)
     return model.follow(timeline, samples=samples).motions
 
 
 def report(
-    model: MotionModel, clips: Sequence[Clip], samples: int = 10, steps: int = 50, *, progress: bool = False
+    model: AnyModel, clips: Sequence[Clip], samples: int = 10, steps: int = 50, *, progress: bool = False
 ) -> dict[str, Any]:
     """A row for each number of keyframes, and one for slerp beside it.
 
@@ -94,7 +94,7 @@ def report(
 
 
 def _each(
-    model: MotionModel, windows: Sequence[Clip], keys: Sequence[Keyframes], samples: int, steps: int
+    model: AnyModel, windows: Sequence[Clip], keys: Sequence[Keyframes], samples: int, steps: int
 ) -> Iterator[tuple[Clip, Keyframes, list[Motion]]]:
     for clip, key in zip(windows, keys, strict=True):
         yield clip, key, _made(model, clip, key, samples, steps)

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import AnyModel, TokenModel
+from genmo.runtime.tokens import decoding
 from genmo.train.datasets.clips import Clip
 from genmo.train.evaluation.obey_prompts import LEFT_OUT, MEASURED, PREDICATES, TRAINED, Prompt
 from genmo.train.evaluation.simulated import spread_out
@@ -111,7 +112,7 @@ def _may_fly(prompt: Prompt) -> bool:
     return any(word in prompt.predicate for word in FLYING)
 
 
-def judge(model: MotionModel, prompt: Prompt, seeds: int, steps: int | None, guidance: float | None) -> dict[str, Any]:
+def judge(model: AnyModel, prompt: Prompt, seeds: int, steps: int | None, guidance: float | None) -> dict[str, Any]:
     """A prompt's row: for each seed whether it obeys, obeys with left for right, what was measured, and the quality."""
     obeyed, other_side, measured, qualities = [], [], [], []
     opposite = {"left": "right", "right": "left"}.get(prompt.side)
@@ -185,7 +186,7 @@ def _chosen(prompts: int) -> dict[str, Sequence[Prompt]]:
 
 
 def judged(
-    model: MotionModel,
+    model: AnyModel,
     lists: dict[str, Sequence[Prompt]],
     seeds: int,
     steps: int | None,
@@ -204,7 +205,7 @@ def judged(
 
 
 def report(
-    model: MotionModel,
+    model: AnyModel,
     seeds: int = SEEDS,
     steps: int | None = None,
     guidance: float | None = None,
@@ -221,22 +222,30 @@ def report(
 
     if model.engine.text_encoder is None:
         raise InputError("this engine has no text encoder, so there is nothing to obey; wanted one that takes texts")
-    lists, rules = _chosen(prompts), model.engine.config.conventions
+    lists, (usual_steps, usual_guidance) = _chosen(prompts), _usual(model)
     with tqdm(total=sum(map(len, lists.values())), disable=not progress, desc="obey", unit="prompt") as bar:
         rows = judged(model, lists, seeds, steps, guidance, bar)
     motions = list(real)
     return {
         "seeds": seeds,
         "trained_on_measured": trained_on_measured(model),
-        "steps": steps or rules.steps,
-        "guidance": rules.guidance if guidance is None else guidance,
+        "steps": steps or usual_steps,
+        "guidance": usual_guidance if guidance is None else guidance,
         "lists": {name: {"total": summary(found), "groups": by_group(found)} for name, found in rows.items()},
         "real_quality": real_quality(motions) if motions else None,
         "prompts": rows,
     }
 
 
-def trained_on_measured(model: MotionModel) -> bool:
+def _usual(model: AnyModel) -> tuple[int, float]:
+    """Steps and guidance of an engine where none are asked for."""
+    if isinstance(model, TokenModel):
+        return decoding.STEPS, decoding.GUIDANCE
+    rules = model.engine.config.conventions
+    return rules.steps, rules.guidance
+
+
+def trained_on_measured(model: AnyModel) -> bool:
     """Whether the engine's training had measured captions, by its provenance."""
     settings = model.engine.description.get("provenance", {}).get("train", {}).get("captions", {})
     return bool(settings.get("measured", 0) or settings.get("balanced", 0))
@@ -250,7 +259,7 @@ def by_group(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def sweep(
-    model: MotionModel,
+    model: AnyModel,
     seeds: int = SEEDS,
     *,
     prompts: int = 0,

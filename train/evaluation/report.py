@@ -11,6 +11,7 @@ from typing import Any
 
 from genmo.runtime import MotionModel
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.token_model import AnyModel
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation import few_steps, long_motions
@@ -68,12 +69,19 @@ def read_subject(model: MotionModel, data: list[str], subjects: list[str], count
 
     Raises InputError when there are none.
     """
+    return Subject(model, *subject_clips(model, data, subjects, count))
+
+
+def subject_clips(
+    model: AnyModel, data: list[str], subjects: list[str], count: int
+) -> tuple[list[str], list[Clip], list[Clip]]:
+    """A model's validation subjects, their clips (at most `count`, 0: all) and all clips; see `read_subject`."""
     clips = [clip for folder in data for clip in read_clips(folder)]
     subjects = subjects or list(model.engine.description["provenance"].get("train", {}).get("validation_subjects", ()))
     held_out = [clip for clip in clips if clip.subject in subjects]
     if not held_out:
         raise InputError(f"no clip of the validation subjects {subjects} in {data}; name them with --subjects")
-    return Subject(model, subjects, spread_out(held_out, count), clips)
+    return subjects, spread_out(held_out, count), clips
 
 
 def evaluate(

@@ -1,5 +1,7 @@
 """Bad options of genmo-eval are one line and exit status 2."""
 
+import json
+
 import pytest
 
 from genmo.train.evaluation.__main__ import main
@@ -24,3 +26,16 @@ def test_bad_options_are_one_line(motion_set, tiny_checkpoint, judge, name, caps
     assert main(["--checkpoint", str(tiny_checkpoint), "--data", str(motion_set), *judged, *arguments]) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1 and message in said.err
+
+
+def test_an_engine_of_motion_tokens(token_engine, motion_set, capsys):
+    """Completion and obeying are measured as of any engine; estimation, which it has none of, is refused."""
+    common = ["--engine", str(token_engine), "--data", str(motion_set), "--subjects", "made30/02", "--clips", "1"]
+    assert main([*common, "--in-betweening", "--samples", "1", "--steps", "2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "middle 50 %, genmo" in result["completion"] and result["clips"] == 1
+    assert max(result["keyframe_error"].values()) < 1e-6
+    assert main(common) == 2
+    assert "estimates nothing; wanted --in-betweening or --obey" in capsys.readouterr().err
+    assert main(["--engine", str(token_engine), "--obey", "--prompts", "1", "--samples", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 10
