@@ -135,9 +135,19 @@ def stick_rows(model: MotionModel, seeds: int) -> list[str]:
     ]
 
 
+def thread_switches() -> Array:
+    """How often this thread gave the processor away [2]: by itself, as for a lock, and because the system took it."""
+    if sys.platform != "linux":
+        return np.zeros(2)
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_THREAD)
+    return np.array([usage.ru_nvcsw, usage.ru_nivcsw], np.float64)
+
+
 def wait_rows(model: MotionModel, minutes: float) -> list[str]:
     """What a thread that takes 30 frames a second waits, with one worker and a stick that is moved all the time."""
-    waits, random = [], np.random.default_rng(0)
+    waits, work, switches, random = [], [], [], np.random.default_rng(0)
     generator = MotionGenerator(model, command=Stick((0.0, 1.2)), seed=0)
     with MotionAhead(generator) as ahead:
         ahead.next()
@@ -146,12 +156,21 @@ def wait_rows(model: MotionModel, minutes: float) -> list[str]:
             if number % 60 == 0:
                 turn = random.uniform(-np.pi, np.pi)
                 ahead.command = Stick((1.5 * np.sin(turn), 1.5 * np.cos(turn)))
-            before = time.perf_counter()
+            switched, worked, before = thread_switches(), time.thread_time(), time.perf_counter()
             ahead.next()
             waits.append(time.perf_counter() - before)
+            work.append(time.thread_time() - worked)
+            switches.append(thread_switches() - switched)
             number += 1
             time.sleep(max(0.0, started + number / FPS - time.perf_counter()))
         late = ahead.late
+    gave_way, taken = np.array(switches).T
+    longest = np.array(waits)
+    waited, robbed, free = (
+        longest[chosen].max(initial=0)
+        for chosen in ((gave_way > 0) & (taken == 0), taken > 0, (gave_way == 0) & (taken == 0))
+    )
+    by_itself, by_the_system = int((gave_way > 0).sum()), int((taken > 0).sum())
     p50, p99, p999 = 1000 * np.percentile(waits, [50, 99, 99.9])
     return [
         f"| {len(waits)} frames in {minutes:g} minutes, a new direction every 2 s | ms |",
@@ -161,6 +180,10 @@ def wait_rows(model: MotionModel, minutes: float) -> list[str]:
         f"| p99.9 | {p999:.3f} |",
         f"| worst | {1000 * max(waits):.3f} |",
         f"| share over 1 ms | {100 * np.mean(np.array(waits) > 1e-3):.3f} % |",
+        f"| its own work, worst | {1000 * max(work):.3f} |",
+        f"| worst of the calls in which the thread gave way by itself ({by_itself}) | {1000 * waited:.3f} |",
+        f"| worst of the calls in which the system took the processor ({by_the_system}) | {1000 * robbed:.3f} |",
+        f"| worst of all other calls | {1000 * free:.3f} |",
         f"| frames repeated because the worker was late | {late} |",
     ]
 
