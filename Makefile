@@ -17,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format native kernels api bench blender blender clean types
+.PHONY: help demo test test-fast check format native kernels api bench blender web clean types
 
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ blender: ## the extension for Blender, in dist/: one zip with everything in it
 site: .venv-test/.ready ## the documentation as a website, in build/site
 	$(TEST) -m pip install --quiet --disable-pip-version-check ".[site]"
 	$(TEST) docs/site/build.py build/site
+
+web: .venv-test/.ready native ## the page that makes motions by itself, in build/web/page, and its tests (Emscripten, node)
+	emcmake cmake -S . -B build/web -DGENMO_KERNELS=OFF -DCMAKE_BUILD_TYPE=Release
+	cmake --build build/web --target genmo_web --parallel 2
+	$(TEST) integrations/web/pack.py build/web/kernels/native/genmo.wasm build/web/page
+	node --test build/web/page/test/
 
 api: .venv-test/.ready ## write the API reference, from the docstrings, to build/api.md
 	@mkdir -p build

@@ -1,0 +1,185 @@
+// genmo in JavaScript: motions from texts, in a page, a worker or node; nothing leaves the machine.
+//
+//   import { Genmo } from "./genmo.js";
+//   const genmo = await Genmo.load({ wasm: "genmo.wasm", engine: "engine/" });
+//   const motion = genmo.generate("a person walks, then sits down", { seconds: 5, seed: 7 });
+//
+// A motion is made in one go, so a page does it in a worker (worker.js).
+
+/** Joints of a body, in the order of SMPL. */
+export const JOINTS = 24;
+/** Frames a second. */
+export const FPS = 30;
+/** Files of an engine that are read. */
+export const ENGINE_FILES = ["engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt"];
+
+const MOST_FRAMES = 65536;
+const CANCELLED = 6;
+
+/** Thrown with libgenmo's own sentence on what is wrong. */
+export class GenmoError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.name = "GenmoError";
+    this.status = status;
+    this.cancelled = status === CANCELLED;
+  }
+}
+
+export class Genmo {
+  #exports;
+  #progress = null;
+
+  /**
+   * Opens an engine.
+   *
+   * `wasm`: the module, as an address, an ArrayBuffer or Uint8Array; `engine`: the address of an engine's folder, or its files by
+   * name as ArrayBuffers or Uint8Arrays; `fast`: the network in fixed point; `progress(share)`: hears of what is loaded.
+   */
+  static async load({ wasm, engine, fast = false, progress = () => {} }) {
+    const genmo = new Genmo();
+    const [code, files] = await Promise.all([bytesOf(wasm), filesOf(engine, progress)]);
+    const module = await WebAssembly.compile(code);
+    const instance = await WebAssembly.instantiate(module, genmo.#imports(module));
+    genmo.#exports = instance.exports;
+    instance.exports._initialize?.();
+    const held = [];
+    try {
+      for (const [name, data] of Object.entries(files)) {
+        const [label, content] = [genmo.#text(name), genmo.#copy(data)];
+        held.push(label, content);
+        genmo.#check(instance.exports.add_file(label, content, data.length));
+      }
+      genmo.#check(instance.exports.open(fast ? 1 : 0));
+    } finally {
+      for (const memory of held) instance.exports.put(memory);
+    }
+    return genmo;
+  }
+
+  /** Of libgenmo. */
+  get version() {
+    return this.#string(this.#exports.version());
+  }
+
+  /** The skeleton: [{name, parent}], the root's parent -1. */
+  get joints() {
+    return Array.from({ length: JOINTS }, (_, joint) => ({
+      name: this.#string(this.#exports.joint_name(joint)),
+      parent: this.#exports.joint_parent(joint),
+    }));
+  }
+
+  /**
+   * The motion of a text, or of several as [{text, start, end}] in frames (`end` left out: to the end).
+   *
+   * `frames` or `seconds` (4); `steps` and `guidance` (0: the engine's own); `seed`, 0 to 2^32 - 1: the same seed, the same motion;
+   * `progress(share)` may answer false to cancel.  Answers {frames, fps, rotations [frames x 24 x 4] quaternions x, y, z, w from the
+   * parent's frame, translation [frames x 3] of the root in metres, joints [frames x 24 x 3] in the world, contacts [frames x 6],
+   * offsets [24 x 3] of the rest pose}; y is up.
+   */
+  generate(texts, { frames, seconds = 4, steps = 0, guidance = 0, seed = 0, progress } = {}) {
+    const count = frames ?? Math.round(seconds * FPS);
+    if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
+      throw new GenmoError(`frames is ${count}; wanted 1 to ${MOST_FRAMES}`, 1);
+    const { add_text, generate, get, put } = this.#exports;
+    const widths = { rotations: count * JOINTS * 4, translation: count * 3, joints: count * JOINTS * 3, contacts: count * 6, offsets: JOINTS * 3 };
+    const total = Object.values(widths).reduce((sum, width) => sum + width, 0);
+    const held = [get(4 * total)];
+    if (!held[0]) throw new GenmoError(`no memory for ${count} frames`, 2);
+    this.#progress = progress ?? null;
+    try {
+      for (const { text, start = 0, end = 0 } of typeof texts === "string" ? [{ text: texts }] : texts) {
+        held.push(this.#text(text));
+        this.#check(add_text(held.at(-1), start, end));
+      }
+      this.#check(generate(count, steps, guidance, seed >>> 0, held[0]));
+      const motion = { frames: count, fps: FPS };
+      let at = held[0];
+      for (const [name, width] of Object.entries(widths)) {
+        motion[name] = new Float32Array(this.#exports.memory.buffer, at, width).slice();
+        at += 4 * width;
+      }
+      return motion;
+    } finally {
+      this.#progress = null;
+      for (const memory of held) put(memory);
+    }
+  }
+
+  // What the module asks of its surroundings: progress, and what a C library asks of a system that is not there.
+  #imports(module) {
+    const imports = { genmo: { progress: (share) => (this.#progress?.(share) === false ? 1 : 0) } };
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+      imports[from] ??= {};
+      if (kind !== "function" || imports[from][name]) continue;
+      imports[from][name] = name === "emscripten_notify_memory_growth" ? () => {} : () => {
+        if (name === "fd_write" || name === "fd_seek" || name === "fd_close" || name === "fd_read") return 8; // no such file
+        throw new GenmoError(`the module called ${name}, which a page does not have`, 3);
+      };
+    }
+    return imports;
+  }
+
+  #check(status) {
+    if (status) throw new GenmoError(this.#string(this.#exports.message()) || `status ${status}`, status);
+  }
+
+  #copy(bytes) {
+    const at = this.#exports.get(bytes.length || 1);
+    if (!at) throw new GenmoError(`no memory for ${bytes.length} bytes`, 2);
+    new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
+    return at;
+  }
+
+  #text(text) {
+    return this.#copy(new TextEncoder().encode(`${text}\0`));
+  }
+
+  #string(at) {
+    const bytes = new Uint8Array(this.#exports.memory.buffer, at);
+    return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
+  }
+}
+
+async function fetched(address, heard = () => {}) {
+  const response = await fetch(address);
+  if (!response.ok) throw new GenmoError(`${address}: ${response.status}; wanted a file of an engine, or genmo.wasm`, 5);
+  const parts = [];
+  let size = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+    heard(value.length);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function bytesOf(source) {
+  if (typeof source === "string" || source instanceof URL) return fetched(source);
+  return source instanceof Uint8Array ? source : new Uint8Array(source);
+}
+
+// The files by name.  Their sizes are not known before they are here: `progress` hears a share of the engine that ships.
+async function filesOf(engine, progress) {
+  const usual = 26.5e6;
+  let loaded = 0;
+  const heard = (bytes) => progress(Math.min((loaded += bytes) / usual, 1));
+  const remote = typeof engine === "string" || engine instanceof URL;
+  const read = async (name) => {
+    if (remote) return [name, await fetched(new URL(name, new URL(engine, globalThis.location?.href)), heard)];
+    if (!engine[name]) throw new GenmoError(`${name} is not among the files; give every file of the engine's folder`, 5);
+    return [name, await bytesOf(engine[name])];
+  };
+  const files = Object.fromEntries(await Promise.all(ENGINE_FILES.map(read)));
+  progress(1);
+  return files;
+}

@@ -1,0 +1,58 @@
+"""Puts a page together that makes motions by itself: module, engine, viewer, and a motion to compare with.
+
+    python integrations/web/pack.py build/web/kernels/native/genmo.wasm build/web/page
+
+`make web` runs it.  The folder is static: any web server can serve it, and `npm publish` takes it as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from genmo.runtime import MotionModel, save_motion
+from genmo.runtime.engine.bundle import SHIPPED
+
+HERE = Path(__file__).parent
+SCRIPTS = ("genmo.js", "worker.js", "index.html", "package.json", "README.md")
+ENGINE = ("engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt")
+MOST = 30e6
+"""bytes of the whole page"""
+TEXT, FRAMES, SEED = "a person walks forward, then waves with the right hand", 90, 3
+
+
+def pack(module: Path, out: Path) -> int:
+    """Fill the folder `out`; the bytes of what a page loads."""
+    (out / "engine").mkdir(parents=True, exist_ok=True)
+    for name in SCRIPTS:
+        shutil.copyfile(HERE / name, out / name)
+    shutil.copyfile(module, out / "genmo.wasm")
+    for name in ENGINE:
+        shutil.copyfile(SHIPPED / name, out / "engine" / name)
+    shutil.copyfile(HERE.parents[1] / "LICENSE", out / "LICENSE")
+    model = MotionModel.load(threads=1)
+    standing = model.generate("a person stands", 30, steps=1)[0]
+    save_motion(out / "viewer.html", standing)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    shutil.copytree(HERE / "test", out / "test", dirs_exist_ok=True)
+    joints = model.generate(TEXT, FRAMES, seed=SEED)[0].joints_world()
+    expected = {"text": TEXT, "frames": FRAMES, "seed": SEED, "joints": joints.round(7).ravel().tolist()}
+    (out / "test" / "expected.json").write_text(json.dumps(expected))
+    return size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="put the page together")
+    parser.add_argument("module", type=Path, help="genmo.wasm")
+    parser.add_argument("out", type=Path, help="folder of the page")
+    options = parser.parse_args()
+    size = pack(options.module, options.out)
+    print(f"{options.out}: {size / 1e6:.1f} MB")
+    if size > MOST:
+        raise SystemExit(f"{options.out}: {size / 1e6:.1f} MB; wanted at most {MOST / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

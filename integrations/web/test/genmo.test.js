@@ -1,0 +1,67 @@
+// The module in node: the motion that the Python runtime makes, refusals, cancelling.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { ENGINE_FILES, Genmo, JOINTS } from "../genmo.js";
+
+const here = (path) => readFileSync(new URL(path, import.meta.url));
+const expected = JSON.parse(here("expected.json"));
+const engine = () => Object.fromEntries(ENGINE_FILES.map((name) => [name, here(`../engine/${name}`)]));
+const load = (options) => Genmo.load({ wasm: here("../genmo.wasm"), engine: engine(), ...options });
+const genmo = await load();
+
+function millimetresOff(joints) {
+  let sum = 0, most = 0;
+  for (let i = 0; i < joints.length; i += 3) {
+    const off = 1000 * Math.hypot(...[0, 1, 2].map((k) => joints[i + k] - expected.joints[i + k]));
+    sum += off;
+    most = Math.max(most, off);
+  }
+  return { mean: (3 * sum) / joints.length, most };
+}
+
+test("the motion is the Python runtime's", (context) => {
+  const started = performance.now();
+  const motion = genmo.generate(expected.text, { frames: expected.frames, seed: expected.seed });
+  const off = millimetresOff(motion.joints);
+  context.diagnostic(`${((performance.now() - started) / 1000).toFixed(2)} s for ${motion.frames} frames; ${off.mean.toFixed(5)} mm mean, ${off.most.toFixed(5)} mm most`);
+  assert.equal(motion.joints.length, expected.frames * JOINTS * 3);
+  assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
+});
+
+test("fixed point is near", async () => {
+  const fast = await load({ fast: true });
+  const off = millimetresOff(fast.generate(expected.text, { frames: expected.frames, seed: expected.seed }).joints);
+  assert.ok(off.mean > 0 && off.mean <= 3, JSON.stringify(off));
+});
+
+test("the same again, and spans", () => {
+  const options = { frames: 40, steps: 2, seed: 5 };
+  const texts = [{ text: "a man walks", end: 20 }, { text: "a man waves", start: 20 }];
+  assert.deepEqual(genmo.generate(texts, options), genmo.generate(texts, options));
+});
+
+test("what is wrong is said", async () => {
+  assert.throws(() => genmo.generate("!?", { frames: 10 }), /wanted at least one word in Latin letters/);
+  assert.throws(() => genmo.generate("walk", { frames: 0 }), /frames is 0; wanted 1 to 65536/);
+  assert.throws(() => genmo.generate("walk", { frames: 10, guidance: 99 }), /guidance is 99; wanted -10 to 10/);
+  const files = engine();
+  files["step.onnx"] = files["step.onnx"].subarray(1);
+  await assert.rejects(Genmo.load({ wasm: here("../genmo.wasm"), engine: files }), /step.onnx: its SHA-256 is not the one/);
+  delete files["step.onnx"];
+  await assert.rejects(Genmo.load({ wasm: here("../genmo.wasm"), engine: files }), /step.onnx is not among the files/);
+});
+
+test("progress rises and cancels", () => {
+  const shares = [];
+  genmo.generate("walk", { frames: 10, steps: 3, progress: (share) => void shares.push(share) });
+  assert.deepEqual(shares, [...shares].sort());
+  assert.equal(shares.at(-1), 1);
+  assert.throws(() => genmo.generate("walk", { frames: 10, progress: () => false }), (error) => error.cancelled);
+});
+
+test("the skeleton", () => {
+  assert.equal(genmo.joints.length, JOINTS);
+  assert.deepEqual(genmo.joints[1], { name: "left_hip", parent: 0 });
+});
