@@ -25,13 +25,16 @@ from genmo.runtime.motion.skeleton import (
     sole_heights,
     stature,
 )
-from genmo.runtime.render.round_cones import Integers, Shape, Side, near_pairs, smooth_surface
+from genmo.runtime.render.mesh_grid import body_grid
+from genmo.runtime.render.round_cones import BLEND, Integers, Shape, Side, near_pairs, smooth_surface
 from genmo.runtime.support.arrays import Array
 
 Point = tuple[str, float, float, float]
 
 GROUND = 0.0  # metres, the floor of every picture: a motion that is not on it is to be seen so
 SKIN_BLEND = 0.018  # metres; how far the skin weights of neighbouring parts mix
+SOFTENINGS = 6  # times that each vertex takes over half of its neighbours' weights: creases become bends
+FEET = [JOINTS.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")]
 INFLUENCES = 4  # joints a vertex may follow: what glTF and most engines take
 
 
@@ -49,25 +52,45 @@ class Part:
     radii: tuple[float, float]
     flat: float = 1.0
     flat_axis: int = 2
+    blend: float = BLEND
 
+
+SOFT, FINE, FINGER = (
+    0.009,
+    0.006,
+    0.0035,
+)  # metres; how far small parts melt: forms of the face; nose, ears, palm; fingers
 
 _MIDDLE = (
-    Part("pelvis", ("pelvis", 0.0, -0.035, -0.026), ("spine2", 0.0, -0.02, 0.010), (0.148, 0.118), 0.67),
-    Part("spine2", ("spine2", 0.0, -0.03, 0.016), ("spine2", 0.0, 0.06, 0.018), (0.122, 0.134), 0.70),
-    Part("spine3", ("spine3", 0.0, -0.055, 0.016), ("spine3", 0.0, 0.030, 0.008), (0.134, 0.152), 0.70),
-    Part("neck", ("neck", 0.0, -0.01, -0.002), ("head", 0.0, 0.01, 0.004), (0.058, 0.049)),
-    Part("head", ("head", 0.0, 0.098, 0.006), ("head", 0.0, 0.034, 0.038), (0.088, 0.055)),
-    Part("head", ("head", 0.0, 0.066, 0.095), ("head", 0.0, 0.045, 0.106), (0.009, 0.013)),
+    Part("pelvis", ("pelvis", 0.0, -0.035, -0.026), ("spine1", 0.0, 0.02, 0.018), (0.145, 0.124), 0.67),
+    Part("spine1", ("spine1", 0.0, 0.02, 0.022), ("spine2", 0.0, 0.01, 0.012), (0.117, 0.113), 0.70),
+    Part("spine2", ("spine2", 0.0, -0.01, 0.016), ("spine2", 0.0, 0.06, 0.018), (0.116, 0.132), 0.70),
+    Part("spine3", ("spine3", 0.0, -0.055, 0.016), ("spine3", 0.0, 0.030, 0.008), (0.134, 0.150), 0.70),
+    Part("neck", ("neck", 0.0, -0.01, -0.002), ("head", 0.0, 0.01, 0.002), (0.061, 0.055)),
+    # cranium, face, chin, nose, mouth
+    Part("head", ("head", 0.0, 0.112, -0.010), ("head", 0.0, 0.104, 0.022), (0.091, 0.084), 0.86, 0),
+    Part("head", ("head", 0.0, 0.064, 0.038), ("head", 0.0, 0.014, 0.048), (0.063, 0.045), 0.88, 0),
+    Part("head", ("head", -0.008, -0.006, 0.079), ("head", 0.008, -0.006, 0.079), (0.019, 0.019), blend=SOFT),
+    Part("head", ("head", 0.0, 0.090, 0.098), ("head", 0.0, 0.054, 0.117), (0.010, 0.0125), blend=FINE),
+    Part("head", ("head", -0.011, 0.024, 0.086), ("head", 0.011, 0.024, 0.086), (0.014, 0.014), blend=SOFT),
 )
 _LEFT = (
+    # brow, cheekbone, ear
+    Part("head", ("head", 0.012, 0.098, 0.093), ("head", 0.046, 0.095, 0.071), (0.0145, 0.0145), blend=SOFT),
+    Part("head", ("head", 0.034, 0.052, 0.068), ("head", 0.044, 0.054, 0.048), (0.020, 0.020), blend=SOFT),
+    Part("head", ("head", 0.080, 0.084, -0.010), ("head", 0.076, 0.050, -0.003), (0.017, 0.011), 0.5, 0, FINE),
+    # hip, thigh, knee, shin, calf
     Part("pelvis", ("left_hip", -0.012, -0.03, -0.044), ("left_hip", -0.008, 0.02, -0.034), (0.076, 0.066)),
     Part("left_hip", ("left_hip", 0.004, 0.0, -0.004), ("left_knee", 0.0, 0.03, 0.0), (0.083, 0.053)),
-    Part("left_knee", ("left_knee", 0.0, 0.0, 0.004), ("left_ankle", 0.0, 0.0, 0.0), (0.050, 0.034)),
-    Part("left_knee", ("left_knee", 0.004, -0.06, -0.012), ("left_knee", 0.004, -0.17, -0.016), (0.046, 0.041)),
+    Part("left_knee", ("left_knee", 0.0, 0.012, 0.022), ("left_knee", 0.0, -0.03, 0.018), (0.034, 0.032), blend=FINE),
+    Part("left_knee", ("left_knee", 0.0, 0.0, 0.002), ("left_ankle", 0.0, 0.0, 0.0), (0.049, 0.033)),
+    Part("left_knee", ("left_knee", 0.004, -0.06, -0.014), ("left_knee", 0.004, -0.19, -0.016), (0.045, 0.037)),
+    # heel, instep, ball, toes
     Part("left_ankle", ("left_heel", 0.0, 0.0, 0.0), ("left_ball", 0.0, 0.027, -0.005), (0.034, 0.027)),
     Part("left_ankle", ("left_ankle", 0.0, 0.0, 0.0), ("left_ball", 0.0, 0.032, -0.012), (0.035, 0.027)),
-    Part("left_foot", ("left_ball", 0.0, 0.027, 0.0), ("left_toes", 0.002, 0.0, 0.0), (0.027, 0.016)),
-    Part("left_foot", ("left_ball", 0.020, 0.025, 0.0), ("left_ball", 0.016, 0.025, 0.045), (0.021, 0.015)),
+    Part("left_foot", ("left_ball", -0.002, 0.027, 0.0), ("left_toes", -0.004, 0.0, 0.0), (0.027, 0.017)),
+    Part("left_foot", ("left_ball", 0.018, 0.025, 0.0), ("left_ball", 0.015, 0.024, 0.045), (0.021, 0.015)),
+    # chest, shoulder, arm
     Part(
         "spine3",
         ("left_collar", 0.055, -0.055, 0.048),
@@ -75,16 +98,35 @@ _LEFT = (
         (0.060, 0.060),
         0.8,
     ),
-    Part("left_collar", ("left_collar", 0.03, -0.012, -0.004), ("left_shoulder", 0.0, 0.0, 0.0), (0.062, 0.060)),
-    Part("left_shoulder", ("left_shoulder", 0.0, 0.0, 0.0), ("left_elbow", -0.02, 0.0, 0.0), (0.052, 0.037)),
-    Part("left_elbow", ("left_elbow", 0.0, 0.0, 0.0), ("left_wrist", -0.02, 0.0, 0.0), (0.038, 0.026)),
-    Part("left_wrist", ("left_wrist", -0.005, 0.0, 0.0), ("left_hand", 0.0, 0.0, 0.0), (0.030, 0.042), 0.55, 1),
-    Part("left_hand", ("left_hand", 0.0, 0.0, 0.0), ("left_hand", 0.075, -0.004, 0.0), (0.041, 0.027), 0.5, 1),
+    Part("left_collar", ("left_collar", 0.03, -0.012, -0.004), ("left_shoulder", -0.01, 0.004, 0.0), (0.060, 0.056)),
+    Part("left_shoulder", ("left_shoulder", 0.0, -0.004, 0.0), ("left_shoulder", 0.06, -0.004, 0.0), (0.058, 0.050)),
+    Part("left_shoulder", ("left_shoulder", 0.04, 0.0, 0.0), ("left_elbow", -0.02, 0.0, 0.0), (0.048, 0.037)),
+    Part("left_elbow", ("left_elbow", 0.0, 0.0, 0.0), ("left_wrist", -0.02, 0.0, 0.0), (0.038, 0.025)),
+    Part("left_elbow", ("left_elbow", 0.05, 0.0, 0.0), ("left_elbow", 0.11, 0.0, 0.0), (0.038, 0.034)),
+    # palm, four fingers, ball of the thumb, thumb
+    Part("left_wrist", ("left_wrist", -0.005, 0, 0), ("left_hand", -0.006, 0, 0), (0.029, 0.040), 0.42, 1, FINE),
+    *(
+        Part("left_hand", ("left_hand", -0.016, 0.0, z), ("left_hand", long, drop, 1.06 * z), radii, blend=FINGER)
+        for z, long, drop, radii in (
+            (0.0310, 0.068, -0.015, (0.0118, 0.0102)),
+            (0.0104, 0.078, -0.016, (0.0120, 0.0104)),
+            (-0.0104, 0.071, -0.018, (0.0118, 0.0100)),
+            (-0.0305, 0.052, -0.017, (0.0108, 0.0092)),
+        )
+    ),
     Part(
         "left_wrist",
-        ("left_wrist", 0.025, -0.004, 0.022),
-        ("left_wrist", 0.082, -0.01, 0.062),
-        (0.019, 0.013),
+        ("left_wrist", 0.020, -0.006, 0.020),
+        ("left_wrist", 0.052, -0.012, 0.046),
+        (0.019, 0.016),
+        blend=FINE,
+    ),
+    Part(
+        "left_wrist",
+        ("left_wrist", 0.050, -0.012, 0.045),
+        ("left_wrist", 0.094, -0.016, 0.070),
+        (0.0140, 0.0112),
+        blend=FINGER,
     ),
 )
 
@@ -148,6 +190,7 @@ def body_shapes(offsets: Array) -> list[Shape]:
             radii=(scale * part.radii[0], scale * part.radii[1]),
             flat=part.flat,
             flat_axis=part.flat_axis,
+            blend=scale * part.blend,
         )
         for side, parts in sides
         for part in parts
@@ -164,8 +207,10 @@ def _relatives() -> Integers:
     return np.asarray([row + [-1] * (most - len(row)) for row in rows])
 
 
-def _skin_weights(shapes: list[Shape], points: Array) -> tuple[Integers, Array]:
-    """Four joints [n, 4] and weights [n, 4] of points [n, 3]: a soft minimum over the distances to the parts.
+def _skin_weights(shapes: list[Shape], points: Array, faces: Integers) -> tuple[Integers, Array]:
+    """Four joints [n, 4] and weights [n, 4] of points [n, 3] with triangles [m, 3].
+
+    They are a soft minimum over the distances to the parts, softened along the skin.
 
     A vertex follows only the joint of its nearest part and that joint's parent and children, so that
     skin never sticks to a limb that merely happens to be near in the T-pose.
@@ -177,10 +222,27 @@ def _skin_weights(shapes: list[Shape], points: Array) -> tuple[Integers, Array]:
     relatives = _relatives()[nearest.argmin(axis=1)]  # [n, most]
     excess = np.take_along_axis(nearest, relatives, axis=1) - nearest.min(axis=1, keepdims=True)
     weights = np.where(relatives >= 0, np.exp(-excess / SKIN_BLEND), 0.0)
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :INFLUENCES]
-    joints, kept = (np.take_along_axis(values, order, axis=1) for values in (relatives, weights))
+    every = np.zeros((len(points), JOINT_COUNT + 1))  # the last column takes the relatives that are none
+    np.put_along_axis(every, relatives, weights, axis=1)
+    hard = every[:, :JOINT_COUNT] / weights.sum(axis=1, keepdims=True)
+    feet = np.isin(nearest.argmin(axis=1), FEET)[:, None]  # soles stay as flat as they are planted
+    every = np.where(feet, hard, _softened(hard, faces))
+    joints = np.argsort(-every, axis=1, kind="stable")[:, :INFLUENCES]
+    kept = np.take_along_axis(every, joints, axis=1)
     kept = np.where(kept < 0.01, 0.0, kept)
     return np.where(kept > 0, joints, 0), kept / kept.sum(axis=1, keepdims=True)
+
+
+def _softened(weights: Array, faces: Integers) -> Array:
+    """Weights [n, joints] mixed with those of the neighbours along the triangles' edges."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = edges[np.argsort(edges[:, 0], kind="stable")]  # a closed surface names each edge once from either end
+    starts = np.searchsorted(edges[:, 0], np.arange(len(weights)))
+    count = np.bincount(edges[:, 0], minlength=len(weights))[:, None]
+    for _ in range(SOFTENINGS):
+        beside: Array = np.add.reduceat(weights[edges[:, 1]], starts)
+        weights = np.asarray(0.5 * weights + 0.5 * beside / count)
+    return weights
 
 
 def body_mesh(offsets: Array) -> BodyMesh:
@@ -192,8 +254,12 @@ def body_mesh(offsets: Array) -> BodyMesh:
 def _body_mesh(stored: bytes) -> BodyMesh:
     offsets = np.frombuffer(stored).reshape(JOINT_COUNT, 3)
     shapes, soles = body_shapes(offsets), sole_heights(offsets)
-    vertices, normals, faces = smooth_surface(shapes, soles)
-    joints, weights = _skin_weights(shapes, vertices)
+    scale = stature(offsets) / stature(shape_space().mean)
+    reach = np.stack([np.minimum(shape.start, shape.end) - max(shape.radii) for shape in shapes])
+    extent = np.stack([np.maximum(shape.start, shape.end) + max(shape.radii) for shape in shapes])
+    grid = body_grid(rest_joints(offsets), soles, scale, reach.min(axis=0), extent.max(axis=0))
+    vertices, normals, faces = smooth_surface(shapes, soles, grid)
+    joints, weights = _skin_weights(shapes, vertices, faces)
     return BodyMesh(
         vertices=vertices,
         normals=normals,

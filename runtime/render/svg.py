@@ -1,8 +1,8 @@
 """A still picture of a motion, as SVG: the figures of several moments on one ground, coloured by time.
 
-Drawn from the round cones of `body` without any library: each becomes a tapered stroke with a gradient across
-it, figures are sorted by depth, shadows and contacts lie on the ground.  A motion that travels is seen from
-its side along its path; one that stays in place is spread out, first moment at the left.
+Drawn from the round cones of `mannequin` without any library: those of a member (head, trunk, hand, ...) become one
+silhouette with a gradient across it, figures are sorted by depth, shadows and contacts lie on the ground.  A motion
+that travels is seen from its side along its path; one that stays in place is spread out, first moment at the left.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from genmo.runtime.motion.motion import Motion, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_yaw, normalize, rotate
-from genmo.runtime.motion.skeleton import CONTACT_JOINTS, rest_joints
+from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, rest_joints
 from genmo.runtime.render.mannequin import GROUND, body_shapes
 from genmo.runtime.render.round_cones import Shape
 from genmo.runtime.support.arrays import Array
@@ -29,6 +29,19 @@ FIELD = np.radians(24.0)  # horizontal opening of the camera: long lens, little 
 LIGHT = np.asarray([-0.45, 1.0, 0.35])  # towards the light, in the picture's own axes (right, up, to the viewer)
 RAMP = ((0.0, (62, 104, 178)), (0.35, (58, 158, 160)), (0.65, (236, 172, 82)), (1.0, (214, 88, 66)))
 CIRCLE = np.linspace(0, 2 * np.pi, 23)[:-1]
+_MEMBERS = {"pelvis": "pelvis spine1 spine2 spine3 left_collar right_collar"} | {
+    f"{side}_{whole}": f"{side}_{whole} {side}_{end}"
+    for side in ("left", "right")
+    for whole, end in (("wrist", "hand"), ("ankle", "foot"))
+}
+HEAD = JOINTS.index("head")
+FEATURE = 0.15
+"""of the head's radius: a smaller part is a nose or an ear, not a form of the face"""
+MEMBER = list(range(len(JOINTS)))
+"""by joint: the joint whose silhouette its parts belong to"""
+for _whole, _names in _MEMBERS.items():
+    for _name in _names.split():
+        MEMBER[JOINTS.index(_name)] = JOINTS.index(_whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,26 +238,36 @@ def _outline(view: _Camera, ends: Array, axes: Array, radii: tuple[float, float]
 
 
 def _draw_figure(view: _Camera, figure: _Figure, shapes: list[Shape], rest: Array) -> str:
-    """One figure, its parts from far to near."""
-    parts = []
-    for number, shape in enumerate(shapes):
-        ends, axes = _sphere_points(shape, figure, rest)
-        nearest = float(view.depth(ends).mean()) - min(shape.radii)
-        parts.append((nearest, f"f{round(1000 * figure.share)}p{number}", shape, ends, axes))
-    parts.sort(key=lambda part: -part[0])
-    return "<g>" + "".join(_draw_part(view, figure.share, *part[1:]) for part in parts) + "</g>"
+    """One figure, its members from far to near."""
+    members: dict[int, list[tuple[Shape, Array, Array]]] = {}
+    for shape in shapes:
+        members.setdefault(MEMBER[shape.joint], []).append((shape, *_sphere_points(shape, figure, rest)))
+    drawn = []
+    for number, parts in members.items():
+        distances = [float(view.depth(ends).mean()) - min(shape.radii) for shape, ends, _ in parts]
+        nearest = float(np.average(distances, weights=[max(shape.radii) for shape, _, _ in parts]))
+        drawn.append((nearest, _draw_member(view, figure.share, f"f{round(1000 * figure.share)}p{number}", parts)))
+    return "<g>" + "".join(path for _, path in sorted(drawn, key=lambda member: -member[0])) + "</g>"
 
 
-def _draw_part(view: _Camera, share: float, name: str, shape: Shape, ends: Array, axes: Array) -> str:
-    """A tapered stroke with a gradient across it, from the lit side to the dark one."""
-    outline = _outline(view, ends, axes, shape.radii)
-    start, end = view.project(ends)
-    long = max(float(np.linalg.norm(end - start)), 1e-6)
+def _draw_member(view: _Camera, share: float, name: str, parts: list[tuple[Shape, Array, Array]]) -> str:
+    """The parts as one silhouette with one gradient across it, from the lit side to the dark one."""
+    outlines = [_outline(view, ends, axes, shape.radii) for shape, ends, axes in parts]
+    if parts[0][0].joint == HEAD:  # the face is what spans brow, cheeks and chin; nose and ears stand out of it
+        forms = [shape.radii[0] > FEATURE * parts[0][0].radii[0] for shape, _, _ in parts]
+        face = np.concatenate([one for one, form in zip(outlines, forms, strict=True) if form])
+        outlines = [_hull(face), *(one for one, form in zip(outlines, forms, strict=True) if not form)]
+    outline = np.concatenate(outlines)
+    centres = np.concatenate([view.project(ends) for _, ends, _ in parts])
+    spread, axes = np.linalg.eigh(np.cov(centres.T))
+    along = axes[:, -1] if spread[-1] > 1e-6 else np.asarray([0.0, 1.0])
+    long = float(np.ptp(centres @ along))
     light = normalize(np.asarray([LIGHT[0], -LIGHT[1]]))
-    across = np.asarray([start[1] - end[1], end[0] - start[0]]) / long
+    across = np.asarray([along[1], -along[0]])
     across = across if across @ light >= 0 else -across
-    # Parts seen end-on are lit like balls, long ones like rods.
-    rod = min(long / (2.5 * max(shape.radii) * view.focal / float(view.depth(ends).mean())), 1.0)
+    # Members seen end-on are lit like balls, long ones like rods.
+    thick = max(max(shape.radii) * view.focal / float(view.depth(ends).mean()) for shape, ends, _ in parts)
+    rod = min(long / (2.5 * thick), 1.0)
     toward = normalize(rod * across + (1.05 - rod) * light)
     middle, half_width = outline.mean(axis=0), float(np.ptp(outline @ toward) / 2)
     (x1, y1), (x2, y2) = middle + half_width * toward, middle - half_width * toward
@@ -253,7 +276,8 @@ def _draw_part(view: _Camera, share: float, name: str, shape: Shape, ends: Array
     ramp = "".join(f'<stop offset="{offset}" stop-color="{_color(share, bright)}"/>' for offset, bright in stops)
     return (
         f'<linearGradient id="{name}" gradientUnits="userSpaceOnUse" x1="{x1:.1f}" y1="{y1:.1f}" '
-        f'x2="{x2:.1f}" y2="{y2:.1f}">{ramp}</linearGradient><path d="{_polygon(outline)}" fill="url(#{name})"/>'
+        f'x2="{x2:.1f}" y2="{y2:.1f}">{ramp}</linearGradient>'
+        f'<path d="{"".join(map(_polygon, outlines))}" fill="url(#{name})"/>'
     )
 
 

@@ -99,7 +99,8 @@ def glb_vertices(data):
 def html_vertices(data):
     """World vertices [frames, n, 3] of an .html, from what its script is given."""
     payload = re.search(r"<script[^>]*application/json[^>]*>(.*?)</script>", data.decode(), re.S).group(1)
-    person = json.loads(payload)["people"][0]
+    page = json.loads(payload)
+    person = page["people"][0]
     mesh, offsets = person["mesh"], np.asarray(person["offsets"])
 
     def unpacked(text, kind, width):
@@ -113,7 +114,7 @@ def html_vertices(data):
     vertices = unpacked(mesh["vertices"], "<i2", 3) * mesh["scale"]
     weights = weights / weights.sum(axis=1, keepdims=True)
     world = skinned(vertices, unpacked(mesh["joints"], "u1", 4), weights, rotations, positions, rest_joints(offsets))
-    return world - [0, person["ground"], 0]
+    return world - [0, page["ground"], 0]
 
 
 def test_glb(stander):

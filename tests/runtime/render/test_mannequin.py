@@ -25,6 +25,41 @@ def test_surface_is_closed_and_faces_outward(offsets):
     assert agree.mean() > 0.995
 
 
+def test_it_has_at_most_8_thousand_triangles(offsets):
+    assert 6000 < len(body_mesh(offsets).faces) <= 8000
+
+
+def test_vertices_lie_on_the_melted_cones_where_the_body_has_small_things(offsets):
+    """Fingers and thumb apart, a nose before the face, ears beside the head, heels behind the ankles."""
+    rest = dict(zip(JOINTS, rest_joints(offsets), strict=True))
+    points = body_mesh(offsets).vertices
+    hand = points[points[:, 0] > rest["left_hand"][0] + 0.01]
+    tips = hand[hand[:, 0] > rest["left_hand"][0] + 0.03]
+    assert np.ptp(tips[:, 2]) > 0.06  # four fingers side by side
+    thumb = points[(points[:, 0] > rest["left_wrist"][0] + 0.06) & (points[:, 2] > rest["left_wrist"][2] + 0.06)]
+    assert len(thumb) > 8
+    head = points[points[:, 1] > rest["head"][1] + 0.03] - rest["head"]
+    nose = head[head[:, 2].argmax()]
+    assert abs(nose[0]) < 0.012
+    assert 0.03 < nose[1] < 0.08
+    assert nose[2] > head[(np.abs(head[:, 0]) > 0.03) & (head[:, 1] < 0.08)][:, 2].max() + 0.015
+    ear = head[head[:, 0].argmax()]
+    assert 0.04 < ear[1] < 0.11
+    assert abs(ear[2]) < 0.03
+    foot = points[(points[:, 1] < rest["left_ankle"][1]) & (points[:, 0] > 0)]
+    assert foot[:, 2].min() < rest["left_ankle"][2] - 0.04
+    assert foot[:, 2].max() > rest["left_foot"][2] + 0.06
+
+
+def test_weights_bend_softly(offsets):
+    """Along each edge of the mesh no joint's weight changes by much: knees and elbows have no crease."""
+    mesh = body_mesh(offsets)
+    weights = np.zeros((len(mesh.vertices), len(JOINTS)))
+    np.add.at(weights, (np.arange(len(weights))[:, None], mesh.joints), mesh.weights)
+    steps = np.abs(weights[mesh.faces] - weights[mesh.faces[:, [1, 2, 0]]]).max(axis=(1, 2))
+    assert np.percentile(steps, 99) < 0.5
+
+
 def test_weights_normals_and_indices(offsets):
     mesh = body_mesh(offsets)
     count = len(mesh.vertices)
