@@ -26,6 +26,9 @@ TREND = 121
 """frames of the trend that is taken off before the lowest is looked for"""
 STEP_HEIGHT = 0.14
 """metres between two feet that stand one after the other, from which it is a step; less is drift (stairs: 0.15 up)"""
+CARRIED = 0.45
+"""metres from the ball of a foot up to the pelvis, from which the foot carries the body: who tumbles has feet that are
+still for a while, but over the rest of the body"""
 SURE = 8
 """frames that a foot must stand for its height to count as a step's"""
 STEP_GAP = 12
@@ -167,7 +170,8 @@ def level_by_feet(motion: Motion, free: Flags | None = None, ground: float = 0.0
     joints = motion.joints_world()
     balls = joints[:, _BALLS]
     scores = contact_scores(balls, motion.contacts, motion.fps)
-    steps = terrain(balls, frames_in_contact(scores))
+    carries = joints[:, :1, 1] - balls[..., 1] > CARRIED
+    steps = terrain(balls, frames_in_contact(scores) & carries)
     wrong = floor_under(support_heights(joints, scores.max(axis=1)) - steps) - ground
     if free is not None:
         wrong, steps = wrong * _grown(free), np.where(free, steps, 0)

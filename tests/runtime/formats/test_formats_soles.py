@@ -186,6 +186,7 @@ def test_cleaned_heels_and_toes_do_not_go_through_the_floor(ankle):
 @pytest.mark.parametrize("text", ["a person stands still", "a person walks forward"])
 def test_generated_people_stand_on_the_floor(text):
     """With the engine that ships.  A foot that rolls over its edge may sink a little; before, the median was -22 mm."""
-    lowest = lowest_vertices(MotionModel.load(threads=1).generate(text, frames=120, seed=0)[0])
+    motions = MotionModel.load(threads=1).generate(text, frames=120, samples=3)
+    lowest = np.concatenate([lowest_vertices(motion) for motion in motions])
     assert abs(np.median(lowest)) < NEAR
     assert lowest.min() > -0.012

@@ -109,6 +109,17 @@ def test_a_landing_that_is_higher_is_no_step():
     assert not terrain(balls, in_contact).any()
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_feet_over_the_body_climb_nothing(upside_down):
+    """A person who is 0.4 m higher from one foot to the next climbs a step; upside down the feet carry nothing."""
+    motion = standing(np.interp(np.arange(80), [38, 48], [0, 0.4]))
+    contacts = np.zeros((80, 6))
+    contacts[:38, :2] = contacts[40:, 2:4] = 1  # the left foot, then the right one
+    turned = motion.rotations.copy()
+    turned[:, 0] = matrix_from_axis_angle(np.array([np.pi * upside_down, 0, 0]))
+    assert (level_by_feet(replace(motion, rotations=turned, contacts=contacts))[1].max() > 0.3) != upside_down
+
+
 def test_frames_that_a_camera_tells_move_by_a_constant():
     heights = 0.08 + 0.003 * np.maximum(np.arange(200) - 100, 0)
     motion = standing(heights)

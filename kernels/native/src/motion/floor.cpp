@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kWindow = 31, kTrend = 121, kSure = 8, kStepGap = 12;
 constexpr double kStepHeight = 0.14;
+constexpr double kCarried = 0.45;
 constexpr int kFeet[] = {kLeftFoot, kRightFoot, kLeftAnkle, kRightAnkle};
 
 // Height [frames] of the lowest point of the body that may carry it.
@@ -160,6 +161,8 @@ void look_at_floor(const Clip& clip, Pool& pool, double* floor, double* support)
   auto* planted = pool.get<uint8_t>(2 * frames);
   balls_of(joints, frames, balls);
   planted_feet(balls, clip.contacts, frames, kEnter, kLeave, scores, planted);
+  for (int64_t foot = 0; foot < 2 * frames; ++foot)  // feet over the rest of the body carry nothing
+    planted[foot] &= joints[foot / 2 * 3 * kJoints + 1] - balls[3 * foot + 1] > kCarried;
   terrain(balls, planted, frames, pool, floor);
   support_heights(joints, scores, frames, support);
 }
