@@ -26,7 +26,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/troubleshooting",
     ),
     "What goes in": ("docs/inputs", "docs/video", "docs/timeline", "docs/characters"),
-    "What comes out": ("docs/motion-files", "docs/viewing", "docs/unity"),
+    "What comes out": ("docs/motion-files", "docs/blender", "docs/viewing", "docs/unity"),
     "In real time": ("docs/streaming", "docs/live", "docs/native"),
     "Train and export": ("docs/datasets", "docs/training", "docs/tokens", "docs/metrics", "docs/exporting", "docs/gem"),
     "At scale": ("docs/tensorrt", "docs/triton", "docs/scaling"),

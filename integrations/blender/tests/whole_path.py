@@ -152,8 +152,8 @@ def rigify_rig() -> bpy.types.Object:
     bpy.ops.pose.rigify_generate()
     armature = next(one for one in bpy.data.objects if one.type == "ARMATURE" and "torso" in one.pose.bones)
     bpy.ops.object.mode_set(mode="OBJECT")
-    for side in "LR":
-        armature.pose.bones[f"upper_arm_parent.{side}"]["IK_FK"] = 1.0  # poses are set on the FK controls
+    for limb in ("upper_arm_parent.L", "upper_arm_parent.R", "thigh_parent.L", "thigh_parent.R"):
+        armature.pose.bones[limb]["IK_FK"] = 1.0  # poses are set on the FK controls
     return armature
 
 
@@ -315,7 +315,8 @@ def poses(armature: bpy.types.Object, parts: dict[str, str]) -> None:
         for one in seen:
             away = armature.matrix_world.to_3x3() @ (one.matrix.translation - matrices[one.name].translation)
             worst = max(worst, away.length)
-            angle = max(angle, one.matrix.to_quaternion().rotation_difference(matrices[one.name].to_quaternion()).angle)
+            turn = one.matrix.to_quaternion().rotation_difference(matrices[one.name].to_quaternion()).angle
+            angle = max(angle, min(turn, 2 * math.pi - turn))
     check("joints from the marked poses, mm at most", 1000 * worst, 10 if controlled else 1)
     check("bones from the marked poses, degrees at most", math.degrees(angle), 2 if controlled else 0.1)
     hands = places(armature, parts["left_hand"], 1, 120)
@@ -530,7 +531,8 @@ def picture(out: Path) -> None:
 def paint(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
     """A matt colour."""
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 0.7
@@ -550,7 +552,8 @@ def render(out: Path) -> None:
     camera.data.lens = 42
     scene.camera = camera
     scene.world = scene.world or bpy.data.worlds.new("World")
-    scene.world.use_nodes = True
+    if bpy.app.version < (5, 0, 0):
+        scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.75, 0.8, 0.85, 1.0)
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.6
     scene.render.engine = "CYCLES"
