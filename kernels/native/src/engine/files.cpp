@@ -1,6 +1,8 @@
 #include "engine/files.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "error.h"
 
@@ -17,6 +19,10 @@ constexpr size_t kLongestPath = 4096, kLargest = size_t{1} << 30;
 bool is_plain_name(const char* name) {
   const size_t bytes = std::strlen(name);
   return bytes > 0 && bytes <= kLongestName && name[0] != '.' && !std::strpbrk(name, "/\\:");
+}
+
+Files::~Files() {
+  for (int i = 0; i < known_; ++i) std::free(read_[i].name);
 }
 
 genmo_status Files::get(const char* name, Bytes& content, genmo_error* error) {
@@ -48,20 +54,21 @@ genmo_status Files::read(const char* name, Bytes& content, genmo_error* error) {
   std::FILE* file = std::fopen(path, "rb");
   long size = -1;
   if (file && std::fseek(file, 0, SEEK_END) == 0) size = std::ftell(file);
-  char* data = nullptr;
+  const size_t name_bytes = std::strlen(name) + 1;
+  char* block = nullptr;
   bool good = size >= 0 && static_cast<size_t>(size) <= kLargest && std::fseek(file, 0, SEEK_SET) == 0;
   if (good) {
-    data = arena_.get<char>(size);
-    good = data && std::fread(data, 1, static_cast<size_t>(size), file) == static_cast<size_t>(size);
+    block = static_cast<char*>(std::malloc(name_bytes + static_cast<size_t>(size)));
+    good = block && std::fread(block + name_bytes, 1, static_cast<size_t>(size), file) == static_cast<size_t>(size);
   }
   if (file) std::fclose(file);
-  if (arena_.failed()) return fail(error, GENMO_NO_MEMORY, "no memory for %s", name);
-  if (!good) return fail(error, GENMO_BAD_ENGINE, "%.150s cannot be read; wanted a file of an engine's folder", path);
-  char* kept = arena_.get<char>(static_cast<int64_t>(std::strlen(name)) + 1);
-  if (!kept) return fail(error, GENMO_NO_MEMORY, "no memory for %s", name);
-  std::strcpy(kept, name);
-  content = {data, static_cast<size_t>(size)};
-  read_[known_++] = {kept, content};
+  if (!good) {
+    std::free(block);
+    return fail(error, GENMO_BAD_ENGINE, "%.150s cannot be read; wanted a file of an engine's folder", path);
+  }
+  std::memcpy(block, name, name_bytes);
+  content = {block + name_bytes, static_cast<size_t>(size)};
+  read_[known_++] = {block, content};
   return GENMO_OK;
 }
 #endif

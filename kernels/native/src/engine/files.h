@@ -2,7 +2,6 @@
 #pragma once
 
 #include "genmo/genmo.h"
-#include "memory.h"
 
 namespace genmo {
 
@@ -16,6 +15,9 @@ class Files {
   // Where to look; both outlive this object.
   explicit Files(const char* folder) : folder_(folder) {}
   Files(const genmo_file* files, int32_t count) : files_(files), count_(count) {}
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+  ~Files();
 
   // The content of a file, until this object ends.  A folder's is read here; empty with `error` filled when it cannot be.
   genmo_status get(const char* name, Bytes& content, genmo_error* error);
@@ -25,7 +27,7 @@ class Files {
 
   static constexpr int kMost = 16;
   struct Read {
-    const char* name;
+    char* name;  // with the content behind it, in memory of its own that nobody has to clear first
     Bytes content;
   };
   const char* folder_ = nullptr;
@@ -33,7 +35,6 @@ class Files {
   int32_t count_ = 0;
   Read read_[kMost];
   int known_ = 0;
-  Arena arena_;
 };
 
 // Whether a name is a file's alone: no path, no hidden file, not longer than file systems take.

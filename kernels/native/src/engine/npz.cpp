@@ -1,6 +1,7 @@
 #include "engine/npz.h"
 
 #include <cstdio>
+#include <cstring>
 
 namespace genmo {
 namespace {
