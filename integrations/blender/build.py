@@ -113,6 +113,20 @@ def own_wheel(folder: Path) -> Path:
     return built[0]
 
 
+def check_runs(wheels: Sequence[Path]) -> None:
+    """Raise BuildError where nothing in the wheels could run the network."""
+    if any(wheel.name.startswith("onnxruntime-") for wheel in wheels):
+        return
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as opened:
+            if any(re.search(r"genmo/runtime/lib/(lib)?genmo\.", name) for name in opened.namelist()):
+                return
+    raise BuildError(
+        "genmo's wheel has no libgenmo and ONNX Runtime's is not given, so nothing could run the network; wanted a "
+        "C++ compiler, or --wheel onnxruntime-VERSION-PLATFORM.whl"
+    )
+
+
 def build(out: Path, wheels: Sequence[Path]) -> Path:
     """Write the zip into a folder, whole or not at all, and say where it is."""
     for wheel in wheels:
@@ -121,6 +135,7 @@ def build(out: Path, wheels: Sequence[Path]) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         ours = [] if any(wheel.name.startswith("genmo_motion-") for wheel in wheels) else [own_wheel(Path(folder))]
         every = [*ours, *wheels]
+        check_runs(every)
         content = archive(every)
         ending = "-".join(platforms(every)) or "any"
     out.mkdir(parents=True, exist_ok=True)
@@ -141,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = options.parse_args(arguments)
     try:
         print(build(read.out, read.wheels))
-    except (BuildError, OSError) as error:
+    except (BuildError, OSError, zipfile.BadZipFile) as error:
         print(f"build.py: error: {error}", file=sys.stderr)
         return 2
     return 0

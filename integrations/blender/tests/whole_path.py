@@ -460,6 +460,61 @@ def undo_and_bake(armature: bpy.types.Object) -> None:
     )
 
 
+class Layout:
+    """A layout that draws nothing and knows what Blender knows: properties, operators, icons."""
+
+    ICONS = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items
+
+    def __init__(self) -> None:
+        self.drawn: list[str] = []
+
+    def row(self, **how: object) -> "Layout":
+        """The same again."""
+        return self
+
+    def prop(self, data: object, name: str, icon: str = "NONE", **how: object) -> None:
+        """A property that is there."""
+        assert hasattr(data, name) and icon in self.ICONS, name
+        self.drawn.append(name)
+
+    def prop_search(self, data: object, name: str, where: object, names: str, **how: object) -> None:
+        """A property that is one of a list."""
+        assert hasattr(data, name) and hasattr(where, names), name
+
+    def operator(self, name: str, icon: str = "NONE", **how: object) -> SimpleNamespace:
+        """A button."""
+        module, called = name.split(".")
+        assert hasattr(getattr(bpy.ops, module), called) and icon in self.ICONS, name
+        self.drawn.append(name)
+        return SimpleNamespace()
+
+    def label(self, text: str = "", icon: str = "NONE") -> None:
+        """A line."""
+        assert icon in self.ICONS, icon
+
+    def template_list(
+        self, kind: str, name: str, data: object, items: str, owner: object, index: str, rows: int
+    ) -> None:
+        """A list."""
+        assert hasattr(bpy.types, kind) and hasattr(data, items) and hasattr(owner, index), kind
+
+
+def panels(armature: bpy.types.Object) -> None:
+    """Every panel draws, with a take and with each source, and names nothing that is not there."""
+    from bl_ext.user_default.genmo import panels as drawn
+
+    choose(armature)
+    for source in ("TEXT", "KEYPOINTS", "VIDEO"):
+        armature.genmo.source = source
+        layout = Layout()
+        for one in [each for each in drawn._CLASSES if issubclass(each, bpy.types.Panel)]:
+            assert one.poll(bpy.context)
+            panel = SimpleNamespace(layout=layout, _run=lambda *given, one=one: one._run(None, *given))
+            one.draw(panel, bpy.context)
+        assert {"prompt", "genmo.generate", "genmo.bake", "path", "genmo.mark_pose"} <= set(layout.drawn)
+    armature.genmo.source = "TEXT"
+
+
 def mistakes(armature: bpy.types.Object) -> None:
     """What cannot be is said in one line, and the scene is as it was."""
     choose(armature)
@@ -599,6 +654,7 @@ def main() -> int:
         parts = part_names(armature)
         text(armature, parts)
         path(armature, parts)
+        panels(armature)
         poses(armature, parts)
         if tool == "Mixamo":
             keypoints(armature, parts)

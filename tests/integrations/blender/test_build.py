@@ -15,7 +15,8 @@ WHEEL = "genmo_motion-0.1.0-py3-none-manylinux_2_34_x86_64.whl"
 @pytest.fixture
 def wheel(tmp_path):
     path = tmp_path / WHEEL
-    path.write_bytes(b"a wheel")
+    with zipfile.ZipFile(path, "w") as zipped:
+        zipped.writestr("genmo/runtime/lib/libgenmo.so", "a library")
     return path
 
 
@@ -26,7 +27,7 @@ def test_the_zip_is_the_same_every_time_and_whole(build, wheel):
         names = zipped.namelist()
         assert {"__init__.py", "blender_manifest.toml", "LICENSE", f"wheels/{WHEEL}", "core/request.py"} <= set(names)
         assert names == sorted(names) and not [name for name in names if "test" in name or "__pycache__" in name]
-        assert zipped.read(f"wheels/{WHEEL}") == b"a wheel"
+        assert zipped.read(f"wheels/{WHEEL}") == wheel.read_bytes()
         assert b"GNU GENERAL PUBLIC LICENSE" in zipped.read("LICENSE")
 
 
@@ -71,6 +72,18 @@ def test_the_command_writes_whole_or_not_at_all(build, wheel, tmp_path, capsys):
     assert capsys.readouterr().out.strip().endswith(f"genmo-{__version__}-linux-x64.zip")
     assert build.main(["--out", str(tmp_path / "none"), "--wheel", str(tmp_path / "gone-1-py3-none-any.whl")]) == 2
     assert capsys.readouterr().err.startswith("build.py: error: ") and not (tmp_path / "none").exists()
+
+
+def test_a_zip_that_could_not_run_the_network_is_refused(build, tmp_path, capsys):
+    bare = tmp_path / "genmo_motion-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(bare, "w") as zipped:
+        zipped.writestr("genmo/runtime/model.py", "")
+    assert build.main(["--out", str(tmp_path / "out"), "--wheel", str(bare)]) == 2
+    assert "has no libgenmo and ONNX Runtime's is not given" in capsys.readouterr().err
+    runtime = tmp_path / "onnxruntime-1.32.0-cp311-cp311-win_amd64.whl"
+    runtime.write_bytes(bare.read_bytes())
+    assert build.main(["--out", str(tmp_path / "out"), "--wheel", str(bare), "--wheel", str(runtime)]) == 0
+    assert capsys.readouterr().out.strip().endswith("windows-x64.zip")
 
 
 def test_threads_know_no_blender(build):
