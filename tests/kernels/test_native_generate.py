@@ -28,6 +28,7 @@ CASES = {
     "spans": ([("a man kicks", 0, 60), ("a man waves with the left hand", 40, 0)], 90, {"seed": 3, "guidance": 2.0}),
     "stairs": ([("someone walks up the stairs", 0, 0)], 100, {"seed": 4}),
     "floor": ([("a person crawls on the floor", 0, 0)], 60, {"seed": 5, "sample": 1}),
+    "tumbles": ([("a person does a somersault and rolls", 0, 0)], 90, {"seed": 2}),
     "arms apart": ([("a person walks while waving, then stands", 10, 0)], 80, {"seed": 7}),
     "few steps": ([("a person runs", 0, 0)], 60, {"steps": 4}),
     "unguided": ([("a person dances", 0, 0)], 40, {"steps": 3, "guidance": 1.0}),
