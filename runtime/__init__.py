@@ -17,6 +17,7 @@ from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.keypoints_npz import read_keypoints
 from genmo.runtime.readers.pose_results import keypoints_from_results
 from genmo.runtime.readers.timeline_file import read_timeline
+from genmo.runtime.refine.joining import blend
 from genmo.runtime.retarget.keyframes import keyframes_from_file, motion_from_file
 from genmo.runtime.streaming.crowd import Crowd
 from genmo.runtime.streaming.motion_ahead import MotionAhead
@@ -50,6 +51,7 @@ __all__ = [
     "StreamPose",
     "Text",
     "Timeline",
+    "blend",
     "keyframes_from_file",
     "keypoints_from_results",
     "load_motion",

@@ -36,6 +36,7 @@ RUNTIME = [
     "StreamPose",
     "Text",
     "Timeline",
+    "blend",
     "keyframes_from_file",
     "keypoints_from_results",
     "load_motion",

@@ -13,6 +13,7 @@ from pathlib import Path
 from genmo.runtime.cli import bench
 from genmo.runtime.cli.outputs import OutputFormat, Outputs, check_output, output_format, save_all, view_all
 from genmo.runtime.cli.progress_bar import progress_bar
+from genmo.runtime.cli.run_between import check_between, made_between
 from genmo.runtime.cli.run_options import PROGRAM, RunOptions, flag
 from genmo.runtime.cli.run_parser import read_options
 from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw_overlay, find_subjects, with_ending
@@ -71,6 +72,8 @@ def run(options: RunOptions) -> None:
 def make(options: RunOptions) -> tuple[AnyModel, Subjects, list[Take]]:
     """Read what the motions are made from, and make them.  Raises GenmoError."""
     check_subject_options(options)
+    if options.between:
+        return make_between(options)
     model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
     if isinstance(model, TokenModel):
         raise InputError(f"--video with {options.engine}, which estimates nothing; wanted an engine of GENMO")
@@ -83,6 +86,15 @@ def make(options: RunOptions) -> tuple[AnyModel, Subjects, list[Take]]:
         for person, timeline in timelines.items()
     ]
     return engine, subjects, takes
+
+
+def make_between(options: RunOptions) -> tuple[AnyModel, Subjects, list[Take]]:
+    """`--between`.  Raises GenmoError."""
+    check_between(options)
+    model = load(options)
+    if isinstance(model, TokenModel):
+        raise InputError(f"--between with {options.engine}, which makes motion tokens; wanted an engine of GENMO")
+    return model, find_subjects(options, model), [Take(None, *made_between(model, options))]
 
 
 def check_outputs(options: RunOptions) -> OutputFormat:

@@ -36,6 +36,8 @@ class RunOptions:
     edit: str | None
     """a motion file of which a span is made anew, `FILE:START-END`"""
     constraints: str | None
+    between: tuple[str, ...]
+    """two motion files: `seconds` of frames between them"""
     timeline: str | None
     # about the keypoints
     person: str | None

@@ -34,7 +34,8 @@ def read_options(arguments: Sequence[str] | None) -> RunOptions:
     if values["samples"] > MAX_SAMPLES:
         raise InputError(f"--samples is {values['samples']}; wanted at most {MAX_SAMPLES}; use other --seed")
     values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
-    values["out"], values["keyframe"] = tuple(values["out"]), tuple(values["keyframe"])
+    for name in ("out", "keyframe", "between"):
+        values[name] = tuple(values[name])
     values["image_size"] = parse_image_size(values["image_size"])
     for name in ("clean_keypoints", "fit", "clean_feet", "split_texts"):
         values[name] = not values.pop(f"no_{name}")
@@ -87,6 +88,13 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
     )
     add("--edit", metavar=EDIT_FORM, help="make a span of a motion anew, in seconds: walk.bvh:1.5-3; the rest is kept")
     add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
+    add(
+        "--between",
+        nargs=2,
+        default=(),
+        metavar=("A", "B"),
+        help="two motions (.bvh, .glb, .npz): A, then --seconds of made-up frames (default: 1), then B where A leads",
+    )
     add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
 
 
