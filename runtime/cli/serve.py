@@ -59,11 +59,8 @@ def parser() -> OneLineParser:
     add = options.add_argument_group("who may ask").add_argument
     add("--host", default=defaults.host, help="address to listen on (default: %(default)s, this machine only)")
     add("--port", type=int, default=defaults.port, help="port to listen on; 0: any free one (default: %(default)s)")
-    add(
-        "--token-file",
-        metavar="FILE",
-        help=f"file with the token that clients must send; or {TOKEN} in the environment",
-    )
+    add("--token-file", metavar="FILE",
+        help=f"file with the token that clients must send; or {TOKEN} in the environment")  # fmt: skip
     add("--open", action="store_true", help="listen for other machines without a token")
     add("--allow-origin", action="append", default=[], metavar="ORIGIN",
         help="web pages that may ask (CORS), as https://example.org; repeatable")  # fmt: skip
@@ -85,34 +82,22 @@ def parser() -> OneLineParser:
     add = options.add_argument_group("videos (video_reference)").add_argument
     add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
     add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
-    add(
-        "--video-urls", action="store_true", help="fetch videos that requests name by https, from public addresses only"
-    )
+    add("--video-urls", action="store_true",
+        help="fetch videos that requests name by https, from public addresses only")  # fmt: skip
     add("--max-video-mb", type=int, default=defaults.max_video // MEGABYTE, metavar="MB",
         help="largest video (default: %(default)s)")  # fmt: skip
     add("--max-video-seconds", type=float, default=defaults.max_video_seconds, metavar="S",
         help="longest stretch of a video (default: %(default)g)")  # fmt: skip
     add = options.add_argument_group("with what").add_argument
     add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
-    add(
-        "--model-id",
-        default=defaults.model_id,
-        metavar="NAME",
-        help="the model's name for clients (default: %(default)s)",
-    )
-    add(
-        "--backend",
-        choices=("native", "onnxruntime", "openvino", "tensorrt"),
-        help="inference library (default: the best here)",
-    )
+    add("--model-id", default=defaults.model_id, metavar="NAME",
+        help="the model's name for clients (default: %(default)s)")  # fmt: skip
+    add("--backend", choices=("native", "onnxruntime", "openvino", "tensorrt"),
+        help="inference library (default: the best here)")  # fmt: skip
     add("--device", choices=("cpu", "cuda"), help="where the network runs (default: the best here)")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads a motion (default: all cores / --concurrency)")
-    add(
-        "--log",
-        choices=("json", "text"),
-        default="json",
-        help="how requests are written to stderr (default: %(default)s)",
-    )
+    add("--log", choices=("json", "text"), default="json",
+        help="how requests are written to stderr (default: %(default)s)")  # fmt: skip
     return options
 
 
