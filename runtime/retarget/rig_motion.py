@@ -10,13 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import (
+    axis_angle_from_matrix,
+    matrix_from_axis_angle,
     matrix_from_quaternion,
+    matrix_from_yaw,
     quaternion_from_matrix,
     rotate,
     slerp_between,
     transpose,
+    yaw_of,
 )
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, shape_space, sole_drops
 from genmo.runtime.retarget.character import Character
@@ -26,6 +31,8 @@ from genmo.runtime.support.arrays import Array
 
 _HIPS = [JOINTS.index(name) for name in ("left_hip", "right_hip")]
 _SIDES = ("left", "right")
+SEAM = 8
+"""frames before the end of a cycle over which it closes"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,3 +152,29 @@ def _between(turns: list[Array], shares: Array, share: float) -> Array:
     first, second = (quaternion_from_matrix(turns[index]) for index in (high - 1, high))
     part = (share - shares[high - 1]) / (shares[high] - shares[high - 1])
     return matrix_from_quaternion(slerp_between(first, second, np.full((len(first), 1), part)))
+
+
+def closed(motion: RigMotion) -> RigMotion:
+    """A cycle whose last frame is the first again: every joint turned as there, the hips but for their heading, and the
+    root as high.
+
+    What `retarget` leaves of a cycle's pose at its seam, where its smoothing has no frames beyond, is spread over the
+    last `SEAM` frames.
+    """
+    rig, hips = motion.character.rig, motion.character.bones.hips
+    world = motion.world()[0][[0, -1], hips]
+    body = motion.character.frame @ world @ transpose(motion.character.rest[0][hips])
+    turn = matrix_from_yaw(np.asarray(np.diff(yaw_of(body))[0]))
+    frame = motion.character.frame
+    target = motion.rotations[0].copy()
+    above = np.eye(3) if rig.parents[hips] < 0 else motion.world()[0][-1, rig.parents[hips]]
+    target[hips] = transpose(above) @ frame.T @ turn @ frame @ world[0]
+    length = min(SEAM, motion.frames - 1)
+    share = smoothstep(np.arange(1, length + 1) / length)
+    error = axis_angle_from_matrix(target @ transpose(motion.rotations[-1]))
+    rotations, root = motion.rotations.copy(), motion.root.copy()
+    rotations[-length:] = matrix_from_axis_angle(share[:, None, None] * error) @ rotations[-length:]
+    rotations[-1] = target
+    up = frame[1]
+    root[-length:] += (share * ((motion.root[0] - motion.root[-1]) @ up))[:, None] * up
+    return RigMotion(motion.character, rotations, root, motion.fps)

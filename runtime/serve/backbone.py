@@ -88,6 +88,7 @@ def model_spec(settings: ServeSettings, videos: bool = False) -> ModelSpec:
         canonical_skeleton=canonical_skeleton(),
         supports_retargeting=True,
         supports_segment_seed=True,
+        supports_loop=True,
         supported_constraints=["root_path", "effector_target", "pose_keyframe", "ground_height"],
         supported_segments=["text", "unconditioned", "pose", "motion_reference", *["video_reference"] * videos],
         model_options=[

@@ -18,9 +18,10 @@ from genmo.runtime.motion.resampling import at_rate
 from genmo.runtime.motion.rotation import continuous_quaternions, heading, matrix_from_axis_angle, matrix_from_yaw
 from genmo.runtime.motion.skeleton import rest_joints, shape_space
 from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
+from genmo.runtime.refine.knees import knees_forward
 from genmo.runtime.retarget.retargeting import retarget
 from genmo.runtime.retarget.rig_constraints import meet
-from genmo.runtime.retarget.rig_motion import RigMotion, of_performance, travel_of
+from genmo.runtime.retarget.rig_motion import RigMotion, closed, of_performance, travel_of
 from genmo.runtime.retarget.terrain import on_ground
 from genmo.runtime.serve.notes import Note, Stopped, note
 from genmo.runtime.serve.plan import Plan, make_plan
@@ -81,9 +82,13 @@ def _on_rig(motion: Motion, plan: Plan) -> RigMotion:
     """A motion of genmo's on the rig, at the request's rate and for its frames, meeting its constraints."""
     frames = 1 if plan.pose else plan.frames
     motion = at_rate(motion, plan.fps).cut(slice(frames))
+    if plan.constraints.targets:  # reaching far, the solver bends knees either way
+        motion = knees_forward(motion)
     character = plan.rig.character
     performance = retarget(motion, character, travel=travel_of(character), floor=0.0)
     take = of_performance(performance)
+    if plan.timeline.loop is not None:
+        take = closed(take)
     if not plan.timeline.constrained:
         take = replace(take, root=take.root + _resting_place(plan.rig))
     if plan.ground is not None:
@@ -163,6 +168,7 @@ def _trajectories(
                 rotations_quat=rotations,
                 root_translations=root,
                 fps=plan.fps,
+                loop=plan.timeline.loop is not None,
                 canonical_to_request=plan.rig.canonical_names,
             )
             return found

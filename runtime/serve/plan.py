@@ -13,8 +13,9 @@ import numpy as np
 from motionmcp import GenerateRequest, Options, ProtocolError
 
 from genmo.runtime.conditions.spans import SeedSpan, Text
-from genmo.runtime.conditions.timeline import MAX_GUIDANCE, Timeline
+from genmo.runtime.conditions.timeline import MAX_GUIDANCE, SHORTEST_LOOP, Timeline
 from genmo.runtime.motion.motion import FPS
+from genmo.runtime.motion.resampling import frames_at
 from genmo.runtime.retarget.ground import Ground
 from genmo.runtime.retarget.rig_constraints import RigConstraints
 from genmo.runtime.serve.constraints import read_constraints
@@ -69,8 +70,12 @@ def make_plan(request: GenerateRequest) -> Plan:
     seed = secrets.randbits(31) if options.seed is None else options.seed % 2**63
     if options.seed is None:
         notes = (*notes, note("seed", f"the seed was {seed}"))
+    loop = options.loop and not pose
+    if loop:
+        _check_loop(request, clock)
     timeline = Timeline(
-        frames=POSE_FRAMES if pose else clock.native_frames,
+        frames=POSE_FRAMES if pose else clock.native_frames - loop,
+        loop="exact" if loop else None,
         texts=_texts(request, clock, options.transition_frames, pose),
         keyframes=constraints.keyframes,
         places=constraints.places,
@@ -94,6 +99,19 @@ def make_plan(request: GenerateRequest) -> Plan:
         pose,
         notes,
     )
+
+
+def _check_loop(request: GenerateRequest, clock: Clock) -> None:
+    """Raise ProtocolError for a cycle that cannot be made: its last frame is its first again."""
+    if request.constraints or request.segments[0].type not in ("text", "unconditioned"):
+        raise ProtocolError("invalid_request", "a loop is made from a text, or none, alone; wanted no constraints")
+    period = clock.native_frames - 1
+    if period < SHORTEST_LOOP or frames_at(period + 1, FPS, clock.fps, loops=True) != clock.frames:
+        raise ProtocolError(
+            "invalid_options",
+            f"a loop of {clock.frames} frames at {clock.fps:g} a second; wanted at least {SHORTEST_LOOP + 1} frames at "
+            f"{FPS:g}, and a period (all frames but the last) of whole frames there",
+        )
 
 
 def _is_pose(request: GenerateRequest) -> bool:
@@ -122,7 +140,8 @@ def _texts(request: GenerateRequest, clock: Clock, transition: int, pose: bool) 
         first = max(0, start - (reach if kinds[index] == "text" else 0))
         last = min(clock.native_frames, end + (reach if kinds[index + 2] == "text" else 0))
         if last > first:
-            texts.append(Text(segment.prompt, first, last))
+            whole = first == 0 and last == clock.native_frames
+            texts.append(Text(segment.prompt, first, None if whole else last))
     return tuple(texts)
 
 

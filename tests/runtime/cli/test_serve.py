@@ -62,7 +62,8 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path):
         [sys.executable, *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=variables
     ) as running:
         try:
-            address = next(line.split()[1] for line in running.stderr if " serves " in line)
+            said = next(line for line in running.stderr if " serves " in line)
+            address = said.split()[1]
             with urllib.request.urlopen(f"{address}/capabilities") as answer:
                 assert json.load(answer)["models"][0]["id"] == "genmo"
             running.send_signal(signal.SIGTERM)

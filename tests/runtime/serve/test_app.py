@@ -63,7 +63,7 @@ def test_a_batch_fails_item_by_item(url, body, as_json):
         ({"protocol_version": "2.0"}, "version_unsupported"),
         ({"segments": [{"type": "text", "prompt": "x", "duration_frames": 10**6}]}, "invalid_options"),
         ({"segments": [{"type": "song", "duration_frames": 9}]}, "schema_validation"),
-        ({"options": {"loop": True}}, "invalid_options"),
+        ({"options": {"keyframe_budget": 0.01}}, "invalid_options"),
         ({"constraints": [{"type": "pose_keyframe", "frame": 0, "joint_rotations": {"x": [1, 0, 0, 0]}}]},
          "unknown_joint"),
         ({"constraints": [{"type": "root_path", "frames": [99], "positions_xz": [[0, 0]]}]}, "frame_out_of_range"),

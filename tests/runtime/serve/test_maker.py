@@ -224,3 +224,28 @@ def test_what_cannot_be_made_is_refused_with_its_reason(make, change, code, said
     with pytest.raises(ProtocolError, match=said) as caught:
         make(**change)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("fps", (30, 24))
+def test_a_loop_ends_where_it_began(make, fps):
+    take = make("mixamo", frames=49, options={"loop": True}, timing={"fps": fps})
+    result = take.result
+    assert take.positions.shape[1] == 49
+    np.testing.assert_allclose(
+        np.abs((result.rotations[0, 0, 1:] * result.rotations[0, -1, 1:]).sum(axis=-1)), 1, atol=1e-9
+    )
+    heights = take.positions[0, [0, -1], :, 1]
+    np.testing.assert_allclose(heights[0], heights[1], atol=1e-6)
+    speed = np.linalg.norm(np.diff(take.positions[0], axis=0), axis=-1)
+    assert np.abs(speed[-1] - speed[0]).max() < 0.5 * speed.max() + 0.01
+
+
+def test_loops_that_cannot_be_made(make):
+    path = {"type": "root_path", "frames": [0], "positions_xz": [[0, 0]]}
+    for change, said in (
+        ({"constraints": [path]}, "no constraints"),
+        ({"frames": 9}, "at least 17"),
+        ({"timing": {"fps": 61}}, "whole"),
+    ):
+        with pytest.raises(ProtocolError, match=said):
+            make("mixamo", options={"loop": True}, **change)
