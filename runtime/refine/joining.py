@@ -10,6 +10,7 @@ frames a second on the first one's skeleton.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from genmo.runtime.motion.rotation import (
 )
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.refine.foot_locking import clean_feet
+from genmo.runtime.refine.transitions import BORDER_FRAMES, smooth_motion_transitions
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 
@@ -100,28 +102,37 @@ def filled(first: Motion, second: Motion, made: Motion) -> Motion:
     before, after = min(CONTEXT, first.frames), min(CONTEXT, second.frames)
     gap = made.cut(slice(before, made.frames - after))
     ratio = leg_length(first.rest_offsets) / leg_length(shape_space().mean)
-    return joined(first, replace(gap, translation=ratio * gap.translation), second)
+    gap = replace(gap, translation=ratio * gap.translation)
+    borders = [first.frames, first.frames + gap.frames]
+    inner = range(first.frames + BORDER_FRAMES, borders[1], BORDER_FRAMES)
+    calm = smooth_motion_transitions(_one_after_the_other(first, gap, second), [borders[0], *inner, borders[1]])
+    cleaned = joined(*(calm.cut(slice(start, end)) for start, end in pairwise([0, *borders, calm.frames])))
+    return smooth_motion_transitions(cleaned, borders)
 
 
 def joined(first: Motion, middle: Motion, second: Motion) -> Motion:
     """Three motions one after the other on the first one's skeleton, feet cleaned in the middle one."""
-    parts = (first, middle, second)
+    whole = _one_after_the_other(first, middle, second)
+    index = np.arange(whole.frames)
+    away = np.maximum(first.frames - index, index - (first.frames + middle.frames - 1))
+    return _mixed(whole, clean_feet(whole), smoothstep(1 - np.maximum(away, 0) / REACH))
+
+
+def _one_after_the_other(*parts: Motion) -> Motion:
+    """The frames of motions one after the other, with contacts, on the first one's skeleton."""
     contacts = [
         contact_labels(part.joints_world()) if part.contacts is None else part.contacts for part in parts if part.frames
     ]
-    whole = replace(
-        first if first.frames else middle,
+    return replace(
+        parts[0],
         rotations=np.concatenate([part.rotations for part in parts]),
         translation=np.concatenate([part.translation for part in parts]),
         contacts=np.clip(np.concatenate(contacts), 0, 1),
-        offsets=second.rest_offsets,
+        offsets=parts[-1].rest_offsets,
         camera=None,
         root_camera=None,
         loops=False,
     )
-    index = np.arange(whole.frames)
-    away = np.maximum(first.frames - index, index - (first.frames + middle.frames - 1))
-    return _mixed(whole, clean_feet(whole), smoothstep(1 - np.maximum(away, 0) / REACH))
 
 
 def prepared(motion: Motion, like: Motion | None = None) -> Motion:
