@@ -1,6 +1,7 @@
 """Keypoints as detectors make them: noise, exchanged sides, low rates, real detections, and streams after rubbish.
 
-    python benchmarks/shaky_keypoints.py --data SET --detections DIR --out benchmarks/results/shaky_keypoints.md
+    python benchmarks/shaky_keypoints.py --data SET --detections DIR --stream examples/keypoints.npz \
+        --out benchmarks/results/shaky_keypoints.md
 
 Made keypoints: 14 clips of the engine's validation subjects, their first 96 frames, filmed by static cameras that are
 given to the engine; what is spoiled is seeded.  Real detections: `*_raw.npz` of a folder, as `--keypoints` reads them.

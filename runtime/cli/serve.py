@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP
@@ -15,11 +14,14 @@ from genmo.runtime.serve.settings import MEGABYTE, ServeSettings
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.cpus import usable_cpus
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import read_text
 
 PROGRAM = "genmo-serve"
 TOKEN = "GENMO_SERVE_TOKEN"
 """environment variable with the token"""
 SHORTEST_TOKEN = 16
+MOST_TOKEN = 4096
+"""bytes of a file with a token"""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BOUNDS = {
     "port": (0, 65535),
@@ -143,10 +145,7 @@ def read_options(arguments: Sequence[str] | None) -> ServeOptions:
 def _token(path: str | None) -> str | None:
     """The token of the file, or of the environment; None without either."""
     if path is not None:
-        try:
-            token = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--token-file {path}: cannot be read as text ({type(error).__name__})") from None
+        token = read_text(path, "a file with the token that clients must send", MOST_TOKEN).strip()
     else:
         token = os.environ.get(TOKEN, "").strip()
         if not token:

@@ -26,7 +26,7 @@ def command(capsys, *arguments):
     [
         (["--port", "70000"], "--port is 70000; wanted 0 to 65535"),
         (["--host", "0.0.0.0"], "wanted --token-file FILE, GENMO_SERVE_TOKEN"),
-        (["--token-file", "nowhere.txt"], "--token-file nowhere.txt: cannot be read"),
+        (["--token-file", "nowhere.txt"], "nowhere.txt: no such file; wanted a file with the token"),
         (["--host", "203.0.113.1", "--open"], "wanted an address of this machine"),
         (["--engine", "nowhere", "--port", "0"], "nowhere"),
         (["--prot", "1"], "did you mean --port?"),
