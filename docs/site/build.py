@@ -26,18 +26,19 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/troubleshooting",
     ),
     "What goes in": ("docs/inputs", "docs/video", "docs/timeline", "docs/characters"),
-    "What comes out": ("docs/motion-files", "docs/blender", "docs/viewing", "docs/unity"),
-    "In real time": ("docs/streaming", "docs/live", "docs/native"),
+    "What comes out": ("docs/motion-files", "docs/viewing"),
+    "In real time": ("docs/streaming", "docs/live", "docs/native", "integrations/web/README"),
+    "Where you work": ("docs/blender", "docs/serving", "docs/unity"),
     "Train and export": ("docs/datasets", "docs/training", "docs/tokens", "docs/metrics", "docs/exporting", "docs/gem"),
     "At scale": ("docs/tensorrt", "docs/triton", "docs/scaling"),
     "The engine that ships": (
         "runtime/engines/small/training/README", "runtime/engines/small/training/obey", "docs/log",
     ),
-    "Reference": ("docs/api-reference", "docs/architecture", "CHANGELOG"),
+    "Reference": ("docs/api-reference", "docs/architecture", "CHANGELOG", "CONTRIBUTING", "SECURITY"),
 }  # fmt: skip
 """caption -> pages, in order; pages that are in none follow under MORE"""
 MORE = "More"
-HIDDEN = ("tests/", "CONTRIBUTING", "SECURITY", ".github/", "integrations/")
+HIDDEN = ("tests/", ".github/")
 """beginnings of pages that are read in the repository"""
 
 
@@ -60,9 +61,11 @@ def linked_files(page: str) -> list[str]:
 
 
 def titled(page: str) -> str:
-    """The text of a page, under its name where it has no heading."""
+    """The text of a page for the website, under its name where it has no heading."""
     path = ROOT / page
-    text = path.read_text(encoding="utf-8")
+    to_root = "../" * page.count("/")
+    # the README is the first page
+    text = path.read_text(encoding="utf-8").replace(f"]({to_root}README.md", f"]({to_root}index.md")
     return text if re.search("^#+ ", text, re.MULTILINE) else f"# {path.stem.replace('-', ' ').capitalize()}\n\n{text}"
 
 
