@@ -1,6 +1,7 @@
 """UsdSkel, read back with usd-core's own evaluation."""
 
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -45,3 +46,11 @@ def test_without_usd_core_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pxr", None)
     with pytest.raises(BackendError, match=r"pip install 'genmo-motion\[usd\]'"):
         check_suffix("walk.usd")
+
+
+def test_a_package_is_the_same_later(tmp_path, any_motion):
+    """A zip tells the time of its files: always the same one."""
+    pytest.importorskip("pxr", reason="pip install usd-core")
+    save_motion(tmp_path / "walk.usdz", any_motion)
+    with zipfile.ZipFile(tmp_path / "walk.usdz") as package:
+        assert {member.date_time for member in package.infolist()} == {(2000, 1, 1, 0, 0, 0)}
