@@ -1,6 +1,7 @@
 """What people see before they install: a README that stands alone, who to cite, forms, workflows, a website."""
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from genmo.runtime import __version__
+from genmo.runtime.cli import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -66,6 +68,18 @@ def test_workflows_run_what_exists(name):
         )
         for wanted in re.findall(r"\.\[([\w,-]+)\]", command):
             assert set(wanted.split(",")) <= set(extras)
+
+
+def test_the_container_installs_and_starts_what_exists():
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"\*\.whl\)\[(\w+)\]", lines)[1] in PROJECT["project"]["optional-dependencies"]
+    program, *options = json.loads(re.search(r"^ENTRYPOINT (\[.*\])$", lines, re.MULTILINE)[1])
+    assert program in PROJECT["project"]["scripts"]
+    known = {option for action in serve.parser()._actions for option in action.option_strings}
+    assert {option for option in options if option.startswith("-")} | {"--allow-host"} <= known
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    wheel = {folder for folder in PROJECT["tool"]["scikit-build"]["wheel"]["packages"].values()}
+    assert not wheel & set(kept_out) and {"runtime", "kernels"}.isdisjoint(kept_out)
 
 
 @pytest.fixture(scope="module")
