@@ -9,8 +9,9 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[serve]" && rm -r /wheels && useradd --create-home genmo
-USER genmo
+RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[serve]" && rm -r /wheels
+RUN useradd --create-home server
+USER server
 EXPOSE 8000
 HEALTHCHECK CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health')"
 # other machines can ask, so it wants a token: GENMO_SERVE_TOKEN, or --token-file with a mounted secret
