@@ -29,6 +29,7 @@ from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
 from genmo.runtime.refine.multi_shot import follow_cameras, height_anchored, realign_cameras, root_anchored
 from genmo.runtime.refine.root_path import GROUND_PLANE_WINDOW
+from genmo.runtime.refine.said_turns import turned_as_said
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
 from genmo.runtime.support.arrays import Array, Arrays, Flags
 from genmo.runtime.support.progress import ProgressCallback, no_progress
@@ -143,6 +144,15 @@ def _contacts_from_image(motion: Motion, context: Context) -> Motion:
 
 def _follow_cameras(motion: Motion, context: Context) -> Motion:
     return follow_cameras(motion, context.timeline)
+
+
+def _turn_as_said(motion: Motion, context: Context) -> Motion:
+    timeline = context.timeline
+    if not timeline.sampled or timeline.shots or timeline.constrained or context.circle is not None:
+        return motion
+    motion, notes = turned_as_said(motion, timeline.texts)
+    context.notes.extend(notes)
+    return motion
 
 
 def _stand_on_floor(motion: Motion, context: Context) -> Motion:
@@ -270,6 +280,13 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
         promises="the path follows the camera over seconds and the velocity within them",
         keeps="the pose",
         causal="streaming.root_tracker.RootTracker",
+    ),
+    Stage(
+        "turn_as_said",
+        _turn_as_said,
+        takes="texts that say an angle, in a motion that no camera and no constraint anchors",
+        promises="who turns to the side that is said turns as far as is said, and walks on in that direction",
+        keeps="the pose, and whoever does not turn, or to the other side",
     ),
     Stage(
         "stand_on_floor",

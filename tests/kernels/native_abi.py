@@ -29,7 +29,10 @@ class Text(ctypes.Structure):
 
 
 class Action(ctypes.Structure):
-    _fields_ = [("start", INT), ("end", INT), ("prompt", ctypes.c_char * 1024), ("arms", ctypes.c_char * 1024)]
+    _fields_ = [
+        ("start", INT), ("end", INT), ("prompt", ctypes.c_char * 1024), ("arms", ctypes.c_char * 1024),
+        ("turn", ctypes.c_double), ("side", INT),
+    ]  # fmt: skip
 
 
 class Motion(ctypes.Structure):
@@ -92,10 +95,22 @@ class Model:
 
 def actions(prompt, start, end, frames):
     """Prompt, start and end of each action of a text, and what the arms do meanwhile ("": the same)."""
+    return [
+        (one.prompt.decode(), one.start, one.end, one.arms.decode()) for one in read_actions(prompt, start, end, frames)
+    ]
+
+
+def turn(prompt):
+    """Radians and side (1 left, -1 right, 0 not said) of the turn that a prompt of one action says; (0, 0): none."""
+    (one,) = read_actions(prompt, 0, 0, 1)  # too short to be divided
+    return one.turn, one.side
+
+
+def read_actions(prompt, start, end, frames):
     found, count = (Action * 64)(), INT()
     text = Text(prompt.encode(), start, end)
     call("genmo_actions", ctypes.byref(text), INT(frames), found, INT(64), ctypes.byref(count))
-    return [(one.prompt.decode(), one.start, one.end, one.arms.decode()) for one in found[: count.value]]
+    return found[: count.value]
 
 
 def noise(seed, sample, count):

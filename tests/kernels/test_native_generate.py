@@ -30,6 +30,8 @@ CASES = {
     "floor": ([("a person crawls on the floor", 0, 0)], 60, {"seed": 5, "sample": 1}),
     "tumbles": ([("a person does a somersault and rolls", 0, 0)], 90, {"seed": 2}),
     "arms apart": ([("a person walks while waving, then stands", 10, 0)], 80, {"seed": 7}),
+    "turn": ([("a person walks and makes a 90-degree left turn", 0, 0)], 90, {"steps": 3}),
+    "turns": ([("turns around", 0, 40), ("spins 360° clockwise", 40, 0)], 90, {"steps": 3, "split_texts": False}),
     "few steps": ([("a person runs", 0, 0)], 60, {"steps": 4}),
     "unguided": ([("a person dances", 0, 0)], 40, {"steps": 3, "guidance": 1.0}),
     "wild": ([("a person does a cartwheel", 0, 0)], 50, {"seed": 9, "guidance": 9.0}),

@@ -10,9 +10,10 @@ import pytest
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.text_arms import body_and_arms
 from genmo.runtime.conditions.text_sequence import in_order
+from genmo.runtime.conditions.text_turns import said_turn
 from genmo.runtime.engine.bundle import SHIPPED, load_engine
 from genmo.runtime.support import native
-from tests.kernels.native_abi import Model, actions, noise
+from tests.kernels.native_abi import Model, actions, noise, turn
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=native.description())
 
@@ -83,6 +84,27 @@ def test_actions_are_those_of_the_runtime(start, end, frames):
         both = [body_and_arms(text.prompt) or (text.prompt, "") for text in parts]
         spans = [(text.start, min(text.end or frames, frames)) for text in parts]
         assert ours == [(body, *span, arms) for (body, arms), span in zip(both, spans, strict=True)], prompt
+
+
+TURN_WORDS = (
+    "turns turning rotates pivots spins u-turn about-face about face half quarter full whole turn circle a of 90 45 "
+    "360.5 1000 ninety forty-five three hundred and sixty - -degree degree degrees deg ° ~ left right leftwards "
+    "clockwise counterclockwise counter-clockwise anti-clockwise around about . , to the other opposite way "
+    "direction back once on"
+).split(" ")
+
+
+def test_turns_are_those_of_the_runtime():
+    drawn = random.Random(3)
+    random_ones = [drawn.choice(["", " "]).join(drawn.choices(TURN_WORDS, k=drawn.randint(2, 7))) for _ in range(3000)]
+    spaced = [" ".join(drawn.choices(TURN_WORDS, k=drawn.randint(2, 8))) for _ in range(3000)]
+    found = 0
+    for prompt in (*PROMPTS, *random_ones, *spaced):
+        expected = said_turn(body_and_arms(prompt)[0] if body_and_arms(prompt) else prompt)
+        angle, side = turn(prompt)
+        assert (angle, side) == ((expected.angle, expected.side) if expected else (0, 0)), prompt
+        found += expected is not None
+    assert found > 300
 
 
 def test_tokens_are_those_of_the_runtime():

@@ -9,6 +9,7 @@
 #include "motion/quaternions.h"
 #include "sampling/noise.h"
 #include "sampling/sampler.h"
+#include "text/turns.h"
 
 namespace genmo {
 namespace {
@@ -154,7 +155,7 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   status = sample_motion(model, s, pool, features, error);
   if (status != GENMO_OK) return status;
   const Borders borders = borders_of(s.texts, s.text_count, s.frames, pool);
-  const Clip clip = finish_generated(features, s.frames, borders, g.loose_feet != 0, pool);
+  const Clip clip = finish_generated(features, s.frames, s.texts, s.text_count, borders, g.loose_feet != 0, pool);
   answer(clip, pool, motion);
   if (g.progress) g.progress(g.user, 1);
   return GENMO_OK;
@@ -221,6 +222,9 @@ genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action*
     actions[i].end = static_cast<int32_t>(parts[i].end);
     std::snprintf(actions[i].prompt, sizeof actions[i].prompt, "%s", parts[i].prompt);
     std::snprintf(actions[i].arms, sizeof actions[i].arms, "%s", apart ? arms.prompt : "");
+    const SaidTurn turn = said_turn(parts[i].prompt, pool);
+    actions[i].turn = turn.angle;
+    actions[i].side = turn.side;
   }
   return GENMO_OK;
 }

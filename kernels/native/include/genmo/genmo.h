@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Of both headers; rises with every change that a caller compiled against an older one could not bear. */
-#define GENMO_ABI 3
+#define GENMO_ABI 4
 
 typedef enum genmo_status {
   GENMO_OK = 0,

@@ -298,6 +298,8 @@ typedef struct genmo_action {
   int32_t start, end; /* frames */
   char prompt[1024];  /* cut where it is longer */
   char arms[1024];    /* what the arms do meanwhile, where the text says that of them alone; else empty */
+  double turn;        /* radians about +y that the body is said to turn; 0: the text says no angle */
+  int32_t side;       /* of the turn: 1 to the left, -1 to the right, 0 not said */
 } genmo_action;
 
 /* The actions of a text in a motion of so many frames: itself alone where it names none in order. At most `capacity`, and `count`

@@ -3,6 +3,7 @@
 
 #include "motion/body.h"
 #include "pool.h"
+#include "text/order.h"
 
 namespace genmo {
 
@@ -44,6 +45,9 @@ Clip decode(const double* features, int64_t frames, Pool& pool);
 void remove_steps(double* features, int64_t frames, int64_t width, Borders borders);
 void smooth_transitions(double* features, int64_t frames, Borders borders, Pool& pool);
 
+// Turns of which a text says the angle are made that far; the texts are those of the body.
+void turn_as_said(Clip& clip, const Span* texts, int count, Pool& pool);
+
 // Stages of a motion, in their order; `floor` [frames] is the height of the floor under it: 0, and more where it has steps.
 void floor_of(const Clip& clip, Pool& pool, double* floor);
 void put_on_floor(Clip& clip, Pool& pool);
@@ -53,8 +57,8 @@ void smooth_motion_transitions(Clip& clip, Borders borders, Pool& pool);
 void limit_limb_speed(Clip& clip, Pool& pool);
 void face_forward(Clip& clip);
 
-// From features [frames, 181] that the network answered, which are changed, to the finished motion of texts.
-Clip finish_generated(double* features, int64_t frames, Borders borders, bool loose_feet, Pool& pool);
+// From features [frames, 181] that the network answered, which are changed, to the finished motion of `texts` [count].
+Clip finish_generated(double* features, int64_t frames, const Span* texts, int count, Borders borders, bool loose_feet, Pool& pool);
 
 // Bytes of a pool that `finish_generated` and what calls it need for so many frames.
 size_t pool_bytes(int64_t frames, int texts);

@@ -34,6 +34,27 @@ void smooth(const T* values, int64_t frames, int64_t width, double spread, T* ou
   }
 }
 
+// `trend` [frames]: the line fitted to `values` of `window` (odd) frames around each, fewer at the ends.  Twin:
+// runtime/refine/root_path.py.
+inline void local_trend(const double* values, int64_t frames, int64_t window, Pool& pool, double* trend) {
+  const Pool::Scope scope(pool);
+  auto *sums = pool.get<double>(frames + 1), *moments = pool.get<double>(frames + 1);
+  sums[0] = moments[0] = 0;
+  for (int64_t i = 0; i < frames; ++i) {
+    sums[i + 1] = sums[i] + values[i];
+    moments[i + 1] = moments[i] + values[i] * static_cast<double>(i);
+  }
+  const int64_t side = window / 2;
+  for (int64_t i = 0; i < frames; ++i) {
+    const int64_t low = std::max<int64_t>(i - side, 0), high = std::min<int64_t>(i + side + 1, frames);
+    const auto count = static_cast<double>(high - low);
+    const double centre = static_cast<double>(i) - static_cast<double>(low + high - 1) / 2;
+    const double middle = (sums[high] - sums[low]) / count;
+    const double slope = (moments[high] - moments[low]) / count - middle * (static_cast<double>(i) - centre);
+    trend[i] = middle + slope * (centre / std::max((count * count - 1) / 12, 1e-9));
+  }
+}
+
 // `out` [count - window + 1]: the least (or largest) of `window` values, wherever so many follow each other.
 template <typename Better>
 void best_of_window(const double* values, int64_t count, int64_t window, Pool& pool, double* out, Better better) {

@@ -12,10 +12,11 @@ constexpr FeetOptions kGeneratedFeet{0, 60, kEnter, kLeave}, kUnevenFeet{NAN, 45
 
 }  // namespace
 
-Clip finish_generated(double* features, int64_t frames, Borders borders, bool loose_feet, Pool& pool) {
+Clip finish_generated(double* features, int64_t frames, const Span* texts, int count, Borders borders, bool loose_feet, Pool& pool) {
   remove_steps(features, frames, kFeatures, borders);
   smooth_transitions(features, frames, borders, pool);
   Clip clip = decode(features, frames, pool);
+  turn_as_said(clip, texts, count, pool);
   auto* floor = pool.get<double>(frames);
   put_on_floor(clip, pool);
   if (!loose_feet) {

@@ -29,26 +29,6 @@ void support_heights(const double* joints, const double* scores, int64_t frames,
   }
 }
 
-// The line fitted to `values` of `window` frames around each, fewer at the ends.
-void local_trend(const double* values, int64_t frames, int64_t window, Pool& pool, double* trend) {
-  const Pool::Scope scope(pool);
-  auto *sums = pool.get<double>(frames + 1), *moments = pool.get<double>(frames + 1);
-  sums[0] = moments[0] = 0;
-  for (int64_t i = 0; i < frames; ++i) {
-    sums[i + 1] = sums[i] + values[i];
-    moments[i + 1] = moments[i] + values[i] * static_cast<double>(i);
-  }
-  const int64_t side = window / 2;
-  for (int64_t i = 0; i < frames; ++i) {
-    const int64_t low = std::max<int64_t>(i - side, 0), high = std::min<int64_t>(i + side + 1, frames);
-    const auto count = static_cast<double>(high - low);
-    const double centre = static_cast<double>(i) - static_cast<double>(low + high - 1) / 2;
-    const double middle = (sums[high] - sums[low]) / count;
-    const double slope = (moments[high] - moments[low]) / count - middle * (static_cast<double>(i) - centre);
-    trend[i] = middle + slope * (centre / std::max((count * count - 1) / 12, 1e-9));
-  }
-}
-
 // A slow trend [frames] of `lowest` [count] in the middle of that time, on straight at both ends.
 void slow_trend(const double* lowest, int64_t count, int64_t frames, Pool& pool, double* trend) {
   const int64_t side = (frames - count) / 2, baseline = std::min<int64_t>(kWindow, count - 1);

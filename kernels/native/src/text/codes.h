@@ -53,6 +53,29 @@ inline Codes lowered(Codes text, Pool& pool) {
   return {made, text.count};
 }
 
+// The code points of a text in UTF-8.
+inline Codes codes_of(const char* text, Pool& pool) {
+  auto* made = pool.get<uint32_t>(static_cast<int64_t>(std::strlen(text)) + 1);
+  int count = 0;
+  while (*text) made[count++] = next_code(text);
+  return {made, count};
+}
+
+// The number that digits and at most one point say; one too long for that is large.
+inline double decimal(Codes digits) {
+  double value = 0, unit = 1;
+  bool fraction = false;
+  for (int i = 0; i < digits.count; ++i) {
+    if (digits.at[i] == '.') {
+      fraction = true;
+    } else if (value < 1e15) {
+      value = value * 10 + static_cast<double>(digits.at[i] - '0');
+      unit *= fraction ? 10 : 1;
+    }
+  }
+  return value / unit;
+}
+
 inline Codes letters(const char* ascii, Pool& pool) {
   const int count = static_cast<int>(std::strlen(ascii));
   auto* made = pool.get<uint32_t>(count + 1);

@@ -217,32 +217,9 @@ class Order {
     return number < 1 ? 1 : number > kMostRepeats ? kMostRepeats : number;
   }
 
-  static double decimal(Codes digits) {
-    double value = 0, unit = 1;
-    bool fraction = false;
-    for (int i = 0; i < digits.count; ++i) {
-      if (digits.at[i] == '.') {
-        fraction = true;
-      } else if (value < 1e15) {
-        value = value * 10 + static_cast<double>(digits.at[i] - '0');
-        unit *= fraction ? 10 : 1;
-      } else if (!fraction) {
-        return kLongestStated;
-      }
-    }
-    return value / unit;
-  }
-
   Pool& pool_;
   const Patterns& p_;
 };
-
-Codes codes_of(const char* text, Pool& pool) {
-  auto* made = pool.get<uint32_t>(static_cast<int64_t>(std::strlen(text)) + 1);
-  int count = 0;
-  while (*text) made[count++] = next_code(text);
-  return {made, count};
-}
 
 const char* utf8_of(Codes text, Pool& pool) {
   auto* made = pool.get<char>(4 * int64_t{text.count} + 1);
