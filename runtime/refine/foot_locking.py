@@ -31,12 +31,15 @@ from genmo.runtime.refine.foot_contacts import DETECT, ENTER, LEAVE, contact_sco
 from genmo.runtime.refine.native_feet import Feet
 from genmo.runtime.refine.two_bone_ik import EXTENDED, two_bone
 from genmo.runtime.support import native
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 from genmo.runtime.support.errors import InputError
 
 QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
 SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
 LEVEL = 30  # frames on each side over which the height is brought to the ground
+SLIP = (
+    3  # frames for which a foot that is dragged from pin to pin may seem to have left the ground: no step is so short
+)
 LAND = 8  # frames over which an offset comes before a pin; it goes over LIFT after it
 
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
@@ -71,7 +74,7 @@ class FeetOptions:
     @cached_property
     def native(self) -> Feet:
         """These options and the constants of the stages, for libgenmo."""
-        frames = {"horizon": self.horizon, "smooth": SMOOTH, "level": LEVEL, "lift": LIFT}
+        frames = {"horizon": self.horizon, "smooth": SMOOTH, "level": LEVEL, "lift": LIFT, "slip": SLIP}
         feet = {"ball_height": BALL_HEIGHT, "stands": STANDS, "most_bent": MOST_BENT, "extended": EXTENDED}
         ground = np.nan if self.ground is None else self.ground
         limits = {"quiet": QUIET / FPS, "step": STEP, "strength": self.strength, "ground": ground}
@@ -95,7 +98,7 @@ def clean_feet(motion: Motion, options: FeetOptions = DEFAULTS) -> Motion:
     shift = _root_shift(legs.points[:, :, _BALL], scores, options.horizon, options)
     balls = legs.points[:, :, _BALL] + shift[:, None]
     anchors = lock_anchors(balls, in_contact, len(balls), (Lock(), Lock()), options.ground)
-    return _applied(motion, legs, shift, _offsets(balls, anchors, LAND, options), options)
+    return _applied(motion, legs, shift, _offsets(balls, anchors, in_contact, LAND, options), options)
 
 
 class FootLocker:
@@ -103,7 +106,7 @@ class FootLocker:
 
     What comes out does not depend on how the frames were cut into blocks.  With `lookahead` of at least
     the motion's length it is `clean_feet`; with less, anchors and the root's average come from the frames so far:
-    at 0 a foot is pinned where it lands.  State: the last `horizon` + 12 frames and those ahead.  One thread at a time.
+    at 0 a foot is pinned where it lands.  State: the last `horizon` + 15 frames and those ahead.  One thread at a time.
     """
 
     def __init__(self, lookahead: int = 15, options: FeetOptions = DEFAULTS, *, same_body: bool = True) -> None:
@@ -163,7 +166,7 @@ class FootLocker:
         offsets = np.array([move[1] for move in moves]).reshape(-1, 2, 3)
         span = slice(first, end)
         clean = _applied(self._motion.cut(span), self._legs.cut(span), shift, offsets, self.options)
-        drop = max(end - self.options.horizon - LIFT - 2, 0)
+        drop = max(end - self.options.horizon - LIFT - SLIP - 2, 0)
         self._motion, self._legs = self._motion.cut(slice(drop, None)), self._legs.cut(slice(drop, None))
         self._scores, self._in_contact, self._anchors = (
             self._scores[drop:],
@@ -188,9 +191,9 @@ class FootLocker:
             planted = self._in_contact[decided:]
             anchors = lock_anchors(balls[decided:], planted, upto - decided, self._locks, self.options.ground)
             self._anchors = np.concatenate([self._anchors, anchors])
-        window = slice(max(frame - LIFT - 1, 0), len(self._anchors))
+        window = slice(max(frame - LIFT - SLIP - 1, 0), len(self._anchors))
         near = balls[window.start : window.stop + 1]
-        offsets = _offsets(near, self._anchors[window], self._fade, self.options)
+        offsets = _offsets(near, self._anchors[window], self._in_contact[window], self._fade, self.options)
         return shift[frame], offsets[frame - window.start]
 
     def _decide(self, available: int, final: int) -> None:
@@ -257,13 +260,15 @@ def _root_shift(balls: Array, scores: Array, ahead: int, options: FeetOptions) -
     return shift
 
 
-def _offsets(balls: Array, anchors: Array, fade: int, options: FeetOptions) -> Array:
-    """Offsets [frames, 2, 3] that bring the balls [frames, 2, 3] to their anchors, faded outside of the pins.
+def _offsets(balls: Array, anchors: Array, in_contact: Flags, fade: int, options: FeetOptions) -> Array:
+    """Offsets [frames, 2, 3] that bring the balls [frames, 2, 3] to their anchors [anchored, 2, 3], faded outside of
+    the pins.
 
-    LIFT frames after a pin, `fade` before one; the offset goes on as it changed inside, so that no speed jumps.
+    LIFT frames after a pin, `fade` before one; the offset goes on as it changed inside, so that no speed jumps.  A foot
+    that was dragged from one pin to the next, `in_contact` [anchored, 2] but for SLIP frames, stays as high as these.
     """
     if native.library():
-        return native_feet.pin_offsets(options.native, balls, anchors, fade)
+        return native_feet.pin_offsets(options.native, balls, anchors, in_contact, fade)
     frames = np.arange(len(balls))[:, None]
     pinned = ~np.isnan(anchors[..., 0])
     pinned = np.concatenate([pinned, np.zeros((len(balls) - len(anchors), 2), np.bool_)])
@@ -282,6 +287,14 @@ def _offsets(balls: Array, anchors: Array, fade: int, options: FeetOptions) -> A
         value = (1 + 2 * x) * (1 - x) ** 2 * np.take_along_axis(inside, index, axis=0)
         slope = x * (1 - x) ** 2 * fade_length * -side * inner
         offsets = offsets + np.where(fading[..., None], value + slope, 0)
+    left = np.cumsum(np.pad(~in_contact, [(0, len(balls) - len(anchors)), (0, 0)]), axis=0)
+    before, after = np.maximum(last, 0), np.minimum(upcoming, len(balls) - 1)
+    dragged = ~pinned & (last >= 0) & (upcoming < len(balls))
+    dragged &= np.take_along_axis(left, after, axis=0) - np.take_along_axis(left, before, axis=0) <= SLIP
+    share = (frames - before) / np.maximum(after - before, 1)
+    heights = balls[..., 1] + inside[..., 1]  # of the anchors, where there are some
+    low, high = (np.take_along_axis(heights, pin, axis=0) for pin in (before, after))
+    offsets[..., 1] = np.where(dragged, (1 - share) * low + share * high - balls[..., 1], offsets[..., 1])
     return offsets
 
 

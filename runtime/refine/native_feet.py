@@ -27,7 +27,7 @@ class Feet(ctypes.Structure):
 
     _fields_ = [
         ("size", ctypes.c_uint32),
-        *((name, _INT) for name in ("horizon", "smooth", "level", "lift")),
+        *((name, _INT) for name in ("horizon", "smooth", "level", "lift", "slip")),
         *((name, _DOUBLE) for name in ("strength", "ground", "quiet", "step", "ball_height")),
         *((name, _DOUBLE) for name in ("stands", "most_bent", "extended")),
     ]
@@ -117,12 +117,16 @@ def lock_anchors(rule: AnchorRule, balls: Array, in_contact: Flags, upto: int, l
     return anchors
 
 
-def pin_offsets(feet: Feet, balls: Array, anchors: Array, fade: int) -> Array:
-    """Offsets [frames, 2, 3] that bring `balls` [frames, 2, 3] to `anchors` [anchored, 2, 3], faded beside the pins."""
+def pin_offsets(feet: Feet, balls: Array, anchors: Array, in_contact: Flags, fade: int) -> Array:
+    """Offsets [frames, 2, 3] that bring `balls` [frames, 2, 3] to `anchors` [anchored, 2, 3], faded beside the pins; of
+    the height between two where a foot is `in_contact` [anchored, 2] but for a moment."""
     balls, anchors = _floats(balls, 2, 3), _floats(anchors, 2, 3)
+    planted = np.ascontiguousarray(in_contact, np.uint8)
+    if planted.shape != anchors.shape[:2]:
+        raise ValueError(f"in_contact has shape {planted.shape} for {len(anchors)} anchors")
     offsets = np.empty_like(balls)
     counts = _FRAMES(len(balls)), _FRAMES(len(anchors))
-    arrays = address(balls), address(anchors), _FRAMES(fade), address(offsets)
+    arrays = address(balls), address(anchors), address(planted), _FRAMES(fade), address(offsets)
     call("genmo_pin_offsets", ctypes.byref(feet), *counts, *arrays)
     return offsets
 

@@ -156,9 +156,11 @@ void add_fade(const double* balls, const double* anchors, int64_t frames, int fo
 }
 
 void offset_foot(const genmo_feet& o, int64_t frames, int64_t anchored, const double* balls, const double* anchors,
-                 int64_t fade, int foot, double* offsets) {
+                 const uint8_t* in_contact, int64_t fade, int foot, double* offsets) {
+  const auto height = [&](int64_t frame) { return anchors[(frame * 2 + foot) * 3 + 1]; };
   const auto pinned = [&](int64_t frame) { return frame < anchored && !std::isnan(anchors[(frame * 2 + foot) * 3]); };
   int64_t last = -1, upcoming = -1;  // the nearest pins; upcoming: from `frame` on, found anew when passed
+  bool dragged = false;              // whether the foot is in contact from the last pin to the upcoming one, but for a moment
   for (int64_t frame = 0; frame < frames; ++frame) {
     double* out = offsets + (frame * 2 + foot) * 3;
     if (pinned(frame)) {
@@ -169,11 +171,18 @@ void offset_foot(const genmo_feet& o, int64_t frames, int64_t anchored, const do
     put(out, Vec3{0, 0, 0});
     if (upcoming < frame) {
       for (upcoming = frame; upcoming < anchored && !pinned(upcoming);) ++upcoming;
+      int64_t left = 0;
+      for (int64_t i = frame; i < std::min(upcoming, anchored); ++i) left += in_contact[i * 2 + foot] == 0;
+      dragged = last >= 0 && upcoming < anchored && left <= o.slip;
       if (upcoming >= anchored) upcoming = std::numeric_limits<int64_t>::max();
     }
     if (last >= 0 && frame - last < o.lift) add_fade(balls, anchors, frames, foot, frame, last, o.lift, 1, offsets);
     if (upcoming < frames && upcoming - frame < fade) {
       add_fade(balls, anchors, frames, foot, frame, upcoming, fade, -1, offsets);
+    }
+    if (dragged) {
+      const double share = static_cast<double>(frame - last) / static_cast<double>(upcoming - last);
+      out[1] = (1 - share) * height(last) + share * height(upcoming) - balls[(frame * 2 + foot) * 3 + 1];
     }
   }
 }
@@ -231,15 +240,16 @@ genmo_status genmo_root_shift(const genmo_feet* feet, int64_t frames, const doub
 }
 
 genmo_status genmo_pin_offsets(const genmo_feet* feet, int64_t frames, int64_t anchored, const double* balls,
-                               const double* anchors, int64_t fade, double* offsets, genmo_error* error) {
+                               const double* anchors, const uint8_t* in_contact, int64_t fade, double* offsets,
+                               genmo_error* error) {
   const genmo_status status = genmo::check(feet, frames, error);
   if (status != GENMO_OK) return status;
-  if (anchored < 0 || anchored > frames || balls == nullptr || anchors == nullptr || offsets == nullptr) {
+  if (anchored < 0 || anchored > frames || balls == nullptr || anchors == nullptr || in_contact == nullptr || offsets == nullptr) {
     return fail(error, GENMO_BAD_ARGUMENT, "an array is NULL, or there are %lld anchors for %lld frames",
                 static_cast<long long>(anchored), static_cast<long long>(frames));
   }
   for (int foot = 0; foot < 2; ++foot) {
-    genmo::offset_foot(*feet, frames, anchored, balls, anchors, fade, foot, offsets);
+    genmo::offset_foot(*feet, frames, anchored, balls, anchors, in_contact, fade, foot, offsets);
   }
   return GENMO_OK;
 }

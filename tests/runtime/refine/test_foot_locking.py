@@ -13,6 +13,8 @@ from genmo.runtime import InputError
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, BETA_COUNT, JOINT_COUNT, JOINTS, PARENTS
+from genmo.runtime.refine import foot_locking
+from genmo.runtime.refine.foot_anchors import Lock, lock_anchors
 from genmo.runtime.refine.foot_contacts import contact_scores, frames_in_contact
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
 from genmo.runtime.refine.two_bone_ik import two_bone
@@ -384,7 +386,7 @@ def test_the_state_does_not_grow():
         cleaner.push(motion.cut(slice(frame, frame + 1)))
         arrays = [value for value in vars(cleaner).values() if isinstance(value, np.ndarray)]
         buffered.append(cleaner._motion.frames + sum(len(array) for array in arrays))
-    assert len(set(buffered[100:])) == 1 and cleaner._motion.frames <= 60 + 12 + 5
+    assert len(set(buffered[100:])) == 1 and cleaner._motion.frames <= 60 + 15 + 5
 
 
 def test_a_stream_keeps_camera_and_starts_anew(random_camera):
@@ -418,3 +420,19 @@ def test_turns_stay_moderate(random_motion):
     motion, _ = walker(slide=0.3)
     change = np.swapaxes(motion.rotations, -1, -2) @ clean_feet(motion).rotations
     assert np.linalg.norm(axis_angle_from_matrix(change), axis=-1).max() < 0.5
+
+
+@pytest.mark.parametrize("lost", [0, foot_locking.SLIP, foot_locking.SLIP + 1])
+def test_a_foot_that_is_dragged_from_pin_to_pin_stays_on_the_floor(lost):
+    frames = np.arange(60)
+    path = np.stack([0.02 * frames, BALL_HEIGHT + 0.05 * np.abs(np.sin(frames)), 0 * frames], axis=-1)  # 0.6 m/s
+    balls = np.stack([path, path], axis=1)
+    in_contact = np.ones((60, 2), np.bool_)
+    anchors = lock_anchors(balls, in_contact, 60, (Lock(), Lock()), None)
+    gap = np.flatnonzero(np.isnan(anchors[:, 0, 0]))[:8]
+    before, after = anchors[gap[0] - 1, 0, 1], anchors[gap[-1] + 1, 0, 1]
+    assert np.isfinite([before, after]).all() and abs(before - after) > 1e-4
+    in_contact[gap[:lost]] = False
+    heights = (balls + foot_locking._offsets(balls, anchors, in_contact, 8, FeetOptions()))[gap, 0, 1]
+    straight = np.abs(heights - np.linspace(before, after, 10)[1:-1]).max() < 1e-9
+    assert straight == (lost <= foot_locking.SLIP)

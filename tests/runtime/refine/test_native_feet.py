@@ -112,7 +112,9 @@ def test_anchors_and_offsets_of_any_path_agree(frames, seed, size, fade):
         anchors = lock_anchors(balls, planted, upto, locks, options.ground)
         held = [np.full(3, np.nan) if lock.anchor is None else lock.anchor for lock in locks]
         rests = [[lock.rest] * 3 for lock in locks]
-        return np.concatenate([anchors, [held], [rests]]), foot_locking._offsets(balls, anchors, fade, options)
+        return np.concatenate([anchors, [held], [rests]]), foot_locking._offsets(
+            balls, anchors, planted[:upto], fade, options
+        )
 
     compiled, numpy = both(run)
     assert_allclose(compiled[0], numpy[0], atol=SAME)
@@ -144,8 +146,9 @@ def locked(frames, upto, rest, feet):
         lambda: locked(6, -1, rest=0, feet=2),
         lambda: locked(6, 6, rest=0, feet=1),
         lambda: locked(6, 6, rest=-1, feet=2),
-        lambda: native_feet.pin_offsets(FEET, BALLS, np.zeros((7, 2, 3)), 5),
-        lambda: native_feet.pin_offsets(FEET, BALLS, np.zeros((6, 2)), 5),
+        lambda: native_feet.pin_offsets(FEET, BALLS, np.zeros((7, 2, 3)), np.zeros((7, 2)), 5),
+        lambda: native_feet.pin_offsets(FEET, BALLS, np.zeros((6, 2)), np.zeros((6, 2)), 5),
+        lambda: native_feet.pin_offsets(FEET, BALLS, BALLS, np.zeros((5, 2)), 5),
     ],
 )  # fmt: skip
 def test_shapes_and_numbers_that_do_not_fit_are_an_error(call):
@@ -174,7 +177,7 @@ def test_a_rule_of_anchors_out_of_range_is_an_error(field, value):
 
 @pytest.mark.parametrize(
     ("function", "arguments"),
-    [("genmo_root_shift", 7), ("genmo_pin_offsets", 7), ("genmo_lock_anchors", 7), ("genmo_move_feet", 9),
+    [("genmo_root_shift", 7), ("genmo_pin_offsets", 8), ("genmo_lock_anchors", 7), ("genmo_move_feet", 9),
      ("genmo_frames_in_contact", 5)],
 )  # fmt: skip
 def test_null_is_an_error(function, arguments):
@@ -189,4 +192,4 @@ def test_not_a_number_does_not_crash(frames, seed):
     scores = contact_scores(balls, None, 30.0)
     planted = frames_in_contact(scores)
     anchors = lock_anchors(balls, planted, frames, (Lock(), Lock()), 0.0)
-    assert foot_locking._offsets(balls, anchors, 5, FeetOptions()).shape == balls.shape
+    assert foot_locking._offsets(balls, anchors, planted, 5, FeetOptions()).shape == balls.shape

@@ -47,6 +47,7 @@ typedef struct genmo_feet {
   int32_t smooth;   /* frames on each side over which the root's correction is smoothed; at most horizon */
   int32_t level;    /* frames on each side over which the height is brought to the ground; at most 2^20 */
   int32_t lift;     /* frames over which an offset fades after a pin */
+  int32_t slip;     /* frames for which a foot that is dragged from pin to pin may seem to have left the ground */
   double strength;  /* 0 to 1 */
   double ground;    /* height of the flat ground; NaN: not known */
   double quiet;     /* metres a frame below which the root leaves the slide to the pins */
@@ -108,9 +109,11 @@ GENMO_API genmo_status genmo_lock_anchors(const genmo_anchor_rule* rule, int64_t
                                           genmo_error* error);
 
 /* `offsets` [frames, 2, 3] that bring balls to the anchors [anchored, 2, 3] of the first frames, faded beside the pins:
- * over `lift` frames after and `fade` before one. */
+ * over `lift` frames after and `fade` before one. A foot that is in contact, `in_contact` [anchored, 2], from one pin to the
+ * next, but for `slip` frames, is as high between them as they are. */
 GENMO_API genmo_status genmo_pin_offsets(const genmo_feet* feet, int64_t frames, int64_t anchored, const double* balls,
-                                         const double* anchors, int64_t fade, double* offsets, genmo_error* error);
+                                         const double* anchors, const uint8_t* in_contact, int64_t fade, double* offsets,
+                                         genmo_error* error);
 
 /* Where the soles end, left and right: centres and radii of spheres. */
 typedef struct genmo_soles {

@@ -8,7 +8,7 @@
 namespace genmo {
 namespace {
 
-constexpr int kSmooth = 4, kLevel = 30, kLift = 8, kLand = 8, kSpan = 60, kBrief = 20;
+constexpr int kSmooth = 4, kLevel = 30, kLift = 8, kSlip = 3, kLand = 8, kSpan = 60, kBrief = 20;
 constexpr double kQuiet = 0.1, kStep = 0.2, kStands = 0.05, kMostBent = 1, kExtended = 0.97, kReach = 0.12;
 
 genmo_feet feet_of(const FeetOptions& options) {
@@ -18,6 +18,7 @@ genmo_feet feet_of(const FeetOptions& options) {
   feet.smooth = kSmooth;
   feet.level = kLevel;
   feet.lift = kLift;
+  feet.slip = kSlip;
   feet.strength = 1;
   feet.ground = options.ground;
   feet.quiet = kQuiet / GENMO_FPS;
@@ -75,7 +76,7 @@ void clean_feet(Clip& clip, const FeetOptions& options, Pool& pool) {
   for (int64_t i = 0; i < 6 * frames; ++i) balls[i] += shift[i / 6 * 3 + i % 3];
   genmo_lock locks[2] = {};
   genmo_lock_anchors(&anchor_rule, frames, frames, balls, planted, locks, anchors, nullptr);
-  genmo_pin_offsets(&feet, frames, frames, balls, anchors, kLand, offsets, nullptr);
+  genmo_pin_offsets(&feet, frames, frames, balls, anchors, planted, kLand, offsets, nullptr);
 
   auto *points = pool.get<double>(24 * frames), *turns = pool.get<double>(72 * frames), *roots = pool.get<double>(9 * frames);
   for (int64_t frame = 0; frame < frames; ++frame) {
