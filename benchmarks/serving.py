@@ -6,6 +6,9 @@ The burst and the hang-ups go over a socket to `genmo-serve` in a process of its
 over connections that stay open.  A body is a good request (two steps, three frames) with one value of it replaced, a
 key dropped, or its bytes cut, and every answer must be the protocol's: 200, or an error in its envelope, never 500.
 The memory is that of the server's process.
+
+The first table is what one request of 150 frames of a text takes on one thread: seconds of the clock, and seconds of
+processor time of the whole server, which say what a machine that does nothing else needs.
 """
 
 from __future__ import annotations
@@ -42,12 +45,14 @@ def main() -> None:
     """Run the parts and print or write the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--bodies", type=int, default=2000)
+    options.add_argument("--minutes", type=float, default=1e9, help="send damaged bodies no longer than that")
     options.add_argument("--burst", type=int, default=200)
     options.add_argument("--hang-ups", type=int, default=20)
     options.add_argument("--clients", type=int, default=4)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
-    command = [sys.executable, "-m", "genmo.runtime.cli.serve", "--port", "0", "--threads", "1", "--queue", "1000"]
+    command = [sys.executable, "-m", "genmo.runtime.cli.serve", "--port", "0", "--threads", "1"]
+    command += ["--queue", "1000", "--timeout", "900"]  # so that a slow machine answers a burst all the same
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             port = int(re.search(r":(\d+) serves", _until(server, "serves"))[1])
@@ -77,19 +82,47 @@ def _until(server: subprocess.Popen, word: str) -> str:
 def measured(port: int, pid: int, given: argparse.Namespace) -> list[str]:
     """The table."""
     good = good_request(port)
-    rows = ["| part | answers | seconds | server's memory MB before, after |", "|---|---|---:|---:|"]
+    rows = [*text_table(port, pid, good), ""]
+    rows += ["| part | answers | seconds | server's memory MB before, after |", "|---|---|---:|---:|"]
     for name, work in (
         ("warm up", lambda: bodies(port, good, 50, 1, damaged=False)),
         (f"burst of {given.burst}", lambda: bodies(port, good, given.burst, given.burst, damaged=False)),
         (f"{given.hang_ups} that hang up", lambda: hang_ups(port, good, given.hang_ups)),
-        (f"{given.bodies} damaged bodies", lambda: bodies(port, good, given.bodies, given.clients, damaged=True)),
+        ("damaged bodies", lambda: bodies(port, good, given.bodies, given.clients, True, 60 * given.minutes)),
         ("after it, 20 good ones", lambda: bodies(port, good, 20, 1, damaged=False)),
     ):
         before, start = memory(pid), time.perf_counter()
         seen = work()
         told = ", ".join(f"{what} {count}" for what, count in sorted(seen.items()))
         rows.append(f"| {name} | {told} | {time.perf_counter() - start:.1f} | {before:.0f}, {memory(pid):.0f} |")
+        print(rows[-1], file=sys.stderr, flush=True)
     return rows
+
+
+def text_table(port: int, pid: int, good: dict, count: int = 15) -> list[str]:
+    """Five seconds of a text in the engine's own steps, asked again and again by one client."""
+    request = {name: good[name] for name in ("protocol_version", "model", "skeleton")}
+    spent = []
+    for number in range(count + 2):
+        segment = {"type": "text", "prompt": "a person walks forward", "duration_frames": 150}
+        body = json.dumps({**request, "segments": [segment], "options": {"seed": number}}).encode()
+        start, before = time.perf_counter(), processor_seconds(pid)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/generate", body, timeout=600) as answer:
+            answer.read()
+        spent.append((time.perf_counter() - start, processor_seconds(pid) - before))
+    walls, processor = (sorted(column) for column in zip(*spent[2:], strict=True))
+    cells = [f"{low:.2f}, {middle:.2f}" for low, middle in ((one[0], one[count // 2]) for one in (walls, processor))]
+    return [
+        "| 5 s of a text, one thread | wall s: least, median | processor s: least, median |",
+        "|---|---:|---:|",
+        f"| {count} requests | {' | '.join(cells)} |",
+    ]
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has had of the processor, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def good_request(port: int) -> dict:
@@ -132,16 +165,17 @@ def damaged_body(good: dict, chance: random.Random) -> bytes:
     return body[: chance.randrange(len(body))] if chance.random() < 0.05 else body
 
 
-def bodies(port: int, good: dict, count: int, clients: int, damaged: bool) -> Counter:
+def bodies(port: int, good: dict, count: int, clients: int, damaged: bool, seconds: float = 1e12) -> Counter:
     """How often each status came, and `wrong` for answers that are none of the protocol's."""
     seen, lock, left = Counter(), threading.Lock(), iter(range(count))
+    deadline = time.monotonic() + seconds
 
     def client() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
         while True:
             with lock:
                 number = next(left, None)
-            if number is None:
+            if number is None or time.monotonic() > deadline:
                 return connection.close()
             body = damaged_body(good, random.Random(number)) if damaged else json.dumps(good).encode()
             connection.request("POST", "/generate", body)
