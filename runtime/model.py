@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
@@ -42,6 +44,11 @@ class Timings:
     step_ms: float
     decode_ms: float
 
+    @classmethod
+    def between(cls, started: float, conditioned: float, stepped: float, decoded: float) -> Timings:
+        """Of four moments, seconds of one clock."""
+        return cls(*(1000 * (b - a) for a, b in pairwise((started, conditioned, stepped, decoded))))
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -55,9 +62,56 @@ class Result:
     """what the motions may be judged by, one line each: texts that were divided, words that the engine was not trained
     on, limbs that were slowed down, keyframes under the ground"""
 
+    @classmethod
+    def of(cls, timeline: Timeline, motions: list[Motion], timings: Timings, notes: Sequence[str]) -> Result:
+        """With the errors of motions that obey the timeline."""
+        errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
+        return cls(motions, timings, errors, tuple(notes))
+
+
+def notes_of_sample(notes: Sequence[str], sample: int, samples: int) -> list[str]:
+    """Notes on one motion, with its number where there are several."""
+    return list(notes) if samples == 1 else [f"sample {sample}: {note}" for note in notes]
+
+
+class TimelineModel(ABC):
+    """What makes motions of texts and timelines, whatever its network is."""
+
+    def generate(
+        self,
+        texts: str | Sequence[Text],
+        frames: int = 120,
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        seed: int = 0,
+        samples: int = 1,
+        clean_feet: bool = True,
+        split_texts: bool = True,
+    ) -> list[Motion]:
+        """Motions for a text, or several with frames of their own.  The same seed gives the same motions.
+
+        `split_texts`: see `follow`.
+        """
+        prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
+        timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
+        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
+
+    @abstractmethod
+    def follow(
+        self,
+        timeline: Timeline,
+        *,
+        samples: int = 1,
+        clean_feet: bool = True,
+        split_texts: bool = True,
+        progress: ProgressCallback = no_progress,
+    ) -> Result:
+        """Motions that obey a timeline; the same timeline and engine give the same motions."""
+
 
 @dataclass(frozen=True, eq=False)
-class MotionModel:
+class MotionModel(TimelineModel):
     """An engine and the library that runs it."""
 
     engine: Engine
@@ -113,26 +167,6 @@ class MotionModel:
         timeline = Timeline(keypoints.frames, keypoints=(KeypointSpan(keypoints),))
         return self.follow(timeline, clean_keypoints=clean_keypoints, fit=fit, clean_feet=clean_feet).motions[0]
 
-    def generate(
-        self,
-        texts: str | Sequence[Text],
-        frames: int = 120,
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        seed: int = 0,
-        samples: int = 1,
-        clean_feet: bool = True,
-        split_texts: bool = True,
-    ) -> list[Motion]:
-        """Motions for a text, or several with frames of their own.  The same seed gives the same motions.
-
-        `split_texts`: see `follow`.
-        """
-        prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
-        timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
-        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
-
     def follow(
         self,
         timeline: Timeline,
@@ -187,12 +221,10 @@ class MotionModel:
                 timeline, camera, features, heads, rules, self.body, fits, clean_feet, circle, fit_progress
             )
             motions.append(finish(context))
-            notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
+            notes += notes_of_sample(context.notes, sample, samples)
         progress(1.0)
-        decoded = time.perf_counter()
-        times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
-        errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
-        return Result(motions, Timings(*times), errors, tuple(notes))
+        timings = Timings.between(started, conditioned, stepped, time.perf_counter())
+        return Result.of(timeline, motions, timings, notes)
 
     def between(
         self,

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genmo.runtime.conditions.constraints import constraint_errors
-from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
 from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
-from genmo.runtime.model import MotionModel, Result, Timings
+from genmo.runtime.model import MotionModel, Result, TimelineModel, Timings, notes_of_sample
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.token_features import decode_motion
 from genmo.runtime.refine.multi_shot import join_cameras
@@ -28,7 +26,7 @@ from genmo.runtime.tokens.decoding import GUIDANCE, STEPS, fill, guided
 
 
 @dataclass(frozen=True, eq=False)
-class TokenModel:
+class TokenModel(TimelineModel):
     """An engine of motion tokens and the library that runs it.  Immutable; safe to share between threads."""
 
     engine: TokenEngine
@@ -51,23 +49,6 @@ class TokenModel:
         engine = load_token_engine(folder)
         graphs = TokenGraphs(engine, device or "cpu", threads)
         return cls(engine, graphs, device or "cpu", load_ms=1000 * (time.perf_counter() - start))
-
-    def generate(
-        self,
-        texts: str | Sequence[Text],
-        frames: int = 120,
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        seed: int = 0,
-        samples: int = 1,
-        clean_feet: bool = True,
-        split_texts: bool = True,
-    ) -> list[Motion]:
-        """Motions for a text, or several with frames of their own.  The same seed gives the same motions."""
-        prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
-        timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
-        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
 
     def follow(
         self,
@@ -105,12 +86,10 @@ class TokenModel:
             layout = self.engine.config.motion_layout
             context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
             motions.append(finish_motion(motion, context))
-            notes += context.notes if samples == 1 else (f"sample {sample}: {note}" for note in context.notes)
+            notes += notes_of_sample(context.notes, sample, samples)
         progress(1.0)
-        decoded = time.perf_counter()
-        times = (1000 * (b - a) for a, b in ((started, conditioned), (conditioned, stepped), (stepped, decoded)))
-        errors = [constraint_errors(motion, timeline.keyframes, timeline.places) for motion in motions]
-        return Result(motions, Timings(*times), errors, tuple(notes))
+        timings = Timings.between(started, conditioned, stepped, time.perf_counter())
+        return Result.of(timeline, motions, timings, notes)
 
     def features_of(self, ids: Numbers) -> Array:
         """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens]."""

@@ -66,7 +66,7 @@ def test_the_runtime_offers_these_names_and_no_others():
 
 
 def test_the_model_offers_these_ways():
-    public = {name for name in vars(genmo.runtime.MotionModel) if not name.startswith("_")}
+    public = {name for name in dir(genmo.runtime.MotionModel) if not name.startswith("_")}
     assert {"load", "estimate", "generate", "follow"} <= public
     generate = inspect.signature(genmo.runtime.MotionModel.generate).parameters
     assert list(generate) == [

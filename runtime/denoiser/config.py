@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from genmo.runtime.denoiser.conventions import CONVENTIONS, Conventions
 from genmo.runtime.motion.layout import LAYOUTS, Layout
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.support.safe_read import quoted
+from genmo.runtime.support.stored_config import StoredConfig
 
 BLOCK_ORDERS = ("paper", "public")
 TEXT_ENCODERS = ("wordpiece", "ngram", "none")
@@ -20,8 +21,10 @@ LARGEST = {
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(StoredConfig):
     """Hyperparameters of the denoiser; JSON both ways."""
+
+    TITLE: ClassVar[str] = "model config"
 
     width: int = 512
     """channels of a motion token"""
@@ -58,11 +61,7 @@ class ModelConfig:
     """frames that are given are a condition too (`genmo.runtime.denoiser.known_frames`)"""
 
     def __post_init__(self) -> None:
-        kinds = {"int": (int, "whole numbers"), "str": (str, "texts"), "bool": (bool, "true or false")}
-        for kind, (python_type, words) in kinds.items():
-            wrong = [f.name for f in fields(self) if f.type == kind and type(getattr(self, f.name)) is not python_type]
-            if wrong:
-                raise EngineError(f"model config: {', '.join(wrong)} must be {words}")
+        super().__post_init__()
         small = [name for name in ("width", "depth", "heads", "mlp_width", "window") if getattr(self, name) < 1]
         if small:
             raise EngineError(f"model config: {', '.join(small)} must be at least 1")
@@ -95,18 +94,3 @@ class ModelConfig:
     def conventions(self) -> Conventions:
         """How these weights want their conditions and are sampled."""
         return CONVENTIONS[self.layout]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> ModelConfig:
-        """Raises EngineError for names that this version does not know."""
-        if not isinstance(stored, dict):
-            raise EngineError(f"model config is {quoted(stored)}; wanted a table of names and numbers")
-        unknown = sorted(set(stored) - {f.name for f in fields(cls)})
-        if unknown:
-            raise EngineError(
-                f"model config has unknown entries {quoted(unknown)}; it was made by another version of genmo"
-            )
-        return cls(**stored)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from genmo.runtime.motion.layout import TOKEN_LAYOUT, Layout
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.support.safe_read import quoted
+from genmo.runtime.support.stored_config import StoredConfig
 
 FRAMES_A_TOKEN = 4
 GATES = ("static", "dynamic")
@@ -24,9 +25,11 @@ LEAST = {"codes": 2, "plain_layers": 0, "text_tokens": 2}
 
 
 @dataclass(frozen=True)
-class TokenConfig:
+class TokenConfig(StoredConfig):
     """Hyperparameters of the MEVQ-VAE and the Multi-path Motion Transformer (GenM3, sections 3.1 and 3.2); JSON both
     ways."""
+
+    TITLE: ClassVar[str] = "token model config"
 
     codes: int = 512
     """of the codebook"""
@@ -62,11 +65,7 @@ class TokenConfig:
     """tokens of a text at most, its mean among them"""
 
     def __post_init__(self) -> None:
-        kinds = {"int": (int, "whole numbers"), "str": (str, "texts")}
-        for kind, (python_type, words) in kinds.items():
-            wrong = [f.name for f in fields(self) if f.type == kind and type(getattr(self, f.name)) is not python_type]
-            if wrong:
-                raise EngineError(f"token model config: {', '.join(wrong)} must be {words}")
+        super().__post_init__()
         for name, most in LARGEST.items():
             least = LEAST.get(name, 1)
             if not least <= getattr(self, name) <= most:
@@ -98,21 +97,6 @@ class TokenConfig:
     def pad_id(self) -> int:
         """What fills up shorter motions of a batch."""
         return self.codes + 2
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> TokenConfig:
-        """Raises EngineError for names that this version does not know."""
-        if not isinstance(stored, dict):
-            raise EngineError(f"token model config is {quoted(stored)}; wanted a table of names and numbers")
-        unknown = sorted(set(stored) - {f.name for f in fields(cls)})
-        if unknown:
-            raise EngineError(
-                f"token model config has unknown entries {quoted(unknown)}; it was made by another version of genmo"
-            )
-        return cls(**stored)
 
 
 def token_count(frames: int) -> int:

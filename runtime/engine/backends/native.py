@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def _options(config: ModelConfig, epsilon: float, threads: int, fast: bool) -> _
     return options
 
 
-class NativeGraph:
+class NativeGraph(ABC):
     """One of the three graphs, with its signature checked at every call: the library trusts what it is given."""
 
     def __init__(self, network: Network, inputs: Specs, outputs: Specs) -> None:
@@ -181,9 +182,9 @@ class NativeGraph:
             self.run(given, answer, sizes)
         return answer
 
+    @abstractmethod
     def run(self, given: Arrays, answer: Arrays, sizes: dict[str, int]) -> None:
         """Fill the answer."""
-        raise NotImplementedError
 
     def _sizes(self, given: Arrays) -> dict[str, int]:
         """The named axes.  Raises InputError for arrays that are not of the signature or do not agree."""
@@ -264,7 +265,11 @@ class NativeDenoiser(StepwiseDenoiser):
         threads = threads or min(len(usable_cpus()), MOST_THREADS)
         weights = read_native_weights(graphs)
         network = Network(config, weights, graphs.step.parent, threads, precision == "i16")
-        kinds = {graphs.conditions: ConditionsGraph, graphs.texts: TextsGraph, graphs.step: StepGraph}
+        kinds: dict[Path, Callable[[Network, Specs, Specs], NativeGraph]] = {
+            graphs.conditions: ConditionsGraph,
+            graphs.texts: TextsGraph,
+            graphs.step: StepGraph,
+        }
 
         def load(path: Path, inputs: Specs, outputs: Specs) -> GraphSession:
             return kinds[path](network, inputs, outputs)
