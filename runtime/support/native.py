@@ -22,7 +22,7 @@ import numpy as np
 from genmo.runtime.support.errors import BackendError
 from genmo.runtime.support.version import __version__
 
-ABI = 4
+ABI = 5
 """GENMO_ABI of kernels/native/include/genmo/genmo.h"""
 SWITCH = "GENMO_NATIVE"
 """environment variable: 0 for numpy alone, at installation and at run time"""

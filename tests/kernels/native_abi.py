@@ -4,16 +4,17 @@ import ctypes
 
 import numpy as np
 
-from genmo.runtime.support.native import call, library, sized
+from genmo.runtime.support.native import address, call, library, sized
 
 JOINTS = 24
 INT = ctypes.c_int32
 PROGRESS = ctypes.CFUNCTYPE(INT, ctypes.c_void_p, ctypes.c_float)
 ARRAYS = {
     "rotations": (JOINTS, 4), "translation": (3,), "joints": (JOINTS, 3), "contacts": (6,), "offsets": (JOINTS, 3),
-    "betas": (10,),
+    "betas": (10,), "root_in_camera": (7,),
 }  # fmt: skip
-"""shape of a frame; the last two are of the whole motion"""
+"""shape of a frame, but of the whole motion for ONCE"""
+ONCE = ("offsets", "betas")
 
 
 def fields(**kinds):
@@ -36,7 +37,33 @@ class Action(ctypes.Structure):
 
 
 class Motion(ctypes.Structure):
-    _fields_ = fields(capacity__frames=INT, **{"__".join(ARRAYS): ctypes.c_void_p})
+    _fields_ = fields(capacity__frames=INT, **{"__".join(ARRAYS): ctypes.c_void_p, "camera_rise": ctypes.c_float})
+
+
+class Keypoints(ctypes.Structure):
+    _fields_ = fields(
+        frames=INT,
+        points__feet__intrinsics=ctypes.c_void_p,
+        image_width__image_height=ctypes.c_double,
+        camera_to_world=ctypes.c_void_p,
+        ground_unknown=INT,
+        noise=ctypes.c_double,
+    )
+
+
+class Estimation(ctypes.Structure):
+    _fields_ = fields(raw_keypoints__unfitted__loose_feet=INT, progress=PROGRESS, user=ctypes.c_void_p)
+
+
+FINISHED = {
+    "rotations": (JOINTS, 3, 3), "translation": (3,), "contacts": (6,), "betas": (10,), "root_rotation": (3, 3),
+    "root_translation": (3,),
+}  # fmt: skip
+"""of genmo_estimate_arrays, as ARRAYS"""
+
+
+class EstimateArrays(ctypes.Structure):
+    _fields_ = fields(**{"__".join(FINISHED): ctypes.c_void_p})
 
 
 class Generation(ctypes.Structure):
@@ -49,6 +76,64 @@ class Generation(ctypes.Structure):
 
 class File(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("data", ctypes.c_char_p), ("bytes", ctypes.c_size_t)]
+
+
+def empty(shapes, frames, dtype):
+    """Arrays of NaN by name."""
+    return {name: np.full(shape if name in ONCE else (frames, *shape), np.nan, dtype) for name, shape in shapes.items()}
+
+
+def pointers(arrays):
+    return {name: array.ctypes.data for name, array in arrays.items()}
+
+
+def keypoints_of(keypoints, **changed):
+    """genmo_keypoints of the runtime's, whose points are rounded to float32."""
+    arrays = {"points": np.ascontiguousarray(keypoints.points, np.float32)}
+    if keypoints.feet is not None:
+        arrays["feet"] = np.ascontiguousarray(keypoints.feet, np.float32)
+    if keypoints.intrinsics is not None:
+        arrays["intrinsics"] = np.ascontiguousarray(keypoints.intrinsics, np.float64)
+    camera = keypoints.camera
+    if camera is not None:
+        poses = np.tile(np.eye(4), (keypoints.frames, 1, 1))
+        poses[:, :3, :3], poses[:, :3, 3] = camera.rotation, camera.position
+        arrays["camera_to_world"] = poses
+        changed.setdefault("ground_unknown", not camera.ground_known)
+    fields = {"frames": keypoints.frames, "noise": keypoints.noise or 0.0} | pointers(arrays) | changed
+    given = sized(Keypoints, **fields)
+    given.kept = arrays  # for as long as the pointers
+    return given
+
+
+def cleaned(keypoints):
+    """Points [frames, 17, 3] and feet [frames, 4, 3] or None after genmo_clean_keypoints."""
+    points = np.full((keypoints.frames, 17, 3), np.nan)
+    feet = None if keypoints.feet is None else np.full((keypoints.frames, 4, 3), np.nan)
+    given = ctypes.byref(keypoints_of(keypoints))
+    call("genmo_clean_keypoints", given, address(points), feet if feet is None else address(feet))
+    return points, feet
+
+
+def conditions(keypoints):
+    """The float32 arrays of genmo_keypoint_conditions by name."""
+    frames = keypoints.frames
+    shapes = {"keypoints": (17, 3), "bounding_box": (3,), "camera": (12,)}
+    arrays = [np.full((frames, *shape), np.nan, np.float32) for shape in shapes.values()]
+    masks = np.full((3, frames), np.nan, np.float32)
+    call("genmo_keypoint_conditions", ctypes.byref(keypoints_of(keypoints)), *map(address, (*arrays, masks)))
+    return dict(zip(shapes, arrays, strict=True)) | {
+        f"{name}_mask": mask for name, mask in zip(shapes, masks, strict=True)
+    }
+
+
+def finished(keypoints, features, stages, **options):
+    """The float64 arrays of genmo_finish_estimate by name."""
+    arrays, values = empty(FINISHED, keypoints.frames, np.float64), np.ascontiguousarray(features, np.float64)
+    estimation, out = sized(Estimation, **options), sized(EstimateArrays, **pointers(arrays))
+    given = ctypes.byref(keypoints_of(keypoints))
+    call("genmo_finish_estimate", given, ctypes.byref(estimation), address(values), INT(stages), ctypes.byref(out))
+    return arrays
 
 
 class Model:
@@ -73,17 +158,23 @@ class Model:
         """The motion's arrays by name; `texts`: a prompt, or (prompt, start, end) of several."""
         texts = [(texts, 0, 0)] if isinstance(texts, str) else texts
         table = (Text * len(texts))(*(Text(prompt.encode(), start, end) for prompt, start, end in texts))
-        arrays = {
-            name: np.full(shape if name in ("offsets", "betas") else (frames, *shape), np.nan, np.float32)
-            for name, shape in ARRAYS.items()
-        }
-        pointers = {name: array.ctypes.data for name, array in arrays.items()}
-        motion = sized(Motion, capacity=frames, **pointers)
+        arrays = empty(ARRAYS, frames, np.float32)
+        motion = sized(Motion, capacity=frames, **pointers(arrays))
         heard = PROGRESS() if progress is None else PROGRESS(lambda user, share: progress(share))
         generation = sized(Generation, frames=frames, texts=table, text_count=len(texts), progress=heard, **options)
         call("genmo_generate", self.handle, ctypes.byref(generation), ctypes.byref(motion))
         assert motion.frames == frames
         return arrays
+
+    def estimate(self, keypoints, progress=None, given=None, **options):
+        """The motion's arrays by name, and `camera_rise`, of keypoints of the runtime with these fields `given`."""
+        arrays = empty(ARRAYS, keypoints.frames, np.float32)
+        motion = sized(Motion, capacity=keypoints.frames, **pointers(arrays))
+        heard = PROGRESS() if progress is None else PROGRESS(lambda user, share: progress(share))
+        estimation, given = sized(Estimation, progress=heard, **options), keypoints_of(keypoints, **given or {})
+        call("genmo_estimate", self.handle, *map(ctypes.byref, (given, estimation, motion)))
+        assert motion.frames == keypoints.frames
+        return arrays | {"camera_rise": motion.camera_rise}
 
     def read(self, prompt, tokens, width):
         """Token vectors [tokens, width] and their mask [tokens]."""

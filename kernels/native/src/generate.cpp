@@ -6,7 +6,7 @@
 
 #include "engine/model.h"
 #include "error.h"
-#include "motion/quaternions.h"
+#include "motion/answer.h"
 #include "sampling/noise.h"
 #include "sampling/sampler.h"
 #include "text/turns.h"
@@ -57,8 +57,8 @@ genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error*
   if (g.guidance == 0) g.guidance = kUsualGuidance;
   if (g.frames < 1 || g.frames > kMostFrames)
     return fail(error, GENMO_BAD_ARGUMENT, "frames is %d; wanted 1 to %d", g.frames, kMostFrames);
-  if (!motion || motion->size != sizeof *motion) return fail(error, GENMO_BAD_ARGUMENT, "motion is NULL or motion.size is not %u", static_cast<unsigned>(sizeof *motion));
-  if (motion->capacity < g.frames) return fail(error, GENMO_BAD_ARGUMENT, "motion.capacity is %d; wanted room for %d frames", motion->capacity, g.frames);
+  const genmo_status status = check_room(motion, g.frames, error);
+  if (status != GENMO_OK) return status;
   if (g.steps < 1 || g.steps > kMostSteps) return fail(error, GENMO_BAD_ARGUMENT, "steps is %d; wanted 1 to %d", g.steps, kMostSteps);
   if (!(std::abs(g.guidance) <= kMostGuidance)) return fail(error, GENMO_BAD_ARGUMENT, "guidance is %g; wanted -%g to %g", g.guidance, kMostGuidance, kMostGuidance);
   if (!g.texts || g.text_count < 1 || g.text_count > kMostTexts)
@@ -117,26 +117,6 @@ Borders borders_of(const Span* spans, int count, int64_t frames, Pool& pool) {
     add(spans[i].end);
   }
   return {borders, found};
-}
-
-void write(const double* values, int64_t count, float* out) {
-  if (!out) return;
-  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(values[i]);
-}
-
-void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
-  const Pool::Scope scope(pool);
-  motion.frames = static_cast<int32_t>(clip.frames);
-  write(clip.translation, clip.frames * 3, motion.translation);
-  write(clip.contacts, clip.frames * kContacts, motion.contacts);
-  write(clip.offsets, 3 * kJoints, motion.offsets);
-  write(clip.betas, kBetas, motion.betas);
-  if (motion.joints) write(joints_of(clip, pool), clip.frames * 3 * kJoints, motion.joints);
-  if (!motion.rotations) return;
-  auto* quaternions = pool.get<double>(clip.frames * 4 * kJoints);
-  continuous_quaternions(clip.rotations, clip.frames, quaternions);
-  for (int64_t i = 0; i < clip.frames * kJoints; ++i)
-    for (int k = 0; k < 4; ++k) motion.rotations[4 * i + k] = static_cast<float>(quaternions[4 * i + (k + 1) % 4]);
 }
 
 genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo_motion& motion, genmo_error* error) {

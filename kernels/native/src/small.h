@@ -68,6 +68,12 @@ inline Mat3 matrix_from_turn(double angle, Vec3 axis) {
   return matrix_from_quaternion(std::cos(0.5 * angle), std::sin(0.5 * angle) * axis);
 }
 
+// The rotation about +y by an angle in radians; it takes +z to (sin, 0, cos).
+inline Mat3 matrix_from_yaw(double yaw) {
+  const double c = std::cos(yaw), s = std::sin(yaw);
+  return {{{c, 0, s}, {0, 1, 0}, {-s, 0, c}}};
+}
+
 // The rotation of least angle between unit vectors that are not opposite.
 inline Mat3 shortest_turn(Vec3 start, Vec3 end) { return matrix_from_quaternion(1 + dot(start, end), cross(start, end)); }
 

@@ -1,4 +1,4 @@
-/* libgenmo: motions of people from texts as a C interface (C99; no header but stdint and stddef).
+/* libgenmo: motions of people from texts and from keypoints as a C interface (C99; no header but stdint and stddef).
  *
  * No exceptions, no output, no locale, no threads but those that an engine is opened with; a caller's memory in and out. Arrays are
  * dense and row-major; shapes are in brackets. Set `size` of every struct to its sizeof and the rest of it to 0 before you fill it: 0 is
@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Of both headers; rises with every change that a caller compiled against an older one could not bear. */
-#define GENMO_ABI 4
+#define GENMO_ABI 5
 
 typedef enum genmo_status {
   GENMO_OK = 0,
@@ -76,6 +76,9 @@ typedef struct genmo_motion {
   float* contacts;     /* [frames, 6] 0 to 1: left ankle, left ball, right ankle, right ball, left wrist, right wrist stand still */
   float* offsets;      /* [24, 3] each joint in the rest pose, from its parent */
   float* betas;        /* [10] the body's shape, in standard deviations of the actors that it was learnt from */
+  float* root_in_camera; /* [frames, 7] of a motion from keypoints, where the camera sees the root: quaternion x, y, z, w and metres,
+                          OpenCV axes; a motion from texts leaves it as it is */
+  float camera_rise;   /* out: metres by which the floor of a motion from keypoints, and its camera with it, was brought to y = 0 */
 } genmo_motion;
 
 /* --- engines ---------------------------------------------------------------------------------------------------------
@@ -137,6 +140,35 @@ typedef struct genmo_generation {
  * faces +z. */
 GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
                                       genmo_error* error);
+
+/* --- motions from keypoints ------------------------------------------------------------------------------------------- */
+
+/* Keypoints of one person in a video of 30 frames a second. The camera is OpenCV's: x right, y down, z forward. */
+typedef struct genmo_keypoints {
+  uint32_t size;  /* sizeof(genmo_keypoints) */
+  int32_t frames; /* 1 to 65536 */
+  const float* points; /* [frames, 17, 3] x, y in pixels and confidence 0 to 1, COCO-17; 0 or NaN where unseen */
+  const float* feet;   /* [frames, 4, 3] left heel, left toes, right heel, right toes; NULL: the detector gives none */
+  const double* intrinsics; /* [3, 3] in pixels; NULL: a focal length as long as the image's diagonal is taken */
+  double image_width, image_height; /* pixels; read without intrinsics */
+  const double* camera_to_world; /* [frames, 4, 4] rigid, in a world with y up, metres; NULL: not known, the motion stands on y = 0 */
+  int32_t ground_unknown; /* 1: y = 0 of that world need not be the ground */
+  double noise; /* of points brought to 30 frames a second, which hides it: standard deviation over the person's height; 0: measured */
+} genmo_keypoints;
+
+typedef struct genmo_estimation {
+  uint32_t size;         /* sizeof(genmo_estimation) */
+  int32_t raw_keypoints; /* 1: exchanged sides, outliers, gaps and noise stay in the keypoints */
+  int32_t unfitted;      /* 1: joints are as the network answers, not turned until they project onto the keypoints */
+  int32_t loose_feet;    /* 1: planted feet are not made to stand still */
+  genmo_progress progress; /* may be NULL */
+  void* user;
+} genmo_estimation;
+
+/* The motion that genmo.runtime's MotionModel.estimate makes of the same keypoints: one step of the network, fitted to them, in
+ * the camera's world where that is known. `estimation` NULL: all of it. Bounding boxes are taken from the keypoints. */
+GENMO_API genmo_status genmo_estimate(genmo_model* model, const genmo_keypoints* keypoints, const genmo_estimation* estimation,
+                                      genmo_motion* motion, genmo_error* error);
 
 #ifdef __cplusplus
 }

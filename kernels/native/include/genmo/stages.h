@@ -310,6 +310,34 @@ typedef struct genmo_action {
 GENMO_API genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action* actions, int32_t capacity,
                                      int32_t* count, genmo_error* error);
 
+/* --- what a motion from keypoints goes through ----------------------------------------------------------------------- */
+
+/* Sides put right, outliers hidden, short gaps bridged, noise smoothed: `points` [frames, 17, 3], and `feet` [frames, 4, 3]
+ * where the keypoints have some, else NULL. */
+GENMO_API genmo_status genmo_clean_keypoints(const genmo_keypoints* keypoints, double* points, double* feet, genmo_error* error);
+
+/* What the network is told of keypoints, float32: `points` [frames, 17, 3] in their box with visibility, `box` [frames, 3] centre
+ * and side over the focal length, `camera` [frames, 12] its move to the next frame, and `masks` [3, frames] of these. */
+GENMO_API genmo_status genmo_keypoint_conditions(const genmo_keypoints* keypoints, float* points, float* box, float* camera,
+                                                 float* masks, genmo_error* error);
+
+/* The answer of genmo_finish_estimate. */
+typedef struct genmo_estimate_arrays {
+  uint32_t size;            /* sizeof(genmo_estimate_arrays) */
+  double* rotations;        /* [frames, 24, 3, 3] local, the root's in the world */
+  double* translation;      /* [frames, 3] */
+  double* contacts;         /* [frames, 6] */
+  double* betas;            /* [10] */
+  double* root_rotation;    /* [frames, 3, 3] root to camera */
+  double* root_translation; /* [frames, 3] in the camera */
+} genmo_estimate_arrays;
+
+/* From `features` [frames, 181], not normalised, of layout "genmo" and keypoints, which are taken as they are, to a motion: the
+ * first `stages` of decoding, fit, contacts from the image, the camera's path, the floor, feet, clearance; 7: all. */
+GENMO_API genmo_status genmo_finish_estimate(const genmo_keypoints* keypoints, const genmo_estimation* estimation,
+                                             const double* features, int32_t stages, const genmo_estimate_arrays* out,
+                                             genmo_error* error);
+
 #ifdef __cplusplus
 }
 #endif

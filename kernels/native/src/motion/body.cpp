@@ -32,6 +32,8 @@ double stature(const double* offsets) {
 
 }  // namespace
 
+genmo_shape_space shape_space() { return {sizeof(genmo_shape_space), kBetas, kMean, kComponents}; }
+
 void rest_offsets(const double* betas, double* offsets) {
   for (int i = 0; i < 3 * kJoints; ++i) {
     double sum = 0;

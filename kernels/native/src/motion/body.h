@@ -20,6 +20,9 @@ inline constexpr int kLegs[2][4] = {{kLeftHip, kLeftKnee, kLeftAnkle, kLeftFoot}
 
 extern const int32_t kParents[kJoints];
 
+// The space of the bodies' shapes.
+genmo_shape_space shape_space();
+
 // Rest offsets [24, 3] of a body of betas [10].
 void rest_offsets(const double* betas, double* offsets);
 

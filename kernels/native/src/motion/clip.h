@@ -16,8 +16,8 @@ struct Clip {
   double offsets[3 * kJoints], betas[kBetas];
 };
 
-// Of layout "genmo": how many, and where the joints' turns begin.
-inline constexpr int kFeatures = 181, kTurns = 9;
+// Of layout "genmo": how many, where the joints' turns begin, and where the root's place in the camera does.
+inline constexpr int kFeatures = 181, kTurns = 9, kRootInCamera = kTurns + 6 * kJoints + kBetas;
 
 // How feet are cleaned: runtime/refine/pipeline.py.
 struct FeetOptions {
@@ -38,8 +38,12 @@ double* joints_of(const Clip& clip, Pool& pool);
 // 6D rotations (the first two rows) and matrices.
 void matrix_from_6d(const double* sixd, double* matrix);
 
-// The motion of features [frames, 181], not normalised, under a level static camera; its arrays are the pool's.
-Clip decode(const double* features, int64_t frames, Pool& pool);
+// The heading in radians of a camera [3, 3], camera to world.
+double gravity_view_yaw(const double* rotation);
+
+// The motion of features [frames, 181], not normalised; its arrays are the pool's.  `camera` [frames, 3, 3], camera to world:
+// whose headings lead; nullptr: a level static one's.
+Clip decode(const double* features, int64_t frames, Pool& pool, const double* camera = nullptr);
 
 // Change features [frames, 181]: no step at a border, and no joint accelerated more than elsewhere.
 void remove_steps(double* features, int64_t frames, int64_t width, Borders borders);
@@ -50,6 +54,7 @@ void turn_as_said(Clip& clip, const Span* texts, int count, Pool& pool);
 
 // Stages of a motion, in their order; `floor` [frames] is the height of the floor under it: 0, and more where it has steps.
 void floor_of(const Clip& clip, Pool& pool, double* floor);
+void lowest_points(const Clip& clip, Pool& pool, double* lowest);  // heights [frames] of what may carry the body
 void put_on_floor(Clip& clip, Pool& pool);
 void clean_feet(Clip& clip, const FeetOptions& options, Pool& pool);
 void raise_above_floor(Clip& clip, const double* floor, Pool& pool);

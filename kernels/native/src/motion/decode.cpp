@@ -28,7 +28,14 @@ double* joints_of(const Clip& clip, Pool& pool) {
   return positions;
 }
 
-Clip decode(const double* features, int64_t frames, Pool& pool) {
+double gravity_view_yaw(const double* rotation) {
+  const double down = rotation[5];
+  if (std::abs(down) <= 1 - 1e-6) return std::atan2(rotation[2], rotation[8]);
+  const double side = down > 0 ? 1 : -1;  // it looks straight up or down: the top edge of the image gives the heading
+  return std::atan2(side * rotation[1], side * rotation[7]);
+}
+
+Clip decode(const double* features, int64_t frames, Pool& pool, const double* camera) {
   Clip clip;
   clip.frames = frames;
   clip.rotations = pool.get<double>(frames * 9 * kJoints);
@@ -39,7 +46,8 @@ Clip decode(const double* features, int64_t frames, Pool& pool) {
   for (int64_t frame = 0; frame < frames; ++frame) {
     const double* row = features + frame * kFeatures;
     double* turns = clip.rotations + frame * 9 * kJoints;
-    matrix_from_6d(row + kGravityView, turns);  // the level static camera's heading is the world's
+    matrix_from_6d(row + kGravityView, turns);
+    if (camera) put(turns, matrix_from_yaw(gravity_view_yaw(camera + 9 * frame)) * mat_at(turns));
     for (int joint = 1; joint < kJoints; ++joint) matrix_from_6d(row + kTurns + 6 * joint, turns + 9 * joint);
     put(clip.translation + 3 * frame, path);
     path = path + mat_at(turns) * at(row + kVelocity);

@@ -154,6 +154,11 @@ void floor_of(const Clip& clip, Pool& pool, double* floor) {
   look_at_floor(clip, pool, floor, pool.get<double>(clip.frames));
 }
 
+void lowest_points(const Clip& clip, Pool& pool, double* lowest) {
+  const Pool::Scope scope(pool);
+  look_at_floor(clip, pool, pool.get<double>(clip.frames), lowest);
+}
+
 void put_on_floor(Clip& clip, Pool& pool) {
   const Pool::Scope scope(pool);
   const int64_t frames = clip.frames;
@@ -166,8 +171,7 @@ void put_on_floor(Clip& clip, Pool& pool) {
 
 void face_forward(Clip& clip) {
   const double* root = clip.rotations;
-  const double yaw = -std::atan2(root[2], root[8]), c = std::cos(yaw), s = std::sin(yaw);
-  const Mat3 turn{{{c, 0, s}, {0, 1, 0}, {-s, 0, c}}};
+  const Mat3 turn = matrix_from_yaw(-std::atan2(root[2], root[8]));
   const Vec3 start = turn * at(clip.translation);
   for (int64_t frame = 0; frame < clip.frames; ++frame) {
     double *rotation = clip.rotations + frame * 9 * kJoints, *place = clip.translation + 3 * frame;

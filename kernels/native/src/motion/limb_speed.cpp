@@ -80,7 +80,7 @@ void limit_limb_speed(Clip& clip, Pool& pool) {
   if (!std::any_of(over, over + frames, [](double value) { return value > 1; })) return;
   auto* features = pool.get<double>(frames * kWidth);
   auto* quaternions = pool.get<double>(frames * 4 * kJoints);
-  continuous_quaternions(clip.rotations, frames, quaternions);
+  continuous_quaternions(clip.rotations, frames, kJoints, quaternions);
   for (int64_t frame = 0; frame < frames; ++frame) {
     std::memcpy(features + frame * kWidth, quaternions + frame * 4 * kJoints, 4 * kJoints * sizeof *features);
     std::memcpy(features + frame * kWidth + 4 * kJoints, clip.translation + 3 * frame, 3 * sizeof *features);

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "motion/body.h"
-
 namespace genmo {
 namespace {
 
@@ -26,11 +24,11 @@ void quaternion_of(const double* m, double* q) {
 
 }  // namespace
 
-void continuous_quaternions(const double* rotations, int64_t frames, double* quaternions) {
-  for (int64_t i = 0; i < frames * kJoints; ++i) {
-    double *q = quaternions + 4 * i, *before = q - 4 * kJoints;
+void continuous_quaternions(const double* rotations, int64_t frames, int joints, double* quaternions) {
+  for (int64_t i = 0; i < frames * joints; ++i) {
+    double *q = quaternions + 4 * i, *before = q - 4 * joints;
     quaternion_of(rotations + 9 * i, q);
-    if (i < kJoints) continue;
+    if (i < joints) continue;
     if (q[0] * before[0] + q[1] * before[1] + q[2] * before[2] + q[3] * before[3] < 0)
       for (int k = 0; k < 4; ++k) q[k] = -q[k];
   }

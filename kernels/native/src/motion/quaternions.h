@@ -5,7 +5,7 @@
 
 namespace genmo {
 
-// Quaternions w, x, y, z [frames, 24, 4] of rotations [frames, 24, 3, 3], each on the side of the one before in time.
-void continuous_quaternions(const double* rotations, int64_t frames, double* quaternions);
+// Quaternions w, x, y, z [frames, joints, 4] of rotations [frames, joints, 3, 3], each on the side of the one before in time.
+void continuous_quaternions(const double* rotations, int64_t frames, int joints, double* quaternions);
 
 }  // namespace genmo

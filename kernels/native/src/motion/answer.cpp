@@ -1,0 +1,52 @@
+#include "motion/answer.h"
+
+#include "error.h"
+#include "motion/quaternions.h"
+
+namespace genmo {
+namespace {
+
+void write(const double* values, int64_t count, float* out) {
+  if (!out) return;
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(values[i]);
+}
+
+// Quaternions x, y, z, w of rotations [frames, joints, 3, 3], the first of every row of `stride` numbers at `out`.
+void write_turns(const double* rotations, int64_t frames, int joints, int64_t stride, Pool& pool, float* out) {
+  const Pool::Scope scope(pool);
+  auto* quaternions = pool.get<double>(frames * 4 * joints);
+  continuous_quaternions(rotations, frames, joints, quaternions);
+  for (int64_t frame = 0; frame < frames; ++frame)
+    for (int joint = 0; joint < joints; ++joint)
+      for (int k = 0; k < 4; ++k) out[frame * stride + 4 * joint + k] = static_cast<float>(quaternions[(frame * joints + joint) * 4 + (k + 1) % 4]);
+}
+
+}  // namespace
+
+genmo_status check_room(const genmo_motion* motion, int32_t frames, genmo_error* error) {
+  if (!motion || motion->size != sizeof *motion) return fail(error, GENMO_BAD_ARGUMENT, "motion is NULL or motion.size is not %u", static_cast<unsigned>(sizeof *motion));
+  if (motion->capacity < frames) return fail(error, GENMO_BAD_ARGUMENT, "motion.capacity is %d; wanted room for %d frames", motion->capacity, frames);
+  return GENMO_OK;
+}
+
+void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
+  const Pool::Scope scope(pool);
+  motion.frames = static_cast<int32_t>(clip.frames);
+  motion.camera_rise = 0;
+  write(clip.translation, clip.frames * 3, motion.translation);
+  write(clip.contacts, clip.frames * kContacts, motion.contacts);
+  write(clip.offsets, 3 * kJoints, motion.offsets);
+  write(clip.betas, kBetas, motion.betas);
+  if (motion.joints) write(joints_of(clip, pool), clip.frames * 3 * kJoints, motion.joints);
+  if (motion.rotations) write_turns(clip.rotations, clip.frames, kJoints, 4 * kJoints, pool, motion.rotations);
+}
+
+void answer(const Estimated& estimated, Pool& pool, genmo_motion& motion) {
+  answer(estimated.clip, pool, motion);
+  motion.camera_rise = static_cast<float>(estimated.rise);
+  if (!motion.root_in_camera) return;
+  write_turns(estimated.root_rotation, estimated.clip.frames, 1, 7, pool, motion.root_in_camera);
+  for (int64_t frame = 0; frame < estimated.clip.frames; ++frame) write(estimated.root_translation + 3 * frame, 3, motion.root_in_camera + 7 * frame + 4);
+}
+
+}  // namespace genmo
