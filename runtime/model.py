@@ -24,7 +24,7 @@ from genmo.runtime.engine.text_conditions import text_conditions, text_notes
 from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
-from genmo.runtime.refine.cycles import Circle, circle_of, unrolled, unrolled_texts
+from genmo.runtime.refine.cycles import Circle, circle_of, led_circle, unrolled, unrolled_texts
 from genmo.runtime.refine.joining import between_timeline, filled
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
@@ -249,14 +249,17 @@ class MotionModel(TimelineModel):
     def _unrolled(self, timeline: Timeline, arms: tuple[Text, ...]) -> tuple[Timeline, tuple[Text, ...], Circle | None]:
         """What is sampled for a looped timeline and for texts of the arms, and the period; others stay.
 
-        The period is found by making a motion that does not loop.
+        The period is found by making a motion that does not loop, where the timeline does not tell it.
         """
         if timeline.loop is None:
             return timeline, arms, None
+        if timeline.loop == "exact" and timeline.velocity is not None:
+            led = led_circle(timeline.frames, timeline.velocity)
+            return unrolled(timeline, led), unrolled_texts(arms, led), led
         whole = all((text.start, text.end) == (0, None) for text in timeline.texts)
         frames = min(2 * timeline.frames + GAIT_PROBE, MAX_FRAMES) if whole else timeline.frames
         loop = timeline.loop if whole else "exact"  # spans are in the length that was asked for
-        free = self.follow(replace(timeline, loop=None, frames=frames), split_texts=False).motions[0]
+        free = self.follow(replace(timeline, loop=None, velocity=None, frames=frames), split_texts=False).motions[0]
         circle = circle_of(free, replace(timeline, loop=loop))
         return unrolled(timeline, circle), unrolled_texts(arms, circle), circle
 

@@ -133,7 +133,7 @@ FLOORS = {
         ("conditions", "tokens"),
         ("readers", "engine", "refine", "render"),
         ("model", "formats", "video"),
-        ("streaming", "retarget", "live", "bulk", "token_model"),
+        ("streaming", "retarget", "live", "bulk", "token_model", "clips"),
         ("serve",),
         ("cli",),
     ],

@@ -107,6 +107,7 @@ def test_every_public_function_of_the_runtime_is_explained(name):
 def test_the_commands_are_there():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert sorted(scripts) == [
+        "genmo-clips",
         "genmo-eval",
         "genmo-export",
         "genmo-export-pose",

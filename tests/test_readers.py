@@ -38,6 +38,7 @@ ALLOWED = {
         "zipfile.ZipFile": "a list of members, of files that are plain",
         "read_bytes": "files that its own folder lists",
     },
+    "runtime/cli/clips.py": {"read_text": OURS},
     "runtime/cli/motion_pages.py": {"open": "a page in the browser"},
     "runtime/serve/binary.py": {"json.loads": "an answer that the server itself has made"},
     "runtime/support/cli.py": {"open": "the null device", "os.open": "the null device"},

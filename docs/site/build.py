@@ -26,7 +26,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "docs/troubleshooting",
     ),
     "What goes in": ("docs/inputs", "docs/video", "docs/timeline", "docs/characters"),
-    "What comes out": ("docs/motion-files", "docs/viewing"),
+    "What comes out": ("docs/motion-files", "docs/clips", "docs/viewing"),
     "In real time": ("docs/streaming", "docs/live", "docs/native", "integrations/web/README"),
     "Where you work": ("docs/blender", "docs/serving", "docs/unity"),
     "Train and export": ("docs/datasets", "docs/training", "docs/tokens", "docs/metrics", "docs/exporting", "docs/gem"),

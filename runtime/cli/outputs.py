@@ -12,9 +12,12 @@ from genmo.runtime.cli.motion_pages import show, show_motions
 from genmo.runtime.cli.progress_bar import progress_bar
 from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats import ROOT_BONE_SUFFIXES, check_motion, check_suffix, save_motion
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import at_rate, check_rate
 from genmo.runtime.motion.root_motion import in_place as without_way
+from genmo.runtime.readers.ground import read_ground
+from genmo.runtime.refine.uneven_ground import on_uneven_ground
 from genmo.runtime.retarget.character import Character, read_character
 from genmo.runtime.retarget.retargeting import retarget
 from genmo.runtime.retarget.root_bone import check_root_bone, with_root_bone
@@ -35,9 +38,13 @@ class OutputFormat:
     """without the way over the ground; with a root bone without its turning too"""
     root_bone: bool = False
     """a bone on the ground carries the way"""
+    ground: Heights | None = None
+    """what the person walks on; None: the motion's own floor"""
 
     def shown(self, motion: Motion, sources: MotionSources) -> tuple[Motion, MotionSources]:
         """The motion as it is to be written, in place or as it goes, and its sources that are still true."""
+        if self.ground is not None:
+            motion = on_uneven_ground(motion, self.ground)
         if not self.in_place:
             return motion, sources
         free = replace(sources, place_frames=sources.place_frames[:0], place_joints=sources.place_joints[:0])
@@ -53,8 +60,9 @@ def output_format(
     *,
     in_place: bool = False,
     root_bone: bool = False,
+    ground: str | None = None,
 ) -> OutputFormat:
-    """What `--out`, `--out-fps`, `--character`, `--character-map`, `--in-place` and `--root-bone` ask for.
+    """What `--out`, `--out-fps`, `--character`, `--character-map`, `--in-place`, `--root-bone` and `--ground` ask for.
 
     Raises InputError before any work.
     """
@@ -63,10 +71,13 @@ def output_format(
     if root_bone and not any(Path(out).suffix.lower() in ROOT_BONE_SUFFIXES for out in outs):
         asked = f"--out {', '.join(outs)}" if outs else "--view"
         raise InputError(f"--root-bone changes nothing in {asked}; wanted one of {' '.join(ROOT_BONE_SUFFIXES)}")
+    if ground is not None and in_place:
+        raise InputError("--ground with --in-place, where nobody walks over it; wanted one of them")
+    heights = None if ground is None else read_ground(ground)
     if character is None:
         if character_map is not None:
             raise InputError("--character-map without --character; wanted the character that it is about")
-        return OutputFormat(fps, None, in_place, root_bone)
+        return OutputFormat(fps, None, in_place, root_bone, heights)
     own = [out for out in outs if Path(out).suffix.lower() in CHARACTER_SUFFIXES]
     if outs and not own:
         raise InputError(
@@ -77,7 +88,7 @@ def output_format(
         check_holds(performer, out)
     if root_bone:
         check_root_bone(performer)
-    return OutputFormat(fps, performer, in_place, root_bone)
+    return OutputFormat(fps, performer, in_place, root_bone, heights)
 
 
 def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, form: OutputFormat) -> None:

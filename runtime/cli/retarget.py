@@ -91,8 +91,14 @@ def read_options(arguments: Sequence[str] | None) -> RetargetOptions:
 
 def run(options: RetargetOptions) -> None:
     """Everything after parsing.  Raises GenmoError with the line for the user."""
-    where = {"in_place": options.in_place, "root_bone": options.root_bone}
-    form = output_format(options.out, options.out_fps, options.character, options.character_map, **where)
+    form = output_format(
+        options.out,
+        options.out_fps,
+        options.character,
+        options.character_map,
+        in_place=options.in_place,
+        root_bone=options.root_bone,
+    )
     assert form.character is not None
     motion = read_motion(options.motion, options.names, options.scale)
     outputs = Outputs()

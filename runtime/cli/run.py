@@ -103,8 +103,15 @@ def check_outputs(options: RunOptions) -> OutputFormat:
         raise InputError("nothing to do with the motion; wanted --out FILE to write it, or --view to look at it")
     for out in options.out:
         check_output(out)
-    where = {"in_place": options.in_place, "root_bone": options.root_bone}
-    return output_format(options.out, options.out_fps, options.character, options.character_map, **where)
+    return output_format(
+        options.out,
+        options.out_fps,
+        options.character,
+        options.character_map,
+        in_place=options.in_place,
+        root_bone=options.root_bone,
+        ground=options.ground,
+    )
 
 
 def write(takes: Sequence[Take], subjects: Subjects, options: RunOptions, form: OutputFormat) -> Outputs:

@@ -93,6 +93,8 @@ class RunOptions:
     in_place: bool
     root_bone: bool
     """a bone on the ground carries the way of the body"""
+    ground: str | None
+    """a file of planes or heights that the person walks on"""
     out: tuple[str, ...]
     view: bool
 

@@ -221,5 +221,6 @@ def _output(group: argparse._ArgumentGroup) -> None:
     add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
     add("--in-place", action="store_true", help=IN_PLACE_HELP)
     add("--root-bone", action="store_true", help=ROOT_BONE_HELP)
+    add("--ground", metavar="FILE", help="what the person walks on: planes in .yaml, a grid of heights in .npz")
     add("--out", action="append", default=[], metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     add("--view", action="store_true", help="open the motion in the browser")

@@ -46,6 +46,8 @@ MAX_GUIDANCE = 10.0
 """beyond it texts pull motions off the ground, and the network was never near such values"""
 Span = KeypointSpan | CameraSpan | FeatureSpan
 Loop = Literal["gait", "exact"]
+MOST_SPEED = 8.0
+"""m/s that a loop may be asked for"""
 SHORTEST_LOOP = 16
 """frames; over half of it at each end a cycle is joined to itself"""
 
@@ -87,6 +89,8 @@ class Timeline:
     loop: Loop | None = None
     """make it a cycle, of `frames` frames and the first one again: of exactly so many ("exact"), or of the nearest
     number after which the gait is where it was ("gait")"""
+    velocity: tuple[float, float] | None = None
+    """m/s to the left and ahead, as the person looks, at which a loop goes straight on; None: as the texts lead it"""
 
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
@@ -95,6 +99,8 @@ class Timeline:
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
         if self.loop is not None:
             self._check_loop()
+        if self.velocity is not None:
+            self._check_velocity(self.velocity)
         for seed in (self.seed, *(span.seed for span in self.seeds)):
             if seed < 0:
                 raise InputError(f"seed is {seed}; wanted 0 or more")
@@ -128,6 +134,15 @@ class Timeline:
             raise InputError("a loop beside keypoints, cameras, music, keyframes or constraints; wanted texts alone")
         if self.frames < SHORTEST_LOOP:
             raise InputError(f"a loop of {length_text(self.frames, self.unit)}; wanted at least {SHORTEST_LOOP} frames")
+
+    def _check_velocity(self, velocity: tuple[float, float]) -> None:
+        values = np.asarray(velocity, np.float64)
+        if values.shape != (2,) or not np.isfinite(values).all() or np.hypot(*values) > MOST_SPEED:
+            raise InputError(
+                f"velocity is {velocity}; wanted m/s to the left and ahead, at most {MOST_SPEED:g} together"
+            )
+        if self.loop is None:
+            raise InputError("a velocity without a loop; wanted a loop, or a path of constraints")
 
     @property
     def shots(self) -> tuple[KeypointSpan | CameraSpan, ...]:

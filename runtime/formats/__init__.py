@@ -23,6 +23,7 @@ from genmo.runtime.formats.npz import load_npz, to_npz
 from genmo.runtime.formats.usd import SUFFIXES as USD_SUFFIXES
 from genmo.runtime.formats.usd import need_usd, to_usd
 from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.root_track import RootTrack
 from genmo.runtime.render.html import to_html
 from genmo.runtime.render.images import check_library, to_gif, to_mp4, to_png
 from genmo.runtime.render.svg import to_svg
@@ -64,13 +65,13 @@ _FILMS: dict[str, Callable[[Motion, ProgressCallback], bytes]] = {".gif": to_gif
 SUFFIXES = (*_WRITERS, *_FILMS)
 """What `save_motion` can write."""
 
-_WITH_ROOT_BONE: dict[str, Callable[[Motion, MotionSources], bytes]] = {
-    ".npz": lambda motion, sources: to_npz(motion, sources, root_bone=True),
-    ".bvh": lambda motion, sources: to_bvh(motion, root_bone=True),
-    ".glb": lambda motion, sources: to_glb(motion, root_bone=True),
-    ".usd": lambda motion, sources: to_usd(motion, ".usd", root_bone=True),
-    ".usda": lambda motion, sources: to_usd(motion, ".usda", root_bone=True),
-    ".usdz": lambda motion, sources: to_usd(motion, ".usdz", root_bone=True),
+_WITH_ROOT_BONE: dict[str, Callable[[Motion, MotionSources, bool | RootTrack], bytes]] = {
+    ".npz": lambda motion, sources, root: to_npz(motion, sources, root_bone=root),
+    ".bvh": lambda motion, sources, root: to_bvh(motion, root_bone=root),
+    ".glb": lambda motion, sources, root: to_glb(motion, root_bone=root),
+    ".usd": lambda motion, sources, root: to_usd(motion, ".usd", root_bone=root),
+    ".usda": lambda motion, sources, root: to_usd(motion, ".usda", root_bone=root),
+    ".usdz": lambda motion, sources, root: to_usd(motion, ".usdz", root_bone=root),
 }
 
 ROOT_BONE_SUFFIXES = tuple(_WITH_ROOT_BONE)
@@ -100,15 +101,15 @@ def save_motion(
     prompt: str | None = None,
     sources: MotionSources = NO_SOURCES,
     *,
-    root_bone: bool = False,
+    root_bone: bool | RootTrack = False,
     progress: ProgressCallback = no_progress,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
 
     `title` (html, svg) and `prompt` (html) are shown with the motion; `sources`, what it was made from in frames at
     30 a second, is kept in npz and drawn in html.  `root_bone`: a bone on the ground carries the way of the body
-    (`genmo.runtime.motion.root_track`); a npz has its track, pages and pictures do not show it.  `progress` hears the
-    share of the frames of a gif or mp4 that is drawn.
+    (`genmo.runtime.motion.root_track`), or goes on a given track; a npz has the track, pages and pictures do not show
+    it.  `progress` hears the share of the frames of a gif or mp4 that is drawn.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
@@ -116,7 +117,7 @@ def save_motion(
     check_motion(motion)
     sources = sources.at_rate(motion.fps, motion.frames)
     if root_bone and suffix in _WITH_ROOT_BONE:
-        write_aside(path, _WITH_ROOT_BONE[suffix](motion, sources))
+        write_aside(path, _WITH_ROOT_BONE[suffix](motion, sources, root_bone))
     elif suffix in _FILMS:
         write_aside(path, _FILMS[suffix](motion, progress))
     else:

@@ -85,7 +85,7 @@ def euler(rotations: Array, order: str = "ZXY") -> Array:
     return unwrapped
 
 
-def to_bvh(motion: Motion, *, root_bone: bool = False) -> bytes:
+def to_bvh(motion: Motion, *, root_bone: bool | RootTrack = False) -> bytes:
     """The motion as BVH text: centimetres, y up, T-pose rest, root motion kept.
 
     `root_bone`: with a joint over the pelvis that carries the way over the ground; then both have six channels.
@@ -108,7 +108,8 @@ def to_bvh(motion: Motion, *, root_bone: bool = False) -> bytes:
         rotations=exact,
         positions=positions,
     )
-    return bvh_bytes(_under_root(bvh, motion.root_track()) if root_bone else bvh)
+    root = motion.root_bone(root_bone)
+    return bvh_bytes(bvh if root is None else _under_root(bvh, root))
 
 
 def _under_root(bvh: Bvh, root: RootTrack) -> Bvh:

@@ -7,6 +7,8 @@ over the ground.  Opens in Blender, Unity, Unreal, Godot and browsers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,12 @@ import numpy.typing as npt
 
 from genmo.runtime.formats.gltf import DTYPES, Json, pack
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.root_track import ROOT_BONE
+from genmo.runtime.motion.root_track import ROOT_BONE, RootTrack
 from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints, sole_heights
 from genmo.runtime.render.mannequin import body_mesh
 from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.errors import InputError
 
 # codes of the glTF 2.0 specification
 _COMPONENTS = {np.dtype(name): code for code, name in DTYPES.items()}
@@ -62,9 +65,31 @@ def standing_pelvis(offsets: Array) -> Array:
     return np.asarray([0.0, -float(sole_heights(offsets).min()), 0.0])
 
 
-def to_glb(motion: Motion, *, root_bone: bool = False) -> bytes:
+def to_glb(motion: Motion, *, root_bone: bool | RootTrack = False) -> bytes:
     """The motion as binary glTF 2.0; `root_bone`: with a bone over the pelvis that carries the way over the ground."""
-    offsets = np.asarray(motion.rest_offsets, np.float64)
+    return animations_glb([Take("motion", motion, motion.root_bone(root_bone))])
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One animation of a file."""
+
+    name: str
+    motion: Motion
+    root: RootTrack | None = None
+    """of its root bone; None: it has none"""
+
+
+def animations_glb(takes: Sequence[Take]) -> bytes:
+    """Motions of one body as the animations of one file, which has the body once; all have a root bone, or none.
+
+    Raises InputError for several bodies.
+    """
+    root_bone = takes[0].root is not None
+    offsets = np.asarray(takes[0].motion.rest_offsets, np.float64)
+    for take in takes:
+        if not np.allclose(take.motion.rest_offsets, offsets):
+            raise InputError(f"{take.name} has another body than {takes[0].name}; wanted motions of one body in a .glb")
     pelvis = standing_pelvis(offsets)
     binary = BinaryChunk()
     document: Json = {
@@ -75,7 +100,7 @@ def to_glb(motion: Motion, *, root_bone: bool = False) -> bytes:
         "meshes": [_mesh(binary, offsets, pelvis)],
         "materials": [_material()],
         "skins": [_skin(binary, offsets, pelvis, root_bone)],
-        "animations": [_animation(binary, motion, root_bone)],
+        "animations": [_animation(binary, take) for take in takes],
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views}
     document["buffers"] = [{"byteLength": len(binary.data)}]
@@ -127,18 +152,18 @@ def _skin(binary: BinaryChunk, offsets: Array, pelvis: Array, root_bone: bool) -
     }
 
 
-def _animation(binary: BinaryChunk, motion: Motion, root_bone: bool) -> Json:
+def _animation(binary: BinaryChunk, take: Take) -> Json:
+    motion, root = take.motion, take.root
     rotations, translation = motion.rotations.copy(), np.asarray(motion.translation)
     tracks: list[tuple[int, str, Array]] = []
-    if root_bone:
-        root = motion.root_track()
+    if root is not None:
         rotations[:, 0], translation = root.inside(rotations[:, 0], translation)
         turns = continuous_quaternions(root.rotation[:, None])[:, 0]
         tracks = [(_ROOT_NODE, "translation", root.position), (_ROOT_NODE, "rotation", turns)]
     quaternions = continuous_quaternions(rotations)
     tracks.append((0, "translation", translation))
     tracks += [(joint, "rotation", quaternions[:, joint]) for joint in range(JOINT_COUNT)]
-    return animation(binary, "motion", motion.fps, tracks)
+    return animation(binary, take.name, motion.fps, tracks)
 
 
 def animation(binary: BinaryChunk, name: str, fps: float, tracks: list[tuple[int, str, Array]]) -> Json:

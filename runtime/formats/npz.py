@@ -67,6 +67,7 @@ from genmo.runtime.conditions.provenance import (
 )
 from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
 from genmo.runtime.motion.resampling import HIGHEST, LOWEST
+from genmo.runtime.motion.root_track import RootTrack
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, orthogonal, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, CONTACT_JOINTS, JOINT_COUNT
 from genmo.runtime.motion.smpl_body import SMPLX_PELVIS, SmplxShape
@@ -84,14 +85,14 @@ SHORTEST_BONE, LONGEST_BONE = 1e-4, 10.0  # metres
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can state: same motion, same bytes
 
 
-def to_npz(motion: Motion, sources: MotionSources = NO_SOURCES, *, root_bone: bool = False) -> bytes:
+def to_npz(motion: Motion, sources: MotionSources = NO_SOURCES, *, root_bone: bool | RootTrack = False) -> bytes:
     """The bytes of the motion `.npz`; the same motion always gives the same bytes.
 
     `sources`: what it was made from, kept for viewers; `root_bone`: with the track of a root bone.
     """
     arrays = motion_arrays(motion, sources)
-    if root_bone:
-        track = motion.root_track()
+    track = motion.root_bone(root_bone)
+    if track is not None:
         arrays |= {"root_position": track.position.astype(np.float32), "root_heading": track.yaw.astype(np.float32)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

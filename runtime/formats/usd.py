@@ -17,7 +17,7 @@ import numpy as np
 
 from genmo.runtime.formats.glb import standing_pelvis
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.root_track import ROOT_BONE
+from genmo.runtime.motion.root_track import ROOT_BONE, RootTrack
 from genmo.runtime.motion.rotation import continuous_quaternions, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINT_COUNT, JOINTS, PARENTS, rest_joints
 from genmo.runtime.render.mannequin import body_mesh
@@ -68,7 +68,7 @@ def need_usd() -> None:
         ) from None
 
 
-def to_usd(motion: Motion, suffix: str = ".usd", *, root_bone: bool = False) -> bytes:
+def to_usd(motion: Motion, suffix: str = ".usd", *, root_bone: bool | RootTrack = False) -> bytes:
     """The motion on genmo's own body.  Raises BackendError without usd-core.
 
     `root_bone`: with a bone over the pelvis that carries the way over the ground.
@@ -80,8 +80,8 @@ def to_usd(motion: Motion, suffix: str = ".usd", *, root_bone: bool = False) -> 
     skin = Skin(body.vertices + pelvis, body.normals, body.faces, body.joints, body.weights)
     rotations, positions = motion.kinematics()
     skeleton = Skeleton(JOINTS, PARENTS, still, rest_joints(offsets) + pelvis)
-    if root_bone:
-        root = motion.root_track()
+    root = motion.root_bone(root_bone)
+    if root is not None:
         skeleton, skin = _under_root(skeleton), replace(skin, joints=skin.joints + 1)
         rotations = np.concatenate([root.rotation[:, None], rotations], axis=1)
         positions = np.concatenate([root.position[:, None], positions], axis=1)

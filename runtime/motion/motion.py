@@ -96,9 +96,16 @@ class Motion:
         """[frames, 24, 3] metres."""
         return self.kinematics()[1]
 
-    def root_track(self) -> RootTrack:
-        """The root under the body: the slow part of its way over the ground (see `track_of`)."""
-        return track_of(self.rotations[:, 0], self.translation, self.fps, self.loops)
+    def root_track(self, facing: Array | None = None) -> RootTrack:
+        """The root under the body: the slow part of its way over the ground (see `track_of`).
+
+        `facing` [frames]: headings that it is to have, radians without jumps; None: the pelvis's.
+        """
+        return track_of(self.rotations[:, 0], self.translation, self.fps, self.loops, facing)
+
+    def root_bone(self, asked: bool | RootTrack) -> RootTrack | None:
+        """The track of a root bone that was `asked` for: one that is given, or the motion's own, or none."""
+        return asked if isinstance(asked, RootTrack) else self.root_track() if asked else None
 
     @property
     def rotations_camera(self) -> Array | None:

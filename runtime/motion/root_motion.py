@@ -10,17 +10,18 @@ from dataclasses import replace
 import numpy as np
 
 from genmo.runtime.motion.motion import Motion
-from genmo.runtime.motion.root_track import GROUND
+from genmo.runtime.motion.root_track import GROUND, RootTrack
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, yaw_of
 from genmo.runtime.support.arrays import Array
 
 
-def in_place(motion: Motion, *, heading: bool = False) -> Motion:
+def in_place(motion: Motion, *, heading: bool = False, track: RootTrack | None = None) -> Motion:
     """The motion without its way over the ground: the root stays at the origin, the body sways about it.
 
-    `heading`: without its turning too; it faces +z.  What a game wants that moves the character itself.
+    `heading`: without its turning too; it faces +z.  What a game wants that moves the character itself.  `track`:
+    the root's, where it is not `Motion.root_track()`.
     """
-    track = motion.root_track()
+    track = motion.root_track() if track is None else track
     track = track if heading else replace(track, yaw=np.zeros_like(track.yaw))
     rotations = motion.rotations.copy()
     rotations[:, 0], translation = track.inside(motion.rotations[:, 0], motion.translation)

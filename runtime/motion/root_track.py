@@ -43,13 +43,16 @@ class RootTrack:
         return to_root @ rotation, rotate(to_root, position - self.position)
 
 
-def track_of(rotation: Array, position: Array, fps: float, loops: bool = False) -> RootTrack:
+def track_of(
+    rotation: Array, position: Array, fps: float, loops: bool = False, facing: Array | None = None
+) -> RootTrack:
     """The root under a body with rotations [frames, 3, 3] and positions [frames, 3] in the world (y up, metres).
 
     Averaged with a raised cosine, over `SMOOTHING` on either side.  At both ends the way goes on as it came, turned
     about the end, so that it begins and ends under the body; of a cycle it goes on with the next one.
+    `facing` [frames]: headings to average in place of those of `rotation`, radians without jumps.
     """
-    yaw = np.unwrap(yaw_of(np.asarray(rotation, np.float64)))
+    yaw = np.unwrap(yaw_of(np.asarray(rotation, np.float64))) if facing is None else np.asarray(facing, np.float64)
     place = np.asarray(position, np.float64) * GROUND
     radius = max(1, round(SMOOTHING * fps))
     if loops and len(yaw) > 1:

@@ -148,7 +148,7 @@ class _TimelineReader:
     def __init__(self, path: Path, root: _Node) -> None:
         self._folder, self._root = path.parent, root
         self._entries = root.entries(
-            "unit", "length", "seed", "steps", "guidance", "loop",
+            "unit", "length", "seed", "steps", "guidance", "loop", "velocity",
             "keypoints", "cameras", "texts", "music", "video", "keyframes", "constraints",
         )  # fmt: skip
         unit = self._entries["unit"].text() if "unit" in self._entries else "seconds"
@@ -195,6 +195,7 @@ class _TimelineReader:
                 notes=tuple(self._notes),
                 unit=self._unit_of(entries, "length"),
                 loop=self._loop(entries["loop"]) if "loop" in entries else None,
+                velocity=self._velocity(entries["velocity"]) if "velocity" in entries else None,
             )
         )
         return timeline
@@ -206,6 +207,10 @@ class _TimelineReader:
             if stated == loop:
                 return loop
         node.fail(f"loop is {stated[:40]!r}; wanted {' or '.join(loops)}")
+
+    def _velocity(self, node: _Node) -> tuple[float, float]:
+        left, ahead = self._numbers(node, 2, "velocity: [left, ahead] in m/s")
+        return left, ahead
 
     def _items(self, name: str) -> list[_Node]:
         return self._entries[name].items() if name in self._entries else []

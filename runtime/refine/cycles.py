@@ -59,6 +59,8 @@ class Circle:
     """radians about +y that a period turns"""
     stays: bool = False
     """whether the person ends where a period began"""
+    velocity: tuple[float, float] | None = None
+    """to the left and ahead, as the person looks on average; metres a frame.  None: wherever the motion goes"""
 
     @property
     def unrolled_frames(self) -> int:
@@ -100,7 +102,7 @@ class Circle:
         path = integrate_velocity(root, root_velocity(motion.rotations[:, 0], motion.translation))
         path += motion.translation[self.start] - path[self.start]
         drift = path[self.start + self.frames] - path[self.start]
-        path -= self._periods()[:, None] * (drift if self.stays else drift * UPWARDS)
+        path -= self._periods()[:, None] * (drift - self._way(root, drift))
         step = matrix_from_yaw(np.asarray(turn))
         shift = path[self.start + self.frames] - rotate(step, path[self.start])
         back = rotate(transpose(step), path - shift)  # each frame a period earlier
@@ -135,10 +137,23 @@ class Circle:
         return np.asarray(matrix_from_yaw(self._periods() * missing) @ upright)
 
     def _staying(self, upright: Array, velocity: Array) -> Array:
-        """Root velocities [unrolled frames, 3] without a change of height, nor any way where the person stays."""
+        """Root velocities [unrolled frames, 3] without a change of height, nor any way but the one that is wanted."""
         period = slice(self.start, self.start + self.frames)
-        drift = rotate(upright[period], velocity[period]).mean(axis=0)
-        return np.asarray(velocity - rotate(transpose(upright), drift if self.stays else drift * UPWARDS))
+        drift = rotate(upright[period], velocity[period]).sum(axis=0)
+        wrong = (drift - self._way(upright, drift)) / self.frames
+        return np.asarray(velocity - rotate(transpose(upright), wrong))
+
+    def _way(self, upright: Array, drift: Array) -> Array:
+        """Metres [3] that a period is to go, where root orientations `upright` [unrolled frames, 3, 3] go by `drift`.
+
+        A period that turns goes along the arc about whose middle the person looks on average.
+        """
+        if self.velocity is not None:
+            side, ahead = self.velocity
+            middle = yaw_of(upright[self.start : self.start + self.frames].sum(axis=0))
+            chord = self.frames * np.sinc(self.turn / (2 * np.pi))
+            return rotate(matrix_from_yaw(middle), chord * np.array([side, 0.0, ahead]))
+        return np.zeros(3) if self.stays else drift * (1 - UPWARDS)
 
     def _joined(self, rotations: Array, turn: float = 0.0) -> Array:
         """The period [frames, 3, 3] of rotations [unrolled frames, 3, 3], blended with the periods beside it, of which
@@ -185,13 +200,21 @@ def _mixed(before: Array, after: Array) -> Array:
 
 def circle_of(motion: Motion, timeline: Timeline) -> Circle:
     """The period of a looped timeline, seen by a `motion` of the same conditions that does not loop."""
-    track = motion.root_track()
     frames = nearest_gait(motion, timeline.frames) if timeline.loop == "gait" else timeline.frames
+    if timeline.velocity is not None:
+        return led_circle(frames, timeline.velocity)
+    track = motion.root_track()
     steps = max(motion.frames - 1, 1)
     turned = float(track.yaw[-1] - track.yaw[0]) / steps
     ahead = rotate(transpose(track.rotation[:-1]), np.diff(track.position, axis=0)).sum(axis=0) / steps
     stays = bool(np.linalg.norm(ahead) * FPS < STAYING)
     return Circle(MARGIN, frames, frames * turned if abs(turned) * FPS > STRAIGHT else 0.0, stays)
+
+
+def led_circle(frames: int, velocity: tuple[float, float]) -> Circle:
+    """The period of `frames` frames of somebody who goes straight on at `velocity` (`Timeline.velocity`)."""
+    side, ahead = velocity
+    return Circle(MARGIN, frames, velocity=(side / FPS, ahead / FPS))
 
 
 def unrolled(timeline: Timeline, circle: Circle) -> Timeline:
@@ -201,7 +224,7 @@ def unrolled(timeline: Timeline, circle: Circle) -> Timeline:
     """
     seeds = tuple(replace(span, start=span.start + MARGIN, end=span.end + MARGIN) for span in timeline.seeds)
     texts = unrolled_texts(timeline.texts, circle)
-    return replace(timeline, frames=circle.unrolled_frames, texts=texts, seeds=seeds, loop=None)
+    return replace(timeline, frames=circle.unrolled_frames, texts=texts, seeds=seeds, loop=None, velocity=None)
 
 
 def unrolled_texts(texts: Sequence[Text], circle: Circle) -> tuple[Text, ...]:

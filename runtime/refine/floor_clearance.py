@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import cross, matrix_from_axis_angle, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, sole_ends
 from genmo.runtime.support.arrays import Array
@@ -12,6 +13,7 @@ STANDS = 0.05  # metres over its height on the ground at which a ball no longer 
 MOST_BENT = 1.0  # radians by which toes and heels turn up
 
 _BALLS = [JOINTS.index(f"{side}_foot") for side in ("left", "right")]
+_ANKLES = [JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
 
 
 def feet_over_floor(
@@ -30,6 +32,17 @@ def feet_over_floor(
     height = height + rise
     foot = _bent_up(foot, heels, ends.heel_radius - height, strength)
     return foot, _bent_up(toes, ends.toes, ends.toe_radius - height, strength), rise
+
+
+def sole_points(motion: Motion) -> Array:
+    """The lowest points of heel, ball and toes of both feet [frames, 2, 3, 3] (side, point, xyz), metres."""
+    rest = np.asarray(motion.rest_offsets, np.float64)
+    ends, (world, joints) = sole_ends(rest), motion.kinematics()
+    heels = joints[:, _ANKLES] + rotate(world[:, _ANKLES], ends.heels)
+    toes = joints[:, _BALLS] + rotate(world[:, _BALLS], ends.toes)
+    drop = np.array([ends.heel_radius, BALL_HEIGHT, ends.toe_radius])
+    points = np.stack([heels, joints[:, _BALLS], toes], axis=2)
+    return np.asarray(points - drop[:, None] * np.array([0.0, 1.0, 0.0]))
 
 
 def _bent_up(rotations: Array, ends: Array, min_height: Array, strength: float) -> Array:

@@ -168,13 +168,13 @@ def _speed(places: Array) -> Array:
 
 def _most_alike(first: Motion, second: Motion, overlap: int) -> int:
     """The frame of the second motion whose `overlap` frames are most like the last ones of the first."""
-    one, other = (_movement(part) for part in (first.cut(slice(first.frames - overlap, None)), second))
+    one, other = (movement(part) for part in (first.cut(slice(first.frames - overlap, None)), second))
     last = min(SEARCH, second.frames - overlap - 1)
     apart = [np.linalg.norm(one - other[start : start + overlap], axis=-1).mean() for start in range(last + 1)]
     return int(np.argmin(apart))
 
 
-def _movement(motion: Motion) -> Array:
+def movement(motion: Motion) -> Array:
     """[frames, 2 x 24, 3] joints as the root sees them, and how far they go in `SPEED`."""
     yaw = matrix_from_yaw(-yaw_of(motion.rotations[:, 0]))[:, None]
     joints = motion.joints_world()

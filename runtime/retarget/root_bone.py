@@ -25,10 +25,11 @@ def check_root_bone(character: Character) -> None:
         )
 
 
-def with_root_bone(performance: Performance, loops: bool = False) -> Performance:
+def with_root_bone(performance: Performance, loops: bool = False, facing: Array | None = None) -> Performance:
     """The same performance, its way over the ground on the character's top bone (`motion.root_track`).
 
-    `loops`: it is one cycle.  Raises InputError for a character without a bone above its hips.
+    `loops`: it is one cycle; `facing` [frames]: headings of the root, radians; None: those of the hips.
+    Raises InputError for a character without a bone above its hips.
     """
     character = performance.character
     check_root_bone(character)
@@ -37,7 +38,7 @@ def with_root_bone(performance: Performance, loops: bool = False) -> Performance
     world_rotations, world_places = performance.world()
     body = character.frame @ world_rotations[:, hips]
     places = rotate(character.frame, world_places[:, hips])
-    track = track_of(body @ transpose(rest_rotations[hips]), places, performance.fps, loops)
+    track = track_of(body @ transpose(rest_rotations[hips]), places, performance.fps, loops, facing)
     shift = track.position - rotate(track.rotation, rest_places[hips] * [1.0, 0.0, 1.0])
 
     def moved(node: int) -> tuple[Array, Array]:

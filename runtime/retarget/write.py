@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from genmo.runtime.formats.bvh import CENTIMETRES, END_SITE, ROOT_CHANNELS, ROTATIONS, Bvh, bvh_bytes
 from genmo.runtime.formats.glb import BinaryChunk, animation
-from genmo.runtime.formats.gltf import node_transform, pack
+from genmo.runtime.formats.gltf import Json, node_transform, pack
 from genmo.runtime.formats.usd import Skeleton, usd_bytes
 from genmo.runtime.motion.rotation import continuous_quaternions, quaternion_from_matrix, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINTS, shape_space
@@ -27,18 +27,35 @@ UNITS = (1.0, 0.01, 0.001, 0.0254)
 
 
 def to_glb(performance: Performance, name: str = "genmo") -> bytes:
-    """The character's file with the motion as its first animation.
+    """The character's file with the motion as its first animation (`performances_glb`)."""
+    return performances_glb([(name, performance)])
+
+
+def performances_glb(takes: Sequence[tuple[str, Performance]]) -> bytes:
+    """The character's file with motions, each with its name, as its first animations.
 
     Everything that was in the file stays: the binary chunk goes on where it ended, and of the JSON only nodes that
     state a matrix are changed (an animated node may not have one).  Raises InputError for a .bvh character.
     """
-    rig = performance.character.rig
-    check_holds(performance.character, "walk.glb")
+    rig = takes[0][1].character.rig
+    check_holds(takes[0][1].character, "walk.glb")
     assert rig.gltf is not None
     for name_of_list in ("animations", "buffers", "bufferViews", "accessors"):
         rig.gltf.entries(name_of_list)  # refuses a file in which that is no list
     document = copy.deepcopy(rig.gltf.json)
     binary = BinaryChunk(rig.gltf.binary, document.setdefault("bufferViews", []), document.setdefault("accessors", []))
+    animations = [_animation(binary, name, performance, document["nodes"]) for name, performance in takes]
+    document["animations"] = [*animations, *document.get("animations", [])]
+    buffers = document.setdefault("buffers", [])
+    if not buffers:
+        buffers.append({})
+    buffers[0]["byteLength"] = len(binary.data)
+    return pack(document, bytes(binary.data))
+
+
+def _animation(binary: BinaryChunk, name: str, performance: Performance, nodes: list[dict[str, object]]) -> Json:
+    """The animation of a performance, whose `nodes` state no matrix afterwards."""
+    rig = performance.character.rig
     quaternions = continuous_quaternions(performance.rotations[:, list(performance.driven)])
     tracks = [(performance.character.bones.hips, "translation", performance.hips)]
     if performance.root is not None and performance.way is not None:
@@ -46,13 +63,8 @@ def to_glb(performance: Performance, name: str = "genmo") -> bytes:
     tracks += [(node, "rotation", quaternions[:, column]) for column, node in enumerate(performance.driven)]
     tracks += _rest_tracks(rig, performance)
     for node, _, _ in tracks:
-        _state_parts(rig, document["nodes"][node])
-    document.setdefault("animations", []).insert(0, animation(binary, name, performance.fps, tracks))
-    buffers = document.setdefault("buffers", [])
-    if not buffers:
-        buffers.append({})
-    buffers[0]["byteLength"] = len(binary.data)
-    return pack(document, bytes(binary.data))
+        _state_parts(rig, nodes[node])
+    return animation(binary, name, performance.fps, tracks)
 
 
 def _rest_tracks(rig: Rig, performance: Performance) -> list[tuple[int, str, Array]]:

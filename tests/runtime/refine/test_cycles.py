@@ -130,6 +130,25 @@ def test_what_cannot_loop(motion):
             Timeline(**({"frames": 60, "texts": (Text("walks"),), "loop": "exact"} | wrong))
 
 
+def test_a_loop_goes_as_it_is_told(model):
+    for velocity in ((0.0, 1.2), (0.5, -0.4)):
+        asked = Timeline(40, (Text("a person walks"),), loop="exact", velocity=velocity, steps=2)
+        loop = model.follow(asked).motions[0]
+        assert loop.loops and loop.frames == 41
+        way = loop.translation[-1] - loop.translation[0]
+        np.testing.assert_allclose(np.hypot(way[0], way[2]), 40 / 30 * np.hypot(*velocity), rtol=1e-3)
+        np.testing.assert_allclose(way[1], 0, atol=1e-9)
+        looks = np.arctan2(*loop.rotations[:-1, 0].sum(axis=0)[[0, 2], 2])  # roughly: of a body whose mean is upright
+        off = np.arctan2(way[0], way[2]) - looks - np.arctan2(*velocity)
+        assert abs(np.angle(np.exp(1j * off))) < 0.3
+
+
+def test_a_velocity_is_of_a_loop_and_possible():
+    for wrong, said in (({"loop": None}, "without a loop"), ({"velocity": (0.0, np.nan)}, "wanted m/s")):
+        with pytest.raises(InputError, match=said):
+            Timeline(**({"frames": 60, "texts": (Text("a"),), "loop": "exact", "velocity": (0.0, 1.0)} | wrong))
+
+
 def test_the_command_and_the_file(tiny_engine, tmp_path):
     out = tmp_path / "loop.npz"
     options = ["--engine", str(tiny_engine), "--threads", "1", "--out", str(out)]
@@ -138,6 +157,8 @@ def test_the_command_and_the_file(tiny_engine, tmp_path):
     assert loop.loops and loop.frames == 41
     (tmp_path / "loop.yaml").write_text("length: 40f\nloop: exact\ntexts:\n  - text: a person walks\n")
     assert read_timeline(tmp_path / "loop.yaml").loop == "exact"
+    (tmp_path / "led.yaml").write_text("length: 40f\nloop: exact\nvelocity: [0.5, 1]\ntexts:\n  - text: a\n")
+    assert read_timeline(tmp_path / "led.yaml").velocity == (0.5, 1.0)
     (tmp_path / "bad.yaml").write_text("length: 40f\nloop: often\ntexts:\n  - text: a person walks\n")
     with pytest.raises(InputError, match=r"bad.yaml:2: loop is 'often'; wanted gait or exact"):
         read_timeline(tmp_path / "bad.yaml")
