@@ -15,6 +15,8 @@ SKY, LIGHT_TILE, SHADE_TILE = (
     np.asarray(rgb) for rgb in ([0.914, 0.929, 0.945], [0.865, 0.885, 0.905], [0.80, 0.826, 0.855])
 )
 SHADOW, SHADOW_ALPHA = np.asarray([0.02, 0.04, 0.08]), 0.3
+HALF = 0.5
+"""of a grey level: every colour in the making is higher by it, so that cutting off its fraction rounds it"""
 ROWS = 24
 """worked on at a time: what is in between stays in the cache"""
 HAZE = 4.0, 17.0
@@ -56,13 +58,13 @@ class Floor:
 
         self._half = planes(0.5 * points)
         self._slope, self._offset = (2 * sharp).astype(np.float32), (0.5 - 0.5 * sharp).astype(np.float32)
-        self._still, self._swing = planes(still), planes(contrast * (1 - fading)[..., None])
-        self._dark = 255 * (SHADOW * (1 - haze)[..., None] + SKY * haze[..., None])
+        self._still, self._swing = planes(still + HALF), planes(contrast * (1 - fading)[..., None])
+        self._dark = planes(255 * (SHADOW * (1 - haze)[..., None] + SKY * haze[..., None]) + HALF)
 
     def tiles(self, eye: Array) -> Array:
-        """[height, width, 3] sky and floor, float32, 0 to 255, seen from `eye` [3]."""
-        image = np.empty((self.height, self.width, 3), np.float32)
-        image[: self.first] = 255 * SKY
+        """[3, height, width] sky and floor, float32, 0 to 255 and HALF, seen from `eye` [3]."""
+        image = np.empty((3, self.height, self.width), np.float32)
+        image[:, : self.first] = 255 * SKY[:, None, None] + HALF
         shifts = ((0.5 * (eye[[0, 2]] + 0.25)) % 1).astype(np.float32)
         for row in range(0, self.height - self.first, ROWS):
             rows = slice(row, row + ROWS)
@@ -71,10 +73,10 @@ class Floor:
             both *= 2
             odd += other
             odd -= both
-            part = image[self.first + row : self.first + row + ROWS]
             for channel in range(3):
-                np.multiply(self._swing[channel, rows], odd, out=both)
-                np.add(both, self._still[channel, rows], out=part[..., channel])
+                part = image[channel, self.first + row : self.first + row + ROWS]
+                np.multiply(self._swing[channel, rows], odd, out=part)
+                part += self._still[channel, rows]
         return image
 
     def _stripes(self, axis: int, rows: slice, shift: np.float32) -> Array:
@@ -93,8 +95,8 @@ class Floor:
         hidden = max(self.first - row, 0)  # rows of sky
         if hidden >= len(shadow):
             return
-        dark = (SHADOW_ALPHA * shadow[hidden:, :, None]).astype(np.float32)
+        dark = (SHADOW_ALPHA * shadow[hidden:]).astype(np.float32)
         rows = slice(row + hidden, row + len(shadow))
         columns = slice(column, column + shadow.shape[1])
-        part = image[rows, columns]
-        part += dark * (self._dark[rows.start - self.first : rows.stop - self.first, columns] - part)
+        part = image[:, rows, columns]
+        part += dark * (self._dark[:, rows.start - self.first : rows.stop - self.first, columns] - part)

@@ -16,7 +16,7 @@ from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
-from genmo.runtime.render.floor import Floor
+from genmo.runtime.render.floor import HALF, Floor
 from genmo.runtime.render.mannequin import GROUND, BodyMesh, body_mesh
 from genmo.runtime.render.rasterizer import coverage, drawn
 from genmo.runtime.support.arrays import Array
@@ -112,8 +112,10 @@ class Scene:
         image = self._floor.tiles(shot.eye)
         self._cast_shadow(image, shot, vertices)
         self._put_body(image, self.shot(frame, self.smooth), vertices, normals)
-        image += np.float32(0.5)
-        return np.clip(image, 0, 255, out=image).astype(np.uint8)
+        shown = np.empty((self.height, self.width, 3), np.uint8)
+        for channel in range(3):
+            np.copyto(shown[..., channel], image[channel], casting="unsafe")
+        return shown
 
     @cached_property
     def _floor(self) -> Floor:
@@ -139,7 +141,7 @@ class Scene:
         return weights
 
     def _put_body(self, image: Array, shot: Shot, vertices: Array, normals: Array) -> None:
-        """Lay the body onto an image [height, width, 3] of 0 to 255; `shot` is `smooth` times as fine."""
+        """Lay the body onto an image of `Floor.tiles`; `shot` is `smooth` times as fine."""
         pixels, depth = shot.project(vertices)
         faces = self._in_front(depth)
         corners = pixels[faces]  # [faces, 3, 2]
@@ -152,11 +154,13 @@ class Scene:
             return
         rows, columns = box
         corners = corners - self.smooth * np.asarray([columns.start, rows.start])
-        colors = 255 * self._lit(shot, vertices, normals)[faces]
+        colors = (255 * self._lit(shot, vertices, normals) + HALF)[faces]
         body = drawn(corners, depth[faces], colors, columns.stop - columns.start, rows.stop - rows.start, self.smooth)
-        part = image[rows, columns]
-        part *= 1 - body[..., 3:]
-        part += body[..., :3]
+        behind = 1 - body[..., 3]
+        for channel, plane in enumerate(image[:, rows, columns]):
+            plane *= behind
+            plane += body[..., channel]
+            np.minimum(plane, 255, out=plane)  # light adds up to more
 
     def _lit(self, shot: Shot, vertices: Array, normals: Array) -> Array:
         """Colours [vertices, 3]: wrapped light of the sun, light of the sky and floor, a rim and a little shine."""
@@ -174,7 +178,7 @@ class Scene:
         return np.asarray(lit + 0.10 * shine[:, None] + np.outer(0.16 * rim, 0.4 * BODY + 0.6))
 
     def _cast_shadow(self, image: Array, shot: Shot, vertices: Array) -> None:
-        """Lay the body along the light onto the floor of an image [height, width, 3], its edge a little soft."""
+        """Lay the body along the light onto the floor of an image of `Floor.tiles`, its edge a little soft."""
         height = np.maximum(vertices[:, 1] - self.ground, 0)
         flat = vertices - height[:, None] * (self._sun / self._sun[1])
         flat[:, 1] = self.ground

@@ -93,10 +93,11 @@ extern "C" genmo_status genmo_draw_triangles(int32_t width, int32_t height, int3
     genmo::covered(corners + 6 * face, width * smooth, height * smooth, [&](int64_t pixel, const double* share) {
       const double weight[3] = {share[0] / away[0], share[1] / away[1], share[2] / away[2]};
       const double here = 1 / (weight[0] + weight[1] + weight[2]);
-      if (!(here <= nearest[pixel])) return;
-      nearest[pixel] = here;
-      for (int k = 0; k < 3; ++k) {
-        large[3 * pixel + k] =
+      const size_t at = static_cast<size_t>(pixel);
+      if (!(here <= nearest[at])) return;
+      nearest[at] = here;
+      for (size_t k = 0; k < 3; ++k) {
+        large[3 * at + k] =
             static_cast<float>(here * (weight[0] * color[k] + weight[1] * color[3 + k] + weight[2] * color[6 + k]));
       }
     });

@@ -161,7 +161,7 @@ def test_the_floor_is_what_each_ray_meets(walker):
     odd = np.floor(tile).sum(axis=1) % 2 == 1
     expected = 255 * np.where(odd[:, None], LIGHT_TILE, SHADE_TILE)
     assert clear.sum() > 500
-    np.testing.assert_allclose(image[y, x][clear], expected[clear], atol=3)
+    np.testing.assert_allclose(image[:, y, x].T[clear], expected[clear], atol=3)
 
 
 def test_edges_are_smooth(walker):
