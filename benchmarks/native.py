@@ -90,12 +90,14 @@ def parity_rows(library: Peer, numpy: Peer) -> tuple[list[str], float]:
     return rows, max(apart.values())
 
 
-def measured_pairs(peers: tuple[Peer, Peer], case: str, args: argparse.Namespace, bar: tqdm) -> list[measure.Pair]:
-    """Pairs of blocks (baseline, candidate), in the order A B, B A."""
+def measured_pairs(
+    peers: tuple[Peer, Peer], cases: tuple[str, str], args: argparse.Namespace, bar: tqdm
+) -> list[measure.Pair]:
+    """Pairs of blocks (baseline, candidate), in the order A B, B A; `cases`: what each peer does."""
     pairs = []
     for number in range(args.pairs):
         order = (0, 1) if number % 2 == 0 else (1, 0)
-        blocks = {which: peers[which].block(case, args.block_seconds) for which in order}
+        blocks = {which: peers[which].block(cases[which], args.block_seconds) for which in order}
         pairs.append(measure.Pair(blocks[0], blocks[1]))
         bar.update()
     return pairs
@@ -142,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     total = args.pairs * sum(len(cases) for _, cases, _ in contests.values())
     with tqdm(total=total, unit="pair", disable=None) as bar:
         for title, (peers, cases, names) in contests.items():
-            measured = {case: measured_pairs(peers, case, args, bar) for case in cases}
+            measured = {case: measured_pairs(peers, (case, case), args, bar) for case in cases}
             parts.append([f"## {title}", "", *rows_of(measured, *names)])
     load = machine.load_between(start, machine.snapshot())
     doubt = machine.disturbed(load)

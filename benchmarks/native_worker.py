@@ -4,7 +4,7 @@
 
 Reads JSON lines from standard input, `{"case": "estimate", "seconds": 1}`, and answers each with one:
 `{"wall_ms": [...], "cpu_ms": 1.2}`; `{"case": "answers", "file": "x.npz"}` writes the motions it makes there, and the
-answer says what computed them.
+answer says what computed them; "joints" and "joints in C" write those of the estimates of further `keypoints` too.
 """
 
 from __future__ import annotations
@@ -121,6 +121,38 @@ def answers(file: Path) -> None:
     np.savez(file, **made)
 
 
+def in_c() -> dict[str, Callable[[], object]]:
+    """Estimates by the C interface alone."""
+    from c_estimate import Estimator
+
+    from genmo.runtime import read_keypoints
+    from genmo.runtime.engine.bundle import SHIPPED
+
+    keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
+    fp32, fixed = (Estimator(SHIPPED, fast=fast).call(keypoints)[0] for fast in (False, True))
+    return {"estimate in C": fp32, "estimate in C, fixed point": fixed}
+
+
+def joints(file: Path, more: list[str], c: bool) -> None:
+    """Joints of the estimates of all examples and of further files into `file`, by the C interface or the runtime."""
+    from c_estimate import Estimator
+
+    from genmo.runtime import read_keypoints
+    from genmo.runtime.engine.bundle import SHIPPED
+
+    made = {}
+    model = Estimator(SHIPPED) if c else load()
+    for path in [*(EXAMPLES / f"{name}.npz" for name in KEYPOINTS), *map(Path, more)]:
+        keypoints = read_keypoints(path)
+        if c:
+            estimate, arrays = model.call(keypoints)
+            estimate()
+            made[path.stem] = arrays["joints"]
+        else:
+            made[path.stem] = model.estimate(keypoints).joints_world()
+    np.savez(file, **made)
+
+
 def computes() -> str:
     """What does the work in the present code."""
     from genmo.runtime.support import native
@@ -138,7 +170,11 @@ def main() -> None:
             answers(Path(asked["file"]))
             print(json.dumps({"computes": computes()}), flush=True)
             continue
-        for make in (calls, stages, without_network):
+        if asked["case"].startswith("joints"):
+            joints(Path(asked["file"]), asked["keypoints"], asked["case"] == "joints in C")
+            print(json.dumps({"computes": computes()}), flush=True)
+            continue
+        for make in (in_c,) if " in C" in asked["case"] else (calls, stages, without_network):
             if asked["case"] not in timed:
                 timed |= make()
         call, times = timed[asked["case"]], []

@@ -66,11 +66,24 @@ class EstimateArrays(ctypes.Structure):
     _fields_ = fields(**{"__".join(FINISHED): ctypes.c_void_p})
 
 
+class Seed(ctypes.Structure):
+    _fields_ = [("start", INT), ("end", INT), ("seed", ctypes.c_uint64)]
+
+
+class Reference(ctypes.Structure):
+    _fields_ = [
+        ("start", INT), ("frames", INT), ("rotations", ctypes.c_void_p), ("translation", ctypes.c_void_p),
+        ("contacts", ctypes.c_void_p), ("strength", ctypes.c_float),
+    ]  # fmt: skip
+
+
 class Generation(ctypes.Structure):
     _fields_ = [
         *fields(frames=INT), ("texts", ctypes.POINTER(Text)), ("text_count", INT), ("steps", INT),
         ("guidance", ctypes.c_double), ("seed", ctypes.c_uint64), ("sample", ctypes.c_uint32), ("whole_texts", INT),
-        ("loose_feet", INT), ("progress", PROGRESS), ("user", ctypes.c_void_p),
+        ("loose_feet", INT), ("seed_count", INT), ("seeds", ctypes.c_void_p), ("reference_count", INT),
+        ("references", ctypes.c_void_p), ("progress", PROGRESS),
+        ("user", ctypes.c_void_p),
     ]  # fmt: skip
 
 
@@ -104,6 +117,12 @@ def keypoints_of(keypoints, **changed):
     given = sized(Keypoints, **fields)
     given.kept = arrays  # for as long as the pointers
     return given
+
+
+def reference_of(start, strength, rotations, translation, contacts):
+    """genmo_reference of float32 arrays, which the caller keeps."""
+    arrays = (None if array is None else array.ctypes.data for array in (rotations, translation, contacts))
+    return Reference(start, len(translation), *arrays, strength)
 
 
 def cleaned(keypoints):
@@ -154,13 +173,18 @@ class Model:
     def __exit__(self, *error):
         library().genmo_close(self.handle)
 
-    def generate(self, texts, frames=120, progress=None, **options):
-        """The motion's arrays by name; `texts`: a prompt, or (prompt, start, end) of several."""
+    def generate(self, texts, frames=120, progress=None, seeds=(), references=(), **options):
+        """The motion's arrays by name; `texts`: a prompt, or (prompt, start, end) of several; `seeds` (start, end,
+        seed); `references`: (start, strength, rotations [frames, 24, 4], translation [frames, 3], contacts or None)."""
         texts = [(texts, 0, 0)] if isinstance(texts, str) else texts
         table = (Text * len(texts))(*(Text(prompt.encode(), start, end) for prompt, start, end in texts))
         arrays = empty(ARRAYS, frames, np.float32)
         motion = sized(Motion, capacity=frames, **pointers(arrays))
         heard = PROGRESS() if progress is None else PROGRESS(lambda user, share: progress(share))
+        own = (Seed * len(seeds))(*(Seed(*seed) for seed in seeds))
+        options |= {"seed_count": len(seeds), "seeds": ctypes.addressof(own)}
+        like = (Reference * len(references))(*(reference_of(*reference) for reference in references))
+        options |= {"reference_count": len(references), "references": ctypes.addressof(like)}
         generation = sized(Generation, frames=frames, texts=table, text_count=len(texts), progress=heard, **options)
         call("genmo_generate", self.handle, ctypes.byref(generation), ctypes.byref(motion))
         assert motion.frames == frames

@@ -3,16 +3,19 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genmo.runtime import MotionModel
-from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.spans import ReferenceSpan, SeedSpan, Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.formats.bvh import read_bvh
 from genmo.runtime.motion.joints import JOINTS, PARENTS
+from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.support import native
 from tests.kernels.native_abi import Model
@@ -80,6 +83,50 @@ def test_motions_are_those_of_the_runtime(name, model, python):
     assert np.abs(rotations - expected.rotations).max() <= 2e-4
 
 
+def test_frames_may_have_seeds_of_their_own(model, python):
+    seeds = [(20, 60, 5), (50, 70, 2**40)]
+    timeline = Timeline(90, (Text("a person walks"),), seed=3, steps=3, seeds=tuple(SeedSpan(*seed) for seed in seeds))
+    expected = python.follow(timeline, samples=2).motions[1]
+    made = model.generate("a person walks", 90, seed=3, steps=3, seeds=seeds, sample=1)
+    assert millimetres_off(made, expected).max() <= 0.05
+    plain = model.generate("a person walks", 90, seed=3, steps=3, sample=1)
+    assert np.abs(plain["joints"] - made["joints"]).max() > 0.01
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.8])
+def test_frames_may_be_like_other_motions(strength, model, python):
+    clip = model.generate("a person runs", 60, seed=1, steps=2)
+    rotations = matrix_from_quaternion(np.roll(clip["rotations"].astype(np.float64), 1, axis=-1))
+    motion = Motion(rotations, clip["translation"].astype(np.float64), contacts=clip["contacts"].astype(np.float64))
+    first, last = motion.cut(slice(0, 40)), replace(motion.cut(slice(35, 60)), contacts=None)
+    spans = ReferenceSpan(first, 0, strength), ReferenceSpan(last, 55, strength)
+    timeline = Timeline(90, (Text("a person runs", 10),), seed=3, steps=4, references=spans)
+    arrays = [clip[name] for name in ("rotations", "translation", "contacts")]
+    parts = [[array[part] for array in arrays] for part in (slice(0, 40), slice(35, 60))]
+    parts[1][2] = None
+    references = [(0, strength, *parts[0]), (55, strength, *parts[1])]
+    made = model.generate([("a person runs", 10, 0)], 90, seed=3, steps=4, references=references)
+    assert millimetres_off(made, python.follow(timeline).motions[0]).max() <= 0.05
+    plain = model.generate([("a person runs", 10, 0)], 90, seed=3, steps=4)
+    assert np.abs(plain["joints"] - made["joints"]).max() > 0.01
+
+
+def test_references_that_cannot_be_are_refused(model):
+    def reference(frames, start=0, strength=0.5, value=0.0):
+        turns, path = np.full((frames, 24, 4), value, np.float32), np.zeros((frames, 3), np.float32)
+        return start, strength, turns, path, None
+
+    for references, words in (
+        ([reference(31)], "a reference of 31 frames from frame 0; wanted it within 0 to 30"),
+        ([reference(10, 21)], "a reference of 10 frames from frame 21"),
+        ([reference(10), reference(5, 9)], "references overlap from frame 9 on"),
+        ([reference(10, strength=1.5)], "strength is 1.5; wanted 0 to 1"),
+        ([reference(10, value=np.nan)], "a reference holds numbers that are not finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.generate("a person walks", 30, references=references)
+
+
 def test_fixed_point_is_within_half_a_millimetre(python):
     with Model(SHIPPED, fast=1) as fast:
         for name in ("walk", "floor"):
@@ -125,6 +172,8 @@ def test_progress_rises_to_one_and_cancels(model):
         ({"texts": [("!?", 0, 0)]}, "wanted at least one word in Latin letters"),
         ({"texts": [("walk", 40, 80)]}, "spans frames 40 to 80; wanted some of 0 to 30"),
         ({"texts": []}, "0 texts; wanted 1 to 1024"),
+        ({"seeds": [(10, 31, 1)]}, "a seed spans frames 10 to 31; wanted some of 0 to 30"),
+        ({"seeds": [(10, 10, 1)]}, "a seed spans frames 10 to 10; wanted some of 0 to 30"),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_a_sentence(options, words, model):

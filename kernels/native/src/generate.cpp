@@ -7,6 +7,7 @@
 #include "engine/model.h"
 #include "error.h"
 #include "motion/answer.h"
+#include "sampling/draft.h"
 #include "sampling/noise.h"
 #include "sampling/sampler.h"
 #include "text/turns.h"
@@ -14,7 +15,7 @@
 namespace genmo {
 namespace {
 
-constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostThreads = 64, kMostSteps = 1000;
+constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostReferences = 1024, kMostThreads = 64, kMostSteps = 1000;
 
 // A motion of no consequence, which leaves the memory of one of this length behind.
 genmo_status reserve(genmo_model* model, int32_t frames, genmo_error* error) {
@@ -63,6 +64,14 @@ genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error*
   if (!(std::abs(g.guidance) <= kMostGuidance)) return fail(error, GENMO_BAD_ARGUMENT, "guidance is %g; wanted -%g to %g", g.guidance, kMostGuidance, kMostGuidance);
   if (!g.texts || g.text_count < 1 || g.text_count > kMostTexts)
     return fail(error, GENMO_BAD_ARGUMENT, "%d texts; wanted 1 to %d", g.texts ? g.text_count : 0, kMostTexts);
+  if (!g.references) g.reference_count = 0;
+  if (g.reference_count < 0 || g.reference_count > kMostReferences)
+    return fail(error, GENMO_BAD_ARGUMENT, "%d references; wanted 0 to %d", g.reference_count, kMostReferences);
+  if (!g.seeds) g.seed_count = 0;
+  if (g.seed_count < 0 || g.seed_count > kMostFrames) return fail(error, GENMO_BAD_ARGUMENT, "%d seeds; wanted 0 to %d", g.seed_count, kMostFrames);
+  for (int32_t i = 0; i < g.seed_count; ++i)
+    if (g.seeds[i].start < 0 || g.seeds[i].start >= g.seeds[i].end || g.seeds[i].end > g.frames)
+      return fail(error, GENMO_BAD_ARGUMENT, "a seed spans frames %d to %d; wanted some of 0 to %d", g.seeds[i].start, g.seeds[i].end, g.frames);
   return GENMO_OK;
 }
 
@@ -99,9 +108,10 @@ genmo_status read_spans(const genmo_generation& g, Pool& pool, Sampling& s, genm
   return GENMO_OK;
 }
 
-// Where a text begins or ends within the motion, rising, each once.
-Borders borders_of(const Span* spans, int count, int64_t frames, Pool& pool) {
-  auto* borders = pool.get<int64_t>(2 * int64_t{count} + 1);
+// Where a text or a reference begins or ends within the motion, rising, each once.
+Borders borders_of(const Sampling& s, Pool& pool) {
+  const int64_t frames = s.frames;
+  auto* borders = pool.get<int64_t>(2 * (int64_t{s.text_count} + s.reference_count) + 1);
   int found = 0;
   const auto add = [&](int64_t frame) {
     if (frame <= 0 || frame >= frames) return;
@@ -112,9 +122,13 @@ Borders borders_of(const Span* spans, int count, int64_t frames, Pool& pool) {
     borders[at] = frame;
     ++found;
   };
-  for (int i = 0; i < count; ++i) {
-    add(spans[i].start);
-    add(spans[i].end);
+  for (int i = 0; i < s.text_count; ++i) {
+    add(s.texts[i].start);
+    add(s.texts[i].end);
+  }
+  for (int i = 0; i < s.reference_count; ++i) {
+    add(s.references[i].start);
+    add(int64_t{s.references[i].start} + s.references[i].frames);
   }
   return {borders, found};
 }
@@ -123,18 +137,23 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   const Pool::Scope scope(pool);
   Sampling s;
   genmo_status status = read_spans(g, pool, s, error);
+  if (status == GENMO_OK) status = check_references(g.references, g.reference_count, g.frames, pool, error);
   if (status != GENMO_OK) return status;
   s.frames = g.frames;
   s.steps = g.steps;
   s.guidance = g.guidance;
   s.seed = g.seed;
+  s.seeds = g.seeds;
+  s.seed_count = g.seed_count;
+  s.references = g.references;
+  s.reference_count = g.reference_count;
   s.sample = g.sample;
   s.progress = g.progress;
   s.user = g.user;
   auto* features = pool.get<double>(s.frames * kFeatures);
   status = sample_motion(model, s, pool, features, error);
   if (status != GENMO_OK) return status;
-  const Borders borders = borders_of(s.texts, s.text_count, s.frames, pool);
+  const Borders borders = borders_of(s, pool);
   const Clip clip = finish_generated(features, s.frames, s.texts, s.text_count, borders, g.loose_feet != 0, pool);
   answer(clip, pool, motion);
   if (g.progress) g.progress(g.user, 1);

@@ -121,6 +121,21 @@ typedef struct genmo_text {
 /* The share of the work that is done, 0 to 1, on the thread that called; any other answer than 0 cancels. */
 typedef int32_t (*genmo_progress)(void* user, float share);
 
+/* A seed of its own for the noise of the frames [start, end): what is made there changes, and how it goes on beside it. */
+typedef struct genmo_seed {
+  int32_t start, end; /* within the motion */
+  uint64_t seed;
+} genmo_seed;
+
+/* A motion that frames are to be like: another performance of it, with its body's turns, speed and contacts. */
+typedef struct genmo_reference {
+  int32_t start, frames;    /* within the motion; references follow each other */
+  const float* rotations;   /* [frames, 24, 4] and */
+  const float* translation; /* [frames, 3] as those of a genmo_motion */
+  const float* contacts;    /* [frames, 6]; NULL: of joints that stand still */
+  float strength;           /* how closely, 0 to 1; 0: 0.5 */
+} genmo_reference;
+
 typedef struct genmo_generation {
   uint32_t size;  /* sizeof(genmo_generation) */
   int32_t frames; /* 1 to 65536; 0: 120 */
@@ -132,11 +147,15 @@ typedef struct genmo_generation {
   uint32_t sample;    /* number of the sample of this seed */
   int32_t whole_texts; /* 1: a text that names actions in order ("walks, then sits") is not divided into one for each */
   int32_t loose_feet;  /* 1: planted feet are not made to stand still */
+  int32_t seed_count;  /* 0 to 65536 */
+  const genmo_seed* seeds; /* later ones before earlier; NULL: `seed` alone */
+  int32_t reference_count; /* 0 to 1024 */
+  const genmo_reference* references; /* NULL: none */
   genmo_progress progress; /* may be NULL */
   void* user;
 } genmo_generation;
 
-/* The motion that genmo.runtime's MotionModel.generate makes of the same texts, seed and options. It starts over the origin and
+/* The motion that genmo.runtime's MotionModel.generate makes of the same texts, seeds and options. It starts over the origin and
  * faces +z. */
 GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
                                       genmo_error* error);

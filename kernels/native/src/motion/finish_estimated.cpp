@@ -86,7 +86,7 @@ genmo_status finish_estimated(const double* features, const Keypoints& keypoints
 }
 
 size_t estimate_bytes(int64_t frames, int64_t width, int64_t conditions) {
-  constexpr int64_t kOfFrame = 30000, kOfFittedFrame = 20000, kFittedAtOnce = 1124;
+  constexpr int64_t kOfFrame = 10000, kOfFittedFrame = 16000, kFittedAtOnce = 1124;
   const int64_t numbers = 4 * (width + conditions);
   return static_cast<size_t>(frames * (kOfFrame + numbers) + std::min(frames + 64, kFittedAtOnce) * kOfFittedFrame) + (size_t{1} << 20);
 }

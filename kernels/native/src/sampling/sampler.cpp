@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "motion/filters.h"
+#include "sampling/draft.h"
 #include "sampling/noise.h"
 #include "sampling/schedule.h"
 
@@ -140,9 +141,15 @@ genmo_status sample_motion(Model& model, const Sampling& s, Pool& pool, double* 
   arm_share(s.arms, s.arm_count, s.frames, share);
   auto *x_t = pool.get<float>(2 * count), *x_0 = pool.get<float>(2 * count), *before = pool.get<float>(count);
   Noise(s.seed, s.sample).fill(x_t, count);
+  for (const genmo_seed* own = s.seeds; own != s.seeds + s.seed_count; ++own)
+    Noise(own->seed, s.sample).fill(x_t + int64_t{own->start} * kFeatures, int64_t{own->end - own->start} * kFeatures);
   std::fill(before, before + count, 0.0f);
+  const Draft draft = draft_of(model, s.references, s.reference_count, s.frames, pool);
+  auto* noise = pool.get<float>(draft.values ? count : 1);
+  if (draft.values) std::copy(x_t, x_t + count, noise);
   const auto guidance = static_cast<float>(s.guidance);
   for (int step = 0; step < s.steps; ++step) {
+    if (draft.values) draft.draw(noise, schedule->timesteps[step], s.frames, x_t);
     if (guided) std::copy(x_t, x_t + count, x_t + count);
     status = body.step(x_t, schedule->timesteps[step], x_0, error);
     if (status == GENMO_OK && s.arm_count) status = arms.step(x_t, schedule->timesteps[step], of_arms, error);

@@ -12,6 +12,10 @@ struct Sampling {
   int text_count = 0, arm_count = 0, steps = 0;
   double guidance = 0;
   uint64_t seed = 0;
+  const genmo_seed* seeds = nullptr;  // of frames with one of their own
+  int seed_count = 0;
+  const genmo_reference* references = nullptr;
+  int reference_count = 0;
   uint32_t sample = 0;
   genmo_progress progress = nullptr;
   void* user = nullptr;

@@ -26,6 +26,11 @@ struct Levels {
   }
 };
 
+const Levels& levels_of() {
+  static const Levels levels;
+  return levels;
+}
+
 void place(int steps, int64_t* timesteps) {
   const double first = kSteps - 1, end = steps <= kFew ? kSteps - 50 * steps : 0;
   double below = kSteps + 1;
@@ -40,8 +45,10 @@ void place(int steps, int64_t* timesteps) {
 
 }  // namespace
 
+double alpha_cumprod(int64_t timestep) { return levels_of().left[timestep]; }
+
 Schedule::Schedule(int steps) : count(steps) {
-  static const Levels levels;
+  const Levels& levels = levels_of();
   place(steps, timesteps);
   smoothed = steps > 1 && timesteps[steps - 1] > 0;
   double way_before = 0;

@@ -12,6 +12,9 @@ struct Update {
   float keep, now, before;
 };
 
+// The share of the clean signal's variance that is left at a timestep.
+double alpha_cumprod(int64_t timestep);
+
 struct Schedule {
   int count = 0;
   int64_t timesteps[kSteps];

@@ -1,0 +1,22 @@
+// Motions that frames are to be like: they start from them instead of from noise.  Twins: `Draft` of runtime/denoiser/sampler.py
+// and what runtime/refine/timeline_sampling.py makes of references.
+#pragma once
+
+#include "engine/model.h"
+
+namespace genmo {
+
+struct Draft {
+  float* values = nullptr;   // [frames, 181] normalised; nullptr: there is none
+  int64_t* until = nullptr;  // [frames] timestep down to which x_t is the draft and noise; kSteps: never
+
+  // x_t [frames, 181] with the draft in it, as noisy as at the timestep.
+  void draw(const float* noise, int64_t timestep, int64_t frames, float* x_t) const;
+};
+
+// Says what is wrong with references for a motion of so many frames.
+genmo_status check_references(const genmo_reference* references, int32_t count, int64_t frames, Pool& pool, genmo_error* error);
+
+Draft draft_of(const Model& model, const genmo_reference* references, int32_t count, int64_t frames, Pool& pool);
+
+}  // namespace genmo
