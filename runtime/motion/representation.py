@@ -16,12 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.motion.layout import BODY_JOINTS, LAYOUTS, Layout
+from genmo.runtime.motion.layout import BODY_JOINTS, LAYOUTS, SIXD, Layout
 from genmo.runtime.motion.motion import Camera, Motion, RootPose, contact_labels
 from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix, transpose
 from genmo.runtime.motion.skeleton import BETA_COUNT, JOINT_COUNT
 from genmo.runtime.motion.smpl_body import SmplBody, SmplxShape, rest_offsets
-from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.arrays import Array, Flags
 
 MOST_BETA = 4.0
 """of a decoded body, in standard deviations of the actors: guidance exaggerates shapes until their feet are no feet"""
@@ -96,6 +96,28 @@ def roll_out(gravity_view: Array, velocity: Array, yaw: Array) -> tuple[Array, A
     """
     root = matrix_from_yaw(yaw) @ gravity_view
     return root, integrate_velocity(root, velocity)
+
+
+def root_by_gravity(gravity_view: Array, camera_rotation: Array) -> Array:
+    """Root in the camera frame [..., 3, 3], of the root in the gravity-view frame and the true camera (to world)."""
+    yaw = matrix_from_yaw(gravity_view_yaw(camera_rotation))
+    return np.asarray(transpose(camera_rotation) @ yaw @ gravity_view)
+
+
+def with_root_by_gravity(features: Array, layout: Layout, camera_rotation: Array, known: Flags) -> Array:
+    """Features [frames, layout.width] (not normalised) whose root in the camera is what the gravity view says, in the
+    frames that are `known` [frames] to be seen by that camera, `camera_rotation` [frames, 3, 3] to the world.
+
+    The features say twice how the root is turned, and a camera that is given joins both: on people and actions of no
+    training set the gravity view is the better one (`docs/log.md`).  Only of layout `genmo`.
+    """
+    if "joint_rotations" not in layout.slices or not known.any():
+        return features
+    features, first = features.copy(), layout.slices["joint_rotations"].start
+    gravity_view = matrix_from_6d(features[known][:, layout.slices["gravity_view_orientation"]].astype(np.float64))
+    turns = sixd_from_matrix(root_by_gravity(gravity_view, camera_rotation[known]))
+    features[known, first : first + SIXD] = turns
+    return features
 
 
 def smplx_shape(features: Array, layout: Layout, body: SmplBody | None) -> SmplxShape | None:

@@ -17,7 +17,7 @@ from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.motion import FPS, Camera, Motion
-from genmo.runtime.motion.representation import decode
+from genmo.runtime.motion.representation import decode, with_root_by_gravity
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.constraint_solver import solve_constraints
@@ -120,6 +120,11 @@ def finish_motion(motion: Motion, context: Context) -> Motion:
 def _read_heads(features: Features, context: Context) -> Features:
     spans, rules = context.timeline.keypoints, context.conventions
     return Features(*with_heads(features.values, context.heads, features.layout, spans, rules, context.body))
+
+
+def _turn_root_by_gravity(features: Features, context: Context) -> Features:
+    known, rotation = height_anchored(context.timeline), context.camera.rotation
+    return replace(features, values=with_root_by_gravity(features.values, features.layout, rotation, known))
 
 
 def _remove_steps(features: Features, context: Context) -> Features:
@@ -237,6 +242,14 @@ FEATURE_STAGES: tuple[Stage[Features], ...] = (
         takes="what released weights answer beside the features, and the bounding boxes of the keypoints",
         promises="contacts and, where there is a box, the root in the camera are blocks of the features",
         keeps="every other block, and layouts without heads",
+    ),
+    Stage(
+        "turn_root_by_gravity",
+        _turn_root_by_gravity,
+        takes="the root as seen upright, and the camera where it is given",
+        promises="the root in the camera is turned as it is in the world",
+        keeps="every other feature, and layouts other than `genmo`",
+        causal="streaming.motion_stream.MotionStream",
     ),
     Stage(
         "remove_steps",

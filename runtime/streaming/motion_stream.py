@@ -19,7 +19,7 @@ from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.bundle import LoadedEngine
 from genmo.runtime.motion.motion import Camera, Motion
-from genmo.runtime.motion.representation import gravity_view_yaw, roll_out
+from genmo.runtime.motion.representation import gravity_view_yaw, roll_out, root_by_gravity
 from genmo.runtime.motion.rotation import matrix_from_6d, rotate, transpose
 from genmo.runtime.motion.skeleton import (
     BETA_COUNT,
@@ -162,8 +162,7 @@ class MotionStream:
         poses = []
         for ahead in range(int(waiting.max())):
             who = np.flatnonzero(waiting > ahead)
-            frame = self._age[who] - waiting[who] + ahead
-            poses.append(self._answer(who, frame, np.ones(len(who), bool)))
+            poses.append(self._answer(who, self._age[who] - waiting[who] + ahead, np.ones(len(who), bool)))
         self.reset()
         return poses
 
@@ -327,12 +326,11 @@ class MotionStream:
     def _fitted(self, who: Index, row: Index, length: Index, offsets: Array) -> tuple[Array, CameraPose]:
         """The root in the camera [k, 3, 3] before, and the pose [k, ...] after the fit."""
         roots, positions = np.empty((len(who), 3, 3)), np.empty((len(who), 3))
-        rotations = np.empty((len(who), JOINT_COUNT, 3, 3))
+        rotations, side = np.empty((len(who), JOINT_COUNT, 3, 3)), self._reach or 0
         for index, person in enumerate(who):
-            side = self._reach or 0
             around = np.arange(max(row[index] - side, 0), min(row[index] + side + 1, length[index]))
             middle = row[index] - around[0]
-            pose = self._estimated_pose(person, around, offsets[index])
+            pose = self._estimated_pose(who[[index]], around, length[[index]], offsets[index])
             roots[index] = pose.rotations[middle, 0]
             if self._reach is not None:
                 keypoints = self._keypoints(person, around)
@@ -367,9 +365,12 @@ class MotionStream:
         """The keypoints of one person in `rows` of the newest window."""
         return keypoints_from(self._points[person, rows], self._intrinsics, camera)
 
-    def _estimated_pose(self, person: np.intp, row: Index, offsets: Array) -> CameraPose:
-        blocks = self._blocks(np.array([person]), row)
+    def _estimated_pose(self, who: Index, row: Index, length: Index, offsets: Array) -> CameraPose:
+        blocks = self._blocks(who, row)
         rotations = matrix_from_6d(blocks["joint_rotations"].reshape(len(row), JOINT_COUNT, 6))  # [k, 24, 3, 3]
+        if self._pose is not None:
+            camera = self._ring.rows("camera_rotation", who, self._back(who, length, row[None]))[0]
+            rotations[:, 0] = root_by_gravity(matrix_from_6d(blocks["gravity_view_orientation"]), camera)
         return CameraPose(rotations, blocks["root_translation_camera"], offsets)
 
     def _rolled_out(self, who: Index, row: Index, length: Index) -> tuple[Array, Array]:

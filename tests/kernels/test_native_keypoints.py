@@ -13,8 +13,8 @@ from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.layout import LAYOUTS
-from genmo.runtime.motion.representation import decode, encode
-from genmo.runtime.refine.multi_shot import join_cameras
+from genmo.runtime.motion.representation import decode, encode, with_root_by_gravity
+from genmo.runtime.refine.multi_shot import height_anchored, join_cameras
 from genmo.runtime.refine.pipeline import MOTION_STAGES, Context, Features
 from genmo.runtime.support import native
 from tests.kernels.made_keypoints import FILES, INTRINSICS, beside, cases, swaying_camera, walked
@@ -91,7 +91,7 @@ def in_stages(keypoints, features, fit=True, clean_feet=True):
     layout, camera = LAYOUTS["genmo"], join_cameras(timeline)
     context = Context(timeline, camera, Features(features, layout), fit=fit, clean_feet=clean_feet)
     stages = {stage.name: stage.apply for stage in MOTION_STAGES}
-    motion = decode(features, layout, camera)
+    motion = decode(with_root_by_gravity(features, layout, camera.rotation, height_anchored(timeline)), layout, camera)
     yield motion
     for name in STAGES[1:]:
         motion = stages[name](motion, context)

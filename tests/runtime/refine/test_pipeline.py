@@ -91,6 +91,21 @@ def tracked(motion: Motion, surveyed: bool, observed) -> np.ndarray:
     return np.array(path)
 
 
+def gravity_pair():
+    """Under a camera that is given the root in it is turned as in the world, with both."""
+    keypoints = read_keypoints(ROOT / "examples" / "keypoints.npz")
+    keypoints = replace(keypoints, points=keypoints.points[:40], camera=None)
+    leaning = matrix_from_axis_angle(np.array([0.3, 0.0, 0.05])) @ np.diag([1.0, -1.0, -1.0])
+    camera = Camera(np.tile(leaning, (40, 1, 1)), np.tile([0.0, 1.5, 4.0], (40, 1)))
+    whole = model().estimate(replace(keypoints, camera=camera), fit=False, clean_feet=False)
+    stream = MotionStream(model(), intrinsics=keypoints.intrinsics, clean_feet=False)
+    pose = np.block([[leaning, np.array([[0.0], [1.5], [4.0]])], [np.zeros((1, 3)), np.ones((1, 1))]])
+    streamed = record([*(stream.step(frame[None], pose) for frame in keypoints.points), *stream.finish()])
+    for motion in (whole, streamed):
+        assert motion.root_camera is not None
+        assert np.abs(leaning @ motion.root_camera.rotation - motion.rotations[:, 0]).max() < 1e-6
+
+
 def remove_steps_pair():
     """A step in the features is taken back on both sides offline, and eased out behind the known frames in a stream."""
     ramp = np.linspace(0, 1, 60)[:, None] * np.ones(3)
@@ -183,6 +198,7 @@ def facing_pair():
 
 
 PAIRS = {
+    "turn_root_by_gravity": gravity_pair,
     "remove_steps": remove_steps_pair,
     "fit_to_keypoints": fit_pair,
     "contacts_from_image": contacts_pair,

@@ -90,7 +90,9 @@ def offline(model, keypoints, fitted=True):
     x_0 = sampler.estimate(model.denoiser, arrays, (1, frames, config.motion_layout.width))["x_0"][0]
     features = x_0.astype(np.float64) * model.engine.std + model.engine.mean
     motion = decode(features, config.motion_layout, keypoints.camera)
-    root = decode(features, config.motion_layout).root_camera.rotation
+    root = motion.root_camera.rotation
+    if keypoints.camera is not None:
+        root = motion.root_seen_by(keypoints.camera).rotation
     pose = CameraPose(
         np.concatenate([root[:, None], motion.rotations[:, 1:]], axis=1),
         motion.joints_camera[:, 0],

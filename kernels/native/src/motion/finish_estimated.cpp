@@ -14,7 +14,8 @@ namespace {
 constexpr FeetOptions kCameraFeet{NAN, 45, 0.4, 0.3}, kEstimatedFeet{0, 300, 0.4, 0.3};
 constexpr double kGroundShare = 0.05, kNearGround = 0.15;
 
-Estimated decode_estimated(const double* features, const Keypoints& keypoints, Pool& pool) {
+// `anchored`: the camera is given, so the root in it is turned as in the world.
+Estimated decode_estimated(const double* features, const Keypoints& keypoints, bool anchored, Pool& pool) {
   const int64_t frames = keypoints.frames;
   Estimated motion;
   motion.clip = decode(features, frames, pool, keypoints.rotation);
@@ -22,7 +23,9 @@ Estimated decode_estimated(const double* features, const Keypoints& keypoints, P
   motion.root_translation = pool.get<double>(3 * frames);
   for (int64_t frame = 0; frame < frames; ++frame) {
     const double* row = features + frame * kFeatures;
-    matrix_from_6d(row + kTurns, motion.root_rotation + 9 * frame);
+    double* root = motion.root_rotation + 9 * frame;
+    matrix_from_6d(row + kTurns, root);
+    if (anchored) put(root, transposed(mat_at(keypoints.rotation + 9 * frame)) * mat_at(motion.clip.rotations + frame * 9 * kJoints));
     std::copy_n(row + kRootInCamera, 3, motion.root_translation + 3 * frame);
   }
   return motion;
@@ -67,7 +70,7 @@ void lock_feet(Estimated& motion, bool anchored, Pool& pool) {
 genmo_status finish_estimated(const double* features, const Keypoints& keypoints, const EstimateOptions& options, Pool& pool,
                               Estimated& motion, genmo_error* error) {
   const bool anchored = keypoints.rotation && keypoints.ground_known;
-  motion = decode_estimated(features, keypoints, pool);
+  motion = decode_estimated(features, keypoints, anchored, pool);
   if (options.fit && options.stages >= 2) {
     const genmo_status status = fit_to_keypoints(motion, keypoints, options, pool, error);
     if (status != GENMO_OK) return status;
