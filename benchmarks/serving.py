@@ -27,6 +27,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def main() -> None:
     """Run the parts and print or write the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--bodies", type=int, default=2000)
+    options.add_argument("--first", type=int, default=0, help="number of the first body: runs with others add up")
     options.add_argument("--minutes", type=float, default=1e9, help="send damaged bodies no longer than that")
     options.add_argument("--burst", type=int, default=200)
     options.add_argument("--hang-ups", type=int, default=20)
@@ -85,11 +87,11 @@ def measured(port: int, pid: int, given: argparse.Namespace) -> list[str]:
     rows = [*text_table(port, pid, good), ""]
     rows += ["| part | answers | seconds | server's memory MB before, after |", "|---|---|---:|---:|"]
     for name, work in (
-        ("warm up", lambda: bodies(port, good, 50, 1, damaged=False)),
-        (f"burst of {given.burst}", lambda: bodies(port, good, given.burst, given.burst, damaged=False)),
+        ("warm up", lambda: bodies(port, good, 50, 1)),
+        (f"burst of {given.burst}", lambda: bodies(port, good, given.burst, given.burst)),
         (f"{given.hang_ups} that hang up", lambda: hang_ups(port, good, given.hang_ups)),
-        ("damaged bodies", lambda: bodies(port, good, given.bodies, given.clients, True, 60 * given.minutes)),
-        ("after it, 20 good ones", lambda: bodies(port, good, 20, 1, damaged=False)),
+        ("damaged bodies", lambda: damaged_bodies(port, good, given)),
+        ("after it, 20 good ones", lambda: bodies(port, good, 20, 1)),
     ):
         before, start = memory(pid), time.perf_counter()
         seen = work()
@@ -165,9 +167,25 @@ def damaged_body(good: dict, chance: random.Random) -> bytes:
     return body[: chance.randrange(len(body))] if chance.random() < 0.05 else body
 
 
-def bodies(port: int, good: dict, count: int, clients: int, damaged: bool, seconds: float = 1e12) -> Counter:
+def damaged_bodies(port: int, good: dict, given: argparse.Namespace) -> Counter:
+    """Those of the numbers and in the time that are asked for."""
+    numbers = range(given.first, given.first + given.bodies)
+    return asked_with(
+        port, lambda number: damaged_body(good, random.Random(number)), numbers, given.clients, 60 * given.minutes
+    )
+
+
+def bodies(port: int, good: dict, count: int, clients: int) -> Counter:
+    """The same good request again and again."""
+    content = json.dumps(good).encode()
+    return asked_with(port, lambda _: content, range(count), clients)
+
+
+def asked_with(
+    port: int, made: Callable[[int], bytes], numbers: Iterable[int], clients: int, seconds: float = 1e12
+) -> Counter:
     """How often each status came, and `wrong` for answers that are none of the protocol's."""
-    seen, lock, left = Counter(), threading.Lock(), iter(range(count))
+    seen, lock, left = Counter(), threading.Lock(), iter(numbers)
     deadline = time.monotonic() + seconds
 
     def client() -> None:
@@ -177,7 +195,7 @@ def bodies(port: int, good: dict, count: int, clients: int, damaged: bool, secon
                 number = next(left, None)
             if number is None or time.monotonic() > deadline:
                 return connection.close()
-            body = damaged_body(good, random.Random(number)) if damaged else json.dumps(good).encode()
+            body = made(number)
             connection.request("POST", "/generate", body)
             answer = connection.getresponse()
             told = json.loads(answer.read())
