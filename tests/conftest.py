@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 # Tiny models lose time to a pool of threads, and other workers or other work may have the cores.  BLAS and torch read
@@ -189,6 +190,43 @@ def python():
     return run
 
 
+def make_once(folder: Path, make, patience: float = 300.0) -> Path:
+    """`folder`, which `make(folder)` makes, at most once however many processes ask: the others wait for the first.
+
+    `make` may leave nothing at `folder` itself until it is whole.  Raises RuntimeError where the first one failed, and
+    TimeoutError after `patience` seconds.
+    """
+    claim, failed = folder.with_name(f"{folder.name}.claimed"), folder.with_name(f"{folder.name}.failed")
+    try:
+        claim.mkdir()  # for one process only
+    except FileExistsError:
+        deadline = time.monotonic() + patience
+        while not folder.is_dir():
+            if failed.is_dir():
+                raise RuntimeError(f"another worker could not make {folder.name}; its own test says why") from None
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody has made {folder.name} in {patience:.0f} s") from None
+            time.sleep(0.05)
+        return folder
+    try:
+        part = folder.with_name(f"{folder.name}.part")
+        make(part)
+        part.rename(folder)
+    except BaseException:
+        failed.mkdir()
+        raise
+    return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """`once(name, make)`: a folder that `make(folder)` makes, one for all workers of a run; to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "once"  # a folder of this run alone
+    shared.mkdir(exist_ok=True)
+    return lambda name, make: make_once(shared / name, make)
+
+
 @pytest.fixture(scope="session")
 def tiny_model():
     """The `tiny` preset's model with random weights in which texts weigh about as much as motion."""
@@ -213,7 +251,7 @@ def wordpieces():
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory, tiny_model):
+def tiny_checkpoint(once, tiny_model):
     """Folder of a checkpoint of `tiny_model` whose outputs look like motion."""
     import torch
 
@@ -221,25 +259,27 @@ def tiny_checkpoint(tmp_path_factory, tiny_model):
     from genmo.train.network.checkpoint import Checkpoint, save_checkpoint
     from genmo.train.network.normalisation import Normalisation
 
-    features = np.concatenate([encode(make_motion(60, seed), make_camera(60, seed)) for seed in range(8)])
-    normalisation = Normalisation.fit(torch.from_numpy(features).float())
-    folder = tmp_path_factory.mktemp("checkpoint")
-    save_checkpoint(folder, Checkpoint(tiny_model, normalisation, {"train": {"steps": 0}, "step": 0}))
-    return folder
+    def make(folder):
+        features = np.concatenate([encode(make_motion(60, seed), make_camera(60, seed)) for seed in range(8)])
+        normalisation = Normalisation.fit(torch.from_numpy(features).float())
+        save_checkpoint(folder, Checkpoint(tiny_model, normalisation, {"train": {"steps": 0}, "step": 0}))
+
+    return once("checkpoint", make)
 
 
 @pytest.fixture(scope="session")
-def tiny_engine(tmp_path_factory, tiny_checkpoint):
+def tiny_engine(once, tiny_checkpoint):
     """Folder of the engine of `tiny_checkpoint`, exported with a short parity report."""
     pytest.importorskip("onnxscript")
     from genmo.export import pipeline
     from genmo.export.options import ExportOptions
 
-    out = tmp_path_factory.mktemp("engine") / "tiny"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
-        pipeline.export(ExportOptions(tiny_checkpoint, out, "none: random weights"))
-    return out
+    def make(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1, 121)))
+            pipeline.export(ExportOptions(tiny_checkpoint, folder, "none: random weights"))
+
+    return once("tiny", make)
 
 
 @pytest.fixture(scope="session")
@@ -256,7 +296,7 @@ def engine_copy(tiny_engine):
 
 
 @pytest.fixture(scope="session")
-def token_checkpoint(tmp_path_factory, wordpieces):
+def token_checkpoint(once, wordpieces):
     """Folder of a checkpoint of motion tokens with random weights, whose outputs look like motion."""
     torch = pytest.importorskip("torch")
     from genmo.runtime.motion.layout import TOKEN_LAYOUT
@@ -274,18 +314,18 @@ def token_checkpoint(tmp_path_factory, wordpieces):
         model.vq.codebook.codes.copy_(model.vq.latents(normalisation.apply(features)[None, :64])[0])
         for parameter in model.transformer.parameters():
             parameter *= 2
-    folder = tmp_path_factory.mktemp("token_checkpoint")
-    provenance = {"train": {"frames": [32], "steps": 0}, "step": 0}
-    save_token_checkpoint(folder, TokenCheckpoint(model, normalisation, provenance))
-    return folder
+    checkpoint = TokenCheckpoint(model, normalisation, {"train": {"frames": [32], "steps": 0}, "step": 0})
+    return once("token_checkpoint", lambda folder: save_token_checkpoint(folder, checkpoint))
 
 
 @pytest.fixture(scope="session")
-def token_engine(tmp_path_factory, token_checkpoint):
+def token_engine(once, token_checkpoint):
     """Folder of the engine of `token_checkpoint`."""
     pytest.importorskip("onnxscript")
     from genmo.export.options import ExportOptions
     from genmo.export.token_pipeline import export_tokens
 
-    out = tmp_path_factory.mktemp("token_engine") / "tokens"
-    return export_tokens(ExportOptions(token_checkpoint, out, "none: random weights"))
+    def make(folder):
+        export_tokens(ExportOptions(token_checkpoint, folder, "none: random weights"))
+
+    return once("tokens", make)

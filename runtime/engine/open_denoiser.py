@@ -16,7 +16,7 @@ from typing import Any
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support import native
-from genmo.runtime.support.cpus import check_cpus_usable
+from genmo.runtime.support.cpus import check_cpus_usable, check_threads
 from genmo.runtime.support.errors import BackendError, InputError
 
 DEVICES = {"native": ("cpu",), "onnxruntime": ("cpu", "cuda"), "openvino": ("cpu",), "tensorrt": ("cuda",)}
@@ -129,8 +129,7 @@ def open_denoiser(
         backend = "onnxruntime"  # the only one that pins its threads
     has_native = graphs.native is not None and native.library() is not None
     backend, device = choose_backend(backend, device, precision, has_native=has_native)
-    if threads < 0:
-        raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+    check_threads(threads)
     if cpus:
         _check_cpus(cpus, backend, device, threads)
     denoiser: Any

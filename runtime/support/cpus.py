@@ -8,6 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from genmo.runtime.support.errors import InputError
+from genmo.runtime.support.safe_read import quoted
+
+MOST_THREADS = 1024
+"""that a library is asked for: more than any machine has cores, few enough to be started"""
 
 
 def usable_cpus() -> set[int]:
@@ -34,3 +38,9 @@ def check_cpus_usable(cpus: Sequence[int]) -> None:
     """Raise InputError unless `cpus` are different logical CPUs that this process may use."""
     if len(set(cpus)) < len(cpus) or not set(cpus) <= usable_cpus():
         raise InputError(f"cpus is {list(cpus)}; wanted different ones of {sorted(usable_cpus())}")
+
+
+def check_threads(threads: int) -> None:
+    """Raise InputError unless `threads` is a number that a library can be asked for, or 0: all cores."""
+    if not 0 <= threads <= MOST_THREADS:
+        raise InputError(f"threads is {quoted(threads)}; wanted 0 (all cores) to {MOST_THREADS}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.support.arrays import Array
+from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import BackendError, InputError, first_line
 from genmo.runtime.support.safe_read import parse_json
 from genmo.runtime.video.libraries import library
@@ -36,6 +37,7 @@ class Network:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"{path}: no such file; wanted a model as .onnx")
+        check_threads(threads)
         onnxruntime = library("onnxruntime")
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")

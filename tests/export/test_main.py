@@ -99,10 +99,10 @@ def test_engine_json_says_what_it_is(tiny_engine, checkpoint):
     assert described["text_encoder"]["kind"] == load_engine(tiny_engine).description["text_encoder"]["kind"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ("gem", "gvhmr")])
 def test_every_kind_of_model_can_be_frozen(tmp_path, family):
-    """Video and music, blocks in the public order, two modules, the other layout with its heads, no weight zero; for
-    the released networks too, which read their null text or no text at all."""
+    """Video and music, blocks in the public order, two modules, the other layout with its heads, no weight zero; the
+    released networks, which read their null text or no text at all, are frozen in `test_released_weights`."""
     config = replace(
         read_config("tiny").model,
         layout="gem",

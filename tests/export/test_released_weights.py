@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from genmo.export import pipeline, released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
-from genmo.export.onnx.graphs import export_graphs, write_onnx
+from genmo.export.onnx.graphs import example_inputs, export_graphs, write_onnx
 from genmo.export.options import ExportOptions
 from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
 from genmo.runtime.cli.run import main as run_command
@@ -355,6 +355,19 @@ def test_every_subset_of_conditions_and_batches(imported):
     for index, c in enumerate(cases):
         wanted = {name: tensor.numpy() for name, tensor in reference(imported.state, imported.family, c).items()}
         assert_same({name: array[index] for name, array in together.items()}, wanted, f"sample {index}")
+
+
+@pytest.mark.parametrize(
+    ("frames", "batch", "texts", "silent"), [(1, 1, 1, 0), (120, 1, 2, 0), (181, 3, 1, 1), (181, 2, 2, 2)]
+)
+def test_some_of_a_batch_have_no_texts(imported, frames, batch, texts, silent):
+    denoiser = imported.checkpoint.model.denoiser
+    arrays = example_inputs(denoiser.config, np.random.default_rng(0), batch=batch, frames=frames, texts=texts)
+    arrays["text_spans"][batch - silent :] = 0
+    ours, theirs = imported.engine(arrays), ask(denoiser, arrays)
+    assert set(ours) == set(theirs)
+    for name, wanted in theirs.items():  # what these noises come to is up to hundreds
+        np.testing.assert_allclose(ours[name], wanted, atol=1e-5 * max(np.abs(wanted).max(), 1), err_msg=name)
 
 
 def test_the_sampler_runs_on_both(imported):

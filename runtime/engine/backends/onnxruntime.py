@@ -16,7 +16,7 @@ from genmo.runtime.engine.backends.onnxruntime_cuda import CapturedSession, Reco
 from genmo.runtime.engine.backends.stepwise import GraphSession, Specs, StepwiseDenoiser
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
-from genmo.runtime.support.cpus import usable_cpus
+from genmo.runtime.support.cpus import check_threads, usable_cpus
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -112,8 +112,7 @@ class OnnxRuntimeDenoiser(StepwiseDenoiser):
     ) -> None:
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
-        if threads < 0:
-            raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+        check_threads(threads)
 
         def load(path: Path, inputs: Specs, outputs: Specs) -> GraphSession:
             graph = OnnxRuntimeGraph(path, inputs, outputs, device, threads, cpus)

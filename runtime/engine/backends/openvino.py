@@ -13,6 +13,7 @@ from genmo.runtime.denoiser.tensor_spec import TensorSpec, check_signature
 from genmo.runtime.engine.backends.stepwise import StepwiseDenoiser
 from genmo.runtime.engine.graphs import Graphs
 from genmo.runtime.support.arrays import Arrays
+from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import BackendError, EngineError, InputError, first_line
 
 INSTALL = 'pip install "genmo-motion[openvino]"'
@@ -124,8 +125,7 @@ class OpenVinoDenoiser(StepwiseDenoiser):
     """
 
     def __init__(self, graphs: Graphs, config: ModelConfig, threads: int = 0, precision: str = "fp32") -> None:
-        if threads < 0:
-            raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+        check_threads(threads)
         if precision not in PRECISIONS:
             raise InputError(f"precision is {precision!r}; wanted one of {', '.join(PRECISIONS)}")
 

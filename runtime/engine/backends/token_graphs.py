@@ -9,6 +9,7 @@ import numpy as np
 from genmo.runtime.engine.backends.onnxruntime import PROVIDERS, OnnxRuntimeGraph
 from genmo.runtime.engine.token_bundle import TokenEngine, token_signature
 from genmo.runtime.support.arrays import Array, Numbers
+from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.tokens.decoding import Likely
 
@@ -23,8 +24,7 @@ class TokenGraphs:
     def __init__(self, engine: TokenEngine, device: str = "cpu", threads: int = 0) -> None:
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
-        if threads < 0:
-            raise InputError(f"threads is {threads}; wanted 0 (all cores) or more")
+        check_threads(threads)
         signature = token_signature(engine.config)
         self._encoder, self._decoder, self._tokens = (
             OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)

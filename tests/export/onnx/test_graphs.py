@@ -71,16 +71,24 @@ def test_axes_have_their_names(graphs, checkpoint, name):
     assert {a for v in graph.input for a in shape_of(v) if isinstance(a, str)} <= set(STEP_AXES)
 
 
-@torch.no_grad()
-@pytest.mark.parametrize(("texts", "batch"), [(1, 1), (3, 2)])
-def test_words_in_context_are_in_the_texts_graph(checkpoint, texts, batch):
+@pytest.fixture(scope="module")
+def in_context(checkpoint):
+    """The part that reads texts, of a network whose words hear each other, and its graph."""
     torch.manual_seed(1)
     denoiser = Denoiser(replace(checkpoint.model.config, text_depth=2)).eval()
-    for parameter in denoiser.word_layers.parameters():
-        parameter.add_(0.2 * torch.randn_like(parameter))
+    with torch.no_grad():
+        for parameter in denoiser.word_layers.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
     module = Texts(denoiser)
-    session = onnxruntime.InferenceSession(trace(module).SerializeToString())
-    arrays = example_inputs(denoiser.config, np.random.default_rng(2), batch=batch, frames=9, texts=texts)
+    return module, onnxruntime.InferenceSession(trace(module).SerializeToString())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("texts", "batch"), [(1, 1), (3, 2)])
+def test_words_in_context_are_in_the_texts_graph(in_context, texts, batch):
+    module, session = in_context
+    config = module.denoiser.config
+    arrays = example_inputs(config, np.random.default_rng(2), batch=batch, frames=9, texts=texts)
     arrays = {spec.name: arrays[spec.name] for spec in module.inputs}
     arrays["text_token_mask"][0, 0] = 0  # an empty text must not become NaN
     wanted = module(*map(torch.from_numpy, arrays.values()))

@@ -128,12 +128,14 @@ def test_profiles_hold_what_the_runtime_sends(folded):
         assert len(holding) == 1
 
 
-def test_genmo_export_builds_plans_and_a_repository(tiny_checkpoint, tmp_path, library, monkeypatch, capsys):
+def test_genmo_export_builds_plans_and_a_repository(tiny_checkpoint, graphs, tmp_path, library, monkeypatch, capsys):
     import functools
 
     from genmo.export import pipeline
     from genmo.export.__main__ import main
 
+    # the checkpoint's own graphs, which need not be traced again
+    monkeypatch.setattr("genmo.export.onnx.graphs.export_graphs", lambda *_, **__: graphs)
     monkeypatch.setattr(pipeline, "parity", functools.partial(pipeline.parity, lengths=(1,)))
     out, models = tmp_path / "engine", tmp_path / "models"
     arguments = [str(tiny_checkpoint), "--out", str(out), "--frames", "30", "--batch", "2"]

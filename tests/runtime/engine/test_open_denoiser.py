@@ -16,6 +16,7 @@ from genmo.runtime.cli.run import main
 from genmo.runtime.cli.run_parser import parser as argument_parser
 from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, DEVICES, choose_backend
+from genmo.runtime.support import native
 from genmo.runtime.support.cpus import usable_cpus
 from tests.runtime.runs import run
 
@@ -123,6 +124,19 @@ def test_what_happens_is_logged(tiny_engine, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert f"engine {tiny_engine} runs in onnxruntime CPUExecutionProvider on cpu" in lines
     assert "300 frames in chunks of at most 240, with 72 around them" in lines
+
+
+@pytest.mark.parametrize("backend", ["native", "onnxruntime", "openvino"])
+@pytest.mark.parametrize("threads", [-1, 10**400])
+def test_threads_that_no_library_can_start_are_one_line(capsys, tmp_path, backend, threads):
+    """Before the library is asked, which would start them, or raise what is its own."""
+    if backend == "native" and native.library() is None:
+        pytest.skip(native.description())
+    pytest.importorskip("openvino" if backend == "openvino" else "onnxruntime")
+    given = ["--text", "walk", "--backend", backend, "--threads", str(threads), "--out", str(tmp_path / "o.npz")]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert "wanted 0 (all cores) to 1024" in error and error.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_many_threads_one_model_the_same_motions(tiny_engine):
