@@ -25,7 +25,7 @@ from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
 from genmo.runtime.refine.cycles import Circle, circle_of, led_circle, unrolled, unrolled_texts
-from genmo.runtime.refine.joining import between_timeline, filled
+from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
 from genmo.runtime.refine.timeline_sampling import answers
@@ -238,13 +238,15 @@ class MotionModel(TimelineModel):
     ) -> Motion:
         """The first motion, `seconds` of made-up frames, and the second motion, as one (`refine.joining`).
 
-        Momentum and contacts go on from the first into the second.  `move`: the second is turned and moved over the
-        ground to where the first is heading; else it stays where it is, and the way there is made.  `text`: what
-        happens in these seconds and around them.  30 frames a second, on the first one's skeleton.
+        Of `TRIES` samples the smoothest is kept; momentum and contacts go on from the first into the second.  `move`:
+        the second is turned and moved over the ground to where the first is heading; else it stays where it is, and the
+        way there is made.  `text`: what happens in these seconds and around them.  30 frames a second, on the first
+        one's skeleton.
         Raises InputError for seconds that are too few or too many.
         """
         timeline, first, second = between_timeline(first, second, seconds, text, seed, move=move)
-        return filled(first, second, self.follow(timeline).motions[0])
+        tries = [filled(first, second, made) for made in self.follow(timeline, samples=TRIES).motions]
+        return smoothest(tries, first.frames, tries[0].frames - second.frames)
 
     def _unrolled(self, timeline: Timeline, arms: tuple[Text, ...]) -> tuple[Timeline, tuple[Text, ...], Circle | None]:
         """What is sampled for a looped timeline and for texts of the arms, and the period; others stay.

@@ -8,7 +8,7 @@ from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, RunOptions, flag
 from genmo.runtime.cli.run_timeline import OF_TIMELINE
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import MotionModel, Result
-from genmo.runtime.refine.joining import between_timeline, filled
+from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.retarget.keyframes import motion_from_file
 from genmo.runtime.support.errors import InputError
 
@@ -35,8 +35,9 @@ def made_between(model: MotionModel, options: RunOptions) -> tuple[Timeline, str
     prompt = options.text[0] if options.text else None
     seconds = SECONDS if options.seconds is None else options.seconds
     timeline, first, second = between_timeline(first, second, seconds, prompt, options.seed or 0, move=True)
-    result = model.follow(timeline, clean_feet=options.clean_feet, split_texts=options.split_texts)
-    motion = filled(first, second, result.motions[0])
-    whole = Result([motion], result.timings, result.errors, result.notes)
+    result = model.follow(timeline, samples=TRIES, clean_feet=options.clean_feet, split_texts=options.split_texts)
+    tries = [filled(first, second, made) for made in result.motions]
+    motion = smoothest(tries, first.frames, tries[0].frames - second.frames)
+    whole = Result([motion], result.timings, result.errors[:1], result.notes)
     title = " to ".join(Path(path).stem.encode("utf-8", "replace").decode() for path in options.between)
     return Timeline(motion.frames, unconditioned=True), title, whole

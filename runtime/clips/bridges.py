@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genmo.runtime.clips.loops import from_frame, on_mean_body, travel
-from genmo.runtime.clips.measuring import Measures, badness, looking, measured, root_of, with_contacts
+from genmo.runtime.clips.measuring import Measures, badness, from_origin, looking, measured, root_of, with_contacts
 from genmo.runtime.clips.spec import ActionSpec, Limits, TransitionSpec
 from genmo.runtime.conditions.constraints import Headings
 from genmo.runtime.conditions.spans import Text
@@ -78,7 +78,7 @@ def bridge(
     best: tuple[float, Bridge] | None = None
     for motion in model.follow(timeline, samples=samples, split_texts=False).motions:
         made = _cut(filled(first, second, motion), first, second)
-        clip = with_contacts(made[0])
+        clip = with_contacts(from_origin(made[0]))
         found = measured(clip)
         cost = badness(what, found, limits)
         if best is None or cost < best[0]:
@@ -113,7 +113,7 @@ def acted(
     begun, *_ = _joined(model, before, act, seed)
     whole, _, second = _joined(model, begun, after, seed)
     motion, earlier, later = _cut(whole, before, second)
-    clip = with_contacts(motion)
+    clip = with_contacts(from_origin(motion))
     frames = (leave - earlier) % (one.frames - 1), (enter + later) % (other.frames - 1)
     return Bridge(clip, *frames, measured(clip), seed)
 

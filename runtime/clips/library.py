@@ -22,7 +22,7 @@ class Clip:
 
     asked: LoopSpec | ActionSpec | TransitionSpec
     motion: Motion
-    """30 frames a second; it begins over the origin (loops looking along +z on average)"""
+    """30 frames a second; its root begins over the origin, facing +z (of a loop: on average)"""
     found: Measures
     missed: tuple[str, ...]
     """where it is not what was asked for"""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmo.runtime.clips.measuring import Measures, badness, looking, measured, stands, with_contacts
+from genmo.runtime.clips.measuring import Measures, badness, looking, measured, root_of, stands, with_contacts
 from genmo.runtime.clips.spec import Limits, LoopSpec, frames_of
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import SHORTEST_LOOP, Timeline
@@ -98,8 +98,8 @@ def settled(motion: Motion) -> Motion:
     motion = from_frame(motion, first_landing(motion))
     mean = np.exp(1j * looking(motion)[:-1]).mean()
     turn = matrix_from_yaw(np.asarray(-np.angle(mean)))
-    start = rotate(turn, motion.translation[0]) * np.array([1.0, 0.0, 1.0])
-    return with_contacts_of_cycle(motion.moved(turn, -start))
+    turned = motion.moved(turn, np.zeros(3))
+    return with_contacts_of_cycle(turned.moved(np.eye(3), -root_of(turned).position[0]))
 
 
 def first_landing(cycle: Motion) -> int:

@@ -10,7 +10,7 @@ from genmo.runtime.clips.spec import ActionSpec, Limits, LoopSpec, TransitionSpe
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.root_motion import repeated
 from genmo.runtime.motion.root_track import RootTrack
-from genmo.runtime.motion.rotation import rotate, transpose, yaw_of
+from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, transpose, yaw_of
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, CONTACT_JOINTS, FOOT_JOINTS, JOINTS
 from genmo.runtime.refine.floor_clearance import sole_points
 from genmo.runtime.support.arrays import Array, Flags
@@ -59,6 +59,13 @@ def looking(motion: Motion) -> Array:
 def root_of(motion: Motion) -> RootTrack:
     """The root under a clip: it faces where the chest does, for hips point elsewhere in a sidestep."""
     return motion.root_track(looking(motion))
+
+
+def from_origin(motion: Motion) -> Motion:
+    """The motion turned and moved over the ground so that its root begins at the origin, facing +z."""
+    root = root_of(motion)
+    turn = matrix_from_yaw(np.asarray(-root.yaw[0]))
+    return motion.moved(turn, -rotate(turn, root.position[0]))
 
 
 def on_ground(motion: Motion) -> Flags:

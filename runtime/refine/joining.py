@@ -9,6 +9,7 @@ frames a second on the first one's skeleton.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -30,7 +31,7 @@ from genmo.runtime.motion.rotation import (
     transpose,
     yaw_of,
 )
-from genmo.runtime.motion.skeleton import shape_space
+from genmo.runtime.motion.skeleton import FOOT_JOINTS, shape_space
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.transitions import BORDER_FRAMES, smooth_motion_transitions
 from genmo.runtime.support.arrays import Array
@@ -45,6 +46,14 @@ SPEED = 1 / 6
 REACH = 6
 """frames on either side of what was changed over which cleaned feet fade"""
 UP = np.array([0.0, 1.0, 0.0])
+TRIES = 4
+"""of the frames between two motions, of which the smoothest is kept"""
+AROUND = 3
+"""frames on either side of those that were made, in which a try is judged"""
+LOW = 0.06
+"""metres under which a ball of a foot is near the floor"""
+USUAL_SHARPNESS, USUAL_SLIDE = 50.0, 0.5
+"""m/s^2 and m/s that count alike"""
 LONGEST = 10.0
 """seconds between two motions"""
 
@@ -108,6 +117,23 @@ def filled(first: Motion, second: Motion, made: Motion) -> Motion:
     calm = smooth_motion_transitions(_one_after_the_other(first, gap, second), [borders[0], *inner, borders[1]])
     cleaned = joined(*(calm.cut(slice(start, end)) for start, end in pairwise([0, *borders, calm.frames])))
     return smooth_motion_transitions(cleaned, borders)
+
+
+def smoothest(tries: Sequence[Motion], start: int, end: int) -> Motion:
+    """Of several motions the one that goes best through frames [start, end): its joints accelerate least, and balls of
+    the feet near the floor are slowest."""
+
+    def roughness(motion: Motion) -> float:
+        near = slice(max(start - AROUND - 1, 0), end + AROUND + 1)
+        joints = motion.joints_world()[near]
+        sharpest = np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1).max() * FPS**2
+        balls = joints[1:-1, FOOT_JOINTS]
+        speed = FPS * np.linalg.norm((joints[2:, FOOT_JOINTS] - joints[:-2, FOOT_JOINTS])[..., [0, 2]], axis=-1) / 2
+        low = balls[..., 1] < LOW
+        slide = float(speed[low].mean()) if low.any() else 0.0
+        return float(sharpest) / USUAL_SHARPNESS + slide / USUAL_SLIDE
+
+    return min(tries, key=roughness)
 
 
 def joined(first: Motion, middle: Motion, second: Motion) -> Motion:

@@ -63,6 +63,8 @@ def test_the_manifest_tells_what_a_state_machine_needs(library):
     for clip in clips.values():
         assert len(clip["root"]["x"]) == len(clip["root"]["heading"]) == clip["frames"]
         assert set(clip["contacts"]) == {"left_foot", "right_foot"}
+        assert np.hypot(clip["root"]["x"][0], clip["root"]["z"][0]) < 1e-3
+        assert clip["loop"] or abs(clip["root"]["heading"][0]) < 1e-2
         assert clip["meets"] == (not clip["misses"])
 
 
