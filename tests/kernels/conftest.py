@@ -10,23 +10,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def kernel_build(tmp_path_factory):
-    """`kernel_build(target)`: path of a shared library of the C++ build."""
+def kernel_build(once):
+    """`kernel_build(target)`: path of a shared library of the C++ build, built by one worker for all."""
     if shutil.which("cmake") is None:
         pytest.skip("cmake is not installed")
     if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++", "cl")):
         pytest.skip("no C++ compiler is installed")
-    build = tmp_path_factory.mktemp("kernels")
 
     def run(*command):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def target_path(target):
-        run("cmake", "--build", build, "--config", "Release", "--target", target)
+        def make(build):
+            run("cmake", "-S", ROOT, "-B", build, "-DGENMO_CUDA=OFF", "-DCMAKE_BUILD_TYPE=Release")
+            run("cmake", "--build", build, "--config", "Release", "--target", target)
+
+        build = once(f"kernels-{target}", make)
         return next(path for suffix in ("so", "dylib", "dll") for path in build.rglob(f"*{target}.{suffix}"))
 
-    run("cmake", "-S", ROOT, "-B", build, "-DGENMO_CUDA=OFF", "-DCMAKE_BUILD_TYPE=Release")
     return target_path
 
 
