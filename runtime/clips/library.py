@@ -12,7 +12,9 @@ from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
-LOOP_WORK, BRIDGE_WORK = 5.0, 1.0
+GAPS = (0.75, 1.25, 1.7)
+"""of the usual time between two loops, that are tried: after some of them the feet fit, after others they do not"""
+LOOP_WORK, BRIDGE_WORK = 5.0, 2.0
 """shares of the time that a loop that is sampled and what joins two loops take"""
 
 
@@ -73,10 +75,13 @@ def _bridged(
     model: MotionModel, what: ActionSpec | TransitionSpec, loops: dict[str, Motion], spec: LibrarySpec
 ) -> Clip:
     ends = loops[what.start], loops[what.end]
-    seconds = what.seconds if what.seconds is not None else seconds_between(*ends)
-    tries: list[Bridge] = [bridge(model, ends, what, frames_of(seconds), spec.seed, spec.samples, spec.limits)]
+    if what.seconds is not None:
+        gaps = [frames_of(what.seconds)]
+    else:
+        gaps = [frames_of(share * seconds_between(*ends)) for share in GAPS]
+    tries: list[Bridge] = [bridge(model, ends, what, gap, spec.seed, spec.samples, spec.limits) for gap in gaps]
     if isinstance(what, ActionSpec) and not what.turn:
-        tries.append(acted(model, ends, what, frames_of(seconds), spec.seed, spec.samples, spec.limits))
+        tries.append(acted(model, ends, what, gaps[0], spec.seed, spec.samples, spec.limits))
     made = min(tries, key=lambda one: badness(what, one.found, spec.limits))
     text = what.text if isinstance(what, ActionSpec) else None
     missed = tuple(misses(what, made.found, spec.limits))
