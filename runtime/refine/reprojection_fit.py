@@ -77,8 +77,10 @@ SHAPE_FRAMES = 32  # evenly taken from a motion, for its shape
 SHAPE_ITERATIONS = 4
 SHAPE_MEMORY = 300  # frames of a stream
 # However many frames there are, they count as so many: a detector places a hip wrongly in all of them alike.  The
-# network's shape, whose errors are about one standard deviation, counts as one of the prior.
-SHAPE_WEIGHT = 5.0
+# network's shape, whose errors are about one standard deviation, counts as one of the prior.  Times the square of the
+# share of keypoints that are seen, of which the weight is over SEEN: of half a person the network knows more.
+SHAPE_WEIGHT = 7.0
+SEEN, LEAST_SEEN = 0.5, 0.01
 
 FACE = 5  # the first keypoints
 
@@ -271,15 +273,17 @@ def fit_shape(pose: CameraPose, rays: Array, weight: Array, betas: Array) -> Arr
     """
     chosen = np.unique(np.linspace(0, len(rays) - 1, min(len(rays), SHAPE_FRAMES)).round().astype(int))
     rays, weight = rays[chosen], weight[chosen]
+    trusted = SHAPE_WEIGHT * max(float((weight > SEEN).mean()), LEAST_SEEN) ** 2
     rotations, root, fitted = pose.rotations[chosen], pose.root[chosen], betas
     if native.library():
         given, space = FitInput(rotations, root, pose.offsets, rays, weight), shape_space()
-        return _native_fit().fit_shape(given, (space.mean, space.components), betas, SHAPE_WEIGHT, SHAPE_ITERATIONS)
+        return _native_fit().fit_shape(given, (space.mean, space.components), betas, trusted, SHAPE_ITERATIONS)
     changes = np.zeros((len(chosen), FREE_JOINTS.parameters))
     for _ in range(SHAPE_ITERATIONS):
         linear = _reprojection(CameraPose(rotations, root, shape_space().offsets(fitted)), rays, weight)
         equations = _shape_equations(linear, changes)
-        change = _shape_step(equations.hessian.mean(axis=0), equations.slope.mean(axis=0), len(chosen), fitted - betas)
+        means = equations.hessian.mean(axis=0), equations.slope.mean(axis=0)
+        change = _shape_step(*means, min(len(chosen), trusted), fitted - betas)
         step = -(equations.pose + equations.coupling @ change)
         rotations, root, taken = FREE_JOINTS.moved(rotations, root, linear.globals_, step)
         fitted, changes = fitted + change, changes + taken
@@ -341,9 +345,9 @@ def _shape_rows(linear: _Reprojection) -> Array:
     return np.asarray(rows).reshape(len(moved), -1, BETA_COUNT)  # [frames, 34, 10]
 
 
-def _shape_step(hessian: Array, slope: Array, frames: int, change: Array) -> Array:
-    """The step of the betas [10] for the means over `frames` frames, at a `change` [10] from the prior's middle."""
-    weight = min(frames, SHAPE_WEIGHT)
+def _shape_step(hessian: Array, slope: Array, weight: float, change: Array) -> Array:
+    """The step of the betas [10] for means over frames that count as `weight`, at a `change` [10] from the prior's
+    middle."""
     return np.asarray(-np.linalg.solve(weight * hessian + np.eye(BETA_COUNT), weight * slope + change))
 
 
@@ -352,13 +356,15 @@ class RunningShape:
     SHAPE_MEMORY of them on one in which older frames count less and less."""
 
     def __init__(self) -> None:
-        self._frames = 0
+        self._frames, self._seen = 0, 0.0
         self._hessian, self._target = np.zeros((BETA_COUNT, BETA_COUNT)), np.zeros(BETA_COUNT)
 
     def push(self, pose: CameraPose, keypoints: Keypoints, betas: Array) -> None:
         """Learn from a fitted pose [1, ...] of the body of `betas` and its keypoints."""
-        hessian, slope = _shape_at_rest(pose, *normalised_rays(keypoints, 1))
+        rays, weight = normalised_rays(keypoints, 1)
+        hessian, slope = _shape_at_rest(pose, rays, weight)
         self._frames = min(self._frames + 1, SHAPE_MEMORY)
+        self._seen += (float((weight > SEEN).mean()) - self._seen) / self._frames
         self._hessian += (hessian - self._hessian) / self._frames
         self._target += (hessian @ betas - slope - self._target) / self._frames
 
@@ -366,4 +372,5 @@ class RunningShape:
         """[10]: the network's `betas` moved to where the frames so far fit best."""
         if not self._frames:
             return betas
-        return betas + _shape_step(self._hessian, self._hessian @ betas - self._target, self._frames, np.zeros(1))
+        weight = min(self._frames, SHAPE_WEIGHT * self._seen**2)
+        return betas + _shape_step(self._hessian, self._hessian @ betas - self._target, weight, np.zeros(1))

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kIterations = 10, kChunk = 1024, kLag = 10, kAveraged = 30, kFace = 5, kOverlap = kIterations + kAveraged + kLag;
 constexpr int kShapeFrames = 32, kShapeIterations = 4;
-constexpr double kShapeWeight = 5, kFitShare = 5.0 / 6;  // of an estimate's work
+constexpr double kShapeWeight = 7, kSeen = 0.5, kLeastSeen = 0.01, kFitShare = 5.0 / 6;  // of an estimate's work
 
 // Joints that turn, and how far about the camera's x, y and z, radians.
 constexpr struct {
@@ -121,8 +121,10 @@ genmo_status fit_shape(Clip& clip, const FitModel& fit, const Posed& posed, Pool
   const genmo_fit_input input = input_of(chosen, clip.offsets, 0, count);
   const genmo_shape_space space = shape_space();
   const Scratch scratch = scratch_for(fit, count, pool);
+  const auto seen = static_cast<double>(std::count_if(chosen.weight, chosen.weight + count * kPoints, [](double weight) { return weight > kSeen; }));
+  const double share = std::max(seen / static_cast<double>(count * kPoints), kLeastSeen);
   double fitted[kBetas];
-  const genmo_status status = genmo_fit_shape(&fit.model, &input, &space, clip.betas, kShapeWeight, kShapeIterations, fitted,
+  const genmo_status status = genmo_fit_shape(&fit.model, &input, &space, clip.betas, kShapeWeight * share * share, kShapeIterations, fitted,
                                               scratch.memory, scratch.bytes, error);
   if (status != GENMO_OK) return status;
   std::copy(fitted, fitted + kBetas, clip.betas);
