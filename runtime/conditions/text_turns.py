@@ -18,6 +18,12 @@ _DEGREES = {
 _TURNS = re.compile(
     r"\b(?:turn|rotat|pivot|spin|swivel|swing|twirl|whirl|revolv|veer|about-face|about face|u-turn)", re.IGNORECASE
 )
+_OF_A_PART = re.compile(
+    r"\b(?:head|(?<!about-)(?<!about )face|neck|chin|eyes?|torso|trunk|waist|chest|hips?"
+    r"|shoulders?|arms?|forearms?|elbows?|wrists?|hands?|palms?|fingers?|legs?|knees?|ankles?|foot|feet|toes?)\b(?!\s+(?:back|the\s+(?:other|opposite))\b)",
+    re.IGNORECASE,
+)
+"""what may turn in place of the person; "to face the other way" is the person"""
 _ANGLE = re.compile(rf"\b(?:(\d{{1,3}}(?:\.\d+)?)|({'|'.join(_DEGREES)}))\s*-?\s*(?:degrees?\b|deg\b|°)", re.IGNORECASE)
 _QUARTER = re.compile(r"\bquarter(?:\s+(?:of\s+a\s+)?turn|[\s-]turn|\s+to\s+the\s+(?:left|right))", re.IGNORECASE)
 _HALF = re.compile(
@@ -46,12 +52,13 @@ class Turn:
 
 
 def said_turn(prompt: str) -> Turn | None:
-    """The one turn of which a prompt says the angle; None where it says none, or several."""
+    """The one turn of which a prompt says the angle; None where it says none, or several, or names a
+    part of the body, which may be what turns."""
     angles = [_degrees(match) for match in _ANGLE.finditer(prompt)]
     if not angles:
         angles = [degrees for pattern, degrees in _NAMED for _ in pattern.finditer(prompt)]
     turns = _TURNS.search(prompt) or _HALF.search(prompt)
-    if len(angles) != 1 or not turns or not 0 < angles[0] <= MOST:
+    if len(angles) != 1 or not turns or _OF_A_PART.search(prompt) or not 0 < angles[0] <= MOST:
         return None
     left, right = _LEFT.search(prompt) is not None, _RIGHT.search(prompt) is not None
     return None if left and right else Turn(math.radians(angles[0]), int(left) - int(right))

@@ -20,6 +20,9 @@ constexpr struct {
 
 struct Patterns {
   Pattern turns{"\\b(?:turn|rotat|pivot|spin|swivel|swing|twirl|whirl|revolv|veer|about-face|about face|u-turn)"};
+  Pattern of_a_part{
+      "\\b(?:head|(?<!about-)(?<!about )face|neck|chin|eyes?|torso|trunk|waist|chest|hips?"
+      "|shoulders?|arms?|forearms?|elbows?|wrists?|hands?|palms?|fingers?|legs?|knees?|ankles?|foot|feet|toes?)\\b(?!\\s+(?:back|the\\s+(?:other|opposite))\\b)"};
   Pattern angle{  // ~ is the sign of a degree
       "\\b(?:(\\d\\d?\\d?(?:\\.\\d+)?)|(thirty|forty-five|sixty|ninety|a hundred and eighty|one hundred eighty"
       "|one hundred and eighty|two hundred seventy|two hundred and seventy|three hundred sixty|three hundred and sixty))"
@@ -80,7 +83,7 @@ SaidTurn said_turn(const char* prompt, Pool& pool) {
     }
   }
   const bool turns = p.turns.search(text) || p.named[1].pattern.search(text);
-  if (angles != 1 || !turns || !(degrees > 0 && degrees <= kMostDegrees)) return {};
+  if (angles != 1 || !turns || p.of_a_part.search(text) || !(degrees > 0 && degrees <= kMostDegrees)) return {};
   const bool left = static_cast<bool>(p.left.search(text)), right = static_cast<bool>(p.right.search(text));
   if (left && right) return {};
   return {degrees * (std::acos(-1.0) / 180), int{left} - int{right}};
