@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
@@ -34,9 +35,10 @@ from genmo.train.network.masked_transformer import Texts
 from genmo.train.network.token_model import FAMILY, TokenCheckpoint, load_token_checkpoint
 
 LIBRARIES = ("torch", "onnx", "onnxruntime", "numpy")
-SAME_IDS = 0.999
-"""share of the tokens that engine and PyTorch must agree on; ties fall either way"""
-LOGIT_GATE = 1e-3
+SAME_IDS = {"fp32": 0.999, "fp16": 0.98, "int8": 0.98}
+"""share of the codes that engine and PyTorch must agree on, by precision; ties fall either way"""
+LOGIT_GATES = {"fp32": 1e-3, "fp16": 0.02, "int8": 0.2}
+"""of a likeliest code's logit and of the log of the sum over all: the largest difference in fp32, the mean in others"""
 PROBES = 4
 """motions that are compared"""
 
@@ -71,11 +73,13 @@ def export_tokens(options: ExportOptions) -> Path:
     with folders_above(out), tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / "engine"
         folder.mkdir()
-        described = describe(checkpoint, options, write_token_graphs(checkpoint.model, folder))
+        described = describe(
+            checkpoint, options, write_token_graphs(checkpoint.model, folder, STORAGES[options.precision])
+        )
         write_table(checkpoint.model.text_encoder, folder)
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         _write(folder, described)
-        described["parity"] = parity(checkpoint, load_token_engine(folder))
+        described["parity"] = parity(checkpoint, load_token_engine(folder), options)
         _write(folder, described)
         load_token_engine(folder)
         put_folder(folder, out)
@@ -89,16 +93,17 @@ def _write(folder: Path, described: dict[str, Any]) -> None:
 def _check(options: ExportOptions) -> None:
     """Raises InputError for what is asked of denoisers alone."""
     asked = {
-        "--precision": options.precision != "fp32",
         "--fuse-steps": options.fused_steps is not None,
         "--text-encoder": options.text_encoder is not None,
         "--profile": options.profile != "plain",
         "--statistics": options.statistics is not None,
         "--gravity": options.gravity is not None,
     }
+    if options.precision not in STORAGES:
+        raise InputError(f"--precision {options.precision} is for denoisers; wanted {', '.join(STORAGES)}")
     for name, given in asked.items():
         if given:
-            raise InputError(f"{name} is for denoisers; engines of motion tokens are written in fp32: leave it out")
+            raise InputError(f"{name} is for denoisers: leave it out")
 
 
 def describe(checkpoint: TokenCheckpoint, options: ExportOptions, graphs: dict[str, str]) -> dict[str, Any]:
@@ -115,7 +120,7 @@ def describe(checkpoint: TokenCheckpoint, options: ExportOptions, graphs: dict[s
         "graphs": graphs,
         "longest": max(frames) // FRAMES_A_TOKEN,
         "text_encoder": described_encoder(checkpoint.model.text_encoder),
-        "precision": "fp32",
+        "precision": options.precision,
         "provenance": checkpoint.provenance
         | {"versions": {"genmo": __version__} | {name: version(name) for name in LIBRARIES}},
         "licence": options.licence,
@@ -123,7 +128,7 @@ def describe(checkpoint: TokenCheckpoint, options: ExportOptions, graphs: dict[s
 
 
 @torch.no_grad()
-def parity(checkpoint: TokenCheckpoint, engine: TokenEngine) -> dict[str, Any]:
+def parity(checkpoint: TokenCheckpoint, engine: TokenEngine, options: ExportOptions) -> dict[str, Any]:
     """Print and return how far engine and PyTorch are apart, on random motions, tokens, texts and masks.
 
     Raises TokenParityError over the gates: joints after decoding in millimetres, ids, logits.
@@ -132,19 +137,21 @@ def parity(checkpoint: TokenCheckpoint, engine: TokenEngine) -> dict[str, Any]:
     graphs, random = TokenGraphs(engine, threads=1), np.random.default_rng(0)
     tokens = engine.longest
     features = random.standard_normal((PROBES, tokens * FRAMES_A_TOKEN, config.motion_layout.width)).astype(np.float32)
-    ids = random.integers(config.codes, size=(PROBES, tokens))
+    ids = random.integers(config.codes, size=(PROBES, tokens, len(config.part_names)))
     same = float((graphs.encode(features) == model.vq.encode(torch.from_numpy(features)).numpy()).mean())
     pairs = graphs.decode(ids), model.vq.decode(torch.from_numpy(ids)).numpy()
     joints = [_joints(engine.normalisation, made) for made in pairs]
     away = 1000 * np.linalg.norm(joints[0] - joints[1], axis=-1)
     facts = {"same_ids": same, "mean_mm": float(away.mean()), "max_mm": float(away.max())}
-    facts["logits"] = _logit_error(checkpoint, graphs, ids, random)
+    facts |= _logit_errors(checkpoint, graphs, ids, random)
     print("  ".join(f"{name} {value:.3g}" for name, value in facts.items()))
-    gate = GATES_MM["fp32"]["mean"]
-    if same < SAME_IDS or facts["mean_mm"] > gate or facts["logits"] > LOGIT_GATE:
+    precision = options.precision
+    gate = options.allowed_error or GATES_MM[precision]["mean"]
+    least, most = SAME_IDS[precision], LOGIT_GATES[precision]
+    logits = facts["logits" if precision == "fp32" else "mean_logits"]
+    if same < least or facts["mean_mm"] > gate or logits > most:
         raise TokenParityError(
-            f"the engine is over its gates of {gate} mm, {SAME_IDS} equal ids or {LOGIT_GATE} of a logit; nothing was "
-            "written"
+            f"the engine is over its gates of {gate} mm, {least} equal ids or {most} of a logit; nothing was written"
         )
     return {"gate_mm": {"mean": gate}, "on": "random input", "rows": [facts]}
 
@@ -155,22 +162,30 @@ def _joints(normalisation: Normalisation, features: Array) -> Array:
     return forward_kinematics(rotations, path, shape_space().mean)[1]
 
 
-def _logit_error(checkpoint: TokenCheckpoint, graphs: TokenGraphs, ids: Numbers, random: np.random.Generator) -> float:
-    """The largest difference of a likeliest code's logit, or of the log of the sum over all, under a text and guidance,
-    half of the tokens masked."""
+def _logit_errors(
+    checkpoint: TokenCheckpoint, graphs: TokenGraphs, ids: Numbers, random: np.random.Generator
+) -> dict[str, float]:
+    """Of a likeliest code's logit, and of the log of the sum over all, under a text and guidance, half of the codes
+    masked: the largest difference, and the mean one; and the share of places whose likeliest code is the same."""
     model, config = checkpoint.model, checkpoint.model.config
     assert model.transformer is not None
     hidden = np.where(random.random(ids.shape) < 0.5, config.mask_id, ids)
-    given = np.concatenate([hidden, np.full((len(ids), 1), config.end_id)], axis=1)
+    given = np.concatenate([hidden, np.full_like(hidden[:, :1], config.end_id)], axis=1)
     rows = random.standard_normal((4, config.text_width)).astype(np.float32)
     texts, mask, mixture = guided(rows, np.ones(4, np.float32), len(ids), 2.0)
-    likely = graphs(np.tile(given, (2, 1)), texts, mask, mixture)
+    likely = graphs(np.tile(given, (2, 1, 1)), texts, mask, mixture)
     both = Texts(torch.from_numpy(texts), torch.from_numpy(mask))
-    logits = model.transformer(torch.from_numpy(np.tile(given, (2, 1))), model.vq.codebook.codes, both)
-    mixed = torch.einsum("ri,ipc->rpc", torch.from_numpy(mixture), logits)
+    logits = model.transformer(torch.from_numpy(np.tile(given, (2, 1, 1))), model.vq.codebook.codes, both)
+    mixed = torch.einsum("ri,i...->r...", torch.from_numpy(mixture), logits)
     theirs = mixed.gather(-1, torch.from_numpy(likely.ids)).numpy()
     total = mixed.logsumexp(dim=-1).numpy()
-    return float(max(np.abs(likely.logits - theirs).max(), np.abs(likely.total - total).max()))
+    away, of_total = np.abs(likely.logits - theirs), np.abs(likely.total - total)
+    same = mixed.argmax(dim=-1).numpy() == likely.ids[..., 0]
+    return {
+        "logits": float(max(away.max(), of_total.max())),
+        "mean_logits": float(max(away.mean(), of_total.mean())),
+        "same_likeliest": float(same.mean()),
+    }
 
 
 def next_commands(out: Path) -> str:

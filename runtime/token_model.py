@@ -18,6 +18,7 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.token_features import decode_motion
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish_motion
+from genmo.runtime.refine.token_choice import TRIES, best_try
 from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, windows
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
@@ -62,8 +63,9 @@ class TokenModel(TimelineModel):
         """Motions that obey the texts, keyframes and joint targets of a timeline.
 
         Runs of keyframes are kept as tokens where they cover all four frames of one, and what is between is filled in
-        to fit; at the end every keyframe is met exactly (`refine.constraint_solver`), single ones too.  `steps` are
-        passes a window (default: 10); `guidance` is 1 unless asked for.
+        to fit, several times, of which the best is kept (`refine.token_choice`); at the end every keyframe is met
+        exactly (`refine.constraint_solver`), single ones too.  `steps` are passes a window (default: 10); `guidance` is
+        1 unless asked for.
         Raises InputError for keypoints, video, music and cameras: tokens estimate nothing.
         """
         started = time.perf_counter()
@@ -76,12 +78,17 @@ class TokenModel(TimelineModel):
         timeline = replace(timeline, steps=steps, guidance=GUIDANCE if timeline.guidance is None else timeline.guidance)
         config, parts = self.engine.config, stretches(timeline.texts, timeline.frames)
         texts = {part.prompt: self._text(part.prompt) for part in parts}
-        given = given_tokens(timeline.keyframes, timeline.frames, self._encode, config.mask_id)
+        given = given_tokens(
+            timeline.keyframes, timeline.frames, self._encode, [config.mask_id] * len(config.part_names)
+        )
         conditioned = time.perf_counter()
-        ids = self._filled(timeline, parts, texts, np.repeat(given[None], samples, axis=0), progress)
+        tries = TRIES if len(timeline.keyframes.frames) else 1
+        ids = self._filled(timeline, parts, texts, np.tile(given, (samples, tries, 1, 1)), progress)
         stepped = time.perf_counter()
         motions: list[Motion] = []
-        for sample, features in enumerate(self.features_of(ids)):
+        for sample, tried in enumerate(ids):
+            features = self.features_of(tried)
+            features = features[best_try(features, timeline.keyframes) if tries > 1 else 0]
             motion = decode_motion(features[: timeline.frames])
             layout = self.engine.config.motion_layout
             context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
@@ -92,7 +99,7 @@ class TokenModel(TimelineModel):
         return Result.of(timeline, motions, timings, notes)
 
     def features_of(self, ids: Numbers) -> Array:
-        """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens]."""
+        """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens, parts]."""
         return self.engine.normalisation.restored(self.graphs.decode(ids))
 
     def _encode(self, features: Array) -> Numbers:
@@ -108,18 +115,19 @@ class TokenModel(TimelineModel):
         ids: Numbers,
         progress: ProgressCallback,
     ) -> Numbers:
-        """`ids` [samples, tokens] with all that is masked filled in, window by window."""
-        config, samples = self.engine.config, len(ids)
+        """`ids` [samples, tries, tokens, parts] with all that is masked filled in, window by window."""
+        config, lead = self.engine.config, ids.shape[:2]
         assert timeline.steps is not None and timeline.guidance is not None
-        random = [np.random.default_rng((timeline.seed, sample)) for sample in range(samples)]
-        known = ids[0] != config.mask_id
+        random = [np.random.default_rng((timeline.seed, *number)) for number in np.ndindex(lead)]
+        ids = ids.reshape(-1, *ids.shape[2:])
+        known = (ids[0] != config.mask_id).all(axis=-1)
         for part in parts:
-            rows = guided(*texts[part.prompt], samples, timeline.guidance)
+            rows = guided(*texts[part.prompt], len(ids), timeline.guidance)
             for first, end in windows(part, known, self.engine.longest):
                 ids[:, first:end], _ = fill(self.graphs, ids[:, first:end], rows, config, random, timeline.steps)
                 known[first:end] = True
                 progress(0.95 * float(known.mean()))
-        return ids
+        return ids.reshape(*lead, *ids.shape[1:])
 
     def _text(self, prompt: str) -> tuple[Array, Array]:
         """Rows [words, width] and mask [words] of a prompt.  Raises InputError where the engine knows no texts."""

@@ -311,7 +311,7 @@ def token_checkpoint(once, wordpieces):
     normalisation = Normalisation.fit(features, TOKEN_LAYOUT)
     with torch.no_grad():
         # codes that the encoder chooses among
-        model.vq.codebook.codes.copy_(model.vq.latents(normalisation.apply(features)[None, :64])[0])
+        model.vq.codebook.codes.copy_(model.vq.latents(normalisation.apply(features)[None, :64])[0].transpose(0, 1))
         for parameter in model.transformer.parameters():
             parameter *= 2
     checkpoint = TokenCheckpoint(model, normalisation, {"train": {"frames": [32], "steps": 0}, "step": 0})

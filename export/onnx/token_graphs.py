@@ -1,4 +1,4 @@
-"""The three graphs of an engine of motion tokens, in float32.
+"""The three graphs of an engine of motion tokens, computed in float32 (`stored_weights` has how they are stored).
 
 Expert convolutions are folded into one convolution each; what does not depend on the input (codes through their linear
 layer, the squares of the codes) is computed here.
@@ -15,12 +15,13 @@ import onnx
 from torch import Tensor, nn
 
 from genmo.export.onnx.onnx_builder import FP32, Graph, Linear
+from genmo.export.onnx.stored_weights import Storage, stored
 from genmo.runtime.engine.token_bundle import TOKEN_GRAPHS, token_signature
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.tokens.config import TokenConfig
 from genmo.train.network.masked_transformer import UNSEEN, Experts, Layer, MaskedTransformer, Pathways
-from genmo.train.network.mevq import Block, ExpertConv, MotionVQ
+from genmo.train.network.mevq import Block, ByPart, ExpertConv, Heads, MotionVQ
 from genmo.train.network.token_model import TokenModel
 
 HIDDEN = -1e9
@@ -31,7 +32,7 @@ def _numpy(tensor: Tensor) -> Array:
     return np.asarray(tensor.detach().cpu().numpy(), np.float32)
 
 
-def write_token_graphs(model: TokenModel, folder: Path) -> dict[str, str]:
+def write_token_graphs(model: TokenModel, folder: Path, storage: Storage) -> dict[str, str]:
     """Write the graphs of a model of stage 3; their file names by their names.
 
     Raises InputError for gates that depend on the motion, which no one convolution stands for.
@@ -42,9 +43,9 @@ def write_token_graphs(model: TokenModel, folder: Path) -> dict[str, str]:
         raise InputError("a checkpoint of stage 1, which makes tokens and fills in none; wanted one of stage 2 or 3")
     codes = _numpy(model.vq.codebook.codes)
     made = {
-        "encoder": _encoder(model.vq, model.config),
-        "decoder": _decoder(model.vq, model.config),
-        "tokens": TransformerGraph(model.transformer, codes, model.config).model(),
+        "encoder": _encoder(model.vq, model.config, storage),
+        "decoder": _decoder(model.vq, model.config, storage),
+        "tokens": TransformerGraph(model.transformer, codes, model.config, storage.matrices).model(),
     }
     for name, graph in made.items():
         onnx.checker.check_model(graph)
@@ -52,69 +53,92 @@ def write_token_graphs(model: TokenModel, folder: Path) -> dict[str, str]:
     return {name: f"{name}.onnx" for name in TOKEN_GRAPHS}
 
 
-def _conv(graph: Graph, x: str, layer: nn.Module) -> str:
+def _conv(graph: Graph, x: str, layer: nn.Module, kind: str) -> str:
     """A convolution over time of x [batch, channels, frames]; experts are folded."""
     if isinstance(layer, ExpertConv):
         weight, bias = layer.folded()
-        stride, around, dilation = 1, weight.shape[-1] // 2, 1
+        stride, around, dilation, groups = 1, weight.shape[-1] // 2, 1, layer.groups
     else:
         assert isinstance(layer, nn.Conv1d) and isinstance(layer.bias, Tensor)
         weight, bias = layer.weight, layer.bias
-        stride, around, dilation = layer.stride[0], int(layer.padding[0]), layer.dilation[0]
+        stride, around, dilation, groups = layer.stride[0], int(layer.padding[0]), layer.dilation[0], layer.groups
     size: dict[str, Any] = {
         "kernel_shape": [weight.shape[-1]],
         "strides": [stride],
         "dilations": [dilation],
         "pads": [around, around],
+        "group": groups,
     }
-    return graph("Conv", x, graph.constant(_numpy(weight)), graph.constant(_numpy(bias)), **size)
+    return graph("Conv", x, stored(graph, _numpy(weight), kind), graph.constant(_numpy(bias)), **size)
 
 
-def _convolved(graph: Graph, x: str, layers: nn.Sequential) -> str:
+def _convolved(graph: Graph, x: str, layers: nn.Sequential, kind: str) -> str:
     """x [batch, channels, frames] through the layers of an encoder or a decoder."""
     for layer in layers:
         if isinstance(layer, Block):
             inside = x
             for convolution in (*layer.convolutions, layer.experts):
-                inside = _conv(graph, graph("Relu", inside), convolution)
+                inside = _conv(graph, graph("Relu", inside), convolution, kind)
             x = graph("Add", x, inside)
         elif isinstance(layer, nn.ReLU):
             x = graph("Relu", x)
+        elif isinstance(layer, ByPart):
+            nothing = graph("Mul", graph("Slice", x, *(graph.integers(i) for i in (0, 1, 1))), graph.constant(0.0))
+            columns = graph.integers(*layer.columns.tolist())
+            x = graph("Gather", graph("Concat", x, nothing, axis=1), columns, axis=1)
         elif isinstance(layer, nn.Upsample):  # every frame twice
             one = graph("Unsqueeze", x, graph.integers(-1))
             x = graph("Reshape", graph("Concat", one, one, axis=-1), graph.integers(0, 0, -1))
+        elif isinstance(layer, Heads):
+            heads = [head for head in (layer.own, layer.shared) if head is not None]
+            made = [_convolved(graph, x, head, kind) for head in heads]
+            order = graph.integers(*layer.order.tolist())
+            x = graph("Gather", graph("Concat", *made, axis=1), order, axis=1) if len(made) > 1 else made[0]
         else:
-            x = _conv(graph, x, layer)
+            x = _conv(graph, x, layer, kind)
     return x
 
 
-def _encoder(vq: MotionVQ, config: TokenConfig) -> onnx.ModelProto:
+def _encoder(vq: MotionVQ, config: TokenConfig, storage: Storage) -> onnx.ModelProto:
     inputs, outputs = token_signature(config)["encoder"]
     graph = Graph(FP32)
     x = graph("Transpose", graph.input(inputs[0]), perm=[0, 2, 1])
-    latents = graph("Transpose", _convolved(graph, x, vq.encoder), perm=[0, 2, 1])
+    latents = graph("Transpose", _convolved(graph, x, vq.encoder, storage.convolutions), perm=[0, 2, 1])
     codes = _numpy(vq.codebook.codes)
+    latents = graph("Reshape", latents, graph.integers(0, 0, len(codes), 1, config.code_width))
     # the nearest code: |z|^2 is the same for all of them
-    distance = graph("MatMul", latents, graph.constant(-2 * codes.T))
-    distance = graph("Add", distance, graph.constant((codes**2).sum(axis=1)))
-    graph.output(graph("ArgMin", distance, dtype="int64", axis=-1, keepdims=0), "ids")
+    distance = graph("MatMul", latents, graph.constant(-2 * codes.transpose(0, 2, 1)))
+    distance = graph("Add", distance, graph.constant((codes**2).sum(axis=-1)[:, None]))
+    nearest = graph("ArgMin", distance, dtype="int64", axis=-1, keepdims=0)
+    graph.output(graph("Squeeze", nearest, graph.integers(-1), dtype="int64"), "ids")
     return graph.model("encoder", outputs)
 
 
-def _decoder(vq: MotionVQ, config: TokenConfig) -> onnx.ModelProto:
+def _by_part(graph: Graph, ids: str, table: Array, kind: str) -> str:
+    """Rows of a table [parts, ids, width] by ids [batch, tokens, parts]: [batch, tokens, parts, width]."""
+    parts, count, width = table.shape
+    first = graph.constant(count * np.arange(parts), "int64")
+    return graph(
+        "Gather", stored(graph, table.reshape(-1, width), kind, 0), graph("Add", ids, first, dtype="int64"), axis=0
+    )
+
+
+def _decoder(vq: MotionVQ, config: TokenConfig, storage: Storage) -> onnx.ModelProto:
     inputs, outputs = token_signature(config)["decoder"]
     graph = Graph(FP32)
-    codes = graph.constant(_numpy(vq.codebook.codes))
-    x = graph("Transpose", graph("Gather", codes, graph.input(inputs[0]), axis=0), perm=[0, 2, 1])
-    graph.output(graph("Transpose", _convolved(graph, x, vq.decoder), perm=[0, 2, 1]), "features")
+    codes = _by_part(graph, graph.input(inputs[0]), _numpy(vq.codebook.codes), storage.convolutions)
+    latents = graph("Reshape", codes, graph.integers(0, 0, len(config.part_names) * config.code_width))
+    x = graph("Transpose", latents, perm=[0, 2, 1])
+    graph.output(graph("Transpose", _convolved(graph, x, vq.decoder, storage.convolutions), perm=[0, 2, 1]), "features")
     return graph.model("decoder", outputs)
 
 
 class TransformerGraph:
     """`tokens.onnx` under construction; see `MaskedTransformer`, whose names it has."""
 
-    def __init__(self, network: MaskedTransformer, codes: Array, config: TokenConfig) -> None:
-        self.network, self.codes, self.config = network, codes, config
+    def __init__(self, network: MaskedTransformer, codes: Array, config: TokenConfig, kind: str) -> None:
+        """`kind`: how matrices are stored, of `Storage`."""
+        self.network, self.codes, self.config, self.kind = network, codes, config, kind
         self.graph = Graph(FP32)
 
     def model(self) -> onnx.ModelProto:
@@ -122,11 +146,15 @@ class TransformerGraph:
         g, n, c = self.graph, self.network, self.config
         inputs, outputs = token_signature(c)["tokens"]
         ids, texts, mask, mixture = map(g.input, inputs)
-        table = np.concatenate([self.codes, _numpy(n.specials)]) @ _numpy(n.motion_in.weight).T
-        table = table + _numpy(n.motion_in.bias) + _numpy(n.segments)[3]
-        motion = g("Add", g("Gather", g.constant(table), ids, axis=0), self._positions(ids))
+        weight = _numpy(n.motion_in.weight).T.reshape(len(self.codes), c.code_width, c.width)
+        table = np.concatenate([self.codes, _numpy(n.specials)], axis=1) @ weight
+        motion = self._sum(_by_part(g, ids, table, self.kind), 2)
+        motion = g("Add", motion, g.constant(_numpy(n.motion_in.bias) + _numpy(n.segments)[3]))
+        motion = g("Add", motion, self._positions(ids))
         front, there = self._front(motion, ids, texts, mask)
-        valid = g.cast(g("Not", g("Equal", ids, g.constant(c.pad_id, "int64"), dtype="bool")), "float32")
+        one = g("Squeeze", g("Slice", ids, *(g.integers(i) for i in (0, 1, 2)), dtype="int64"), g.integers(2),
+                dtype="int64")  # fmt: skip
+        valid = g.cast(g("Not", g("Equal", one, g.constant(c.pad_id, "int64"), dtype="bool")), "float32")
         x = g("Concat", front, motion, axis=1)
         keys = g("Sub", g("Concat", there, valid, axis=1), g.constant(1.0))
         keys = g("Unsqueeze", g("Mul", keys, g.constant(-HIDDEN)), g.integers(1, 2))
@@ -134,7 +162,7 @@ class TransformerGraph:
         for layer in n.layers:
             x = self._layer(x, keys, sizes, layer)
         places = g.split("Split", x, sizes, outputs=2, axis=1)[1]
-        logits = g("MatMul", self._norm(places, n.norm), g.constant(_numpy(n.head.weight).T))
+        logits = g("MatMul", self._norm(places, n.norm), stored(g, _numpy(n.head.weight).T, self.kind))
         self._outputs(logits, mixture)
         return g.model("tokens", outputs)
 
@@ -143,7 +171,7 @@ class TransformerGraph:
         g, c = self.graph, self.config
         places = self._size(logits, 1)
         flat = g("Reshape", logits, g("Concat", self._size(logits, 0), g.integers(-1), axis=0))
-        shape = g("Concat", g.integers(-1), places, g.integers(c.codes), axis=0)
+        shape = g("Concat", g.integers(-1), places, g.integers(len(c.part_names), c.codes), axis=0)
         mixed = g("Reshape", g("MatMul", mixture, flat), shape)
         count = token_signature(c)["tokens"][1][0].axes[-1]
         assert isinstance(count, int)
@@ -201,7 +229,8 @@ class TransformerGraph:
         scores = g("Mul", scores, g.constant(1 / math.sqrt(c.width)))
         there = g.cast(g("Less", ids, g.constant(c.mask_id, "int64"), dtype="bool"), "float32")
         unseen = g.cast(g("Equal", ids, g.constant(c.mask_id, "int64"), dtype="bool"), "float32")
-        weight = g("Unsqueeze", g("Add", there, g("Mul", unseen, g.constant(UNSEEN))), g.integers(2))
+        weight = g("Add", there, g("Mul", unseen, g.constant(UNSEEN)))
+        weight = g("Div", self._sum(weight, 2, keep=1), g.constant(float(len(c.part_names))))
         if c.context == "text":
             hidden = g("Mul", g("Sub", g("Unsqueeze", mask, g.integers(1)), g.constant(1.0)), g.constant(1e4))
             response = g("MatMul", g("Softmax", g("Add", scores, hidden), axis=-1), words)
@@ -250,7 +279,7 @@ class TransformerGraph:
         spread = np.repeat(np.eye(count, dtype=np.float32), experts.each, axis=1)
         hidden = g.exact_gelu(self._linear(x, experts.inner))
         hidden = g("Mul", hidden, g("MatMul", shares, g.constant(spread)))
-        made = g("MatMul", hidden, g.constant(_numpy(experts.outer.weight).T))
+        made = g("MatMul", hidden, stored(g, _numpy(experts.outer.weight).T, self.kind))
         return g("Add", made, g("MatMul", shares, g.constant(_numpy(experts.bias))))
 
     def _linear(self, x: str, layer: Any) -> str:
@@ -258,7 +287,7 @@ class TransformerGraph:
 
     def _product(self, x: str, layer: Linear) -> str:
         g = self.graph
-        return g("Add", g("MatMul", x, g.constant(layer.weight)), g.constant(layer.bias))
+        return g("Add", g("MatMul", x, stored(g, layer.weight, self.kind)), g.constant(layer.bias))
 
     def _norm(self, x: str, layer: nn.LayerNorm) -> str:
         return self.graph.norm(x, _numpy(layer.weight), _numpy(layer.bias), layer.eps)

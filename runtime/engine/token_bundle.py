@@ -30,16 +30,19 @@ Specs = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 
 
 def token_signature(config: TokenConfig) -> dict[str, Specs]:
-    """Inputs and outputs of the three graphs; features are normalised, `frames` is four times `tokens`."""
+    """Inputs and outputs of the three graphs; features are normalised, `frames` is four times `tokens`.
+
+    A token has an id for each part (`tokens.parts`)."""
+    parts = len(config.part_names)
     features = TensorSpec("features", ("batch", "frames", config.motion_layout.width))
-    ids = TensorSpec("ids", ("batch", "tokens"), "int64")
-    likely = ("rows", "places", min(CANDIDATES, config.codes))
+    ids = TensorSpec("ids", ("batch", "tokens", parts), "int64")
+    likely = ("rows", "places", parts, min(CANDIDATES, config.codes))
     return {
         "encoder": ((features,), (ids,)),
         "decoder": ((ids,), (features,)),
         "tokens": (
             (
-                TensorSpec("ids", ("inputs", "places"), "int64"),
+                TensorSpec("ids", ("inputs", "places", parts), "int64"),
                 TensorSpec("texts", ("inputs", "words", config.text_width)),
                 TensorSpec("mask", ("inputs", "words")),
                 TensorSpec("mixture", ("rows", "inputs")),
@@ -47,7 +50,7 @@ def token_signature(config: TokenConfig) -> dict[str, Specs]:
             (
                 TensorSpec("logits", likely),
                 TensorSpec("codes", likely, "int64"),
-                TensorSpec("total", ("rows", "places")),
+                TensorSpec("total", ("rows", "places", parts)),
             ),
         ),
     }

@@ -41,14 +41,16 @@ def stretches(texts: Sequence[Text], frames: int) -> list[Stretch]:
     ]
 
 
-def given_tokens(keyframes: Keyframes, frames: int, encode: Callable[[Array], Numbers], mask_id: int) -> Numbers:
-    """Ids [tokens] of what keyframes give: those of tokens whose four frames all are keyframes with a place, `mask_id`
-    for the others.
+def given_tokens(
+    keyframes: Keyframes, frames: int, encode: Callable[[Array], Numbers], masked: Sequence[int]
+) -> Numbers:
+    """Ids [tokens, parts] of what keyframes give: those of tokens whose four frames all are keyframes with a place,
+    `masked` [parts] for the others.
 
-    `encode`: ids [tokens] of features [4 tokens, 269], not normalised.  Each run of such frames is encoded by itself,
-    as training windows are, so nothing of what is not known leaks into its tokens.
+    `encode`: ids [tokens, parts] of features [4 tokens, 269], not normalised.  Each run of such frames is encoded by
+    itself, as training windows are, so nothing of what is not known leaks into its tokens.
     """
-    ids = np.full(token_count(frames), mask_id)
+    ids = np.tile(np.asarray(masked), (token_count(frames), 1))
     known: Flags = np.zeros(len(ids) * FRAMES_A_TOKEN, np.bool_)
     known[keyframes.frames[keyframes.has_root]] = True
     whole: Flags = np.asarray(known.reshape(-1, FRAMES_A_TOKEN).all(axis=1))

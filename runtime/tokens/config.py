@@ -9,6 +9,7 @@ from genmo.runtime.motion.layout import TOKEN_LAYOUT, Layout
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.support.safe_read import quoted
 from genmo.runtime.support.stored_config import StoredConfig
+from genmo.runtime.tokens.parts import PARTS
 
 FRAMES_A_TOKEN = 4
 GATES = ("static", "dynamic")
@@ -32,13 +33,16 @@ class TokenConfig(StoredConfig):
     TITLE: ClassVar[str] = "token model config"
 
     codes: int = 512
-    """of the codebook"""
+    """of the codebook, or of each part's"""
     code_width: int = 32
     """channels of a code"""
     vq_width: int = 192
-    """channels of the convolutions"""
+    """channels of the decoder's convolutions, and of the encoder's, which parts share evenly"""
     vq_experts: int = 4
     """kernels that an expert convolution sums (equation 1)"""
+    parts: str = "whole"
+    """what the codes of a token say: "whole", one code for all of it; "limbs", a code each for path, trunk, legs and
+    arms (`tokens.parts`)"""
     gate: str = "static"
     """weights of these kernels: "static" are learned numbers, which fold into one kernel; "dynamic" depend on the
     motion, for experiments: such a network is not exported"""
@@ -70,18 +74,27 @@ class TokenConfig(StoredConfig):
             least = LEAST.get(name, 1)
             if not least <= getattr(self, name) <= most:
                 raise EngineError(f"token model config: {name} is {getattr(self, name)}; wanted {least} to {most}")
-        choices = {"gate": GATES, "context": CONTEXTS, "text_encoder": TEXT_ENCODERS}
+        choices = {"gate": GATES, "parts": tuple(PARTS), "context": CONTEXTS, "text_encoder": TEXT_ENCODERS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 value = quoted(getattr(self, name))
                 raise EngineError(f"token model config: {name} is {value}; wanted one of {', '.join(known)}")
-        for name, part in (("width", 2 * self.heads), ("expert_width", self.experts)):
+        for name, part in (
+            ("width", 2 * self.heads),
+            ("expert_width", self.experts),
+            ("vq_width", len(self.part_names)),
+        ):
             if getattr(self, name) % part:
                 raise EngineError(f"token model config: {name} is {getattr(self, name)}; wanted a multiple of {part}")
 
     @property
     def motion_layout(self) -> Layout:
         return TOKEN_LAYOUT
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """What each code of a token says, in order."""
+        return PARTS[self.parts]
 
     @property
     def mask_id(self) -> int:

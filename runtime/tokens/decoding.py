@@ -23,21 +23,21 @@ CANDIDATES = 64
 
 @dataclass(frozen=True, eq=False)
 class Likely:
-    """What a network thinks of each place."""
+    """What a network thinks of each part of each place."""
 
     logits: Array
-    """[rows, places, candidates], falling"""
+    """[rows, places, parts, candidates], falling"""
     ids: Numbers
-    """[rows, places, candidates]"""
+    """[rows, places, parts, candidates]"""
     total: Array
-    """[rows, places]: log of the sum of exp of all logits, those of other codes too"""
+    """[rows, places, parts]: log of the sum of exp of all logits, those of other codes too"""
 
 
 class TokenNetwork(Protocol):
     """Anything that tells what masked tokens may be."""
 
     def __call__(self, ids: Numbers, texts: Array, mask: Array, mixture: Array) -> Likely:
-        """`ids` [inputs, places], texts [inputs, words, width] with their mask [inputs, words]; `mixture` [rows,
+        """`ids` [inputs, places, parts], texts [inputs, words, width] with their mask [inputs, words]; `mixture` [rows,
         inputs]: a row's logits are this sum of its inputs' (`guided`)."""
 
 
@@ -70,27 +70,29 @@ def fill(
     temperature: float = 1.0,
     done: Callable[[int], object] = lambda step: None,
 ) -> tuple[Numbers, Array]:
-    """Ids [rows, tokens] in which nothing is masked, and how sure each is [rows, tokens], 1 for those that were known.
+    """Ids [rows, tokens, parts] in which nothing is masked, and how sure each is, 1 for those that were known.
 
-    `ids` [rows, tokens]: what is not `config.mask_id` stays as it is.  `texts`: what `guided` answers.  `random`: a
-    generator a row, so that a row does not depend on the others.  `temperature`: 0 takes the likeliest codes, 1 draws
-    them as likely as the network has them; how sure a token is, is its probability at 1.  `done` is called with the
-    steps so far.  Raises EngineError for a network that answers NaN or infinity, or codes that there are none of.
+    Where tokens have several parts, each is masked and filled in by itself: those of a token that are known tell of the
+    others.  `ids` [rows, tokens, parts]: what is not `config.mask_id` stays as it is.  `texts`: what `guided` answers.
+    `random`: a generator a row, so that a row does not depend on the others.  `temperature`: 0 takes the likeliest
+    codes, 1 draws them as likely as the network has them; how sure a token is, is its probability at 1.  `done` is
+    called with the steps so far.  Raises EngineError for a network that answers NaN or infinity, or codes that there
+    are none of.
     """
     ids, sure = ids.copy(), np.ones(ids.shape)
-    counts = (ids == config.mask_id).sum(axis=1)
+    counts = (ids == config.mask_id).sum(axis=(1, 2))
     inputs = texts[2].shape[1] // len(ids)
     for step in range(steps):
         masked = ids == config.mask_id
         if not masked.any():
             break
-        ended = np.concatenate([ids, np.full((len(ids), 1), config.end_id)], axis=1)
-        likely = network(np.tile(ended, (inputs, 1)), *texts)
+        ended = np.concatenate([ids, np.full_like(ids[:, :1], config.end_id)], axis=1)
+        likely = network(np.tile(ended, (inputs, 1, 1)), *texts)
         drawn, probability = _drawn(likely, config, random, temperature, ids.shape[1])
         ids, sure = np.where(masked, drawn, ids), np.where(masked, probability, sure)
         for row, count in enumerate(counts):
-            again = _least_sure(sure[row], masked[row], still_masked(int(count), step, steps))
-            ids[row, again] = config.mask_id
+            again = _least_sure(sure[row].ravel(), masked[row].ravel(), still_masked(int(count), step, steps))
+            ids[row].reshape(-1)[again] = config.mask_id
         done(step + 1)
     return ids, sure
 
@@ -98,7 +100,7 @@ def fill(
 def _drawn(
     likely: Likely, config: TokenConfig, random: Sequence[np.random.Generator], temperature: float, tokens: int
 ) -> tuple[Numbers, Array]:
-    """A code a place [rows, tokens] and its probability.
+    """A code of each part of each place [rows, tokens, parts] and its probability.
 
     By Gumbel's trick: the largest of logits / temperature + noise falls on a code as often as it is likely.
     """

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genmo.export.__main__ import main
+from genmo.export.token_pipeline import LOGIT_GATES
 from genmo.runtime.engine.token_bundle import load_token_engine
 from genmo.train.network.token_model import TokenCheckpoint, TokenModel, load_token_checkpoint, save_token_checkpoint
 
@@ -27,7 +28,7 @@ def test_an_engine_says_what_it_is(token_checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--precision", "int8"], "--precision is for denoisers"),
+        (["--precision", "bf16"], "--precision bf16 is for denoisers; wanted fp32, fp16, int8"),
         (["--fuse-steps", "3"], "--fuse-steps is for denoisers"),
         (["--triton", "DIR"], "TensorRT plans and Triton are for denoisers"),
     ],
@@ -39,8 +40,20 @@ def test_what_tokens_do_not_take_is_one_line(token_checkpoint, tmp_path, capsys,
     assert said in error and error.count("\n") == 1 and not (tmp_path / "engine").exists()
 
 
+def test_an_engine_in_fewer_bytes(token_checkpoint, token_engine, tmp_path):
+    """Halved and quartered, and the answers as near as their gates want."""
+    sizes = {"fp32": (token_engine / "tokens.onnx").stat().st_size}
+    for precision in ("fp16", "int8"):
+        out = tmp_path / precision
+        assert main([str(token_checkpoint), "--out", str(out), "--precision", precision]) == 0
+        (row,) = load_token_engine(out).description["parity"]["rows"]
+        assert 0 < row["mean_mm"] < 0.5 and 0 < row["mean_logits"] < LOGIT_GATES[precision]
+        sizes[precision] = (out / "tokens.onnx").stat().st_size
+    assert sizes["int8"] < sizes["fp16"] < sizes["fp32"]
+
+
 def test_an_engine_over_its_gate_is_not_written(token_checkpoint, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("genmo.export.token_pipeline.LOGIT_GATE", 0.0)
+    monkeypatch.setitem(LOGIT_GATES, "fp32", 0.0)
     assert main([str(token_checkpoint), "--out", str(tmp_path / "engine")]) == 1
     assert "the engine is over its gates" in capsys.readouterr().err and not (tmp_path / "engine").exists()
 

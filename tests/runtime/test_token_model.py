@@ -80,8 +80,8 @@ def test_given_frames_are_kept_as_tokens(model, random_motion, monkeypatch):
     expected = model.graphs.encode(model.engine.normalisation.normalised(alone).astype(np.float32)[None])[0]
     mask = model.engine.config.mask_id
     window = seen[0][0]
-    assert (window[: len(window) - 1] == mask).sum() == 4
-    known = window[: list(window).index(mask)]
+    assert (window[: len(window) - 1] == mask).all(axis=-1).sum() == 4
+    known = window[: window[:, 0].tolist().index(mask)]
     assert known.tolist() == expected[-len(known) :].tolist()
 
 

@@ -24,7 +24,7 @@ SHORTEST = 4
 
 
 def encoded(windows: Sequence[Window], vq: MotionVQ, normalisation: Normalisation) -> Numbers:
-    """Ids [windows, tokens] of windows of one length."""
+    """Ids [windows, tokens, parts] of windows of one length."""
     rotations, path, betas = (
         np.stack([getattr(window, name) for window in windows]) for name in ("rotations", "translation", "betas")
     )
@@ -52,7 +52,7 @@ def draw_store(
                 ids.append(row[part])
                 captions.append(caption)
     lengths = np.array([len(row) for row in ids])
-    padded = np.zeros((len(ids), lengths.max()), np.int64)
+    padded = np.zeros((len(ids), lengths.max(), ids[0].shape[-1]), np.int64)
     for index, row in enumerate(ids):
         padded[index, : len(row)] = row
     return TokenStore(padded, lengths, tuple(captions))

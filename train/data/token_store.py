@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genmo.runtime.support.arrays import Numbers
+from genmo.runtime.support.arrays import Flags, Numbers
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.safe_read import MAX_TABLE_BYTES, read_npz
 from genmo.runtime.tokens.config import TokenConfig
@@ -24,7 +24,7 @@ class TokenStore:
     """Motions as ids, each with its caption."""
 
     ids: Numbers
-    """[motions, longest] codes; what is beyond a motion's length means nothing"""
+    """[motions, longest, parts] codes; what is beyond a motion's length means nothing"""
     lengths: Numbers
     """[motions] tokens"""
     captions: tuple[str, ...]
@@ -71,11 +71,11 @@ class TokenBatch:
     """Motions with masked tokens."""
 
     ids: Tensor
-    """[batch, tokens] what the network is given: known, masked, doubtful; then what ends them, and padding"""
+    """[batch, tokens, parts] what the network is given: known, masked, doubtful; then what ends them, and padding"""
     truth: Tensor
-    """[batch, tokens] codes; 0 where nothing is asked"""
+    """[batch, tokens, parts] codes; 0 where there is no motion"""
     asked: Tensor
-    """[batch, tokens] bool: masked or replaced, what the loss is over"""
+    """[batch, tokens, parts] bool: masked or replaced, what the loss is over"""
     prompts: list[str]
     """"" for none"""
 
@@ -84,21 +84,51 @@ class TokenBatch:
         return TokenBatch(self.ids.to(device), self.truth.to(device), self.asked.to(device), self.prompts)
 
 
+@dataclass(frozen=True)
+class Masking:
+    """What of motions is masked, as decoding will meet it: of all but what is given, more or less."""
+
+    gaps: float = 0.0
+    """chance that all but a gap is given: before it, after it, or on both sides"""
+    kept_parts: float = 0.0
+    """chance that some parts are given from the first frame to the last"""
+    replaced: float = 0.0
+    """share of the visible codes that are random ones, which are asked for too"""
+
+
 def masked(
-    store: TokenStore, rows: Numbers, shares: Numbers, replaced: float, config: TokenConfig, random: np.random.Generator
+    store: TokenStore, rows: Numbers, shares: Numbers, how: Masking, config: TokenConfig, random: np.random.Generator
 ) -> TokenBatch:
-    """The motions `rows` of a store with a share [rows] of their tokens masked, at least one, and of the others a share
-    `replaced` by random codes."""
+    """The motions `rows` of a store with a share [rows] of their codes masked, at least one, but for what is given."""
     lengths = store.lengths[rows]
     longest = int(lengths.max())
     place = np.arange(longest + 1)
     inside = place < lengths[:, None]
-    truth = np.where(inside, np.pad(store.ids[rows][:, :longest], ((0, 0), (0, 1))), 0)
-    order = np.where(inside, random.random(truth.shape), 2.0).argsort(axis=1).argsort(axis=1)
-    hidden = order < np.maximum(np.ceil(shares * lengths), 1)[:, None]
-    doubtful = inside & ~hidden & (random.random(truth.shape) < replaced)
+    truth = np.where(inside[..., None], np.pad(store.ids[rows][:, :longest], ((0, 0), (0, 1), (0, 0))), 0)
+    free = _gaps(lengths, place, how.gaps, random)[..., None] & _free_parts(truth, how.kept_parts, random)[:, None]
+    order = np.where(free, random.random(truth.shape), 2.0).reshape(len(rows), -1).argsort(axis=1).argsort(axis=1)
+    count = np.maximum(np.ceil(shares * free.sum(axis=(1, 2))), 1)
+    hidden = (order < count[:, None]).reshape(truth.shape)
+    doubtful = inside[..., None] & ~hidden & (random.random(truth.shape) < how.replaced)
     ids = np.where(doubtful, random.integers(config.codes, size=truth.shape), truth)
     ids = np.where(hidden, config.mask_id, ids)
-    ids = np.where(inside, ids, np.where(place == lengths[:, None], config.end_id, config.pad_id))
+    outside = np.where(place == lengths[:, None], config.end_id, config.pad_id)
+    ids = np.where(inside[..., None], ids, outside[..., None])
     given, known, asked = (torch.from_numpy(array) for array in (ids, truth, hidden | doubtful))
     return TokenBatch(given, known, asked, [store.captions[int(row)] for row in rows])
+
+
+def _gaps(lengths: Numbers, place: Numbers, chance: float, random: np.random.Generator) -> Flags:
+    """Places [motions, places] that are not given: all, or a gap of any length at the end, the beginning or inside."""
+    size = np.where(random.random(len(lengths)) < chance, np.ceil(lengths * random.random(len(lengths))), lengths)
+    room = lengths - np.maximum(size, 1)
+    first = np.floor(room * np.stack([np.ones(len(lengths)), np.zeros(len(lengths)), random.random(len(lengths))]))
+    first = first[random.integers(3, size=len(lengths)), np.arange(len(lengths))][:, None]
+    return np.asarray((place >= first) & (place < first + np.maximum(size, 1)[:, None]))
+
+
+def _free_parts(truth: Numbers, chance: float, random: np.random.Generator) -> Flags:
+    """Parts [motions, parts] that are not given: all, or some, at least one."""
+    free = random.random((len(truth), truth.shape[-1])) < 0.5
+    free[np.arange(len(truth)), random.integers(truth.shape[-1], size=len(truth))] = True
+    return np.asarray(free | (random.random((len(truth), 1)) >= chance))

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.token_store import (
+    Masking,
     TokenBatch,
     TokenStore,
     masked,
@@ -40,7 +41,7 @@ class MaskStage:
         random = np.random.default_rng((c.seed, step, 3))
         rows = random.integers(len(self.store), size=c.batch)
         shares = np.cos(np.pi / 2 * random.random(c.batch))
-        return masked(self.store, rows, shares, c.replaced, c.model, random)
+        return masked(self.store, rows, shares, Masking(c.gaps, c.kept_parts, c.replaced), c.model, random)
 
     def losses(self, model: TokenModel, batch: TokenBatch, normalisation: Normalisation) -> dict[str, Tensor]:
         """The mean negative log-likelihood of what is asked for."""
@@ -48,7 +49,7 @@ class MaskStage:
         prompts = [text if keep else "" for text, keep in zip(batch.prompts, kept.tolist(), strict=True)]
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.config.bf16):
             logits = self._logits(model, batch, prompts, self.config.text_dropout)
-        return {"nll": functional.cross_entropy(logits.float()[batch.asked], batch.truth[batch.asked])}
+        return {"nll": functional.cross_entropy(logits[batch.asked].float(), batch.truth[batch.asked])}
 
     def _logits(self, model: TokenModel, batch: TokenBatch, prompts: list[str], dropout: float) -> Tensor:
         assert model.transformer is not None
@@ -62,16 +63,16 @@ class MaskStage:
 
     @torch.no_grad()
     def scores(self, model: TokenModel, normalisation: Normalisation) -> dict[str, float]:
-        """On held-out people with half of the tokens masked, and with all: `nll` and `accuracy` (share of the masked
-        tokens that are the likeliest), `train_` of training motions."""
+        """On held-out people with half of the codes masked, with all, and with all in a gap: `nll` and `accuracy`
+        (share of the masked codes that are the likeliest), `train_` of training motions."""
         scores: dict[str, float] = {}
         for name, store in (("train_", self.store), ("", self.held_out)):
             if store is None or not len(store):
                 continue
-            for kind, share in (("", 0.5), ("all_", 1.0)):
+            for kind, share, gaps in (("", 0.5, 0.0), ("all_", 1.0, 0.0), ("gap_", 1.0, 1.0)):
                 random = np.random.default_rng(0)
                 rows = np.linspace(0, len(store) - 1, min(HELD_OUT, len(store))).astype(np.int64)
-                batch = masked(store, rows, np.full(len(rows), share), 0.0, self.config.model, random)
+                batch = masked(store, rows, np.full(len(rows), share), Masking(gaps), self.config.model, random)
                 batch = batch.to(model.vq.codebook.codes.device)
                 logits, truth = self._logits(model, batch, batch.prompts, 0.0)[batch.asked], batch.truth[batch.asked]
                 scores[f"{name}{kind}nll"] = float(functional.cross_entropy(logits, truth))

@@ -11,8 +11,9 @@ from torch import nn
 
 from genmo.runtime.support.errors import InputError
 from genmo.train.settings.config import TrainConfig
+from genmo.train.settings.token_config import TokenTrainConfig
 
-BLOCKS = ("denoiser.rope_blocks.", "denoiser.text_blocks.", "denoiser.word_layers.")
+BLOCKS = ("denoiser.rope_blocks.", "denoiser.text_blocks.", "denoiser.word_layers.", "transformer.layers.")
 """beginnings of the names of weights inside blocks, between which the residual stream runs"""
 
 
@@ -45,13 +46,15 @@ class JointOptimizer:
             optimizer.load_state_dict(own)
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module, fused: bool) -> JointOptimizer:
+def make_optimizer(
+    config: TrainConfig | TokenTrainConfig, model: nn.Module, fused: bool, betas: tuple[float, float] = (0.9, 0.98)
+) -> JointOptimizer:
     """The optimizer of `model`'s weights that need a gradient, which `config.optimizer` names.
 
     "muon" (K. Jordan et al., 2024): the momentum of each matrix of the blocks is made orthogonal (Newton-Schulz), so
     that rare directions, such as those that few captions ask for, are learned as fast as common ones; its steps are as
-    long as AdamW's of the same learning rate (J. Liu et al., 2025, equation 4).  All other weights are AdamW's.
-    Raises InputError where "muon" would have nothing to do.
+    long as AdamW's of the same learning rate (J. Liu et al., 2025, equation 4).  All other weights are AdamW's
+    with `betas`.  Raises InputError where "muon" would have nothing to do.
     """
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     matrices = [
@@ -66,7 +69,7 @@ def make_optimizer(config: TrainConfig, model: nn.Module, fused: bool) -> JointO
     options = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     optimizers: list[torch.optim.Optimizer] = []
     if rest:
-        optimizers.append(torch.optim.AdamW(rest, betas=(0.9, 0.98), fused=fused, **options))
+        optimizers.append(torch.optim.AdamW(rest, betas=betas, fused=fused, **options))
     if matrices:
         optimizers.append(torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **options))
     return JointOptimizer(optimizers)

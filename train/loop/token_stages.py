@@ -28,7 +28,7 @@ from genmo.train.settings.token_config import TokenTrainConfig
 
 STATISTICS_BATCHES = 20
 FILE, HELD_OUT_FILE = "tokens.npz", "tokens_held_out.npz"
-OF_TOKENS = ("codes", "code_width", "vq_width", "vq_experts", "gate")
+OF_TOKENS = ("codes", "code_width", "vq_width", "vq_experts", "parts", "gate")
 """settings of the model that stage 1 fixed"""
 
 

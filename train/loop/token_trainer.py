@@ -17,12 +17,15 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.loop import distributed
 from genmo.train.loop.config_checks import check_writable
 from genmo.train.loop.learning_rate import warmed_cosine
+from genmo.train.loop.optimizer import make_optimizer
 from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
 from genmo.train.loop.token_stages import begin
 from genmo.train.network.checkpoint import read_state
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.token_model import TokenCheckpoint, save_token_checkpoint
 from genmo.train.settings.token_config import TokenTrainConfig
+
+BETAS = (0.9, 0.99)
 
 
 class TokenTrainer:
@@ -41,9 +44,7 @@ class TokenTrainer:
         self.started = begin(config, folder, self.device)
         self.stage, self.model = self.started.stage, self.started.model
         self.average = copy.deepcopy(self.model)
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        rate, decay = config.learning_rate, config.weight_decay
-        self.optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=(0.9, 0.99))
+        self.optimizer = make_optimizer(config, self.model, self.device.type == "cuda", BETAS)
         self.step, self.best = 0, math.inf
         folder.mkdir(parents=True, exist_ok=True)
         self.log = RunLog(config, folder, True)

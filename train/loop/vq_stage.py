@@ -38,6 +38,17 @@ def posed_joints(features: Tensor) -> Tensor:
     return forward_kinematics(rotations, torch.zeros(*lead, 3, device=features.device), offsets)[1]
 
 
+def root_way(features: Tensor) -> Tensor:
+    """Heading and place over the ground [..., frames, 3] after each frame of features [..., frames, 269], from 0 on, in
+    quarters of a radian and of a metre."""
+    blocks = {name: features[..., block] for name, block in TOKEN_LAYOUT.slices.items()}
+    yaw = blocks["turn"].cumsum(dim=-2)
+    before = (yaw - blocks["turn"])[..., 0]
+    side, ahead = blocks["ground_velocity"].unbind(dim=-1)
+    steps = [before.cos() * side + before.sin() * ahead, before.cos() * ahead - before.sin() * side]
+    return 4 * torch.cat([yaw, torch.stack(steps, dim=-1).cumsum(dim=-2)], dim=-1)
+
+
 class VQStage:
     """Batches, losses and scores of stage 1."""
 
@@ -75,9 +86,10 @@ class VQStage:
             "places": c.places * functional.smooth_l1_loss(decoded[..., places], target[..., places]),
             "kinematics": c.kinematics * functional.smooth_l1_loss(posed, torch.zeros_like(posed)),
             "path": c.path * functional.smooth_l1_loss(decoded[..., PATH], target[..., PATH]),
-            "commitment": c.commitment * functional.mse_loss(latents, codebook.codes[ids]),
+            "way": c.way * functional.smooth_l1_loss(root_way(normalisation.undo(decoded)), root_way(features)),
+            "commitment": c.commitment * functional.mse_loss(latents, codebook.chosen(ids)),
         }
-        codebook.follow(latents.detach().flatten(0, 1), ids.flatten())
+        codebook.follow(latents.detach().flatten(0, 1), ids.flatten(0, 1))
         return terms
 
     @torch.no_grad()
@@ -103,8 +115,9 @@ def _path_error(decoded: Tensor, features: Tensor) -> float:
 
 
 def _usage(counts: Tensor) -> dict[str, float]:
-    """Share of the codes that something falls to, and the number of codes that would be as varied if used evenly."""
-    share = counts / counts.sum().clamp_min(1e-9)
-    entropy = -(share * share.clamp_min(1e-12).log()).sum()
-    even = 1 / len(counts)
-    return {"used": float((share > 0.02 * even).float().mean()), "perplexity": float(entropy.exp())}
+    """Of counts [parts, codes]: share of the codes that something falls to, and the number of codes that would be as
+    varied if used evenly, the mean over the parts."""
+    share = counts / counts.sum(dim=-1, keepdim=True).clamp_min(1e-9)
+    entropy = -(share * share.clamp_min(1e-12).log()).sum(dim=-1)
+    even = 1 / counts.shape[-1]
+    return {"used": float((share > 0.02 * even).float().mean()), "perplexity": float(entropy.exp().mean())}

@@ -59,8 +59,9 @@ class Experts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[..., width] -> the same."""
         shares = self.gate(x).softmax(dim=-1)
-        hidden = functional.gelu(self.inner(x)) * shares.repeat_interleave(self.each, dim=-1)
-        made: Tensor = self.outer(hidden) + shares @ self.bias
+        hidden = functional.gelu(self.inner(x)).unflatten(-1, (-1, self.each))
+        hidden = hidden * shares.to(hidden.dtype)[..., None]
+        made: Tensor = self.outer(hidden.flatten(-2)) + shares @ self.bias
         return made
 
 
@@ -77,12 +78,13 @@ class Pathways(nn.Module):
         """[batch, tokens, width] of which the first `words` are text; `all_paths`: motion takes the text's path too,
         as in pretraining on motion alone."""
         text, motion = x[:, :words], x[:, words:]
-        cross = self.cross(x)
-        by_text = self.text(motion) if all_paths else torch.zeros_like(motion)
-        of_text = torch.cat([torch.zeros_like(text), self.text(text), cross[:, :words]], dim=-1)
-        of_motion = torch.cat([self.motion(motion), by_text, cross[:, words:]], dim=-1)
-        projected: Tensor = self.project(torch.cat([of_text, of_motion], dim=1))
-        return projected
+        by_motion, by_text, by_cross = self.project.weight.split(x.shape[-1], dim=1)  # the others' part times zero
+        of_text = functional.linear(self.text(text), by_text)
+        of_motion = functional.linear(self.motion(motion), by_motion)
+        if all_paths:
+            of_motion = of_motion + functional.linear(self.text(motion), by_text)
+        own = torch.cat([of_text, of_motion], dim=1)
+        return own + functional.linear(self.cross(x), by_cross, self.project.bias)
 
 
 class Layer(nn.Module):
@@ -102,7 +104,9 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, keys: Tensor, words: int, all_paths: bool) -> Tensor:
         """[batch, tokens, width]; `keys` [batch, 1, 1, tokens] bool: what may be attended to."""
         q, k, v = self.qkv(self.before_attention(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        # written out: with so few tokens the fused attention's backward pass takes three times as long on processors
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        seen = scores.masked_fill(~keys, -1e9).softmax(dim=-1).to(v.dtype) @ v
         x = x + self.drop(self.out(seen.transpose(1, 2).flatten(2)))
         inside = self.before_network(x)
         if self.pathways is not None:
@@ -118,8 +122,9 @@ class MaskedTransformer(nn.Module):
         super().__init__()
         self.config = config
         d = config.width
-        self.specials = nn.Parameter(0.02 * torch.randn(SPECIALS, config.code_width))
-        self.motion_in = nn.Linear(config.code_width, d)
+        parts = len(config.part_names)
+        self.specials = nn.Parameter(0.02 * torch.randn(parts, SPECIALS, config.code_width))
+        self.motion_in = nn.Linear(parts * config.code_width, d)
         self.text_in, self.word_in = nn.Linear(config.text_width, d), nn.Linear(config.text_width, d)
         self.no_text = nn.Parameter(0.02 * torch.randn(2, d))
         """in the place of the whole text and of the context"""
@@ -127,18 +132,19 @@ class MaskedTransformer(nn.Module):
         paths = [False] * config.plain_layers + [True] * config.path_layers
         self.layers: Sequence[Layer] = nn.ModuleList(Layer(config, with_paths, dropout) for with_paths in paths)
         self.norm = nn.LayerNorm(d)
-        self.head = nn.Linear(d, config.codes, bias=False)
+        self.head = nn.Linear(d, parts * config.codes, bias=False)
 
     def descriptor(self, motion: Tensor, ids: Tensor, words: Tensor, mask: Tensor) -> Tensor:
         """The context token [batch, width] (equation 2).
 
-        `motion` [batch, tokens, width] with its `ids` as they are given: what is masked tells nothing of itself.
+        `motion` [batch, tokens, width] with its `ids` [batch, tokens, parts] as they are given: what is masked tells
+        nothing of itself.
         `words` [batch, words, width] with their `mask`.
         """
         c = self.config
         scores = motion @ words.transpose(1, 2) / math.sqrt(c.width)
-        there = ids < c.mask_id
-        weight = there + UNSEEN * (ids == c.mask_id)
+        there = (ids < c.mask_id).to(motion.dtype).mean(dim=-1)
+        weight = there + UNSEEN * (ids == c.mask_id).to(motion.dtype).mean(dim=-1)
         if c.context == "text":
             response = scores.masked_fill(mask[:, None] == 0, -1e4).softmax(dim=-1) @ words
             return (response * weight[..., None]).sum(dim=1) / weight.sum(dim=1, keepdim=True)
@@ -146,14 +152,16 @@ class MaskedTransformer(nn.Module):
         return (response * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp_min(1)
 
     def forward(self, ids: Tensor, codes: Tensor, texts: Texts | None, all_paths: bool = False) -> Tensor:
-        """Logits [batch, tokens, codes] of ids [batch, tokens] that may be masked, end or padding.
+        """Logits [batch, tokens, parts, codes] of ids [batch, tokens, parts] that may be masked, end or padding.
 
-        `codes` [codes, code_width]: the codebook, frozen; `texts` None: no sample has one.
+        `codes` [parts, codes, code_width]: the codebook, frozen; `texts` None: no sample has one.  All parts of a place
+        are asked for at once, as its codes are read at once; what ends or fills up does so in all parts.
         """
         c = self.config
-        motion = self.motion_in(torch.cat([codes, self.specials])[ids])
+        known = torch.cat([codes, self.specials], dim=1)[torch.arange(len(codes), device=ids.device), ids]
+        motion = self.motion_in(known.flatten(2))
         motion = motion + positions(ids.shape[1], c.width, ids.device) + self.segments[3]
-        valid = ids != c.pad_id
+        valid = ids[..., 0] != c.pad_id
         if texts is None:
             nothing = self.no_text.expand(len(ids), 2, c.width)
             front, seen = nothing + self.segments[:2], valid.new_ones(len(ids), 2)
@@ -165,7 +173,7 @@ class MaskedTransformer(nn.Module):
         for layer in self.layers:
             x = layer(x, keys, words, all_paths)
         logits: Tensor = self.head(self.norm(x[:, words:]))
-        return logits
+        return logits.unflatten(-1, (len(codes), c.codes))
 
     def _front(self, motion: Tensor, ids: Tensor, texts: Texts) -> tuple[Tensor, Tensor]:
         """What stands before the motion [batch, 2 + words, width], and which of it is there [batch, 2 + words]."""

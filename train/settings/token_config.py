@@ -10,7 +10,7 @@ from typing import Any
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.runtime.tokens.config import FRAMES_A_TOKEN, TokenConfig
 from genmo.train.settings.captions import CaptionConfig
-from genmo.train.settings.config import PRESETS, TrainConfig, build_config, read_entries
+from genmo.train.settings.config import OPTIMIZERS, PRESETS, TrainConfig, build_config, read_entries
 
 TOKEN_PRESETS = PRESETS / "tokens"
 STAGES = (1, 2, 3)
@@ -67,7 +67,11 @@ class TokenTrainConfig:
     windows: int = 20000
     """windows that stages 2 and 3 draw and make tokens of, once"""
     replaced: float = 0.1
-    """share of the visible tokens that are random ones, which are asked for too"""
+    """share of the visible codes that are random ones, which are asked for too"""
+    gaps: float = 0.5
+    """chance that a motion is given but for a gap: at its end, at its beginning or inside"""
+    kept_parts: float = 0.15
+    """chance that some parts of the body are given from the first frame to the last, where tokens have parts"""
     dropout: float = 0.1
     """of the transformer's branches"""
     no_text: float = 0.1
@@ -78,6 +82,10 @@ class TokenTrainConfig:
     """a folder with the table of the "wordpiece" text encoder; empty: the one that comes with genmo"""
     path: float = 0.5
     """weight of the root's turn, way and height, whose errors add up"""
+    way: float = 0.1
+    """weight of heading and place over the ground, as they add up along a window"""
+    optimizer: str = "adamw"
+    """"adamw", or "muon" for the matrices of the transformer's layers with AdamW for the rest"""
     learning_rate: float = 2e-4
     warmup: int = 200
     weight_decay: float = 0.0
@@ -157,6 +165,9 @@ def _check(config: TokenTrainConfig) -> None:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted at least {least}")
     if not (config.learning_rate > 0 and config.clip_norm > 0 and 0 <= config.ema < 1):
         raise InputError("config: wanted learning_rate and clip_norm above 0, and ema from 0 to below 1")
+    if config.optimizer not in OPTIMIZERS or (config.optimizer == "muon" and config.stage == 1):
+        allowed = "adamw" if config.stage == 1 else ", ".join(OPTIMIZERS)
+        raise InputError(f"config: optimizer of stage {config.stage} is {config.optimizer!r}; wanted {allowed}")
     if (config.stage > 1) != bool(config.init):
         wanted = (
             "init=DIR of the run of the stage before"
@@ -166,9 +177,9 @@ def _check(config: TokenTrainConfig) -> None:
         raise InputError(f"config: stage is {config.stage} and init {config.init!r}; wanted {wanted}")
     if config.stage == 3 and config.model.text_encoder == "none":
         raise InputError("config: stage 3 with model.text_encoder=none; wanted wordpiece, as texts are what it is for")
-    for name in ("replaced", "dropout", "no_text", "text_dropout"):
+    for name in ("replaced", "gaps", "kept_parts", "dropout", "no_text", "text_dropout"):
         if not 0 <= getattr(config, name) < 1:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted 0 to below 1")
-    for name in ("commitment", "places", "kinematics", "path"):
+    for name in ("commitment", "places", "kinematics", "path", "way"):
         if getattr(config, name) < 0:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted a weight of at least 0")

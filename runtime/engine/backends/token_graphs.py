@@ -32,12 +32,12 @@ class TokenGraphs:
         )
 
     def encode(self, features: Array) -> Numbers:
-        """Ids [batch, tokens] of normalised features [batch, 4 tokens, width]."""
+        """Ids [batch, tokens, parts] of normalised features [batch, 4 tokens, width]."""
         ids: Any = self._encoder({}, {"features": features})["ids"]
         return np.asarray(ids, np.int64)
 
     def decode(self, ids: Numbers) -> Array:
-        """Normalised features [batch, 4 tokens, width] of ids [batch, tokens]."""
+        """Normalised features [batch, 4 tokens, width] of ids [batch, tokens, parts]."""
         arrays: dict[str, Any] = {"ids": ids}
         return self._decoder({}, arrays)["features"]
 

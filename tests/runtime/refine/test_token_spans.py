@@ -34,16 +34,17 @@ def test_runs_of_keyframes_are_tokens():
 
     def encode(features):
         seen.append(len(features))
-        return np.arange(len(features) // 4)
+        return np.stack(2 * [np.arange(len(features) // 4)], axis=-1)
 
-    ids = given_tokens(keys([*range(9), *range(14, 31), 40]), 44, encode, MASK)
-    assert ids.tolist() == [0, 1, MASK, MASK, 0, 1, 2, MASK, MASK, MASK, MASK]
+    ids = given_tokens(keys([*range(9), *range(14, 31), 40]), 44, encode, [MASK, MASK])
+    assert np.array_equal(ids[:, 0], ids[:, 1])
+    assert ids[:, 0].tolist() == [0, 1, MASK, MASK, 0, 1, 2, MASK, MASK, MASK, MASK]
     assert seen == [8, 12]
 
 
 def test_keyframes_that_may_be_anywhere_are_no_tokens():
-    assert (given_tokens(keys(range(8), root=np.nan), 8, None, MASK) == MASK).all()
-    assert (given_tokens(keys([]), 8, None, MASK) == MASK).all()
+    assert (given_tokens(keys(range(8), root=np.nan), 8, None, [MASK]) == MASK).all()
+    assert (given_tokens(keys([]), 8, None, [MASK]) == MASK).all()
 
 
 def filled_by(count, given, longest, spans):

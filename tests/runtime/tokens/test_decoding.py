@@ -1,5 +1,7 @@
 """The loop that fills in masked tokens: what it keeps, how many it leaves, and what it draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from genmo.runtime.tokens.config import TokenConfig
 from genmo.runtime.tokens.decoding import Likely, fill, guided, still_masked
 
 CONFIG = TokenConfig(codes=5)
+LIMBS = replace(CONFIG, parts="limbs")
 MASK = CONFIG.mask_id
 NO_TEXT = np.zeros((2, 3), np.float32), np.zeros(2, np.float32)
 
@@ -17,7 +20,8 @@ def generators(count, seed=0):
 
 
 class Oracle:
-    """Knows the probability of each code at each place [places, codes], whatever is around it; counts what it sees."""
+    """Knows the probability of each code at each place [places, codes], whatever is around it, the same for every part;
+    counts what it sees."""
 
     def __init__(self, probability):
         self.logits = np.log(np.maximum(probability, 1e-30))
@@ -26,13 +30,15 @@ class Oracle:
 
     def __call__(self, ids, texts, mask, mixture):
         self.seen.append(ids)
-        self.masked.append((ids == MASK).sum(axis=1).tolist())
+        self.masked.append((ids == MASK).sum(axis=(1, 2)).tolist())
         logits = np.pad(self.logits, ((0, 1), (0, 0)))[: ids.shape[1]]
         order = np.argsort(-logits, axis=1)
         sorted_logits = np.take_along_axis(logits, order, axis=1)
         rows = len(mixture)
-        total = np.broadcast_to(np.log(np.exp(logits).sum(axis=1)), (rows, len(logits)))
-        spread = [np.broadcast_to(part, (rows, *part.shape)) for part in (sorted_logits, order)]
+        total = np.broadcast_to(np.log(np.exp(logits).sum(axis=1))[:, None], (rows, len(logits), ids.shape[2]))
+        spread = [
+            np.broadcast_to(some[:, None], (rows, len(logits), ids.shape[2], 5)) for some in (sorted_logits, order)
+        ]
         return Likely(spread[0], spread[1], total)
 
 
@@ -41,9 +47,12 @@ def uniform(places=20):
 
 
 def run(network, ids, **settings):
-    ids = np.asarray(ids)
+    """Of ids [rows, tokens], with one part a token."""
+    ids = np.asarray(ids)[..., None]
     texts = guided(*NO_TEXT, len(ids), 1.0)
-    return fill(network, ids, texts, CONFIG, generators(len(ids), settings.pop("seed", 0)), **settings)
+    answer = fill(network, ids, texts, CONFIG, generators(len(ids), settings.pop("seed", 0)), **settings)
+    network.seen = [given[..., 0] for given in network.seen] if isinstance(network, Oracle) else None
+    return tuple(array[..., 0] for array in answer)
 
 
 def test_counts_follow_the_cosine():
@@ -64,6 +73,18 @@ def test_known_tokens_never_change():
     for given in network.seen:
         assert np.array_equal(given[:, :-1][kept], known[kept]) and (given[:, -1] == CONFIG.end_id).all()
     assert network.masked[0] == [4, 3]
+
+
+def test_parts_are_filled_in_by_themselves():
+    """Counts are of codes, not of places, and a token of which a part is known keeps it."""
+    ids = np.full((1, 5, 6), MASK)
+    ids[0, 2, :3] = [1, 2, 3]
+    network = uniform(5)
+    texts = guided(*NO_TEXT, 1, 1.0)
+    filled, sure = fill(network, ids, texts, LIMBS, generators(1), 4)
+    assert network.masked == [[int(np.floor(np.cos(np.pi / 2 * k / 4) * 27))] for k in range(4)]
+    assert filled[0, 2, :3].tolist() == [1, 2, 3] and (sure[0, 2, :3] == 1).all() and (filled < 5).all()
+    assert any(0 < ((given == MASK).sum(axis=-1)[0, :5] % 6).max() for given in network.seen[1:])
 
 
 def test_what_is_settled_stays():

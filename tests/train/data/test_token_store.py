@@ -1,5 +1,7 @@
 """Motions as tokens are drawn once, kept, and masked as asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from genmo.runtime.tokens.config import TokenConfig
 from genmo.train.data.batch_sampler import BatchSampler, Window
 from genmo.train.data.condition_dropout import Caption
 from genmo.train.data.token_drawing import _parts, draw_store
-from genmo.train.data.token_store import TokenStore, fingerprint, masked, read_store, write_store
+from genmo.train.data.token_store import Masking, TokenStore, fingerprint, masked, read_store, write_store
 from genmo.train.network.mevq import MotionVQ
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.settings.augmentation import AugmentationConfig
@@ -18,7 +20,7 @@ from tests.train.made_motions import made
 
 CONFIG = TokenConfig(codes=9, code_width=4, vq_width=8, vq_experts=2)
 STORE = TokenStore(
-    np.arange(40).reshape(4, 10) % 9, np.array([10, 8, 10, 5]), ("a person walks", "", "a person jumps", "")
+    np.arange(40).reshape(4, 10, 1) % 9, np.array([10, 8, 10, 5]), ("a person walks", "", "a person jumps", "")
 )
 
 
@@ -35,10 +37,10 @@ UNIT = Normalisation(torch.zeros(TOKEN_LAYOUT.width), torch.ones(TOKEN_LAYOUT.wi
 
 def test_what_is_masked(share=0.5):
     rows = np.array([0, 1, 3])
-    batch = masked(STORE, rows, np.array([0.5, 0.01, 1.0]), 0.0, CONFIG, np.random.default_rng(0))
+    batch = masked(STORE, rows, np.array([0.5, 0.01, 1.0]), Masking(), CONFIG, np.random.default_rng(0))
     lengths = STORE.lengths[rows]
-    assert batch.ids.shape == (3, 11) and batch.prompts == ["a person walks", "", ""]
-    assert batch.asked.sum(dim=1).tolist() == [5, 1, 5]  # the half, at least one, all
+    assert batch.ids.shape == (3, 11, 1) and batch.prompts == ["a person walks", "", ""]
+    assert batch.asked.sum(dim=(1, 2)).tolist() == [5, 1, 5]  # the half, at least one, all
     assert torch.equal(batch.asked, batch.ids == CONFIG.mask_id)
     for row, length in enumerate(lengths):
         assert batch.truth[row, :length].tolist() == STORE.ids[rows[row], :length].tolist()
@@ -47,9 +49,28 @@ def test_what_is_masked(share=0.5):
         assert torch.equal(batch.ids[row, :length][known], batch.truth[row, :length][known])
 
 
+def test_all_but_a_gap_is_given():
+    """At the end, at the beginning or inside; and some parts throughout."""
+    store = TokenStore(np.random.default_rng(0).integers(9, size=(1, 20, 6)), np.array([20]), ("",))
+    rows = np.zeros(300, np.int64)
+    config = replace(CONFIG, parts="limbs", vq_width=12)
+    batch = masked(store, rows, np.ones(300), Masking(gaps=1.0), config, np.random.default_rng(0))
+    hidden = batch.asked[:, :20].numpy()
+    assert (hidden.all(axis=2) == hidden.any(axis=2)).all()  # whole tokens
+    gaps = hidden[:, :, 0]
+    edges = np.diff(np.pad(gaps.astype(int), ((0, 0), (1, 1))), axis=1)
+    assert ((edges == 1).sum(axis=1) == 1).all()  # one gap each
+    assert 0.25 < gaps[:, 0].mean() < 0.45 and 0.25 < gaps[:, -1].mean() < 0.45
+    assert np.unique(gaps.sum(axis=1)).size > 15
+    batch = masked(store, rows, np.ones(300), Masking(kept_parts=1.0), config, np.random.default_rng(0))
+    hidden = batch.asked[:, :20].numpy()
+    assert (hidden.all(axis=1) == hidden.any(axis=1)).all() and hidden.any(axis=(1, 2)).all()
+    assert 0.3 < hidden.mean() < 0.8
+
+
 def test_some_of_the_visible_tokens_are_doubtful():
     rows = np.zeros(400, np.int64)
-    batch = masked(STORE, rows, np.full(400, 0.5), 0.2, CONFIG, np.random.default_rng(0))
+    batch = masked(STORE, rows, np.full(400, 0.5), Masking(replaced=0.2), CONFIG, np.random.default_rng(0))
     visible = batch.ids[:, :10] < CONFIG.codes
     asked = batch.asked[:, :10] & visible
     assert asked.sum() / visible.sum() == pytest.approx(0.2, abs=0.03)

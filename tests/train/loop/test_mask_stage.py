@@ -14,7 +14,7 @@ from genmo.train.network.wordpiece_text import read_text_table
 from genmo.train.settings.token_config import TOKEN_PRESETS, read_token_config
 
 CONFIG = replace(read_token_config(TOKEN_PRESETS / "tiny.yaml"), stage=3, replaced=0.0, dropout=0.0)
-IDS = np.random.default_rng(0).integers(CONFIG.model.codes, size=(6, 8))
+IDS = np.random.default_rng(0).integers(CONFIG.model.codes, size=(6, 8, 6))
 STORE = TokenStore(IDS, np.full(6, 8), ("a person walks", "a man jumps", "", "", "someone waves", ""))
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from genmo.runtime.motion.layout import TOKEN_LAYOUT
+from genmo.runtime.motion.token_features import from_features
 from genmo.train.data.token_windows import TokenWindows, even_windows
-from genmo.train.loop.vq_stage import VQStage, posed_joints
+from genmo.train.loop.vq_stage import VQStage, posed_joints, root_way
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.token_model import TokenModel
 from genmo.train.settings.token_config import TOKEN_PRESETS, TokenVariety, read_token_config
@@ -25,6 +26,14 @@ def test_rotations_place_joints_where_the_features_have_them():
     assert posed == pytest.approx(places, abs=1e-5)
 
 
+def test_the_way_is_the_path_that_is_decoded():
+    features = np.random.default_rng(0).normal(size=(10, WIDTH)) * 0.1
+    path = from_features(features)[1]
+    way = root_way(torch.from_numpy(features)).numpy() / 4
+    assert way[:-1, 1:] == pytest.approx(path[1:, ::2], abs=1e-12)  # after each frame, not at it
+    assert way[:, 0] == pytest.approx(np.cumsum(features[:, 0]), abs=1e-12)
+
+
 class Perfect(torch.nn.Module):
     """A codec that gives back what it was given, moved by `error` of the features."""
 
@@ -32,7 +41,7 @@ class Perfect(torch.nn.Module):
         super().__init__()
         self.error = error
         self.codebook = torch.nn.Module()
-        self.codebook.counts = torch.tensor([3.0, 3.0, 0.0, 0.0])
+        self.codebook.counts = torch.tensor([[3.0, 3.0, 0.0, 0.0], [3.0, 3.0, 0.0, 0.0]])
 
     def encode(self, features):
         return features
@@ -70,6 +79,6 @@ def test_terms_are_weighed_and_the_codebook_follows(stage):
     model = TokenModel(stage.config.model).train()
     features = stage.batch(0)
     terms = stage.losses(model, features, stage.statistics(2))
-    assert set(terms) == {"reconstruction", "places", "kinematics", "path", "commitment"}
+    assert set(terms) == {"reconstruction", "places", "kinematics", "path", "way", "commitment"}
     assert all(np.isfinite(term.item()) and term.requires_grad for term in terms.values())
     assert model.vq.codebook.steps == 1

@@ -34,7 +34,7 @@ def model():
 
 @pytest.fixture
 def codes():
-    return torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
+    return torch.randn(1, 9, 4, generator=torch.Generator().manual_seed(1))
 
 
 def texts(batch=1, words=3, told=True):
@@ -43,7 +43,7 @@ def texts(batch=1, words=3, told=True):
     return Texts(torch.randn(batch, 1 + words, 6, generator=generator) * mask[..., None], mask)
 
 
-IDS = torch.tensor([[3, MASK, 5, MASK, 2, END]])
+IDS = torch.tensor([[3, MASK, 5, MASK, 2, END]])[..., None]
 
 
 def test_experts_are_a_weighted_sum_of_networks():
@@ -105,15 +105,15 @@ def test_padding_changes_nothing(model, codes, context):
     """Of the motion, and of the text; and a sample's answer is its own."""
     model.config = replace(CONFIG, context=context)
     alone = model(IDS, codes, texts())
-    assert alone.shape == (1, 6, 9)
-    padded = torch.cat([IDS, torch.full((1, 3), PAD)], dim=1)
+    assert alone.shape == (1, 6, 1, 9)
+    padded = torch.cat([IDS, torch.full((1, 3, 1), PAD)], dim=1)
     near(model(padded, codes, texts())[:, :6], alone)
     longer = Texts(
         torch.cat([texts().rows, torch.randn(1, 2, 6)], dim=1), torch.cat([texts().mask, torch.zeros(1, 2)], 1)
     )
     near(model(IDS, codes, longer), alone)
     both = Texts(torch.cat([texts().rows, torch.zeros(1, 4, 6)]), torch.cat([texts().mask, torch.zeros(1, 4)]))
-    near(model(IDS.repeat(2, 1), codes, both)[:1], alone)
+    near(model(IDS.repeat(2, 1, 1), codes, both)[:1], alone)
 
 
 @pytest.mark.parametrize("context", ["text", "motion", "none"])
@@ -134,5 +134,5 @@ def test_no_text_is_no_text(model, codes):
 
 def test_every_weight_learns(model, codes):
     model(IDS, codes, texts()).square().sum().backward()
-    model(torch.tensor([[MASK, PAD]]), codes, None, all_paths=True).square().sum().backward()
+    model(torch.tensor([[[MASK], [PAD]]]), codes, None, all_paths=True).square().sum().backward()
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
