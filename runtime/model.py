@@ -198,6 +198,11 @@ class MotionModel(TimelineModel):
         """
         started = time.perf_counter()
         _check_samples(samples, timeline)
+        if timeline.revision is not None:
+            raise InputError(
+                "parts or a share of a motion made anew, which engines of motion tokens do; wanted --engine with one "
+                "(docs/tokens.md), or a span of frames alone"
+            )
         config, rules = self.engine.config, self.engine.config.conventions
         timeline, arms, notes = self._texts(timeline, split_texts)
         timeline, arms, circle = self._unrolled(timeline.settled(rules), arms)

@@ -19,11 +19,15 @@ from genmo.runtime.motion.token_features import decode_motion
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish_motion
 from genmo.runtime.refine.token_choice import TRIES, best_try
+from genmo.runtime.refine.token_revision import features_of_whole_tokens, masked_tokens, with_kept_parts
 from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, windows
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import ProgressCallback, no_progress
 from genmo.runtime.tokens.decoding import GUIDANCE, STEPS, fill, guided
+
+MASKS = 1
+"""beside a seed, for which tokens a revision makes anew"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ class TokenModel(TimelineModel):
         split_texts: bool = True,
         progress: ProgressCallback = no_progress,
     ) -> Result:
-        """Motions that obey the texts, keyframes and joint targets of a timeline.
+        """Motions that obey the texts, keyframes, joint targets and revision of a timeline.
 
         Runs of keyframes are kept as tokens where they cover all four frames of one, and what is between is filled in
         to fit, several times, of which the best is kept (`refine.token_choice`); at the end every keyframe is met
@@ -76,11 +80,9 @@ class TokenModel(TimelineModel):
             notes += divided
         steps = STEPS if timeline.steps is None else timeline.steps
         timeline = replace(timeline, steps=steps, guidance=GUIDANCE if timeline.guidance is None else timeline.guidance)
-        config, parts = self.engine.config, stretches(timeline.texts, timeline.frames)
+        parts = stretches(timeline.texts, timeline.frames)
         texts = {part.prompt: self._text(part.prompt) for part in parts}
-        given = given_tokens(
-            timeline.keyframes, timeline.frames, self._encode, [config.mask_id] * len(config.part_names)
-        )
+        given = self._given(timeline)
         conditioned = time.perf_counter()
         tries = TRIES if len(timeline.keyframes.frames) else 1
         ids = self._filled(timeline, parts, texts, np.tile(given, (samples, tries, 1, 1)), progress)
@@ -92,7 +94,8 @@ class TokenModel(TimelineModel):
             motion = decode_motion(features[: timeline.frames])
             layout = self.engine.config.motion_layout
             context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
-            motions.append(finish_motion(motion, context))
+            finished = finish_motion(motion, context)
+            motions.append(finished if timeline.revision is None else with_kept_parts(finished, timeline.revision))
             notes += notes_of_sample(context.notes, sample, samples)
         progress(1.0)
         timings = Timings.between(started, conditioned, stepped, time.perf_counter())
@@ -101,6 +104,15 @@ class TokenModel(TimelineModel):
     def features_of(self, ids: Numbers) -> Array:
         """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens, parts]."""
         return self.engine.normalisation.restored(self.graphs.decode(ids))
+
+    def _given(self, timeline: Timeline) -> Numbers:
+        """Ids [tokens, parts] of what is known, masked where it is not."""
+        config = self.engine.config
+        if timeline.revision is None:
+            nothing = [config.mask_id] * len(config.part_names)
+            return given_tokens(timeline.keyframes, timeline.frames, self._encode, nothing)
+        ids = self._encode(features_of_whole_tokens(timeline.revision))
+        return masked_tokens(ids, timeline.revision, config, np.random.default_rng((timeline.seed, MASKS)))
 
     def _encode(self, features: Array) -> Numbers:
         normalised = self.engine.normalisation.normalised(features).astype(np.float32)

@@ -35,6 +35,9 @@ class RunOptions:
     """frames of motion files, each `FILE:FRAME@TIME`"""
     edit: str | None
     """a motion file of which a span is made anew, `FILE:START-END`"""
+    edit_parts: str | None
+    """names of parts of the body, with commas between"""
+    vary: float | None
     constraints: str | None
     between: tuple[str, ...]
     """two motion files: `seconds` of frames between them"""

@@ -87,6 +87,12 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         help="a frame of a .bvh, .glb or .npz as a keyframe: walk.bvh:40@3.5s; may be repeated",
     )
     add("--edit", metavar=EDIT_FORM, help="make a span of a motion anew, in seconds: walk.bvh:1.5-3; the rest is kept")
+    add(
+        "--edit-parts",
+        metavar="NAMES",
+        help="of the span, make these anew alone: arms, left leg, trunk, upper, lower, path",
+    )
+    add("--vary", type=float, metavar="SHARE", help="of the span, make a share anew, 0 to 1: a motion like this one")
     add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
     add(
         "--between",

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime.cli.edit_span import EditedMotion, edited_motion
+from genmo.runtime.cli.edit_span import FORM, EditedMotion, edited_motion
 from genmo.runtime.cli.keyframe_picks import parse_pick, picked_keyframes
 from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, Keyframes, joined_keyframes
@@ -80,6 +80,8 @@ def timeline_of(
         return replace(_read_timeline(options, options.timeline), **sampling)
     if not keypoints and options.first_given("text", "music", *OF_CONSTRAINTS) is None:
         raise InputError("nothing to make a motion from; wanted --text or --keypoints, or --keyframes or --timeline")
+    if options.edit is None and (alone := options.first_given("edit_parts", "vary")) is not None:
+        raise InputError(f"{flag(alone)} without --edit; wanted --edit {FORM} too, the motion that it is about")
     texts = tuple(parse_text(argument) for argument in options.text)
     music = None if options.music is None else read_music(options.music)
     edited = None if options.edit is None else _edited(options, options.edit)
@@ -101,6 +103,7 @@ def timeline_of(
         features=(*music_spans, *video),
         keyframes=keyframes,
         places=joint_targets,
+        revision=None if edited is None else edited.revision,
         notes=subject_notes,
         unit="frames" if options.seconds is None else "seconds",
         **sampling,
@@ -118,7 +121,7 @@ def _edited(options: RunOptions, argument: str) -> EditedMotion:
     name = options.first_given("keypoints", "video", "music", "keyframes", "keyframe", "frames", "seconds")
     if name is not None:
         raise InputError(f"{flag(name)} together with --edit; wanted --text and --edit, which keeps the rest")
-    return edited_motion(argument)
+    return edited_motion(argument, options.edit_parts, options.vary)
 
 
 def _read_timeline(options: RunOptions, path: str) -> Timeline:

@@ -22,6 +22,7 @@ from genmo.runtime.conditions.constraints import (
     Keyframes,
 )
 from genmo.runtime.conditions.keypoint_cleaning import clean_keypoints
+from genmo.runtime.conditions.revision import Revision
 from genmo.runtime.conditions.spans import (
     CameraSpan,
     FeatureSpan,
@@ -89,13 +90,16 @@ class Timeline:
     loop: Loop | None = None
     """make it a cycle, of `frames` frames and the first one again: of exactly so many ("exact"), or of the nearest
     number after which the gait is where it was ("gait")"""
+    revision: Revision | None = None
+    """a motion of `frames` frames of which some is made anew, for engines of motion tokens"""
     velocity: tuple[float, float] | None = None
     """m/s to the left and ahead, as the person looks, at which a loop goes straight on; None: as the texts lead it"""
 
     def __post_init__(self) -> None:
         if not 1 <= self.frames <= MAX_FRAMES:
             raise InputError(f"frames is {self.frames}; wanted at least 1 and at most {MAX_FRAMES}")
-        if not (self.texts or self.keypoints or self.features or self.constrained or self.free):
+        revised = self.revision is not None
+        if not (self.texts or self.keypoints or self.features or self.constrained or self.free or revised):
             raise InputError("nothing to make a motion from; wanted a text, keypoints, music, keyframes or constraints")
         if self.loop is not None:
             self._check_loop()
@@ -118,6 +122,8 @@ class Timeline:
             _check_spans([span for span in self.features if span.name == name], name, self.frames, self.unit)
         _check_spans(self.keypoints, "keypoints", self.frames, self.unit)
         _check_spans(self.shots, "cameras", self.frames, self.unit)
+        if self.revision is not None and len(self.revision.rotations) != self.frames:
+            raise InputError(f"a revision of {len(self.revision.rotations)} frames; wanted {self.frames}, the motion's")
         end = 0
         for reference in sorted(self.references, key=lambda span: span.start):
             if not end <= reference.start < reference.end <= self.frames:

@@ -66,3 +66,31 @@ def test_the_command_line(files, token_engine, tmp_path, capsys):
     capsys.readouterr()
     assert main([*command, "--seconds", "4", "--out", str(tmp_path / "x.npz")]) == 2
     assert "--seconds together with --edit" in capsys.readouterr().err
+
+
+def test_a_limb_is_made_anew_and_the_rest_stays(files, token_engine, tmp_path, capsys):
+    motion, folder = files
+    command = ["--engine", str(token_engine), "--threads", "1", "--text", "a person waves"]
+    out = str(tmp_path / "arm.npz")
+    edit = ["--edit", f"{folder / 'walk.npz'}:0.5-1.5", "--edit-parts", "left arm"]
+    assert main([*command, *edit, "--out", out]) == 0
+    made, own = load_motion(out), [13, 16, 18, 20]
+    others = [joint for joint in range(22) if joint not in own]
+    assert np.abs(made.rotations[:, others] - motion.rotations[:, others]).max() < 1e-4
+    assert np.abs(made.translation - motion.translation).max() < 1e-4
+    away = np.abs(made.rotations[:, own] - motion.rotations[:, own]).max(axis=(1, 2, 3))
+    assert away[20:40].min() > 1e-3 and away[:15].max() < 1e-4 and away[45:].max() < 1e-4
+    # a whole motion, by aliases; and a motion like it
+    assert main([*command, "--edit", f"{folder / 'walk.npz'}:0-2", "--edit-parts", "upper,left_leg", "--out", out]) == 0
+    assert main([*command, "--edit", f"{folder / 'walk.npz'}:0-2", "--vary", "0.3", "--out", out]) == 0
+    assert load_motion(out).frames == 60
+    capsys.readouterr()
+    for options, said in (
+        ([*edit[:3], "tail"], "wanted names, with commas between, of path, trunk"),
+        (["--vary", "0.3"], "--vary without --edit"),
+        ([*edit[:2], "--vary", "2"], "share is 2; wanted more than 0"),
+    ):
+        assert main([*command, *options, "--out", str(tmp_path / "x.npz")]) == 2
+        assert said in capsys.readouterr().err and not (tmp_path / "x.npz").exists()
+    assert main([*edit, "--threads", "1", "--out", str(tmp_path / "x.npz")]) == 2  # the engine that ships
+    assert "which engines of motion tokens do" in capsys.readouterr().err
