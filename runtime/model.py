@@ -198,11 +198,6 @@ class MotionModel(TimelineModel):
         """
         started = time.perf_counter()
         _check_samples(samples, timeline)
-        if timeline.revision is not None:
-            raise InputError(
-                "parts or a share of a motion made anew, which engines of motion tokens do; wanted --engine with one "
-                "(docs/tokens.md), or a span of frames alone"
-            )
         config, rules = self.engine.config, self.engine.config.conventions
         timeline, arms, notes = self._texts(timeline, split_texts)
         timeline, arms, circle = self._unrolled(timeline.settled(rules), arms)
@@ -299,7 +294,12 @@ class MotionModel(TimelineModel):
 
 
 def _check_samples(samples: int, timeline: Timeline) -> None:
-    """Raises InputError for a number of samples that cannot be made."""
+    """Raises InputError for a number of samples that cannot be made, and for what only motion tokens do."""
+    if timeline.revision is not None:
+        raise InputError(
+            "parts or a share of a motion made anew, which engines of motion tokens do; wanted --engine with one "
+            "(docs/tokens.md), or a span of frames alone"
+        )
     if samples < 1:
         raise InputError(f"samples is {samples}; wanted at least 1 sample")
     if samples > 1 and not timeline.sampled:
