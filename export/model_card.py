@@ -40,15 +40,15 @@ def notes(described: dict[str, Any]) -> dict[str, str]:
 
 def card(described: dict[str, Any]) -> str:
     """The model card: Markdown that says what the engine is, from what, for what, and how true it is to its model."""
-    sections = [_what(described), _inputs(described), _data(described), _parity(described), _limits(described)]
-    licence = ["## Licence", "", _line(described["licence"])]
+    sections = [_what(described), _inputs(described), data_section(described), _parity(described), limits_section(described)]
+    licence = ["## Licence", "", one_line(described["licence"])]
     return "\n".join("\n".join([*section, ""]) for section in (*sections, licence))
 
 
 def _what(described: dict[str, Any]) -> list[str]:
     model, encoder = described["model"], described["text_encoder"]
     names = ", ".join(described["conditions"])
-    texts = "none: token vectors come from outside" if encoder is None else _line(encoder["about"])
+    texts = "none: token vectors come from outside" if encoder is None else one_line(encoder["about"])
     return [
         f"# A genmo engine: layout {model['layout']}, {described['precision']}",
         "",
@@ -86,13 +86,13 @@ def _inputs(described: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _data(described: dict[str, Any]) -> list[str]:
+def data_section(described: dict[str, Any]) -> list[str]:
     provenance = described["provenance"]
     train, source = provenance.get("train", {}), provenance.get("source")
     lines = ["## Where the weights come from", ""]
     if source is not None:
-        lines.append(f"- converted from `{_line(source['file'])}` ({source['family']}), SHA-256 {source['sha256']};")
-    sets = [_line(str(name)).replace("\\", "/").rstrip("/").split("/")[-1] for name in train.get("data", ())]
+        lines.append(f"- converted from `{one_line(source['file'])}` ({source['family']}), SHA-256 {source['sha256']};")
+    sets = [one_line(str(name)).replace("\\", "/").rstrip("/").split("/")[-1] for name in train.get("data", ())]
     if sets:
         shares = train.get("data_share") or [None] * len(sets)
         named = [name if share is None else f"{name} ({share:.0%})" for name, share in zip(sets, shares, strict=False)]
@@ -130,7 +130,7 @@ def _parity(described: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _limits(described: dict[str, Any]) -> list[str]:
+def limits_section(described: dict[str, Any]) -> list[str]:
     return [
         "## What it is not for",
         "",
@@ -139,6 +139,6 @@ def _limits(described: dict[str, Any]) -> list[str]:
     ]
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """On one line, without what would break a table."""
     return " ".join(text.split()).replace("|", "/")

@@ -16,7 +16,9 @@ from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
+from genmo.export.model_card import CARD
 from genmo.export.text_tables import described_encoder, write_table
+from genmo.export.token_card import token_card
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
 from genmo.runtime.engine.bundle import FORMAT, TOKENS
@@ -80,6 +82,8 @@ def export_tokens(options: ExportOptions) -> Path:
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         _write(folder, described)
         described["parity"] = parity(checkpoint, load_token_engine(folder), options)
+        (folder / CARD).write_text(token_card(described))
+        described["files"][CARD] = file_hash(folder / CARD)
         _write(folder, described)
         load_token_engine(folder)
         put_folder(folder, out)

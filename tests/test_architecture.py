@@ -161,7 +161,7 @@ FLOORS = {
             "text_tables",
             "native_table",
         ),
-        ("released_weights",),
+        ("released_weights", "token_card"),
         ("pipeline", "token_pipeline"),
         ("__main__",),
     ],

@@ -22,6 +22,8 @@ def test_an_engine_says_what_it_is(token_checkpoint, tmp_path, capsys):
     assert row["same_ids"] == 1 and row["mean_mm"] < 0.05 and row["logits"] < 1e-3
     engine = load_token_engine(out)
     assert engine.config == load_token_checkpoint(token_checkpoint).model.config and engine.text_encoder is not None
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "16 codes for each of: path, trunk" in card and "| tokens | output | `codes` |" in card and "100.0 %" in card
     assert set(described["files"]) == {path.name for path in out.iterdir()} - {"engine.json"}
 
 
