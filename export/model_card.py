@@ -40,7 +40,13 @@ def notes(described: dict[str, Any]) -> dict[str, str]:
 
 def card(described: dict[str, Any]) -> str:
     """The model card: Markdown that says what the engine is, from what, for what, and how true it is to its model."""
-    sections = [_what(described), _inputs(described), data_section(described), _parity(described), limits_section(described)]
+    sections = [
+        _what(described),
+        _inputs(described),
+        data_section(described),
+        _parity(described),
+        limits_section(described),
+    ]
     licence = ["## Licence", "", one_line(described["licence"])]
     return "\n".join("\n".join([*section, ""]) for section in (*sections, licence))
 

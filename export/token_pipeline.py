@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from genmo.export.model_card import CARD
 from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
-from genmo.export.model_card import CARD
 from genmo.export.text_tables import described_encoder, write_table
 from genmo.export.token_card import token_card
 from genmo.runtime.denoiser.normalisation import Normalisation
