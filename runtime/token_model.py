@@ -44,16 +44,15 @@ class TokenModel(TimelineModel):
     def load(
         cls, folder: str | Path, *, backend: str | None = None, device: str | None = None, threads: int = 0
     ) -> TokenModel:
-        """The model of an engine folder.  `device`: "cpu" or "cuda"; `threads`: 0 for all cores.
+        """The model of an engine folder, or of the name of one that ships.
 
-        Raises EngineError for a bad folder, InputError for another backend than ONNX Runtime, BackendError without it.
+        `backend`: "onnxruntime" (None) or "openvino"; `device`: "cpu" or "cuda"; `threads`: 0 for all cores.
+        Raises EngineError for a bad folder, InputError for other backends, BackendError for one that is not installed.
         """
         start = time.perf_counter()
-        if backend not in (None, "onnxruntime"):
-            raise InputError(f"backend is {backend!r}; engines of motion tokens run in onnxruntime: leave it out")
-        engine = load_token_engine(folder)
-        graphs = TokenGraphs(engine, device or "cpu", threads)
-        return cls(engine, graphs, device or "cpu", load_ms=1000 * (time.perf_counter() - start))
+        engine, device, backend = load_token_engine(folder), device or "cpu", backend or "onnxruntime"
+        graphs = TokenGraphs(engine, device, threads, backend)
+        return cls(engine, graphs, device, backend, load_ms=1000 * (time.perf_counter() - start))
 
     def follow(
         self,

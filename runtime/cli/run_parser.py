@@ -202,7 +202,7 @@ def _cpu_numbers(text: str) -> tuple[int, ...]:
 def _machine(group: argparse._ArgumentGroup) -> None:
     """The engine, and the library and processor that run it."""
     add = group.add_argument
-    add("--engine", metavar="DIR", help="engine folder (default: the one that ships with genmo)")
+    add("--engine", metavar="DIR", help="engine: folder, or the name of one that ships (default: small)")
     add("--body", metavar="F.npz", help="your SMPLX_NEUTRAL.npz: the body of the person, with released weights")
     add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")

@@ -32,7 +32,10 @@ MAX_DESCRIPTION = 2**26
 MAX_FUSED = 1000
 DIFFUSION, TOKENS = "diffusion", "tokens"
 """families of engines: GENMO, and GenM3 (`engine.token_bundle`)"""
-SHIPPED = Path(__file__).parents[1] / "engines" / "small"
+ENGINES = Path(__file__).parents[1] / "engines"
+"""the engines that come with genmo, each by its name"""
+SHIPPED = ENGINES / "small"
+"""the one that is used where no other is named"""
 
 
 def describe_signature(config: ModelConfig) -> dict[str, Any]:
@@ -90,17 +93,26 @@ class Engine:
         )
 
 
+def engine_folder(engine: str | Path | None) -> Path:
+    """The folder of an engine: a path, or where there is none, the name of one that comes with genmo; None: SHIPPED."""
+    if engine is None:
+        return SHIPPED
+    folder = Path(engine)
+    shipped = len(folder.parts) == 1 and not folder.exists() and (ENGINES / folder / "engine.json").is_file()
+    return ENGINES / folder if shipped else folder
+
+
 def family_of(folder: str | Path | None) -> str:
-    """The family of an engine folder, DIFFUSION for the one that ships (None).  Raises EngineError for no engine."""
-    return DIFFUSION if folder is None else str(read_description(Path(folder)).get("family", DIFFUSION))
+    """The family of an engine (`engine_folder`), DIFFUSION for None.  Raises EngineError for no engine."""
+    return DIFFUSION if folder is None else str(read_description(engine_folder(folder)).get("family", DIFFUSION))
 
 
 def load_engine(folder: str | Path | None = None) -> Engine:
-    """Read and check an engine folder; None: the one that ships with genmo.
+    """Read and check an engine (`engine_folder`); None: the one that ships with genmo.
 
     Raises EngineError when anything is missing, altered or of another version.
     """
-    folder = SHIPPED if folder is None else Path(folder)
+    folder = engine_folder(folder)
     description = read_description(folder)
     if (family := description.get("family", DIFFUSION)) != DIFFUSION:
         raise EngineError(

@@ -14,7 +14,7 @@ import numpy as np
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
-from genmo.runtime.engine.bundle import TOKENS, read_description
+from genmo.runtime.engine.bundle import TOKENS, engine_folder, read_description
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_ngram import TextEncoder
@@ -89,8 +89,11 @@ class TokenEngine:
 
 
 def load_token_engine(folder: str | Path) -> TokenEngine:
-    """Read and check an engine folder.  Raises EngineError when anything is missing, altered or of another family."""
-    folder = Path(folder)
+    """Read and check an engine (`bundle.engine_folder`).
+
+    Raises EngineError when anything is missing, altered or of another family.
+    """
+    folder = engine_folder(folder)
     description = read_description(folder)
     if description.get("family") != TOKENS:
         raise EngineError(f"{folder}: its family is {quoted(description.get('family'))}; wanted {TOKENS}")

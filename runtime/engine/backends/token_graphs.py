@@ -1,4 +1,4 @@
-"""An engine of motion tokens in ONNX Runtime; calls are thread-safe."""
+"""An engine of motion tokens in ONNX Runtime or OpenVINO; calls are thread-safe."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from typing import Any
 import numpy as np
 
 from genmo.runtime.engine.backends.onnxruntime import PROVIDERS, OnnxRuntimeGraph
+from genmo.runtime.engine.backends.openvino import OpenVinoGraph
 from genmo.runtime.engine.token_bundle import TokenEngine, token_signature
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.tokens.decoding import Likely
 
+BACKENDS = ("onnxruntime", "openvino")
+
 
 class TokenGraphs:
     """The three graphs: a motion's tokens, what masked ones may be, and the motion of tokens.
 
-    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use.  Raises BackendError when the
-    library or the device is missing, EngineError when a file is not a graph of this signature.
+    `device`: "cpu" or "cuda"; `threads`: 0 takes every core that this process may use; `backend`: one of BACKENDS.
+    Raises BackendError when the library or the device is missing, EngineError when a file is not a graph of this
+    signature, InputError for other choices.
     """
 
-    def __init__(self, engine: TokenEngine, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self, engine: TokenEngine, device: str = "cpu", threads: int = 0, backend: str = "onnxruntime"
+    ) -> None:
+        if backend not in BACKENDS:
+            raise InputError(f"backend is {backend!r}; motion tokens run in {' and '.join(BACKENDS)}")
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
+        if backend == "openvino" and device != "cpu":
+            raise InputError(f"device is {device!r} with openvino; wanted cpu, or the backend onnxruntime")
         check_threads(threads)
         signature = token_signature(engine.config)
         self._encoder, self._decoder, self._tokens = (
-            OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)
+            OpenVinoGraph(engine.graphs[name], *signature[name], threads, "fp32")
+            if backend == "openvino"
+            else OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)
             for name in ("encoder", "decoder", "tokens")
         )
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper
 from genmo.runtime import MotionModel
 from genmo.runtime.denoiser.signature import outputs, step_inputs
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
-from genmo.runtime.engine.bundle import load_engine
+from genmo.runtime.engine.bundle import SHIPPED, engine_folder, load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
 
@@ -277,3 +278,12 @@ def test_without_a_gpu_the_user_hears_what_to_install(tiny_engine, monkeypatch):
     monkeypatch.setattr(library, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(BackendError, match=r'pip install "genmo-motion\[gpu\]"'):
         MotionModel.load(tiny_engine, device="cuda")
+
+
+def test_engines_that_come_with_genmo_have_names(tmp_path, monkeypatch):
+    """Where no folder of that name is at hand."""
+    assert engine_folder(None) == engine_folder("small") == SHIPPED and load_engine("small").folder == SHIPPED
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    assert engine_folder("small") == Path("small")
+    assert engine_folder("nowhere") == Path("nowhere") and engine_folder("a/small") == Path("a/small")
