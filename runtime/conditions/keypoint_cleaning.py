@@ -25,7 +25,7 @@ from genmo.runtime.support.arrays import Array, Flags
 
 LONGEST_GAP = 15
 """frames that are bridged, half a second: beyond it the network knows the pose better than a curve does"""
-NOISE_FOR_ONE_FRAME = 0.0015
+NOISE_FOR_ONE_FRAME = 0.0016
 """noise, as a share of the person's height, that is smoothed by a Gaussian of one frame; the width is its square root.
 Chosen on BlazePose's detections of real videos, whose noise is coloured: white noise alone would do with 0.004."""
 WIDEST = 5.0

@@ -36,7 +36,7 @@ from genmo.runtime.support.errors import InputError
 
 QUIET = 0.1  # m/s; a slower slide is the roll of a real foot more than an error: the root leaves it to the pins
 SMOOTH = 4  # frames on each side over which the root's correction is smoothed; the pins do the rest
-LEVEL = 30  # frames on each side over which the height is brought to the ground
+LEVEL = 10  # frames on each side over which the height is brought to the ground
 SLIP = (
     3  # frames for which a foot that is dragged from pin to pin may seem to have left the ground: no step is so short
 )

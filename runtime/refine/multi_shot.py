@@ -88,7 +88,7 @@ def realign_cameras(motion: Motion, timeline: Timeline) -> Motion:
 def root_observations(motion: Motion, shots: Sequence[KeypointSpan | CameraSpan]) -> list[RootObservation]:
     """Where each of the `shots` with keypoints sees the root, in the world in which the decoded `motion` walks.
 
-    A camera of unknown pose counts where it stands still and its intrinsics are known.
+    A camera of unknown pose counts where it stands still.
     """
     root, camera = motion.root_camera, motion.camera
     if root is None:  # no camera observes it
@@ -101,16 +101,14 @@ def root_observations(motion: Motion, shots: Sequence[KeypointSpan | CameraSpan]
             continue
         if shot.camera is not None:
             positions: Array = camera.position[frames] + rotate(camera.rotation[frames], root.translation[frames])
-        elif are_guessed(shot.keypoints.intrinsics):
-            continue
         else:
             in_camera = RootPose(root.rotation[frames], root.translation[frames])
             positions = observe_from_static(motion.rotations[frames, 0], in_camera)
             if not is_static(motion.translation[frames], positions):
                 continue
-        observations.append(
-            RootObservation(shot.start, shot.end, positions, absolute=number == 0 and shot.camera is not None)
-        )
+        absolute = number == 0 and shot.camera is not None
+        lens_known = shot.camera is not None or not are_guessed(shot.keypoints.intrinsics)
+        observations.append(RootObservation(shot.start, shot.end, positions, absolute, lens_known))
     return observations
 
 

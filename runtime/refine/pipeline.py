@@ -39,7 +39,7 @@ from genmo.runtime.support.progress import ProgressCallback, no_progress
 # know the path better than the integrated velocity does, so the root follows them for longer.  Doubtful contacts count
 # (chosen on people of the training set).
 CAMERA_FEET = FeetOptions(ground=None, horizon=GROUND_PLANE_WINDOW, enter=0.4, leave=0.3)
-ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.4, leave=0.3)
+ESTIMATED_FEET = FeetOptions(horizon=300, enter=0.38, leave=0.27)
 GENERATED_FEET = FeetOptions()
 
 SUNK = 0.05
@@ -289,8 +289,9 @@ MOTION_STAGES: tuple[Stage[Motion], ...] = (
     Stage(
         "follow_cameras",
         _follow_cameras,
-        takes="the root in the camera where the camera is known, or stands still and has known intrinsics",
-        promises="the path follows the camera over seconds and the velocity within them",
+        takes="the root in the camera where the camera is known or stands still",
+        promises="the path follows the camera over seconds and the velocity within them; over ten seconds in depth "
+        "where the lens is guessed",
         keeps="the pose",
         causal="streaming.root_tracker.RootTracker",
     ),

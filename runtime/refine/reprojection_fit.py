@@ -79,7 +79,7 @@ SHAPE_MEMORY = 300  # frames of a stream
 # However many frames there are, they count as so many: a detector places a hip wrongly in all of them alike.  The
 # network's shape, whose errors are about one standard deviation, counts as one of the prior.  Times the square of the
 # share of keypoints that are seen, of which the weight is over SEEN: of half a person the network knows more.
-SHAPE_WEIGHT = 7.0
+SHAPE_WEIGHT = 10.0
 SEEN, LEAST_SEEN = 0.5, 0.01
 
 FACE = 5  # the first keypoints

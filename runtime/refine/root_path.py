@@ -18,6 +18,9 @@ from genmo.runtime.support.arrays import Array
 
 GROUND_PLANE_WINDOW = 45
 """frames over which the difference in x and z is averaged: depth, which a camera sees worst, is in them"""
+GUESSED_DEPTH_WINDOW = 301
+"""the same for the part along the view where the lens is guessed: a wrong focal length stretches depth, and nothing
+else, by as much as it is wrong"""
 HEIGHT_WINDOW = 31
 """the same for y"""
 STATIC_DRIFT = 0.35
@@ -34,6 +37,8 @@ class RootObservation:
     """[end - start, 3] where it sees the root, metres, in the axes of the world in which the path is"""
     absolute: bool
     """whether `positions` are absolute in that world; otherwise only their changes count"""
+    lens_known: bool = True
+    """whether the camera's intrinsics are; a camera whose lens is guessed has its place at the origin"""
 
 
 def local_trend(values: Array, window: int) -> Array:
@@ -67,7 +72,10 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
     drift = np.zeros_like(path)
     for number, one in enumerate(observed):
         difference = path[one.start : one.end] - one.positions
-        slow = local_trend(difference, GROUND_PLANE_WINDOW)
+        if one.lens_known:
+            slow = local_trend(difference, GROUND_PLANE_WINDOW)
+        else:
+            slow = _trend_across_view(difference, one.positions)
         slow[:, 1] = local_trend(difference[:, 1:2], HEIGHT_WINDOW)[:, 0]
         if not one.absolute:
             slow += drift[one.start] - slow[0]
@@ -75,6 +83,21 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
         if number == 0:
             drift[: one.start] = slow[0]
     return drift
+
+
+def _trend_across_view(difference: Array, views: Array) -> Array:
+    """The trend [frames, 3] of a `difference` [frames, 3] over the ground, slower along the `views` [frames, 3] from
+    the camera to the person than across them; counted from the first frame.
+
+    Where a person is across the view follows from their size in the image whatever the lens: focal length and depth
+    grow together.
+    """
+    ground = views * [1, 0, 1]
+    ground = ground / np.maximum(np.linalg.norm(ground, axis=-1, keepdims=True), 1e-9)
+    step = np.diff(difference, axis=0, prepend=difference[:1])
+    along = np.cumsum((step * ground).sum(axis=-1, keepdims=True) * ground, axis=0)
+    across = np.cumsum(step, axis=0) - along
+    return local_trend(along, GUESSED_DEPTH_WINDOW) + local_trend(across, GROUND_PLANE_WINDOW)
 
 
 def observe_from_static(root_world: Array, root_camera: RootPose) -> Array:

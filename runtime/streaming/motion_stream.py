@@ -204,8 +204,8 @@ class MotionStream:
         if frame.camera is not None:
             self._pose = Camera(frame.camera.rotation[:1], frame.camera.position[:1])
         if self._ticks == 0:
-            trusted = not are_guessed(frame.intrinsics)
-            self._path = RootTracker(self.people, surveyed=self._pose is not None, over_ground=trusted)
+            known, surveyed = not are_guessed(frame.intrinsics), self._pose is not None
+            self._path = RootTracker(self.people, surveyed, over_ground=True, lens_known=known)
         if self._pose is None:
             rows |= {"camera_rotation": static_camera(1).rotation[0]}
         else:
@@ -270,7 +270,7 @@ class MotionStream:
         turn = world_root @ transpose(root)  # camera to world, in the network's estimate
         joints = forward_kinematics(pose.rotations, pose.root, offsets)[1]
         feet = rotate(turn[:, None], joints[:, FOOT_JOINTS] - pose.root[:, None])[..., 1].min(axis=1)
-        observed = self._observed_roots(who, self._back(who, length, row[:, None]), tilt, pose.root)
+        observed = self._observed_roots(who, frame, self._back(who, length, row[:, None]), tilt, pose.root)
         answer.frame[who], answer.settled[who] = frame, settled
         answer.rotations[who] = pose.rotations
         answer.rotations[who, 0] = turn @ pose.rotations[:, 0]
@@ -382,10 +382,10 @@ class MotionStream:
         root, path = roll_out(gravity_view, blocks["root_velocity"], gravity_view_yaw(camera))
         return root[:, 1], path[:, 1]
 
-    def _observed_roots(self, who: Index, back: Index, tilt: Array, root: Array) -> Array:
-        """Observed roots [k, 3]: in the world, or relative to any fixed point where the camera has no pose."""
+    def _observed_roots(self, who: Index, frame: Index, back: Index, tilt: Array, root: Array) -> Array:
+        """Observed roots [k, 3]: in the world, or from the camera where it has no pose."""
         if self._pose is None:
-            return rotate(tilt, root)
+            return self._path.view.positions(who, tilt, root, frame == 0)
         rotation = self._ring.rows("camera_rotation", who, back)[:, 0]
         return self._ring.rows("camera_position", who, back)[:, 0] + rotate(rotation, root)
 
@@ -394,7 +394,7 @@ class MotionStream:
     ) -> Array:
         """World positions [k, 3]; people on their first frame start anew, those not `visible` [k] continue."""
         first, world = frame == 0, np.empty_like(observed)
-        start = observed if self._pose is not None else observed * np.array([0.0, 1.0, 0.0])
+        start = observed * np.array([0.0, 1.0, 0.0] if self._pose is None else 1.0)
         world[first] = self._path.start(who[first], start[first], feet[first], observed[first])
         world[~first] = self._path.advance(who[~first], step[~first], observed[~first], feet[~first], visible[~first])
         return world

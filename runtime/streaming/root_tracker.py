@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT
 from genmo.runtime.refine.grounding import WINDOW
 from genmo.runtime.streaming.ring_buffer import Index
@@ -21,18 +22,40 @@ SETTLE = 0.1
 """share of the way to the ground that a frame goes"""
 
 
+class StaticView:
+    """Where a static camera sees `people` while its tilt is still being learned: ways add up, each by the tilt known
+    when it was gone, so that a better tilt moves nobody who stands."""
+
+    def __init__(self, people: int) -> None:
+        self._root, self._position = np.zeros((people, 3)), np.zeros((people, 3))
+
+    def positions(self, who: Index, tilt: Array, root: Array, anew: Flags) -> Array:
+        """Of the people `who` [k], [k, 3] in level axes, from the camera; `tilt` [k, 3, 3] turns it level, `root`
+        [k, 3] is in the camera.  The ways of those who are seen `anew` [k] begin there."""
+        self._root[who[anew]] = self._position[who[anew]] = 0.0
+        self._position[who] += rotate(tilt, root - self._root[who])
+        self._root[who] = root
+        return self._position[who]
+
+
 class RootTracker:
     """The world positions of `people`, their state between frames.
 
     `surveyed`: observations are positions in the world, which the path follows.  Otherwise height is counted from the
-    lowest foot, and observations are relative to the start: `over_ground` says whether they are accurate enough in x
-    and z to be followed, `heights` the same of the height; what is not is integrated.
+    lowest foot, and observations are relative to the camera: `over_ground` says whether they are followed in x and z,
+    `heights` the same of the height; what is not is integrated.  Where the lens is not known, which
+    stretches depth and nothing else, they are followed across the view only.
     """
 
-    def __init__(self, people: int, surveyed: bool, *, over_ground: bool = False, heights: bool = True) -> None:
+    def __init__(
+        self, people: int, surveyed: bool, *, over_ground: bool = False, heights: bool = True, lens_known: bool = True
+    ) -> None:
         gain = HOLD if surveyed or over_ground else 0.0
         self._gain = np.array([gain, HOLD if surveyed or heights else 0.0, gain])
+        self._across_only = not surveyed and not lens_known
         self._height_from_feet = not surveyed
+        self.view = StaticView(people)
+        """for observations of people who are not surveyed"""
         self._position = np.zeros((people, 3))
         self._origin = np.zeros((people, 3))
         """from the first observed position to the start position"""
@@ -69,11 +92,20 @@ class RootTracker:
         """
         visible = np.ones(len(who), np.bool_) if visible is None else visible
         moved = self._position[who] + step
-        self._position[who] = moved + visible[:, None] * self._gain * (observed + self._origin[who] - moved)
+        self._position[who] = moved + visible[:, None] * self._pull(observed, observed + self._origin[who] - moved)
         foot, updated = self._position[who, 1] + feet - BALL_HEIGHT, who[visible]
         self._feet[updated] = np.concatenate([self._feet[updated][:, 1:], foot[visible, None]], axis=1)
         self._ground[who] += SETTLE * (self._feet[who].min(axis=1) - self._ground[who])
         return self._answer(who)
+
+    def _pull(self, views: Array, away: Array) -> Array:
+        """Of how far people are `away` [k, 3] from where they are seen, the share [k, 3] that a frame goes; `views`
+        [k, 3]: from the camera to them."""
+        if self._across_only:
+            ground = views * [1, 0, 1]
+            ground = ground / np.maximum(np.linalg.norm(ground, axis=-1, keepdims=True), 1e-9)
+            away = away - (away * ground).sum(axis=-1, keepdims=True) * ground
+        return np.asarray(self._gain * away)
 
     def _answer(self, who: Index) -> Array:
         answer = self._position[who]

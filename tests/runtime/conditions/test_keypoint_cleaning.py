@@ -50,13 +50,13 @@ def test_the_noise_is_measured_and_most_of_it_taken_out(walk, sigma):
 def test_the_width_is_the_root_of_the_noise():
     """Chosen on real detections: a third more or less shakes, or blurs kicks."""
     assert cleaning.smoothing_width(0.0) == 0
-    assert cleaning.smoothing_width(0.0015) == pytest.approx(1.0)
-    assert cleaning.smoothing_width(0.006) == pytest.approx(2.0)
+    assert cleaning.smoothing_width(0.0016) == pytest.approx(1.0)
+    assert cleaning.smoothing_width(0.0064) == pytest.approx(2.0)
     assert cleaning.smoothing_width(1.0) == cleaning.WIDEST
 
 
 def test_noise_told_by_the_reader_counts(walk):
-    keypoints = Keypoints(walk, np.eye(3), noise=0.0135)
+    keypoints = Keypoints(walk, np.eye(3), noise=0.0144)
     np.testing.assert_allclose(
         cleaning.clean_keypoints(keypoints).points[30:90, :, :2], cleaning.smooth(walk, 3.0)[30:90, :, :2]
     )

@@ -207,6 +207,14 @@ def path():
     return np.concatenate([root_path.path_drift(2 * waves(17, 3), observed), np.tile(still, (3, 1)).T])
 
 
+def path_of_a_guessed_lens():
+    """Somebody who comes nearer while walking by; both parts of the drift turn."""
+    frames = np.arange(400)
+    seen = np.stack([0.01 * frames - 2, np.zeros(400), 5 - 0.008 * frames], axis=-1)
+    wandering = np.stack([np.sin(frames / 40), np.zeros(400), np.cos(frames / 60)], axis=-1)
+    return root_path.path_drift(seen + wandering, [root_path.RootObservation(0, 400, seen, False, lens_known=False)])
+
+
 def sunk_feet():
     """Soles that go through the floor in all ways."""
     rotations = matrix_from_axis_angle(1.8 * waves(18, 2, 3))
@@ -231,7 +239,7 @@ CASES: dict[str, Callable[[], np.ndarray]] = {
     for case in (
         fit, fit_of_points_that_wander, shape, pointing, feet, pinned, long_stand, estimated_feet, camera_feet,
         feet_alone, contacts, hidden_support, floor, stairs,
-        camera_floor, path, sunk_feet, limbs,
+        camera_floor, path, path_of_a_guessed_lens, sunk_feet, limbs,
     )
 }  # fmt: skip
 
@@ -251,6 +259,7 @@ PRIORS = {
     "stairs": [(grounding, "STEP_HEIGHT SURE STEP_GAP")],
     "camera_floor": [(grounding, "NEAR_GROUND GROUND_SHARE")],
     "path": [(root_path, "GROUND_PLANE_WINDOW HEIGHT_WINDOW STATIC_DRIFT")],
+    "path_of_a_guessed_lens": [(root_path, "GROUND_PLANE_WINDOW GUESSED_DEPTH_WINDOW")],
     "sunk_feet": [(floor_clearance, "STANDS MOST_BENT")],
     "limbs": [(limb_limits, "MAX_SPEED MAX_ACCELERATION")],
 }  # fmt: skip

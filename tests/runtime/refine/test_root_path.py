@@ -85,6 +85,26 @@ def test_a_static_camera_of_unknown_pose_sees_the_way_in_the_worlds_axes():
     assert is_static(TRUE + np.outer(FRAMES / 300, [1.0, 0, 0]), observed)
 
 
+NEAR = np.stack([0.007 * FRAMES - 1, 0.9 + 0.03 * np.sin(FRAMES / 2.5), 5 - 0.005 * FRAMES], axis=-1)
+"""somebody who crosses the view at 3.5 to 5 m"""
+
+
+@pytest.mark.parametrize("lens", [0.7, 1.0, 1.4])
+def test_under_a_guessed_lens_a_drift_across_the_view_is_taken_off(lens):
+    """A lens that is `lens` times too long stretches depth: across, the person is where they are seen all the same."""
+    drifting = NEAR + np.outer(FRAMES / 300, [1.2, 0, 0])
+    observed = NEAR * [1, 1, lens]
+    path = corrected(drifting, [RootObservation(0, 300, observed, absolute=False, lens_known=False)])
+    off = (path - path[0]) - (NEAR - NEAR[0])
+    assert np.abs(off[:, 0]).max() < 0.05 + 0.6 * abs(lens - 1)
+    assert np.abs(off[:, 2]).max() < 0.05 + abs(lens - 1) * np.ptp(NEAR[:, 2])
+
+
+def test_a_guessed_lens_changes_nothing_where_path_and_view_agree():
+    observed = RootObservation(0, 300, NEAR + [0.0, -0.4, 2.0], absolute=False, lens_known=False)
+    np.testing.assert_allclose(path_drift(NEAR, [observed]), 0, atol=1e-12)
+
+
 @pytest.mark.parametrize("speed", [1.2, 3.0])
 def test_a_camera_that_follows_a_walker_is_not_static(speed):
     walked = TRUE + np.outer(FRAMES / 30, [speed, 0, 0])

@@ -20,11 +20,12 @@ from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.signature import inputs
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.representation import decode, encode
+from genmo.runtime.motion.rotation import matrix_from_yaw
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine import reprojection_fit
 from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
 from genmo.runtime.streaming.ring_buffer import RingBuffer
-from genmo.runtime.streaming.root_tracker import HOLD, RootTracker
+from genmo.runtime.streaming.root_tracker import HOLD, RootTracker, StaticView
 from genmo.runtime.streaming.stream_pose import StreamPose, record
 from tests.tolerances import POSE
 
@@ -357,6 +358,25 @@ def test_without_a_pose_the_way_is_held_to_what_the_camera_sees_of_it():
         path.start(who, np.zeros((1, 3)), np.array([-0.9]), observed)
         ends.append([path.advance(who, off, observed, np.array([-0.9]))[0] for _ in range(600)][-1][0])
     assert ends[0] == pytest.approx(2.0) and ends[1] == pytest.approx(0.1 * (1 - 1 / 30), rel=0.01)
+
+
+def test_under_a_guessed_lens_a_way_is_held_across_the_view_only():
+    """The same, off along x as much as along z, seen from along z: depth is integrated."""
+    who, off, observed = np.array([0]), np.array([[0.1 / 30, 0.0, 0.1 / 30]]), np.array([[0.0, 0.5, 4.0]])
+    path = RootTracker(1, surveyed=False, over_ground=True, lens_known=False)
+    path.start(who, np.zeros((1, 3)), np.array([-0.9]), observed)
+    end = [path.advance(who, off, observed, np.array([-0.9]))[0] for _ in range(600)][-1]
+    assert end[0] == pytest.approx(0.1 * (1 - 1 / 30), rel=0.01) and end[2] == pytest.approx(2.0)
+
+
+def test_a_tilt_that_is_learned_moves_nobody_who_stands():
+    view, who, root, seen = StaticView(2), np.array([1]), np.array([[0.5, 0.2, 4.0]]), np.array([False])
+    tilts = [matrix_from_yaw(np.array([angle])) for angle in (0.0, 0.1, 0.2)]
+    assert np.ptp([view.positions(who, tilt, root, seen)[0] for tilt in tilts], axis=0).max() == 0
+    walked = view.positions(who, tilts[-1], root + [1.0, 0.0, 0.0], seen) - view.positions(who, tilts[-1], root, seen)
+    np.testing.assert_allclose(np.linalg.norm(walked[0]), 1.0, atol=1e-12)
+    met = view.positions(who, tilts[0], root + 1.0, np.array([True]))
+    np.testing.assert_allclose(met, root + 1.0, atol=1e-12)
 
 
 def test_a_standing_camera_given_once_or_every_frame_is_the_same(model, make_keypoints):

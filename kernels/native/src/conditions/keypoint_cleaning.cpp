@@ -7,7 +7,7 @@
 namespace genmo {
 namespace {
 
-constexpr double kNoiseForOneFrame = 0.0015, kWidest = 5, kCut = 3, kSteady = 2;
+constexpr double kNoiseForOneFrame = 0.0016, kWidest = 5, kCut = 3, kSteady = 2;
 constexpr int kFewest = 48, kPairs = 8;
 constexpr double kOutlier = 0.3, kJump = 0.15, kExchange = 0.05, kMinority = 0.002;
 constexpr int kSides[kPairs][2] = {{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}, {11, 12}, {13, 14}, {15, 16}};

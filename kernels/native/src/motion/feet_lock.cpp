@@ -8,7 +8,7 @@
 namespace genmo {
 namespace {
 
-constexpr int kSmooth = 4, kLevel = 30, kLift = 8, kSlip = 3, kLand = 8, kSpan = 60, kBrief = 20;
+constexpr int kSmooth = 4, kLevel = 10, kLift = 8, kSlip = 3, kLand = 8, kSpan = 60, kBrief = 20;
 constexpr double kQuiet = 0.1, kStep = 0.2, kStands = 0.05, kMostBent = 1, kExtended = 0.97, kReach = 0.12;
 
 genmo_feet feet_of(const FeetOptions& options) {

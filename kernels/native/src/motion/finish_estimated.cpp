@@ -11,7 +11,7 @@ namespace genmo {
 namespace {
 
 // The slow part of the path is a known camera's; without one the feet know it better than the velocity does.
-constexpr FeetOptions kCameraFeet{NAN, 45, 0.4, 0.3}, kEstimatedFeet{0, 300, 0.4, 0.3};
+constexpr FeetOptions kCameraFeet{NAN, 45, 0.4, 0.3}, kEstimatedFeet{0, 300, 0.38, 0.27};
 constexpr double kGroundShare = 0.05, kNearGround = 0.15;
 
 // `anchored`: the camera is given, so the root in it is turned as in the world.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kIterations = 10, kChunk = 1024, kLag = 10, kAveraged = 30, kFace = 5, kOverlap = kIterations + kAveraged + kLag;
 constexpr int kShapeFrames = 32, kShapeIterations = 4;
-constexpr double kShapeWeight = 7, kSeen = 0.5, kLeastSeen = 0.01, kFitShare = 5.0 / 6;  // of an estimate's work
+constexpr double kShapeWeight = 10, kSeen = 0.5, kLeastSeen = 0.01, kFitShare = 5.0 / 6;  // of an estimate's work
 
 // Joints that turn, and how far about the camera's x, y and z, radians.
 constexpr struct {

@@ -10,7 +10,7 @@
 namespace genmo {
 namespace {
 
-constexpr int kGroundPlaneWindow = 45, kHeightWindow = 31;
+constexpr int kGroundPlaneWindow = 45, kGuessedDepthWindow = 301, kHeightWindow = 31;
 constexpr double kStaticDrift = 0.35;
 
 // The eigenvector of the largest eigenvalue of a symmetric 4 x 4 matrix, by Jacobi's rotations; `a` is changed.
@@ -81,6 +81,34 @@ void slow_difference(const Clip& clip, const double* positions, int axis, int64_
   local_trend(difference, clip.frames, window, pool, slow);
 }
 
+// The trends over the ground, slow[0] and slow[2], where the lens is guessed: slower along the view than across it, and
+// counted from the first frame.
+void trend_across_view(const Clip& clip, const double* positions, Pool& pool, double* const slow[3]) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = clip.frames;
+  double *along[2], *across[2];
+  for (int k = 0; k < 2; ++k) along[k] = pool.get<double>(frames), across[k] = pool.get<double>(frames);
+  double sums[4] = {};
+  for (int64_t frame = 0; frame < frames; ++frame) {
+    const double *here = positions + 3 * frame, *moved = clip.translation + 3 * frame;
+    const double x = here[0], z = here[2], scale = 1 / std::max(std::hypot(x, z), 1e-9);
+    const double view[2] = {x * scale, z * scale};
+    double step[2] = {};
+    for (int k = 0; k < 2 && frame; ++k) step[k] = (moved[2 * k] - here[2 * k]) - (moved[2 * k - 3] - here[2 * k - 3]);
+    const double depth = step[0] * view[0] + step[1] * view[1];
+    for (int k = 0; k < 2; ++k) {
+      along[k][frame] = sums[k] += depth * view[k];
+      across[k][frame] = sums[2 + k] += step[k] - depth * view[k];
+    }
+  }
+  auto* trend = pool.get<double>(frames);
+  for (int k = 0; k < 2; ++k) {
+    local_trend(along[k], frames, kGuessedDepthWindow, pool, slow[2 * k]);
+    local_trend(across[k], frames, kGroundPlaneWindow, pool, trend);
+    for (int64_t frame = 0; frame < frames; ++frame) slow[2 * k][frame] += trend[frame];
+  }
+}
+
 // Whether path and view drift apart over the ground as slowly as under a camera that stands still: root mean square in m/s.
 bool is_static(const double* slow_x, const double* slow_z, int64_t frames) {
   if (frames < 2) return true;
@@ -95,7 +123,6 @@ bool is_static(const double* slow_x, const double* slow_z, int64_t frames) {
 }  // namespace
 
 void follow_camera(Estimated& motion, const Keypoints& keypoints, Pool& pool) {
-  if (!keypoints.rotation && keypoints.guessed) return;
   const Pool::Scope scope(pool);
   Clip& clip = motion.clip;
   const int64_t frames = clip.frames;
@@ -107,6 +134,7 @@ void follow_camera(Estimated& motion, const Keypoints& keypoints, Pool& pool) {
     slow_difference(clip, positions, axis, axis == 1 ? kHeightWindow : kGroundPlaneWindow, pool, slow[axis]);
   }
   if (!keypoints.rotation && !is_static(slow[0], slow[2], frames)) return;
+  if (!keypoints.rotation && keypoints.guessed) trend_across_view(clip, positions, pool, slow);
   for (int axis = 0; axis < 3; ++axis) {
     const double start = keypoints.rotation ? 0 : slow[axis][0];  // of a camera without a place in the world changes alone count
     for (int64_t frame = 0; frame < frames; ++frame) clip.translation[3 * frame + axis] -= slow[axis][frame] - start;
