@@ -109,6 +109,8 @@ def folders_above(path: Path) -> Iterator[None]:
 def _written_beside(path: Path, content: bytes | Callable[[BinaryIO], object]) -> str:
     """The name of a file in the folder of `path` that holds the content, on the disk."""
     temporary: str | None = None
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r}: no file name may have a NUL character; wanted one without")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:

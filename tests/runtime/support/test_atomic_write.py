@@ -242,3 +242,9 @@ def test_a_process_killed_while_it_replaces_a_folder_leaves_the_old_the_new_or_n
         if done.returncode == 0:
             break
     assert done.returncode == 0 and last > 2 and outcomes == {"old", None, "new"}
+
+
+def test_a_name_with_a_nul_character_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="NUL"):
+        write_aside(tmp_path / "a\0.npz", b"")
+    assert not list(tmp_path.iterdir())
