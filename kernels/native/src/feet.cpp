@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "angles.h"
 #include "feet.h"
 
 namespace genmo {
@@ -45,7 +46,6 @@ double filtered(const double* values, int64_t frames, int columns, int column, i
 
 // A raised cosine of past + 1 + ahead taps that ends on each side, sum 1.
 void raised_cosine(int64_t past, int64_t ahead, double* taps) {
-  constexpr double kPi = 3.14159265358979323846;
   double sum = 0;
   for (int64_t k = -past; k <= ahead; ++k) {
     const double phase = static_cast<double>(k) / static_cast<double>((k < 0 ? past : ahead) + 1);

@@ -40,6 +40,12 @@ inline void put(double* p, const Mat3& m) {
   for (int r = 0; r < 3; ++r) put(p + 3 * r, m.row[r]);
 }
 
+// A rotation in 6D: its first two rows.
+inline void put_sixd(double* p, const Mat3& m) {
+  put(p, m.row[0]);
+  put(p + 3, m.row[1]);
+}
+
 inline Mat3 transposed(const Mat3& m) {
   return {{{m.row[0].x, m.row[1].x, m.row[2].x}, {m.row[0].y, m.row[1].y, m.row[2].y}, {m.row[0].z, m.row[1].z, m.row[2].z}}};
 }

@@ -3,56 +3,12 @@
 // runtime's.
 //
 //   estimate_test ENGINE [keypoints]
-#include <atomic>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <thread>
-#include <vector>
 
-#include "genmo/stages.h"
-
-namespace {
-
-std::atomic<long> requests{0};
-int failures = 0;
-
-void expect(bool good, const char* what) {
-  if (good) return;
-  std::printf("FAILED: %s\n", what);
-  ++failures;
-}
-
-}  // namespace
-
-// The C library's own functions, counted: the shared library takes these instead.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTED 1
-extern "C" {
-void* __libc_malloc(size_t);
-void* __libc_memalign(size_t, size_t);
-void* malloc(size_t bytes) {
-  ++requests;
-  return __libc_malloc(bytes);
-}
-void* aligned_alloc(size_t alignment, size_t bytes) {
-  ++requests;
-  return __libc_memalign(alignment, bytes);
-}
-}
-#endif
+#include "checks.h"
 
 namespace {
-
-struct Random {
-  uint64_t state;
-  uint64_t operator()(uint64_t below) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (state >> 33) % below;
-  }
-  float unit() { return static_cast<float>((*this)(1 << 24)) / (1 << 24); }
-};
 
 struct Person {
   std::vector<float> points, feet;
@@ -73,17 +29,6 @@ struct Person {
     keypoints.frames = frames;
     keypoints.points = points.data();
     keypoints.intrinsics = lens;
-  }
-};
-
-struct Motion {
-  std::vector<float> rotations, joints;
-  genmo_motion motion{};
-  explicit Motion(int frames) : rotations(static_cast<size_t>(frames) * 24 * 4), joints(static_cast<size_t>(frames) * 24 * 3) {
-    motion.size = sizeof motion;
-    motion.capacity = frames;
-    motion.rotations = rotations.data();
-    motion.joints = joints.data();
   }
 };
 
@@ -173,20 +118,10 @@ void check_wild_keypoints(genmo_model* model, int count) {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-  genmo_error error{};
-  error.size = sizeof error;
-  genmo_options options{};
-  options.size = sizeof options;
-  options.threads = 2;
-  genmo_model* model = nullptr;
-  if (genmo_open(argv[1], &options, &model, &error) != GENMO_OK) {
-    std::printf("FAILED: %s\n", error.message);
-    return 1;
-  }
+  genmo_model* model = opened(argv[1]);
   check_memory(model);
   check_threads(model);
   check_wild_keypoints(model, argc > 2 ? std::atoi(argv[2]) : 200);
   genmo_close(model);
-  std::printf(failures ? "%d failures\n" : "estimate: all well\n", failures);
-  return failures != 0;
+  return finish("estimate");
 }

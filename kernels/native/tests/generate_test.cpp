@@ -2,62 +2,15 @@
 // Run it under the sanitizers too (README.md); Python tests compare the motions with the runtime's.
 //
 //   generate_test ENGINE [damages]
-#include <atomic>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "genmo/stages.h"
-
-namespace {
-
-std::atomic<long> requests{0};
-int failures = 0;
-
-void expect(bool good, const char* what) {
-  if (good) return;
-  std::printf("FAILED: %s\n", what);
-  ++failures;
-}
-
-}  // namespace
-
-// The C library's own functions, counted: the shared library takes these instead.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTED 1
-extern "C" {
-void* __libc_malloc(size_t);
-void* __libc_memalign(size_t, size_t);
-void* malloc(size_t bytes) {
-  ++requests;
-  return __libc_malloc(bytes);
-}
-void* aligned_alloc(size_t alignment, size_t bytes) {
-  ++requests;
-  return __libc_memalign(alignment, bytes);
-}
-}
-#endif
+#include "checks.h"
 
 namespace {
-
-struct Motion {
-  std::vector<float> rotations, translation, joints;
-  genmo_motion motion{};
-  explicit Motion(int frames)
-      : rotations(static_cast<size_t>(frames) * 24 * 4), translation(static_cast<size_t>(frames) * 3), joints(static_cast<size_t>(frames) * 24 * 3) {
-    motion.size = sizeof motion;
-    motion.capacity = frames;
-    motion.rotations = rotations.data();
-    motion.translation = translation.data();
-    motion.joints = joints.data();
-  }
-};
 
 genmo_generation wanted(const genmo_text* text, int frames) {
   genmo_generation g{};
@@ -109,12 +62,6 @@ void check_threads(genmo_model* model) {
     alone.emplace_back(40);
     together.emplace_back(40);
   }
-  for (auto* set : {&alone, &together})
-    for (auto& one : *set) {
-      one.motion.rotations = one.rotations.data();
-      one.motion.translation = one.translation.data();
-      one.motion.joints = one.joints.data();
-    }
   const auto make = [&](Motion& out, int i) {
     genmo_generation g = wanted(&texts[i % 2], 40);
     g.seed = static_cast<uint64_t>(i);
@@ -124,7 +71,7 @@ void check_threads(genmo_model* model) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { make(together[static_cast<size_t>(i)], i); });
   for (auto& thread : threads) thread.join();
-  for (size_t i = 0; i < 4; ++i) expect(alone[i].joints == together[i].joints && alone[i].rotations == together[i].rotations, "the same motions from threads at once");
+  for (size_t i = 0; i < 4; ++i) expect(alone[i] == together[i], "the same motions from threads at once");
 }
 
 void check_refusals(genmo_model* model) {
@@ -153,14 +100,6 @@ void check_refusals(genmo_model* model) {
   g.user = &calls;
   expect(genmo_generate(model, &g, &out.motion, &error) == GENMO_CANCELLED && calls == 2, "progress cancels");
 }
-
-struct Random {
-  uint64_t state;
-  size_t operator()(size_t below) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<size_t>(state >> 33) % below;
-  }
-};
 
 // Whatever is damaged: a status, never a crash.
 void check_damage(const Engine& engine, int damages) {
@@ -198,21 +137,11 @@ void check_damage(const Engine& engine, int damages) {
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const Engine engine(argv[1]);
-  genmo_error error{};
-  error.size = sizeof error;
-  genmo_options options{};
-  options.size = sizeof options;
-  options.threads = 2;
-  genmo_model* model = nullptr;
-  if (genmo_open(argv[1], &options, &model, &error) != GENMO_OK) {
-    std::printf("FAILED: %s\n", error.message);
-    return 1;
-  }
+  genmo_model* model = opened(argv[1]);
   check_memory(model);
   check_threads(model);
   check_refusals(model);
   genmo_close(model);
   check_damage(engine, argc > 2 ? std::atoi(argv[2]) : 50);
-  std::printf(failures ? "%d failures\n" : "generate: all well\n", failures);
-  return failures != 0;
+  return finish("generate");
 }

@@ -189,6 +189,76 @@ typedef struct genmo_estimation {
 GENMO_API genmo_status genmo_estimate(genmo_model* model, const genmo_keypoints* keypoints, const genmo_estimation* estimation,
                                       genmo_motion* motion, genmo_error* error);
 
+/* --- motion without end ------------------------------------------------------------------------------------------------
+ *
+ * One person who goes on for ever, and does what is said last: prompts, a stick, a path change at any time, and the next frame that is
+ * asked for begins the change. It is made in blocks, some frames ahead; a block takes a fifth of a second of a processor, so a game asks
+ * for frames on a thread of its own, a few before they are shown. For one thread at a time; several generators of a model may run at
+ * once. Memory is taken when it is opened, and none afterwards. */
+
+typedef struct genmo_generator genmo_generator;
+
+typedef struct genmo_generator_options {
+  uint32_t size;        /* sizeof(genmo_generator_options) */
+  int32_t overlap;      /* frames of the past with which a block begins; 0: 30 */
+  int32_t block;        /* new frames of a block; 0: 60. Together at most the engine's window, which is 120 */
+  int32_t first_block;  /* frames after which the first block ends, so that those of many people come one after the other; 0: all */
+  int32_t steps;        /* of the denoiser, 1 to 1000; 0: 5 */
+  int32_t loose_feet;   /* 1: planted feet are not made to stand still */
+  int32_t texts;        /* that genmo_generator_texts takes at most, 1 to 64; 0: 4 */
+  int32_t points;       /* that genmo_generator_path takes at most, 1 to 65536; 0: 256 */
+  double guidance;      /* weight of the texts, -10 to 10; 0: 1.5; 1: none */
+  uint64_t seed;        /* the same calls, the same motion */
+  const float* betas;   /* [10] the body's shape; NULL: as the network makes it */
+  const genmo_motion* start; /* a motion on y = 0 that the first frame continues: rotations and translation of its `frames`, contacts and
+                                betas where they are not NULL; it has the body. NULL: none */
+  genmo_progress progress; /* of every block; may be NULL. Where it cancels, the next call begins the same block again */
+  void* user;
+} genmo_generator_options;
+
+/* `options` NULL: all as usual. The model must stay open for as long. */
+GENMO_API genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_options* options,
+                                            genmo_generator** generator, genmo_error* error);
+GENMO_API void genmo_generator_close(genmo_generator* generator); /* NULL is no error */
+
+/* What the person does where texts say nothing. NULL, and at first: what people do who move as fast as stick or path say; without
+ * these they stand. The prompt is copied. */
+GENMO_API genmo_status genmo_generator_prompt(genmo_generator* generator, const char* prompt, genmo_error* error);
+
+/* Prompts with spans in frames of the generator, in the place of those that were told before; `end` 0: for ever. They are copied. */
+GENMO_API genmo_status genmo_generator_texts(genmo_generator* generator, const genmo_text* texts, int32_t count,
+                                             genmo_error* error);
+
+/* A velocity over the ground, metres a second in the world, at most 8 together. */
+typedef struct genmo_stick {
+  double x, z;
+  double facing; /* the heading to face, radians about +y from +z; read where */
+  int32_t faces; /* this is 1; 0: where it goes */
+} genmo_stick;
+
+/* The root is led by a stick from now on; NULL: by the prompt alone. */
+GENMO_API genmo_status genmo_generator_stick(genmo_generator* generator, const genmo_stick* stick, genmo_error* error);
+
+/* Where the root must be, and when; the person stands where it ends. */
+typedef struct genmo_path {
+  uint32_t size;           /* sizeof(genmo_path) */
+  int32_t count;           /* points, 1 or more */
+  const int64_t* frames;   /* [count] of the generator, rising */
+  const double* positions; /* [count, 2] x and z, metres */
+  const double* facing;    /* [count] headings, radians; NULL: the way that it goes */
+} genmo_path;
+
+/* The root is led along a path, which is copied; NULL: by the prompt alone. */
+GENMO_API genmo_status genmo_generator_path(genmo_generator* generator, const genmo_path* path, genmo_error* error);
+
+GENMO_API int64_t genmo_generator_frame(const genmo_generator* generator); /* how many frames were answered */
+GENMO_API int32_t genmo_generator_ready(const genmo_generator* generator); /* how many more are made already */
+
+/* The next frames, 1 to 65536: those that genmo.runtime's MotionGenerator answers to the same calls. At once or one by one they are the
+ * same. Where it fails motion.frames is how many there are all the same, and the next call goes on behind them. */
+GENMO_API genmo_status genmo_generator_next(genmo_generator* generator, int32_t frames, genmo_motion* motion,
+                                            genmo_error* error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -153,6 +153,7 @@ class Opening {
     model_.width = o_.width;
     model_.depth = o_.depth;
     model_.heads = o_.heads;
+    model_.window = o_.window;
     model_.text_tokens = o_.text_tokens;
     return GENMO_OK;
   }

@@ -14,7 +14,7 @@ namespace genmo {
 
 struct Model {
   genmo_network* network = nullptr;
-  int width = 0, depth = 0, heads = 0, text_tokens = 0, condition_count = 0;
+  int width = 0, depth = 0, heads = 0, window = 0, text_tokens = 0, condition_count = 0;
   genmo_condition_kind conditions[16];
   float mean[kFeatures], spread[kFeatures];
   WordPieces words;
@@ -31,6 +31,14 @@ struct Model {
   Pool* take_pool(size_t bytes);
   void give_pool(Pool* pool);
 };
+
+// Number `index` of features [frames, 181] as the network has them, and in metres and 6D rotations.
+inline double restored(const Model& model, int64_t index, float normalised) {
+  return static_cast<double>(normalised) * static_cast<double>(model.spread[index % kFeatures]) + static_cast<double>(model.mean[index % kFeatures]);
+}
+inline float normalised(const Model& model, int64_t index, double feature) {
+  return static_cast<float>((feature - static_cast<double>(model.mean[index % kFeatures])) / static_cast<double>(model.spread[index % kFeatures]));
+}
 
 genmo_status open_model(Model& model, Files& files, const genmo_options& options, genmo_error* error);
 

@@ -1,7 +1,10 @@
 #include "motion/answer.h"
 
+#include <algorithm>
+
 #include "error.h"
 #include "motion/quaternions.h"
+#include "small.h"
 
 namespace genmo {
 namespace {
@@ -12,10 +15,11 @@ void write(const double* values, int64_t count, float* out) {
 }
 
 // Quaternions x, y, z, w of rotations [frames, joints, 3, 3], the first of every row of `stride` numbers at `out`.
-void write_turns(const double* rotations, int64_t frames, int joints, int64_t stride, Pool& pool, float* out) {
+void write_turns(const double* rotations, int64_t frames, int joints, int64_t stride, Pool& pool, float* out, double* last = nullptr, bool goes_on = false) {
   const Pool::Scope scope(pool);
   auto* quaternions = pool.get<double>(frames * 4 * joints);
-  continuous_quaternions(rotations, frames, joints, quaternions);
+  continuous_quaternions(rotations, frames, joints, quaternions, goes_on ? last : nullptr);
+  if (last) std::copy_n(quaternions + (frames - 1) * 4 * joints, 4 * joints, last);
   for (int64_t frame = 0; frame < frames; ++frame)
     for (int joint = 0; joint < joints; ++joint)
       for (int k = 0; k < 4; ++k) out[frame * stride + 4 * joint + k] = static_cast<float>(quaternions[(frame * joints + joint) * 4 + (k + 1) % 4]);
@@ -29,7 +33,7 @@ genmo_status check_room(const genmo_motion* motion, int32_t frames, genmo_error*
   return GENMO_OK;
 }
 
-void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
+void answer(const Clip& clip, Pool& pool, genmo_motion& motion, double* last, bool goes_on) {
   const Pool::Scope scope(pool);
   motion.frames = static_cast<int32_t>(clip.frames);
   motion.camera_rise = 0;
@@ -38,7 +42,7 @@ void answer(const Clip& clip, Pool& pool, genmo_motion& motion) {
   write(clip.offsets, 3 * kJoints, motion.offsets);
   write(clip.betas, kBetas, motion.betas);
   if (motion.joints) write(joints_of(clip, pool), clip.frames * 3 * kJoints, motion.joints);
-  if (motion.rotations) write_turns(clip.rotations, clip.frames, kJoints, 4 * kJoints, pool, motion.rotations);
+  if (motion.rotations) write_turns(clip.rotations, clip.frames, kJoints, 4 * kJoints, pool, motion.rotations, last, goes_on);
 }
 
 void answer(const Estimated& estimated, Pool& pool, genmo_motion& motion) {
@@ -47,6 +51,24 @@ void answer(const Estimated& estimated, Pool& pool, genmo_motion& motion) {
   if (!motion.root_in_camera) return;
   write_turns(estimated.root_rotation, estimated.clip.frames, 1, 7, pool, motion.root_in_camera);
   for (int64_t frame = 0; frame < estimated.clip.frames; ++frame) write(estimated.root_translation + 3 * frame, 3, motion.root_in_camera + 7 * frame + 4);
+}
+
+Clip read_clip(int64_t frames, const float* rotations, const float* translation, const float* contacts, const float* betas, Pool& pool) {
+  Clip clip = new_clip(frames, pool);
+  for (int64_t i = 0; i < frames * kJoints; ++i) {
+    const float* q = rotations + 4 * i;
+    put(clip.rotations + 9 * i, matrix_from_quaternion(static_cast<double>(q[3]), {static_cast<double>(q[0]), static_cast<double>(q[1]), static_cast<double>(q[2])}));
+  }
+  std::copy_n(translation, 3 * frames, clip.translation);
+  std::fill_n(clip.betas, kBetas, 0.0);
+  if (betas) std::copy_n(betas, kBetas, clip.betas);
+  rest_offsets(clip.betas, clip.offsets);
+  if (contacts) {
+    std::copy_n(contacts, frames * kContacts, clip.contacts);
+  } else {
+    label_contacts(clip, pool, clip.contacts);
+  }
+  return clip;
 }
 
 }  // namespace genmo

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "angles.h"
 #include "feet.h"
 #include "motion/clip.h"
 #include "motion/feet_rules.h"
@@ -11,7 +12,7 @@ namespace genmo {
 namespace {
 
 constexpr int kRaise = 10;
-constexpr double kSlack = 0.02, kExtended = 0.97, kPi = 3.14159265358979323846;
+constexpr double kSlack = 0.02, kExtended = 0.97;
 constexpr int kArms[2][4] = {{kLeftShoulder, kLeftElbow, kLeftWrist, kLeftHand}, {kRightShoulder, kRightElbow, kRightWrist, kRightHand}};
 
 // `curve` [frames]: smooth, nowhere under `sunk` [frames] nor under 0, and 0 away from it; false where it is 0 everywhere.

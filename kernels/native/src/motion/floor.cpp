@@ -61,6 +61,17 @@ void floor_under(const double* support, int64_t frames, Pool& pool, double* floo
   for (int64_t i = 0; i < frames; ++i) floor[i] = trend[i] + (sums[i + kWindow] - sums[i]) / kWindow;
 }
 
+// The floor [frames] that follows heights wherever they stay: their opening, never over them.
+void floor_with_steps(const double* support, int64_t frames, Pool& pool, double* floor) {
+  if (frames <= kWindow) return floor_under(support, frames, pool, floor);
+  const Pool::Scope scope(pool);
+  const int64_t count = frames - kWindow + 1, padded = count + 2 * (kWindow - 1);
+  auto* lowest = pool.get<double>(padded);
+  std::fill(lowest, lowest + padded, -INFINITY);
+  best_of_window(support, frames, kWindow, pool, lowest + kWindow - 1, [](double a, double b) { return a < b; });
+  best_of_window(lowest, padded, kWindow, pool, floor, [](double a, double b) { return a > b; });
+}
+
 struct Stand {
   int64_t start, end;
   double height;
@@ -157,6 +168,21 @@ void floor_of(const Clip& clip, Pool& pool, double* floor) {
 void lowest_points(const Clip& clip, Pool& pool, double* lowest) {
   const Pool::Scope scope(pool);
   look_at_floor(clip, pool, pool.get<double>(clip.frames), lowest);
+}
+
+void carried(const Clip& clip, Pool& pool, double* feet, double* floor) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = clip.frames;
+  auto *joints = joints_of(clip, pool), *balls = pool.get<double>(6 * frames), *scores = pool.get<double>(2 * frames);
+  auto* planted = pool.get<uint8_t>(2 * frames);
+  balls_of(joints, frames, balls);
+  planted_feet(balls, clip.contacts, frames, kEnter, kLeave, scores, planted);
+  for (int64_t frame = 0; frame < frames; ++frame)
+    for (int joint = 0; joint < kJoints; ++joint) joints[(frame * kJoints + joint) * 3 + 1] -= clip.translation[3 * frame + 1];
+  support_heights(joints, scores, frames, feet);
+  auto* support = pool.get<double>(frames);
+  for (int64_t frame = 0; frame < frames; ++frame) support[frame] = clip.translation[3 * frame + 1] + feet[frame];
+  floor_with_steps(support, frames, pool, floor);
 }
 
 void put_on_floor(Clip& clip, Pool& pool) {

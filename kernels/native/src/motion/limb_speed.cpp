@@ -43,7 +43,7 @@ void pose(const double* features, int64_t frames, double* rotations, double* roo
 }
 
 // Features smoothed from `start` to `end` by the least spread that is enough.
-void slow_down(double* features, int64_t frames, int64_t start, int64_t end, const double* offsets, Pool& pool) {
+void slow_down(double* features, int64_t frames, int64_t start, int64_t end, int64_t fixed, const double* offsets, Pool& pool) {
   const Pool::Scope scope(pool);
   const int64_t first = std::max<int64_t>(start - 2 * kAround, 0), count = std::min<int64_t>(end + 2 * kAround, frames) - first;
   double* window = features + first * kWidth;
@@ -54,13 +54,13 @@ void slow_down(double* features, int64_t frames, int64_t start, int64_t end, con
     smooth(window, count, kWidth, spread, slow);
     for (int64_t i = 0; i < count; ++i) {
       const auto away = static_cast<double>(std::max<int64_t>({start - (first + i), first + i - (end - 1), 0}));
-      const double share = smoothstep(1.5 - 1.5 * (away / kAround));
+      const double share = first + i < fixed ? 0 : smoothstep(1.5 - 1.5 * (away / kAround));
       for (int64_t k = i * kWidth; k < (i + 1) * kWidth; ++k) slow[k] = window[k] + share * (slow[k] - window[k]);
     }
     pose(slow, count, rotations, root);
     kinematics(count, rotations, root, offsets, nullptr, joints);
     excess(joints, count, over);
-    const double remaining = *std::max_element(over, over + count);
+    const double remaining = *std::max_element(over + std::max<int64_t>(fixed - first, 0), over + count);
     if (remaining < least) {
       least = remaining;
       std::copy(slow, slow + count * kWidth, best);
@@ -72,11 +72,12 @@ void slow_down(double* features, int64_t frames, int64_t start, int64_t end, con
 
 }  // namespace
 
-void limit_limb_speed(Clip& clip, Pool& pool) {
+void limit_limb_speed(Clip& clip, Pool& pool, int64_t fixed) {
   const Pool::Scope scope(pool);
   const int64_t frames = clip.frames;
   auto* over = pool.get<double>(frames);
   excess(joints_of(clip, pool), frames, over);
+  std::fill_n(over, std::min(fixed, frames), 0.0);
   if (!std::any_of(over, over + frames, [](double value) { return value > 1; })) return;
   auto* features = pool.get<double>(frames * kWidth);
   auto* quaternions = pool.get<double>(frames * 4 * kJoints);
@@ -93,7 +94,7 @@ void limit_limb_speed(Clip& clip, Pool& pool) {
     int64_t end = start + 1;  // frames that are near each other are one range
     for (int64_t frame = end; frame < frames && frame - end < kAround; ++frame)
       if (over[frame] > 1) end = frame + 1;
-    slow_down(features, frames, start, end, clip.offsets, pool);
+    slow_down(features, frames, start, end, fixed, clip.offsets, pool);
     start = end;
   }
   pose(features, frames, clip.rotations, clip.translation);

@@ -24,11 +24,12 @@ void quaternion_of(const double* m, double* q) {
 
 }  // namespace
 
-void continuous_quaternions(const double* rotations, int64_t frames, int joints, double* quaternions) {
+void continuous_quaternions(const double* rotations, int64_t frames, int joints, double* quaternions, const double* first) {
   for (int64_t i = 0; i < frames * joints; ++i) {
-    double *q = quaternions + 4 * i, *before = q - 4 * joints;
+    double* q = quaternions + 4 * i;
     quaternion_of(rotations + 9 * i, q);
-    if (i < joints) continue;
+    if (i < joints && !first) continue;
+    const double* before = i < joints ? first + 4 * i : q - 4 * joints;
     if (q[0] * before[0] + q[1] * before[1] + q[2] * before[2] + q[3] * before[3] < 0)
       for (int k = 0; k < 4; ++k) q[k] = -q[k];
   }

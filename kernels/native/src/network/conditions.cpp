@@ -147,7 +147,7 @@ void work(void* context, int index, int count, Barrier&) {
 
 }  // namespace
 
-genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error) {
+genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error, Scratch* own) {
   const bool sizes = conditions.batch > 0 && conditions.frames > 0 && conditions.batch <= (1 << 20) &&
                      int64_t{conditions.batch} * conditions.frames <= (1 << 24);
   if (!sizes)
@@ -157,11 +157,11 @@ genmo_status run_conditions(Network& network, const genmo_conditions& conditions
   for (int i = 0; arrays && i < network.options.condition_count; ++i)
     arrays = conditions.values[i] && conditions.masks[i];
   if (!arrays) return fail(error, GENMO_BAD_ARGUMENT, "an array of the conditions is NULL");
-  Scratch* scratch = take_scratch(network);
+  Scratch* scratch = own ? own : take_scratch(network);
   if (!scratch) return fail(error, GENMO_NO_MEMORY, "no memory for conditions");
   Call call{network, *scratch, conditions};
   network.team.run(work, &call, network.options.threads);
-  give_scratch(network, scratch);
+  if (!own) give_scratch(network, scratch);
   return GENMO_OK;
 }
 

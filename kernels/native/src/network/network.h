@@ -100,8 +100,9 @@ inline constexpr int kTimesteps = 1000, kKeypoints = 17, kCameraNumbers = 12;
 inline constexpr int kBoxNumbers = 9;  // that a bounding box becomes
 
 genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t count, genmo_error* error);
-genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error);
-genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error);
-genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error);
+// `own`: memory of the caller's (network/spaces.h); nullptr: any that is idle.
+genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error, Scratch* own = nullptr);
+genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error, Scratch* own = nullptr);
+genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own = nullptr);
 
 }  // namespace genmo

@@ -146,15 +146,15 @@ genmo_status check(const Network& network, const genmo_step& step, genmo_error* 
 
 }  // namespace
 
-genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error) {
+genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own) {
   const genmo_status status = check(network, step, error);
   if (status != GENMO_OK) return status;
-  Workspace* space = take_workspace(network, step);
+  Workspace* space = own ? own : take_workspace(network, step);
   if (!space) return fail(error, GENMO_NO_MEMORY, "no memory for %d motions of %d frames", step.batch, step.frames);
   pack_texts(network, *space, step);
   Call call{network, *space, step};
   network.team.run(work, &call, network.options.threads);
-  give_workspace(network, space);
+  if (!own) give_workspace(network, space);
   return GENMO_OK;
 }
 

@@ -136,7 +136,7 @@ void fill_reach(const genmo_texts& texts, int tokens) {
 
 }  // namespace
 
-genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error) {
+genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error, Scratch* own) {
   const int tokens = network.options.text_tokens;
   const bool sizes = texts.batch > 0 && texts.texts > 0 && texts.texts <= (1 << 16) && texts.batch <= (1 << 20) &&
                      int64_t{texts.texts} * tokens <= (1 << 20) &&
@@ -146,12 +146,12 @@ genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* 
   bool arrays = texts.tokens && texts.mask && texts.spans && texts.bias && texts.reach && texts.keys && texts.values;
   for (int i = 0; arrays && i < network.options.depth; ++i) arrays = texts.keys[i] && texts.values[i];
   if (!arrays) return fail(error, GENMO_BAD_ARGUMENT, "an array of the texts is NULL");
-  Scratch* scratch = take_scratch(network);
+  Scratch* scratch = own ? own : take_scratch(network);
   if (!scratch) return fail(error, GENMO_NO_MEMORY, "no memory for texts");
   fill_reach(texts, tokens);
   Call call{network, *scratch, texts};
   network.team.run(work, &call, network.options.threads);
-  give_scratch(network, scratch);
+  if (!own) give_scratch(network, scratch);
   return GENMO_OK;
 }
 

@@ -66,7 +66,7 @@ void fill_angles(Workspace& w, int half) {
 }
 
 bool fits(const Workspace& w, const genmo_step& step) {
-  return w.batch == step.batch && w.frames == step.frames && w.prompted >= step.prompted && w.texts == step.texts;
+  return w.batch == step.batch && w.frames == step.frames && w.prompted >= step.prompted && w.texts >= step.texts;
 }
 
 // Resized rather than joined by another: a caller's motions change their length, not their number at a time.

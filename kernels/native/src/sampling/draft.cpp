@@ -4,76 +4,21 @@
 #include <cmath>
 
 #include "error.h"
+#include "motion/answer.h"
 #include "sampling/schedule.h"
-#include "small.h"
 
 namespace genmo {
 namespace {
 
-constexpr int kSeam = 4, kVelocity = 6, kPosed = kTurns + 6 * kJoints, kContactsAt = kFeatures - kContacts;
-constexpr double kStaticSpeed = 0.15, kUsualStrength = 0.5;
-constexpr int kContactJoints[kContacts] = {kLeftAnkle, kLeftFoot, kRightAnkle, kRightFoot, kLeftWrist, kRightWrist};
-
-// A reference as float64: rotations [frames, 24, 3, 3] and translation [frames, 3].
-struct Pose {
-  double *rotations, *translation;
-};
-
-Pose pose_of(const genmo_reference& reference, Pool& pool) {
-  const int64_t frames = reference.frames;
-  const Pose pose{pool.get<double>(frames * 9 * kJoints), pool.get<double>(3 * frames)};
-  for (int64_t i = 0; i < frames * kJoints; ++i) {
-    const float* q = reference.rotations + 4 * i;
-    put(pose.rotations + 9 * i, matrix_from_quaternion(static_cast<double>(q[3]), {static_cast<double>(q[0]), static_cast<double>(q[1]), static_cast<double>(q[2])}));
-  }
-  std::copy_n(reference.translation, 3 * frames, pose.translation);
-  return pose;
-}
-
-// Contacts [frames, 6] of the caller, or of joints that stand still.
-void contacts_of(const genmo_reference& reference, const Pose& pose, Pool& pool, double* contacts) {
-  const int64_t frames = reference.frames;
-  if (reference.contacts) {
-    std::copy_n(reference.contacts, frames * kContacts, contacts);
-    return;
-  }
-  const Pool::Scope scope(pool);
-  const double mean[kBetas] = {};
-  double offsets[3 * kJoints];
-  rest_offsets(mean, offsets);
-  auto* joints = pool.get<double>(frames * 3 * kJoints);
-  kinematics(frames, pose.rotations, pose.translation, offsets, nullptr, joints);
-  for (int64_t frame = 0; frame < frames; ++frame)
-    for (int k = 0; k < kContacts; ++k) {
-      const int64_t now = std::max<int64_t>(std::min(frame, frames - 2), 0), next = std::min(now + 1, frames - 1);
-      const Vec3 step = at(joints + (next * kJoints + kContactJoints[k]) * 3) - at(joints + (now * kJoints + kContactJoints[k]) * 3);
-      contacts[frame * kContacts + k] = length(step) * GENMO_FPS < kStaticSpeed;
-    }
-}
-
-void put_sixd(double* out, const Mat3& m) {
-  put(out, m.row[0]);
-  put(out + 3, m.row[1]);
-}
-
-// Features [frames, 181] under a level static camera, but for shape and place in the camera, which are not read.
-void encode(const Pose& pose, const double* contacts, int64_t frames, double* features) {
-  for (int64_t frame = 0; frame < frames; ++frame) {
-    double* row = features + frame * kFeatures;
-    const double* turns = pose.rotations + frame * 9 * kJoints;
-    const Mat3 root = mat_at(turns);
-    put_sixd(row, root);
-    const int64_t now = std::max<int64_t>(std::min(frame, frames - 2), 0), next = std::min(now + 1, frames - 1);
-    const Vec3 step = at(pose.translation + 3 * next) - at(pose.translation + 3 * now);
-    put(row + kVelocity, transposed(mat_at(pose.rotations + now * 9 * kJoints)) * step);
-    put_sixd(row + kTurns, {{-1 * root.row[0], -1 * root.row[1], root.row[2]}});
-    for (int joint = 1; joint < kJoints; ++joint) put_sixd(row + kTurns + 6 * joint, mat_at(turns + 9 * joint));
-    std::copy_n(contacts + frame * kContacts, kContacts, row + kContactsAt);
-  }
-}
+constexpr int kSeam = 4, kPosed = kTurns + 6 * kJoints;
+constexpr double kUsualStrength = 0.5;
+constexpr Still kLevel{{-1, 0, 0, 0, -1, 0, 0, 0, 1}, {0, 0, 0}};
 
 // Which features a reference gives.
 bool is_referred(int feature) { return feature < kPosed || feature >= kContactsAt; }
+
+// A reference of the mean body.
+Clip clip_of(const genmo_reference& reference, Pool& pool) { return read_clip(reference.frames, reference.rotations, reference.translation, reference.contacts, nullptr, pool); }
 
 bool finite(const float* values, int64_t count) {
   return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
@@ -119,10 +64,8 @@ Draft draft_of(const Model& model, const genmo_reference* references, int32_t co
   for (const genmo_reference* r = references; r != references + count; ++r) {
     const Pool::Scope scope(pool);
     const int64_t start = r->start, end = start + r->frames;
-    const Pose pose = pose_of(*r, pool);
-    auto *contacts = pool.get<double>(r->frames * int64_t{kContacts}), *features = pool.get<double>(r->frames * int64_t{kFeatures});
-    contacts_of(*r, pose, pool, contacts);
-    encode(pose, contacts, r->frames, features);
+    auto* features = pool.get<double>(r->frames * int64_t{kFeatures});
+    encode(clip_of(*r, pool), kLevel, features);
     const double strength = r->strength > 0 ? static_cast<double>(r->strength) : kUsualStrength;
     for (int64_t frame = start; frame < end; ++frame) {
       // at borders to other frames the motion follows from both sides
@@ -130,7 +73,7 @@ Draft draft_of(const Model& model, const genmo_reference* references, int32_t co
       if (!near) draft.until[frame] = static_cast<int64_t>(std::nearbyint(kSteps * (1 - strength)));
       for (int i = 0; i < kFeatures; ++i)
         if (is_referred(i))
-          draft.values[frame * kFeatures + i] = static_cast<float>((features[(frame - start) * kFeatures + i] - static_cast<double>(model.mean[i])) / static_cast<double>(model.spread[i]));
+          draft.values[frame * kFeatures + i] = normalised(model, i, features[(frame - start) * kFeatures + i]);
     }
   }
   return draft;

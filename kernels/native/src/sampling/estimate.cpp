@@ -58,7 +58,7 @@ genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& p
   if (status != GENMO_OK) return status;
   for (int64_t i = 0; i < count; ++i) {
     if (!std::isfinite(x_0[i])) return fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
-    features[i] = static_cast<double>(x_0[i]) * static_cast<double>(model.spread[i % kFeatures]) + static_cast<double>(model.mean[i % kFeatures]);
+    features[i] = restored(model, i, x_0[i]);
   }
   return GENMO_OK;
 }

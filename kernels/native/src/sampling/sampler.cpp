@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "motion/filters.h"
+#include "sampling/conditioned.h"
 #include "sampling/draft.h"
 #include "sampling/noise.h"
 #include "sampling/schedule.h"
@@ -14,88 +15,6 @@ namespace genmo {
 namespace {
 
 constexpr double kSmoothing = 1;  // frames, of the Gaussian over a sample in which noise was left
-
-// What the steps of a motion share: `batch` of it, the first with texts.
-class Conditioned {
- public:
-  Conditioned(Model& model, int64_t frames, const Span* texts, int count, int batch, Pool& pool)
-      : model_(model), pool_(pool), frames_(frames), texts_(texts), count_(count), batch_(batch) {}
-
-  genmo_status prepare(genmo_error* error) {
-    const genmo_status status = fuse(error);
-    return status == GENMO_OK ? read_texts(error) : status;
-  }
-
-  // x_0 [batch, frames, features] of x_t, which every motion of the batch has.
-  genmo_status step(const float* x_t, int64_t timestep, float* x_0, genmo_error* error) {
-    const int64_t timesteps[2] = {timestep, timestep};
-    genmo_step step{};
-    step.size = sizeof step;
-    step.batch = batch_;
-    step.frames = static_cast<int32_t>(frames_);
-    step.prompted = 1;
-    step.texts = count_;
-    step.x_t = x_t;
-    step.timestep = timesteps;
-    step.fused = fused_;
-    step.text_bias = bias_;
-    step.text_reach = reach_;
-    step.text_keys = keys_;
-    step.text_values = values_;
-    step.x_0 = x_0;
-    return genmo_network_step(model_.network, &step, error);
-  }
-
- private:
-  // Of frames without any condition, which all are alike.
-  genmo_status fuse(genmo_error* error) {
-    const float zero = 0;
-    auto* nothing = pool_.get<float>(1 << 16);
-    std::fill(nothing, nothing + (1 << 16), zero);
-    const float *values[16], *masks[16];
-    for (int i = 0; i < model_.condition_count; ++i) {
-      values[i] = nothing;
-      masks[i] = &zero;
-    }
-    auto* row = pool_.get<float>(model_.width);
-    genmo_conditions conditions{sizeof conditions, 1, 1, values, masks, row};
-    const genmo_status status = genmo_network_conditions(model_.network, &conditions, error);
-    fused_ = pool_.get<float>(batch_ * frames_ * model_.width);
-    for (int64_t i = 0; i < batch_ * frames_; ++i) std::copy(row, row + model_.width, fused_ + i * model_.width);
-    return status;
-  }
-
-  genmo_status read_texts(genmo_error* error) {
-    const int64_t words = int64_t{count_} * model_.text_tokens;
-    auto *tokens = pool_.get<float>(words * kTextWidth), *mask = pool_.get<float>(words);
-    auto* spans = pool_.get<int64_t>(2 * int64_t{count_});
-    for (int i = 0; i < count_; ++i) {
-      const int64_t first = int64_t{i} * model_.text_tokens;
-      if (!model_.words.encode(texts_[i].prompt, model_.text_tokens, tokens + first * kTextWidth, mask + first))
-        return fail(error, GENMO_BAD_ARGUMENT, "text is \"%.150s\"; wanted at least one word in Latin letters", texts_[i].prompt);
-      spans[2 * i] = texts_[i].start;
-      spans[2 * i + 1] = texts_[i].end;
-    }
-    bias_ = pool_.get<float>(words);
-    reach_ = pool_.get<int64_t>(2 * int64_t{count_});
-    keys_ = pool_.get<float*>(model_.depth);
-    values_ = pool_.get<float*>(model_.depth);
-    for (int i = 0; i < model_.depth; ++i) {
-      keys_[i] = pool_.get<float>(words * model_.width);
-      values_[i] = pool_.get<float>(words * model_.width);
-    }
-    genmo_texts texts{sizeof texts, 1, count_, tokens, mask, spans, bias_, reach_, keys_, values_};
-    return genmo_network_texts(model_.network, &texts, error);
-  }
-
-  Model& model_;
-  Pool& pool_;
-  int64_t frames_;
-  const Span* texts_;
-  int count_, batch_;
-  float *fused_ = nullptr, *bias_ = nullptr, **keys_ = nullptr, **values_ = nullptr;
-  int64_t* reach_ = nullptr;
-};
 
 bool all_finite(const float* values, int64_t count) {
   for (int64_t i = 0; i < count; ++i)
@@ -126,52 +45,100 @@ void compose(float* x_0, const float* arms, const float* share, int64_t frames) 
       for (int64_t i = frame * kFeatures + kTurns + 6 * joint, end = i + 6; i < end; ++i) x_0[i] += share[frame] * (arms[i] - x_0[i]);
 }
 
+void draw_noise(const Sampling& s, int64_t count, float* x_t) {
+  if (s.noise) {
+    std::copy_n(s.noise, count, x_t);
+    return;
+  }
+  Noise(s.seed, s.sample).fill(x_t, count);
+  for (const genmo_seed* own = s.seeds; own != s.seeds + s.seed_count; ++own)
+    Noise(own->seed, s.sample).fill(x_t + int64_t{own->start} * kFeatures, int64_t{own->end - own->start} * kFeatures);
+}
+
+// x_t with its fixed features, as noisy as at the timestep.
+void inpaint(const Inpainting& inpainting, const float* noise, int64_t timestep, int64_t count, float* x_t) {
+  const double level = alpha_cumprod(timestep);
+  const auto kept = static_cast<float>(std::sqrt(level)), noisy = static_cast<float>(std::sqrt(1 - level));
+  for (int64_t i = 0; i < count; ++i)
+    if (inpainting.mask[i]) x_t[i] = kept * inpainting.values[i] + noisy * noise[i];
+}
+
+// The predictions of body and arms, guided and joined.
+class Predictor {
+ public:
+  Predictor(Model& model, const Sampling& s, Pool& pool)
+      : s_(s), count_(s.frames * kFeatures), guided_(s.guidance != 1), guidance_(static_cast<float>(s.guidance)),
+        body_(model, s.frames, s.texts, s.text_count, guided_ ? 2 : 1, pool, s.own), arms_(model, s.frames, s.arms, s.arm_count, 1, pool, s.own),
+        of_arms_(pool.get<float>(s.arm_count ? count_ : 1)), share_(pool.get<float>(s.frames)) {
+    arm_share(s.arms, s.arm_count, s.frames, share_);
+  }
+
+  genmo_status prepare(genmo_error* error) {
+    const KnownFrames known = s_.inpainting ? s_.inpainting->known : KnownFrames{};
+    const genmo_status status = body_.prepare(known, error);
+    return status == GENMO_OK && s_.arm_count ? arms_.prepare(known, error) : status;
+  }
+
+  // x_0 of x_t; both have room for two motions.
+  genmo_status operator()(float* x_t, int64_t timestep, float* x_0, genmo_error* error) {
+    if (guided_) std::copy_n(x_t, count_, x_t + count_);
+    genmo_status status = body_.step(x_t, timestep, x_0, error);
+    if (status == GENMO_OK && s_.arm_count) status = arms_.step(x_t, timestep, of_arms_, error);
+    if (status != GENMO_OK) return status;
+    if (s_.arm_count) compose(x_0, of_arms_, share_, s_.frames);
+    const float* without = x_0 + count_;
+    if (guided_)
+      for (int64_t i = 0; i < count_; ++i) x_0[i] = without[i] + guidance_ * (x_0[i] - without[i]);
+    if (!all_finite(x_0, count_)) return fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
+    return GENMO_OK;
+  }
+
+ private:
+  const Sampling& s_;
+  const int64_t count_;
+  const bool guided_;
+  const float guidance_;
+  Conditioned body_, arms_;
+  float *of_arms_, *share_;
+};
+
 }  // namespace
 
 genmo_status sample_motion(Model& model, const Sampling& s, Pool& pool, double* features, genmo_error* error) {
   const Pool::Scope scope(pool);
   auto* schedule = new (pool.get<Schedule>(1)) Schedule(s.steps);
-  const bool guided = s.guidance != 1;
   const int64_t count = s.frames * kFeatures;
-  Conditioned body(model, s.frames, s.texts, s.text_count, guided ? 2 : 1, pool), arms(model, s.frames, s.arms, s.arm_count, 1, pool);
-  genmo_status status = body.prepare(error);
-  if (status == GENMO_OK && s.arm_count) status = arms.prepare(error);
+  Predictor predict(model, s, pool);
+  genmo_status status = predict.prepare(error);
   if (status != GENMO_OK) return status;
-  auto *of_arms = pool.get<float>(s.arm_count ? count : 1), *share = pool.get<float>(s.frames);
-  arm_share(s.arms, s.arm_count, s.frames, share);
-  auto *x_t = pool.get<float>(2 * count), *x_0 = pool.get<float>(2 * count), *before = pool.get<float>(count);
-  Noise(s.seed, s.sample).fill(x_t, count);
-  for (const genmo_seed* own = s.seeds; own != s.seeds + s.seed_count; ++own)
-    Noise(own->seed, s.sample).fill(x_t + int64_t{own->start} * kFeatures, int64_t{own->end - own->start} * kFeatures);
+  auto *x_t = pool.get<float>(2 * count), *x_0 = pool.get<float>(2 * count), *before = pool.get<float>(count), *noise = pool.get<float>(count);
+  draw_noise(s, count, noise);
+  std::copy_n(noise, count, x_t);
   std::fill(before, before + count, 0.0f);
   const Draft draft = draft_of(model, s.references, s.reference_count, s.frames, pool);
-  auto* noise = pool.get<float>(draft.values ? count : 1);
-  if (draft.values) std::copy(x_t, x_t + count, noise);
-  const auto guidance = static_cast<float>(s.guidance);
+  const auto correct = [&](float* prediction) {
+    if (s.inpainting && s.inpainting->project) s.inpainting->project(s.inpainting->context, prediction, pool);
+  };
   for (int step = 0; step < s.steps; ++step) {
-    if (draft.values) draft.draw(noise, schedule->timesteps[step], s.frames, x_t);
-    if (guided) std::copy(x_t, x_t + count, x_t + count);
-    status = body.step(x_t, schedule->timesteps[step], x_0, error);
-    if (status == GENMO_OK && s.arm_count) status = arms.step(x_t, schedule->timesteps[step], of_arms, error);
+    const int64_t timestep = schedule->timesteps[step];
+    if (draft.values) draft.draw(noise, timestep, s.frames, x_t);
+    if (s.inpainting) inpaint(*s.inpainting, noise, timestep, count, x_t);
+    status = predict(x_t, timestep, x_0, error);
     if (status != GENMO_OK) return status;
-    if (s.arm_count) compose(x_0, of_arms, share, s.frames);
-    const float* without = x_0 + count;
-    if (guided)
-      for (int64_t i = 0; i < count; ++i) x_0[i] = without[i] + guidance * (x_0[i] - without[i]);
-    if (!all_finite(x_0, count)) return fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
+    correct(x_0);
     const Update& u = schedule->updates[step];
     for (int64_t i = 0; i < count; ++i) x_t[i] = u.keep * x_t[i] + u.now * x_0[i] + u.before * before[i];
     std::copy(x_0, x_0 + count, before);
     if (s.progress && s.progress(s.user, static_cast<float>(step + 1) / static_cast<float>(s.steps + 1)))
       return fail(error, GENMO_CANCELLED, "cancelled after %d of %d steps", step + 1, s.steps);
   }
-  const float* answer = x_t;
+  float* answer = x_t;
   if (schedule->smoothed) {
     smooth(x_t, s.frames, kFeatures, kSmoothing, x_0);
+    correct(x_0);
     answer = x_0;
   }
-  for (int64_t i = 0; i < count; ++i)
-    features[i] = static_cast<double>(answer[i]) * static_cast<double>(model.spread[i % kFeatures]) + static_cast<double>(model.mean[i % kFeatures]);
+  for (int64_t i = 0; i < count; ++i) features[i] = restored(model, i, answer[i]);
   return GENMO_OK;
 }
 

@@ -1,10 +1,18 @@
 // Motions from noise under texts, in the network's normalised features.  Twin: `generate` of runtime/denoiser/sampler.py.
 #pragma once
 
-#include "engine/model.h"
-#include "text/order.h"
+#include "sampling/conditioned.h"
 
 namespace genmo {
+
+// Features that are fixed before sampling, normalised (diffusion inpainting).
+struct Inpainting {
+  const float* values = nullptr;   // [frames, 181]
+  const uint8_t* mask = nullptr;   // [frames, 181] which of them are fixed
+  KnownFrames known;               // the same as a condition
+  void (*project)(void* context, float* x_0, Pool& pool) = nullptr;  // corrects a prediction [frames, 181]; nullptr: as it is
+  void* context = nullptr;
+};
 
 struct Sampling {
   int64_t frames = 0;
@@ -17,6 +25,9 @@ struct Sampling {
   const genmo_reference* references = nullptr;
   int reference_count = 0;
   uint32_t sample = 0;
+  const float* noise = nullptr;  // [frames, 181] in the place of that of a seed
+  const Inpainting* inpainting = nullptr;
+  const Spaces* own = nullptr;  // the network's memory; nullptr: any
   genmo_progress progress = nullptr;
   void* user = nullptr;
 };

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "angles.h"
+
 namespace genmo {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr double kOffset = 0.008, kMostBeta = 0.999, kSpacing = 2.25, kFarthest = 0.75, kLastAhead = 0.5;
 constexpr int kFew = 4;  // up to so many steps end while there is still noise
 
