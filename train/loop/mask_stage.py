@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from genmo.train.data.token_store import (
     TokenStore,
     masked,
 )
+from genmo.train.loop.near_codes import NearCodes, near_codes
 from genmo.train.network.masked_transformer import Texts
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.token_model import TokenModel
@@ -34,6 +37,7 @@ class MaskStage:
         if config.stage == 3 and not any(store.captions):
             raise InputError("config: no motion in data has a caption, so stage 3 learns nothing; wanted captions")
         self.config, self.store, self.held_out = config, store, held_out
+        self._near_codes: NearCodes | None = None
 
     def batch(self, step: int) -> TokenBatch:
         """Motions of a step with a share of cos(pi u / 2) of their tokens masked, u even from 0 to 1."""
@@ -44,12 +48,23 @@ class MaskStage:
         return masked(self.store, rows, shares, Masking(c.gaps, c.kept_parts, c.replaced), c.model, random)
 
     def losses(self, model: TokenModel, batch: TokenBatch, normalisation: Normalisation) -> dict[str, Tensor]:
-        """The mean negative log-likelihood of what is asked for."""
+        """The mean negative log-likelihood of what is asked for, spread over codes near it."""
         kept = torch.rand(len(batch.prompts)) >= self.config.no_text
         prompts = [text if keep else "" for text, keep in zip(batch.prompts, kept.tolist(), strict=True)]
+        near = self._near(model)
+        visible = (batch.ids < self.config.model.codes) & ~batch.asked
+        which = visible & (torch.rand(visible.shape) < self.config.exchanged).to(visible.device)
+        batch = replace(batch, ids=near.exchanged(batch.ids, which))
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.config.bf16):
             logits = self._logits(model, batch, prompts, self.config.text_dropout)
-        return {"nll": functional.cross_entropy(logits[batch.asked].float(), batch.truth[batch.asked])}
+        asked = batch.asked
+        return {"nll": near.loss(logits[asked].float(), asked.nonzero()[:, 2], batch.truth[asked])}
+
+    def _near(self, model: TokenModel) -> NearCodes:
+        """Of the codebook, which training leaves as it is."""
+        if self._near_codes is None:
+            self._near_codes = near_codes(model.vq.codebook.codes, self.config.spread)
+        return self._near_codes
 
     def _logits(self, model: TokenModel, batch: TokenBatch, prompts: list[str], dropout: float) -> Tensor:
         assert model.transformer is not None

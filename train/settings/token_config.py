@@ -72,6 +72,10 @@ class TokenTrainConfig:
     """chance that a motion is given but for a gap: at its end, at its beginning or inside"""
     kept_parts: float = 0.15
     """chance that some parts of the body are given from the first frame to the last, where tokens have parts"""
+    spread: float = 0.4
+    """how much of a target goes to codes near the true one"""
+    exchanged: float = 0.5
+    """chance that a visible code is exchanged for one near it, by the same shares"""
     dropout: float = 0.1
     """of the transformer's branches"""
     no_text: float = 0.1
@@ -177,7 +181,7 @@ def _check(config: TokenTrainConfig) -> None:
         raise InputError(f"config: stage is {config.stage} and init {config.init!r}; wanted {wanted}")
     if config.stage == 3 and config.model.text_encoder == "none":
         raise InputError("config: stage 3 with model.text_encoder=none; wanted wordpiece, as texts are what it is for")
-    for name in ("replaced", "gaps", "kept_parts", "dropout", "no_text", "text_dropout"):
+    for name in ("replaced", "gaps", "kept_parts", "spread", "exchanged", "dropout", "no_text", "text_dropout"):
         if not 0 <= getattr(config, name) < 1:
             raise InputError(f"config: {name} is {getattr(config, name)}; wanted 0 to below 1")
     for name in ("commitment", "places", "kinematics", "path", "way"):
