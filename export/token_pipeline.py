@@ -32,7 +32,7 @@ from genmo.runtime.support.errors import GenmoError, InputError
 from genmo.runtime.support.safe_read import read_json
 from genmo.runtime.support.version import __version__
 from genmo.runtime.tokens.config import FRAMES_A_TOKEN
-from genmo.runtime.tokens.decoding import guided
+from genmo.runtime.tokens.decoding import Mixture, guided
 from genmo.train.network.masked_transformer import Texts
 from genmo.train.network.token_model import FAMILY, TokenCheckpoint, load_token_checkpoint
 
@@ -143,7 +143,7 @@ def parity(checkpoint: TokenCheckpoint, engine: TokenEngine, options: ExportOpti
     features = random.standard_normal((PROBES, tokens * FRAMES_A_TOKEN, config.motion_layout.width)).astype(np.float32)
     ids = random.integers(config.codes, size=(PROBES, tokens, len(config.part_names)))
     same = float((graphs.encode(features) == model.vq.encode(torch.from_numpy(features)).numpy()).mean())
-    pairs = graphs.decode(ids), model.vq.decode(torch.from_numpy(ids)).numpy()
+    pairs = graphs.decode(Mixture.of(ids)), model.vq.decode(torch.from_numpy(ids)).numpy()
     joints = [_joints(engine.normalisation, made) for made in pairs]
     away = 1000 * np.linalg.norm(joints[0] - joints[1], axis=-1)
     facts = {"same_ids": same, "mean_mm": float(away.mean()), "max_mm": float(away.max())}

@@ -24,7 +24,7 @@ from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, w
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import ProgressCallback, no_progress
-from genmo.runtime.tokens.decoding import GUIDANCE, STEPS, fill, guided
+from genmo.runtime.tokens.decoding import CANDIDATES, GUIDANCE, STEPS, Mixture, expected, fill, guided
 
 MASKS = 1
 """beside a seed, for which tokens a revision makes anew"""
@@ -84,10 +84,10 @@ class TokenModel(TimelineModel):
         given = self._given(timeline)
         conditioned = time.perf_counter()
         tries = TRIES if len(timeline.keyframes.frames) else 1
-        ids = self._filled(timeline, parts, texts, np.tile(given, (samples, tries, 1, 1)), progress)
+        filled = self._filled(timeline, parts, texts, np.tile(given, (samples, tries, 1, 1)), progress)
         stepped = time.perf_counter()
         motions: list[Motion] = []
-        for sample, tried in enumerate(ids):
+        for sample, tried in enumerate(filled):
             features = self.features_of(tried)
             features = features[best_try(features, timeline.keyframes) if tries > 1 else 0]
             motion = decode_motion(features[: timeline.frames])
@@ -100,9 +100,9 @@ class TokenModel(TimelineModel):
         timings = Timings.between(started, conditioned, stepped, time.perf_counter())
         return Result.of(timeline, motions, timings, notes)
 
-    def features_of(self, ids: Numbers) -> Array:
-        """Features [batch, 4 tokens, 269], not normalised, of ids [batch, tokens, parts]."""
-        return self.engine.normalisation.restored(self.graphs.decode(ids))
+    def features_of(self, mixture: Mixture) -> Array:
+        """Features [batch, 4 tokens, 269], not normalised, of tokens."""
+        return self.engine.normalisation.restored(self.graphs.decode(mixture))
 
     def _given(self, timeline: Timeline) -> Numbers:
         """Ids [tokens, parts] of what is known, masked where it is not."""
@@ -125,20 +125,27 @@ class TokenModel(TimelineModel):
         texts: dict[str, tuple[Array, Array]],
         ids: Numbers,
         progress: ProgressCallback,
-    ) -> Numbers:
-        """`ids` [samples, tries, tokens, parts] with all that is masked filled in, window by window."""
+    ) -> list[Mixture]:
+        """`ids` [samples, tries, tokens, parts] with all that is masked filled in, window by window; a mixture for the
+        tries of each sample."""
         config, lead = self.engine.config, ids.shape[:2]
         assert timeline.steps is not None and timeline.guidance is not None
         random = [np.random.default_rng((timeline.seed, *number)) for number in np.ndindex(lead)]
         ids = ids.reshape(-1, *ids.shape[2:])
         known = (ids[0] != config.mask_id).all(axis=-1)
+        made = Mixture.of(ids, min(CANDIDATES, config.codes))
         for part in parts:
             rows = guided(*texts[part.prompt], len(ids), timeline.guidance)
             for first, end in windows(part, known, self.engine.longest):
-                ids[:, first:end], _ = fill(self.graphs, ids[:, first:end], rows, config, random, timeline.steps)
-                known[first:end] = True
+                window = slice(first, end)
+                free = ids[:, window] == config.mask_id
+                ids[:, window], _ = fill(self.graphs, ids[:, window], rows, config, random, timeline.steps)
+                settled = expected(self.graphs, ids[:, window], free, rows, config)
+                made.ids[:, window][free], made.shares[:, window][free] = settled.ids[free], settled.shares[free]
+                known[window] = True
                 progress(0.95 * float(known.mean()))
-        return ids.reshape(*lead, *ids.shape[1:])
+        tries = lead[1]
+        return [Mixture(made.ids[i : i + tries], made.shares[i : i + tries]) for i in range(0, len(ids), tries)]
 
     def _text(self, prompt: str) -> tuple[Array, Array]:
         """Rows [words, width] and mask [words] of a prompt.  Raises InputError where the engine knows no texts."""

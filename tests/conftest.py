@@ -314,6 +314,7 @@ def token_checkpoint(once, wordpieces):
         model.vq.codebook.codes.copy_(model.vq.latents(normalisation.apply(features)[None, :64])[0].transpose(0, 1))
         for parameter in model.transformer.parameters():
             parameter *= 2
+        model.transformer.head.weight *= 3  # as sure of some codes as a trained one
     checkpoint = TokenCheckpoint(model, normalisation, {"train": {"frames": [32], "steps": 0}, "step": 0})
     return once("token_checkpoint", lambda folder: save_token_checkpoint(folder, checkpoint))
 

@@ -115,7 +115,7 @@ def _encoder(vq: MotionVQ, config: TokenConfig, storage: Storage) -> onnx.ModelP
 
 
 def _by_part(graph: Graph, ids: str, table: Array, kind: str) -> str:
-    """Rows of a table [parts, ids, width] by ids [batch, tokens, parts]: [batch, tokens, parts, width]."""
+    """Rows of a table [parts, ids, width] by ids [..., parts]: [..., parts, width]."""
     parts, count, width = table.shape
     first = graph.constant(count * np.arange(parts), "int64")
     return graph(
@@ -126,8 +126,12 @@ def _by_part(graph: Graph, ids: str, table: Array, kind: str) -> str:
 def _decoder(vq: MotionVQ, config: TokenConfig, storage: Storage) -> onnx.ModelProto:
     inputs, outputs = token_signature(config)["decoder"]
     graph = Graph(FP32)
-    codes = _by_part(graph, graph.input(inputs[0]), _numpy(vq.codebook.codes), storage.convolutions)
-    latents = graph("Reshape", codes, graph.integers(0, 0, len(config.part_names) * config.code_width))
+    ids, shares = map(graph.input, inputs)
+    # [batch, tokens, candidates, parts, width], summed over the candidates
+    codes = _by_part(graph, graph("Transpose", ids, perm=[0, 1, 3, 2]), _numpy(vq.codebook.codes), storage.convolutions)
+    weights = graph("Unsqueeze", graph("Transpose", shares, perm=[0, 1, 3, 2]), graph.integers(-1))
+    mixed = graph("ReduceSum", graph("Mul", codes, weights), graph.integers(2), keepdims=0)
+    latents = graph("Reshape", mixed, graph.integers(0, 0, len(config.part_names) * config.code_width))
     x = graph("Transpose", latents, perm=[0, 2, 1])
     graph.output(graph("Transpose", _convolved(graph, x, vq.decoder, storage.convolutions), perm=[0, 2, 1]), "features")
     return graph.model("decoder", outputs)

@@ -32,14 +32,16 @@ Specs = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 def token_signature(config: TokenConfig) -> dict[str, Specs]:
     """Inputs and outputs of the three graphs; features are normalised, `frames` is four times `tokens`.
 
-    A token has an id for each part (`tokens.parts`)."""
+    A token has an id for each part (`tokens.parts`); what is decoded is a mixture of codes, of `shares` that add up to
+    1."""
     parts = len(config.part_names)
     features = TensorSpec("features", ("batch", "frames", config.motion_layout.width))
     ids = TensorSpec("ids", ("batch", "tokens", parts), "int64")
+    mixed = ("batch", "tokens", parts, "candidates")
     likely = ("rows", "places", parts, min(CANDIDATES, config.codes))
     return {
         "encoder": ((features,), (ids,)),
-        "decoder": ((ids,), (features,)),
+        "decoder": ((TensorSpec("ids", mixed, "int64"), TensorSpec("shares", mixed)), (features,)),
         "tokens": (
             (
                 TensorSpec("ids", ("inputs", "places", parts), "int64"),

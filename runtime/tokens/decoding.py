@@ -33,6 +33,23 @@ class Likely:
     """[rows, places, parts]: log of the sum of exp of all logits, those of other codes too"""
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Tokens of which each part is a mixture of codes."""
+
+    ids: Numbers
+    """[rows, tokens, parts, candidates]"""
+    shares: Array
+    """[rows, tokens, parts, candidates] float32, adding up to 1"""
+
+    @classmethod
+    def of(cls, ids: Numbers, candidates: int = 1) -> Mixture:
+        """Of ids [rows, tokens, parts], each by itself, the first of so many candidates."""
+        shares = np.zeros((*ids.shape, candidates), np.float32)
+        shares[..., 0] = 1.0
+        return cls(np.repeat(ids[..., None], candidates, axis=-1), shares)
+
+
 class TokenNetwork(Protocol):
     """Anything that tells what masked tokens may be."""
 
@@ -95,6 +112,26 @@ def fill(
             ids[row].reshape(-1)[again] = config.mask_id
         done(step + 1)
     return ids, sure
+
+
+def expected(
+    network: TokenNetwork, ids: Numbers, free: Flags, texts: tuple[Array, Array, Array], config: TokenConfig
+) -> Mixture:
+    """What ids [rows, tokens, parts], all filled in, stand for: codes that are `free` [rows, tokens, parts] become all
+    codes, as likely as the network has them where all others are as they are; the rest stays.
+
+    The network is trained to doubt visible codes, so what it answers for one follows from the others alone.  Drawn
+    codes lie around what they are drawn for; decoding their expectation takes that noise away (docs/tokens.md has
+    numbers).
+    """
+    ended = np.concatenate([ids, np.full_like(ids[:, :1], config.end_id)], axis=1)
+    likely = network(np.tile(ended, (texts[2].shape[1] // len(ids), 1, 1)), *texts)
+    logits = likely.logits[:, : ids.shape[1]].astype(np.float64)
+    shares = np.exp(logits - logits[..., :1])
+    shares /= shares.sum(axis=-1, keepdims=True)
+    known, chosen = Mixture.of(ids, shares.shape[-1]), free[..., None]
+    codes = np.where(chosen, likely.ids[:, : ids.shape[1]], known.ids)
+    return Mixture(codes, np.where(chosen, shares, known.shares).astype(np.float32))
 
 
 def _drawn(

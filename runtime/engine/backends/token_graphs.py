@@ -12,7 +12,7 @@ from genmo.runtime.engine.token_bundle import TokenEngine, token_signature
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.tokens.decoding import Likely
+from genmo.runtime.tokens.decoding import Likely, Mixture
 
 BACKENDS = ("onnxruntime", "openvino")
 
@@ -48,9 +48,9 @@ class TokenGraphs:
         ids: Any = self._encoder({}, {"features": features})["ids"]
         return np.asarray(ids, np.int64)
 
-    def decode(self, ids: Numbers) -> Array:
-        """Normalised features [batch, 4 tokens, width] of ids [batch, tokens, parts]."""
-        arrays: dict[str, Any] = {"ids": ids}
+    def decode(self, mixture: Mixture) -> Array:
+        """Normalised features [batch, 4 tokens, width] of tokens, each of mixed codes."""
+        arrays: dict[str, Any] = {"ids": mixture.ids, "shares": mixture.shares}
         return self._decoder({}, arrays)["features"]
 
     def __call__(self, ids: Numbers, texts: Array, mask: Array, mixture: Array) -> Likely:

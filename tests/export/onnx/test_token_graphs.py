@@ -48,8 +48,20 @@ def test_encoder_and_decoder(frozen, tokens):
     features = torch.randn(3, 4 * tokens, CONFIG.motion_layout.width)
     (ids,) = graphs["encoder"].run(None, {"features": features.numpy()})
     assert ids.tolist() == model.vq.encode(features).tolist()
-    (decoded,) = graphs["decoder"].run(None, {"ids": ids})
+    (decoded,) = graphs["decoder"].run(None, {"ids": ids[..., None], "shares": np.ones((*ids.shape, 1), np.float32)})
     assert decoded == pytest.approx(model.vq.decode(torch.from_numpy(ids)).numpy(), abs=1e-5)
+
+
+@torch.no_grad()
+def test_mixtures_are_decoded(frozen):
+    model, graphs = frozen
+    parts, random = len(model.config.part_names), np.random.default_rng(0)
+    ids = random.integers(9, size=(2, 3, parts, 5))
+    shares = random.dirichlet(np.ones(5), size=(2, 3, parts)).astype(np.float32)
+    codes = torch.stack([model.vq.codebook.codes[i][torch.from_numpy(ids[:, :, i])] for i in range(parts)], dim=2)
+    expected = model.vq.decode_latents((codes * torch.from_numpy(shares)[..., None]).sum(dim=3)).numpy()
+    (decoded,) = graphs["decoder"].run(None, {"ids": ids, "shares": shares})
+    assert decoded == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(

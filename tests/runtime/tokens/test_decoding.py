@@ -7,7 +7,7 @@ import pytest
 
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.tokens.config import TokenConfig
-from genmo.runtime.tokens.decoding import Likely, fill, guided, still_masked
+from genmo.runtime.tokens.decoding import Likely, Mixture, expected, fill, guided, still_masked
 
 CONFIG = TokenConfig(codes=5)
 LIMBS = replace(CONFIG, parts="limbs")
@@ -139,6 +139,20 @@ def test_guidance_asks_twice_and_mixes():
     assert mixture.tolist() == [[4, 0, -3, 0], [0, 4, 0, -3]]
     for settings in ((rows, mask, 2, 1.0), (rows, 0 * mask, 2, 4.0)):  # nothing to guide
         assert guided(*settings)[2].tolist() == [[1, 0], [0, 1]]
+
+
+def test_what_was_drawn_becomes_what_is_expected():
+    """And what was known stays; shares add up to 1."""
+    probability = np.random.default_rng(0).dirichlet(np.ones(5), size=3)
+    ids, free = np.array([[[4], [0], [2]]]), np.array([[[True], [False], [True]]])
+    made = expected(Oracle(probability), ids, free, guided(*NO_TEXT, 1, 1.0), CONFIG)
+    for place in (0, 2):
+        order = np.argsort(-probability[place])
+        assert made.ids[0, place, 0].tolist() == order.tolist()
+        assert made.shares[0, place, 0] == pytest.approx(probability[place][order], abs=1e-6)
+    assert made.ids[0, 1, 0].tolist() == [0] * 5 and made.shares[0, 1, 0].tolist() == [1, 0, 0, 0, 0]
+    alone = Mixture.of(ids)
+    assert alone.ids.shape == (1, 3, 1, 1) and (alone.shares == 1).all()
 
 
 def test_nothing_masked_asks_nothing():

@@ -7,7 +7,7 @@ from genmo.runtime.engine.backends.token_graphs import TokenGraphs
 from genmo.runtime.engine.token_bundle import load_token_engine
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import TokenModel
-from genmo.runtime.tokens.decoding import CANDIDATES, Likely, fill, guided
+from genmo.runtime.tokens.decoding import CANDIDATES, Likely, Mixture, fill, guided
 
 
 def by_torch(checkpoint):
@@ -48,7 +48,7 @@ def test_the_same_ids_everywhere(token_checkpoint, token_engine, backend):
     assert np.array_equal(ids, filled(by_torch(token_checkpoint)))
     other = TokenGraphs(engine, threads=1)
     assert np.array_equal(given[:, :2], other.encode(features)[:, :2])
-    assert graphs.decode(ids) == pytest.approx(other.decode(ids), abs=1e-4)
+    assert graphs.decode(Mixture.of(ids)) == pytest.approx(other.decode(Mixture.of(ids)), abs=1e-4)
 
 
 def test_a_motion_in_openvino(token_engine):
