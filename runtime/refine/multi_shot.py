@@ -14,9 +14,16 @@ from genmo.runtime.conditions.spans import CameraSpan, KeypointSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion, RootPose
 from genmo.runtime.motion.representation import gravity_view_yaw
-from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
+from genmo.runtime.motion.rotation import matrix_from_yaw, normalize, rotate
 from genmo.runtime.refine.grounding import align_to_camera
-from genmo.runtime.refine.root_path import RootObservation, is_static, observe_from_static, path_drift
+from genmo.runtime.refine.root_path import (
+    GUESSED_DEPTH_WINDOW,
+    RootObservation,
+    is_static,
+    is_static_across,
+    path_drift,
+    turn_of_static,
+)
 from genmo.runtime.support.arrays import Array
 
 
@@ -101,14 +108,17 @@ def root_observations(motion: Motion, shots: Sequence[KeypointSpan | CameraSpan]
             continue
         if shot.camera is not None:
             positions: Array = camera.position[frames] + rotate(camera.rotation[frames], root.translation[frames])
-        else:
-            in_camera = RootPose(root.rotation[frames], root.translation[frames])
-            positions = observe_from_static(motion.rotations[frames, 0], in_camera)
-            if not is_static(motion.translation[frames], positions):
-                continue
-        absolute = number == 0 and shot.camera is not None
-        lens_known = shot.camera is not None or not are_guessed(shot.keypoints.intrinsics)
-        observations.append(RootObservation(shot.start, shot.end, positions, absolute, lens_known))
+            observations.append(RootObservation(shot.start, shot.end, positions, absolute=number == 0))
+            continue
+        turn = turn_of_static(motion.rotations[frames, 0], RootPose(root.rotation[frames], root.translation[frames]))
+        path, positions = motion.translation[frames], rotate(turn, root.translation[frames])
+        static, axis = is_static(path, positions), None
+        depth_counts = static and len(path) >= GUESSED_DEPTH_WINDOW  # else the guess may be so wrong that all of it is
+        if are_guessed(shot.keypoints.intrinsics):
+            axis = normalize(turn[:, 2] * [1, 0, 1])
+            static = is_static_across(path, positions, axis)
+        if static:
+            observations.append(RootObservation(shot.start, shot.end, positions, False, axis, depth_counts))
     return observations
 
 

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from genmo.runtime.motion.motion import FPS, RootPose
-from genmo.runtime.motion.rotation import orthogonal, rotate, transpose
+from genmo.runtime.motion.rotation import orthogonal, transpose
 from genmo.runtime.support.arrays import Array
 
 GROUND_PLANE_WINDOW = 45
 """frames over which the difference in x and z is averaged: depth, which a camera sees worst, is in them"""
 GUESSED_DEPTH_WINDOW = 301
-"""the same for the part along the view where the lens is guessed: a wrong focal length stretches depth, and nothing
-else, by as much as it is wrong"""
+"""the same for the part along the camera's axis where the lens is guessed: a wrong focal length stretches depth by as
+much as it is wrong, and nothing else, since metres across follow from the size of a person in the image"""
 HEIGHT_WINDOW = 31
 """the same for y"""
 STATIC_DRIFT = 0.35
 """m/s, root mean square, by which path and view may drift apart under a camera of unknown pose; beyond, it moves"""
+STATIC_DRIFT_ACROSS = 0.15
+"""the same across the view alone, which a wrong focal length does not change"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,10 @@ class RootObservation:
     """[end - start, 3] where it sees the root, metres, in the axes of the world in which the path is"""
     absolute: bool
     """whether `positions` are absolute in that world; otherwise only their changes count"""
-    lens_known: bool = True
-    """whether the camera's intrinsics are; a camera whose lens is guessed has its place at the origin"""
+    axis: Array | None = None
+    """[3] horizontal unit vector along which the camera looks; None: the lens is known, so depth counts as the rest"""
+    depth_counts: bool = True
+    """whether the difference along `axis` does, averaged over GUESSED_DEPTH_WINDOW"""
 
 
 def local_trend(values: Array, window: int) -> Array:
@@ -72,10 +76,11 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
     drift = np.zeros_like(path)
     for number, one in enumerate(observed):
         difference = path[one.start : one.end] - one.positions
-        if one.lens_known:
-            slow = local_trend(difference, GROUND_PLANE_WINDOW)
-        else:
-            slow = _trend_across_view(difference, one.positions)
+        slow = local_trend(difference, GROUND_PLANE_WINDOW)
+        if one.axis is not None:
+            slow = _across(slow, one.axis)
+            if one.depth_counts:
+                slow += local_trend((difference @ one.axis)[:, None], GUESSED_DEPTH_WINDOW) * one.axis
         slow[:, 1] = local_trend(difference[:, 1:2], HEIGHT_WINDOW)[:, 0]
         if not one.absolute:
             slow += drift[one.start] - slow[0]
@@ -85,35 +90,34 @@ def path_drift(path: Array, observed: Sequence[RootObservation]) -> Array:
     return drift
 
 
-def _trend_across_view(difference: Array, views: Array) -> Array:
-    """The trend [frames, 3] of a `difference` [frames, 3] over the ground, slower along the `views` [frames, 3] from
-    the camera to the person than across them; counted from the first frame.
+def _across(difference: Array, axis: Array) -> Array:
+    """A `difference` [frames, 3] without its part along a horizontal unit vector `axis` [3]."""
+    return np.asarray(difference - (difference @ axis)[:, None] * axis)
 
-    Where a person is across the view follows from their size in the image whatever the lens: focal length and depth
-    grow together.
+
+def turn_of_static(root_world: Array, root_camera: RootPose) -> Array:
+    """How a camera of unknown pose, taken for static, is turned in the world: [3, 3], the mean over the frames.
+
+    `root_world` [frames, 3, 3] is the root's rotation in the world.
     """
-    ground = views * [1, 0, 1]
-    ground = ground / np.maximum(np.linalg.norm(ground, axis=-1, keepdims=True), 1e-9)
-    step = np.diff(difference, axis=0, prepend=difference[:1])
-    along = np.cumsum((step * ground).sum(axis=-1, keepdims=True) * ground, axis=0)
-    across = np.cumsum(step, axis=0) - along
-    return local_trend(along, GUESSED_DEPTH_WINDOW) + local_trend(across, GROUND_PLANE_WINDOW)
-
-
-def observe_from_static(root_world: Array, root_camera: RootPose) -> Array:
-    """Where a camera of unknown pose, taken for static, sees the root: [frames, 3] metres, in the axes of the world.
-
-    `root_world` [frames, 3, 3] is the root's rotation in the world.  The camera's is the mean over the frames.
-    """
-    turn = orthogonal((root_world @ transpose(root_camera.rotation)).mean(axis=0))
-    return rotate(turn, root_camera.translation)
+    return orthogonal((root_world @ transpose(root_camera.rotation)).mean(axis=0))
 
 
 def is_static(path: Array, observed: Array) -> bool:
     """Whether an integrated `path` [frames, 3] and the view of a camera taken for static, `observed` [frames, 3], drift
     apart over the ground as slowly as under a camera that stands still; under one that pans, by the walking speed."""
-    difference = local_trend((path - observed)[:, [0, 2]], GROUND_PLANE_WINDOW)
+    return _drift_speed((path - observed) * [1, 0, 1]) < STATIC_DRIFT
+
+
+def is_static_across(path: Array, observed: Array, axis: Array) -> bool:
+    """`is_static` of what is across the `axis` [3], the horizontal unit vector along which the camera looks, alone: a
+    wrong focal length does not change that."""
+    return _drift_speed(_across((path - observed) * [1, 0, 1], axis)) < STATIC_DRIFT_ACROSS
+
+
+def _drift_speed(difference: Array) -> float:
+    """m/s, root mean square, at which the slow part of a `difference` [frames, 3] changes."""
     if len(difference) < 2:
-        return True
-    speed = np.diff(difference, axis=0) * FPS
-    return bool(np.sqrt((speed**2).sum(axis=1).mean()) < STATIC_DRIFT)
+        return 0.0
+    speed = np.diff(local_trend(difference, GROUND_PLANE_WINDOW), axis=0) * FPS
+    return float(np.sqrt((speed**2).sum(axis=1).mean()))

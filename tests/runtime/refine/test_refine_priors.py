@@ -204,7 +204,10 @@ def path():
     observed = [root_path.RootObservation(0, FRAMES, waves(16, 3), True)]
     still = [root_path.is_static(share * np.arange(FRAMES)[:, None] / 30 * np.ones(3), np.zeros((FRAMES, 3)))
              for share in (0.2, 0.22, 0.28, 0.3)]  # fmt: skip
-    return np.concatenate([root_path.path_drift(2 * waves(17, 3), observed), np.tile(still, (3, 1)).T])
+    across = [root_path.is_static_across(share * np.arange(FRAMES)[:, None] / 30 * np.ones(3), np.zeros((FRAMES, 3)),
+                                         np.array([0.0, 0.0, 1.0])) for share in (0.08, 0.14, 0.16, 0.22)]  # fmt: skip
+    still = np.tile([*still, *across], (3, 1)).T
+    return np.concatenate([root_path.path_drift(2 * waves(17, 3), observed), still])
 
 
 def path_of_a_guessed_lens():
@@ -212,7 +215,9 @@ def path_of_a_guessed_lens():
     frames = np.arange(400)
     seen = np.stack([0.01 * frames - 2, np.zeros(400), 5 - 0.008 * frames], axis=-1)
     wandering = np.stack([np.sin(frames / 40), np.zeros(400), np.cos(frames / 60)], axis=-1)
-    return root_path.path_drift(seen + wandering, [root_path.RootObservation(0, 400, seen, False, lens_known=False)])
+    return root_path.path_drift(
+        seen + wandering, [root_path.RootObservation(0, 400, seen, False, axis=np.array([0.6, 0.0, 0.8]))]
+    )
 
 
 def sunk_feet():
@@ -258,7 +263,7 @@ PRIORS = {
     "floor": [(grounding, "WINDOW TREND BLEND CLEARANCE")],
     "stairs": [(grounding, "STEP_HEIGHT SURE STEP_GAP")],
     "camera_floor": [(grounding, "NEAR_GROUND GROUND_SHARE")],
-    "path": [(root_path, "GROUND_PLANE_WINDOW HEIGHT_WINDOW STATIC_DRIFT")],
+    "path": [(root_path, "GROUND_PLANE_WINDOW HEIGHT_WINDOW STATIC_DRIFT STATIC_DRIFT_ACROSS")],
     "path_of_a_guessed_lens": [(root_path, "GROUND_PLANE_WINDOW GUESSED_DEPTH_WINDOW")],
     "sunk_feet": [(floor_clearance, "STANDS MOST_BENT")],
     "limbs": [(limb_limits, "MAX_SPEED MAX_ACCELERATION")],

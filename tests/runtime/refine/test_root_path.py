@@ -10,9 +10,10 @@ from genmo.runtime.refine.root_path import (
     HEIGHT_WINDOW,
     RootObservation,
     is_static,
+    is_static_across,
     local_trend,
-    observe_from_static,
     path_drift,
+    turn_of_static,
 )
 
 FRAMES = np.arange(300)
@@ -80,11 +81,12 @@ def test_a_static_camera_of_unknown_pose_sees_the_way_in_the_worlds_axes():
     world = matrix_from_axis_angle(0.1 * np.random.default_rng(2).standard_normal((300, 3)))
     in_camera = rotate(camera.T, TRUE - [0.0, 1.5, -4.0])
     noise = matrix_from_axis_angle(0.05 * np.random.default_rng(3).standard_normal((300, 3)))
-    observed = observe_from_static(world, RootPose(camera.T @ noise @ world, in_camera))
+    observed = rotate(turn_of_static(world, RootPose(camera.T @ noise @ world, in_camera)), in_camera)
     np.testing.assert_allclose(observed - observed[0], TRUE - TRUE[0], atol=0.15)
     assert is_static(TRUE + np.outer(FRAMES / 300, [1.0, 0, 0]), observed)
 
 
+AHEAD = np.array([0.0, 0.0, 1.0])
 NEAR = np.stack([0.007 * FRAMES - 1, 0.9 + 0.03 * np.sin(FRAMES / 2.5), 5 - 0.005 * FRAMES], axis=-1)
 """somebody who crosses the view at 3.5 to 5 m"""
 
@@ -94,14 +96,14 @@ def test_under_a_guessed_lens_a_drift_across_the_view_is_taken_off(lens):
     """A lens that is `lens` times too long stretches depth: across, the person is where they are seen all the same."""
     drifting = NEAR + np.outer(FRAMES / 300, [1.2, 0, 0])
     observed = NEAR * [1, 1, lens]
-    path = corrected(drifting, [RootObservation(0, 300, observed, absolute=False, lens_known=False)])
+    path = corrected(drifting, [RootObservation(0, 300, observed, absolute=False, axis=AHEAD)])
     off = (path - path[0]) - (NEAR - NEAR[0])
     assert np.abs(off[:, 0]).max() < 0.05 + 0.6 * abs(lens - 1)
     assert np.abs(off[:, 2]).max() < 0.05 + abs(lens - 1) * np.ptp(NEAR[:, 2])
 
 
 def test_a_guessed_lens_changes_nothing_where_path_and_view_agree():
-    observed = RootObservation(0, 300, NEAR + [0.0, -0.4, 2.0], absolute=False, lens_known=False)
+    observed = RootObservation(0, 300, NEAR + [0.0, -0.4, 2.0], absolute=False, axis=AHEAD)
     np.testing.assert_allclose(path_drift(NEAR, [observed]), 0, atol=1e-12)
 
 
@@ -109,3 +111,18 @@ def test_a_guessed_lens_changes_nothing_where_path_and_view_agree():
 def test_a_camera_that_follows_a_walker_is_not_static(speed):
     walked = TRUE + np.outer(FRAMES / 30, [speed, 0, 0])
     assert not is_static(walked, 0.01 * walked)
+
+
+@pytest.mark.parametrize("lens", [0.5, 1.0, 2.0])
+def test_a_static_camera_is_known_for_one_whatever_its_lens(lens):
+    """Somebody who comes 4 m nearer and 2 m across; a camera that goes along across moves."""
+    path = np.stack([2 * FRAMES / 300, 0.9 + 0 * FRAMES, 8 - 4 * FRAMES / 300], axis=-1)
+    assert is_static_across(path - path[0], path * [1, 1, lens], AHEAD)
+    assert is_static(path - path[0], path * [1, 1, lens]) == (lens < 1.5)
+    assert not is_static_across(path - path[0], path * [0.1, 1, lens], AHEAD)
+
+
+def test_depth_may_be_left_out():
+    drifting = NEAR + np.outer(FRAMES / 300, [0, 0, 1.2])
+    observed = RootObservation(0, 300, NEAR, absolute=False, axis=AHEAD, depth_counts=False)
+    np.testing.assert_allclose(path_drift(drifting, [observed])[:, 2], 0, atol=1e-12)

@@ -11,7 +11,7 @@ namespace genmo {
 namespace {
 
 constexpr int kGroundPlaneWindow = 45, kGuessedDepthWindow = 301, kHeightWindow = 31;
-constexpr double kStaticDrift = 0.35;
+constexpr double kStaticDrift = 0.35, kStaticDriftAcross = 0.15;
 
 // The eigenvector of the largest eigenvalue of a symmetric 4 x 4 matrix, by Jacobi's rotations; `a` is changed.
 void largest_eigenvector(double a[4][4], double* vector) {
@@ -54,8 +54,9 @@ Mat3 orthogonal(const double* m) {
   return matrix_from_quaternion(q[0], {q[1], q[2], q[3]});
 }
 
-// Where a camera of known poses sees the root, or one that is taken for static, in the axes of the world.
-void observe(const Estimated& motion, const Keypoints& keypoints, double* positions) {
+// Where a camera of known poses sees the root, or one that is taken for static, in the axes of the world.  `axis` [x, z]:
+// the horizontal unit vector along which the latter looks.
+void observe(const Estimated& motion, const Keypoints& keypoints, double* positions, double* axis) {
   const int64_t frames = motion.clip.frames;
   if (keypoints.rotation) {
     for (int64_t frame = 0; frame < frames; ++frame)
@@ -70,6 +71,10 @@ void observe(const Estimated& motion, const Keypoints& keypoints, double* positi
   }
   for (double& entry : mean) entry /= static_cast<double>(frames);
   const Mat3 to_world = orthogonal(mean);
+  put(mean, to_world);
+  const double scale = 1 / std::max(std::hypot(mean[2], mean[8]), 1e-8);
+  axis[0] = mean[2] * scale;
+  axis[1] = mean[8] * scale;
   for (int64_t frame = 0; frame < frames; ++frame) put(positions + 3 * frame, to_world * at(motion.root_translation + 3 * frame));
 }
 
@@ -81,43 +86,39 @@ void slow_difference(const Clip& clip, const double* positions, int axis, int64_
   local_trend(difference, clip.frames, window, pool, slow);
 }
 
-// The trends over the ground, slow[0] and slow[2], where the lens is guessed: slower along the view than across it, and
-// counted from the first frame.
-void trend_across_view(const Clip& clip, const double* positions, Pool& pool, double* const slow[3]) {
-  const Pool::Scope scope(pool);
-  const int64_t frames = clip.frames;
-  double *along[2], *across[2];
-  for (int k = 0; k < 2; ++k) along[k] = pool.get<double>(frames), across[k] = pool.get<double>(frames);
-  double sums[4] = {};
-  for (int64_t frame = 0; frame < frames; ++frame) {
-    const double *here = positions + 3 * frame, *moved = clip.translation + 3 * frame;
-    const double x = here[0], z = here[2], scale = 1 / std::max(std::hypot(x, z), 1e-9);
-    const double view[2] = {x * scale, z * scale};
-    double step[2] = {};
-    for (int k = 0; k < 2 && frame; ++k) step[k] = (moved[2 * k] - here[2 * k]) - (moved[2 * k - 3] - here[2 * k - 3]);
-    const double depth = step[0] * view[0] + step[1] * view[1];
-    for (int k = 0; k < 2; ++k) {
-      along[k][frame] = sums[k] += depth * view[k];
-      across[k][frame] = sums[2 + k] += step[k] - depth * view[k];
-    }
-  }
-  auto* trend = pool.get<double>(frames);
-  for (int k = 0; k < 2; ++k) {
-    local_trend(along[k], frames, kGuessedDepthWindow, pool, slow[2 * k]);
-    local_trend(across[k], frames, kGroundPlaneWindow, pool, trend);
-    for (int64_t frame = 0; frame < frames; ++frame) slow[2 * k][frame] += trend[frame];
-  }
-}
-
-// Whether path and view drift apart over the ground as slowly as under a camera that stands still: root mean square in m/s.
-bool is_static(const double* slow_x, const double* slow_z, int64_t frames) {
-  if (frames < 2) return true;
+// Root mean square of how fast two slow differences over the ground change, m/s.
+double drift_speed(const double* slow_x, const double* slow_z, int64_t frames) {
+  if (frames < 2) return 0;
   double squares = 0;
   for (int64_t frame = 0; frame + 1 < frames; ++frame) {
     const double x = (slow_x[frame + 1] - slow_x[frame]) * GENMO_FPS, z = (slow_z[frame + 1] - slow_z[frame]) * GENMO_FPS;
     squares += x * x + z * z;
   }
-  return std::sqrt(squares / static_cast<double>(frames - 1)) < kStaticDrift;
+  return std::sqrt(squares / static_cast<double>(frames - 1));
+}
+
+// The trends over the ground, slow[0] and slow[2], where the lens is guessed: slower along the `axis` than across it, and
+// not at all where the motion is short or drifts in depth, since the guess may be that wrong.  False when path and view
+// drift apart across the view, as under a camera that moves.
+bool trend_of_guessed(const Clip& clip, const double* positions, const double* axis, Pool& pool, double* const slow[3]) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = clip.frames;
+  const bool deep = drift_speed(slow[0], slow[2], frames) < kStaticDrift && frames >= kGuessedDepthWindow;
+  for (int64_t frame = 0; frame < frames; ++frame) {
+    const double depth = slow[0][frame] * axis[0] + slow[2][frame] * axis[1];
+    for (int k = 0; k < 2; ++k) slow[2 * k][frame] -= depth * axis[k];
+  }
+  if (!(drift_speed(slow[0], slow[2], frames) < kStaticDriftAcross)) return false;
+  if (!deep) return true;
+  auto *depth = pool.get<double>(frames), *trend = pool.get<double>(frames);
+  for (int64_t frame = 0; frame < frames; ++frame) {
+    const double *here = positions + 3 * frame, *moved = clip.translation + 3 * frame;
+    depth[frame] = (moved[0] - here[0]) * axis[0] + (moved[2] - here[2]) * axis[1];
+  }
+  local_trend(depth, frames, kGuessedDepthWindow, pool, trend);
+  for (int64_t frame = 0; frame < frames; ++frame)
+    for (int k = 0; k < 2; ++k) slow[2 * k][frame] += trend[frame] * axis[k];
+  return true;
 }
 
 }  // namespace
@@ -127,14 +128,18 @@ void follow_camera(Estimated& motion, const Keypoints& keypoints, Pool& pool) {
   Clip& clip = motion.clip;
   const int64_t frames = clip.frames;
   auto* positions = pool.get<double>(3 * frames);
-  observe(motion, keypoints, positions);
+  double axis[2] = {};
+  observe(motion, keypoints, positions, axis);
   double* slow[3];
   for (int axis = 0; axis < 3; ++axis) {
     slow[axis] = pool.get<double>(frames);
     slow_difference(clip, positions, axis, axis == 1 ? kHeightWindow : kGroundPlaneWindow, pool, slow[axis]);
   }
-  if (!keypoints.rotation && !is_static(slow[0], slow[2], frames)) return;
-  if (!keypoints.rotation && keypoints.guessed) trend_across_view(clip, positions, pool, slow);
+  if (!keypoints.rotation && keypoints.guessed) {
+    if (!trend_of_guessed(clip, positions, axis, pool, slow)) return;
+  } else if (!keypoints.rotation && !(drift_speed(slow[0], slow[2], frames) < kStaticDrift)) {
+    return;
+  }
   for (int axis = 0; axis < 3; ++axis) {
     const double start = keypoints.rotation ? 0 : slow[axis][0];  // of a camera without a place in the world changes alone count
     for (int64_t frame = 0; frame < frames; ++frame) clip.translation[3 * frame + axis] -= slow[axis][frame] - start;
