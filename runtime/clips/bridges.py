@@ -2,8 +2,9 @@
 
 A loop is left, and the other one entered, in the frames from which both go most alike; the other is where the way of
 the first leads at the mean of their speeds, or where the clip says.  The frames between are sampled with the ends of
-both loops as known frames.  What a clip changed of the loops themselves belongs to it: it begins with a frame of the
-first as it is and ends with one of the second.
+both loops as known frames.  Where one foot can stand all the way over, that is tried as well (`over_a_foot`), and of
+two loops that go the one faded into the other (`faded`).  What a clip changed of the loops themselves belongs to it: it
+begins with a frame of the first as it is and ends with one of the second.
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genmo.runtime.clips.loops import from_frame, on_mean_body, travel
-from genmo.runtime.clips.measuring import Measures, badness, from_origin, looking, measured, root_of, with_contacts
+from genmo.runtime.clips.measuring import (
+    Measures,
+    badness,
+    from_origin,
+    looking,
+    measured,
+    root_of,
+    stands,
+    with_contacts,
+)
 from genmo.runtime.clips.spec import ActionSpec, Limits, TransitionSpec
-from genmo.runtime.conditions.constraints import Headings
+from genmo.runtime.conditions.constraints import Frames, Headings
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import MotionModel
@@ -24,7 +34,7 @@ from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.root_motion import repeated
 from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
-from genmo.runtime.refine.joining import CONTEXT, between_timeline, filled, movement
+from genmo.runtime.refine.joining import CONTEXT, between_timeline, blended, filled, movement, prepared
 from genmo.runtime.support.arrays import Array
 
 SAME = 1e-4
@@ -33,6 +43,8 @@ STRIDE = 4
 """of the frames of a loop that hardly moves, one in so many is tried to leave and enter it"""
 STEADY = 0.3
 """m/s of a loop that counts as going somewhere"""
+STEP = 0.25
+"""metres by which the way over a foot that stands may differ from that at the mean of both speeds"""
 TURNING = 8
 """frames between two headings of a turn"""
 AROUND = 20
@@ -41,6 +53,10 @@ JOIN = 9
 """frames between an action that was made alone and the loops around it"""
 AIR = 0.05
 """metres that both feet are off the ground in a jump"""
+
+
+Ends = tuple[Motion, Motion, int, int]
+"""What is before and after a gap, and the frames of both loops at which these end and begin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +80,20 @@ def bridge(
     seed: int,
     samples: int,
     limits: Limits,
+    ends: Ends | None = None,
 ) -> Bridge:
-    """The best of several tries of `gap` frames between two loops."""
+    """The best of several tries of `gap` frames between two loops.
+
+    `ends`: where the loops are left and entered; None: where they are most alike.
+    """
     one, other = loops
-    leave, enter = alike(one, other, gap)
     action = what if isinstance(what, ActionSpec) else None
-    before = _ending_at(one, leave)
-    after = _placed(before, _beginning_at(other, enter), travel(one), travel(other), gap, action)
+    if ends is None:
+        leave, enter = alike(one, other, gap)
+        before = _ending_at(one, leave)
+        after = _placed(before, _beginning_at(other, enter), travel(one), travel(other), gap, action)
+        ends = before, after, leave, enter
+    before, after, leave, enter = ends
     text = action.text if action is not None else None
     timeline, first, second = between_timeline(before, after, gap / FPS, text, seed, move=False)
     if action is not None and action.turn:
@@ -86,6 +109,54 @@ def bridge(
             best = cost, Bridge(clip, *frames, found, seed)
     assert best is not None
     return best[1]
+
+
+def over_a_foot(one: Motion, other: Motion, gap: int) -> Ends | None:
+    """Ends of a gap over which one foot stands still: that which stands as the first loop is left stands as the other
+    one is entered, which begins there.
+
+    So that nobody has to shift both feet within half a second.  None where the way over a foot is none that both
+    speeds lead in `gap` frames.
+    """
+    wanted = (gap + 1) * (travel(one) + travel(other))[[0, 2]] / 2
+    best: tuple[float, int, int, int] | None = None
+    for side in (0, 1):
+        (leaves, behind), (enters, ahead) = (_over(loop, side) for loop in (one, other))
+        if len(leaves) and len(enters):
+            off = np.linalg.norm(ahead[None] - behind[:, None] - wanted, axis=-1)
+            row, column = np.unravel_index(int(np.argmin(off)), off.shape)
+            if off[row, column] < (STEP if best is None else best[0]):
+                best = float(off[row, column]), side, int(leaves[row]), int(enters[column])
+    if best is None:
+        return None
+    _, side, leave, enter = best
+    before, after = _ending_at(one, leave), _beginning_at(other, enter)
+    after = _placed(before, after, travel(one), travel(other), gap, None)
+    ball = FOOT_JOINTS[side]
+    shift = before.joints_world()[-1, ball] - after.joints_world()[0, ball]
+    return before, after.moved(np.eye(3), shift * [1.0, 0.0, 1.0]), leave, enter
+
+
+def _over(loop: Motion, side: int) -> tuple[Frames, Array]:
+    """The frames [n] of a loop in which a foot stands, and where the root is from its ball in them [n, 2], metres."""
+    period = loop.frames - 1
+    (frames,) = np.nonzero(stands(repeated(loop, 3))[period : 2 * period, side])
+    root, balls = loop.translation[frames], loop.joints_world()[frames, FOOT_JOINTS[side]]
+    return frames, (root - balls)[:, [0, 2]]
+
+
+def faded(loops: tuple[Motion, Motion], gap: int, seed: int) -> Bridge:
+    """Two loops that go, the one faded into the other over `gap` frames (`CONTEXT` at most) in which they are most
+    alike."""
+    (one, other), gap = loops, min(gap, CONTEXT)
+    leave, enter = alike(one, other, gap)
+    before = prepared(_ending_at(one, (leave + gap) % (one.frames - 1)))
+    after = prepared(_beginning_at(other, (enter - gap) % (other.frames - 1)), like=before)
+    whole, rest = blended(before, after, 0, gap)
+    made = _cut(whole, before.cut(slice(0, before.frames - gap)), rest)
+    clip = with_contacts(from_origin(made[0]))
+    frames = (leave - made[1]) % (one.frames - 1), (enter + made[2]) % (other.frames - 1)
+    return Bridge(clip, *frames, measured(clip), seed)
 
 
 def acted(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genmo.runtime.clips.bridges import Bridge, acted, bridge
-from genmo.runtime.clips.loops import base_loop, base_of, directed, seconds_between
+import numpy as np
+
+from genmo.runtime.clips.bridges import STEADY, Bridge, acted, bridge, faded, over_a_foot
+from genmo.runtime.clips.loops import base_loop, base_of, directed, seconds_between, travel
 from genmo.runtime.clips.measuring import Measures, badness, measured, misses
 from genmo.runtime.clips.spec import ActionSpec, LibrarySpec, LoopSpec, TransitionSpec, frames_of
 from genmo.runtime.model import MotionModel
-from genmo.runtime.motion.motion import Motion
+from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
 GAPS = (0.75, 1.25, 1.7)
@@ -79,9 +81,15 @@ def _bridged(
         gaps = [frames_of(what.seconds)]
     else:
         gaps = [frames_of(share * seconds_between(*ends)) for share in GAPS]
-    tries: list[Bridge] = [bridge(model, ends, what, gap, spec.seed, spec.samples, spec.limits) for gap in gaps]
+    options = spec.seed, spec.samples, spec.limits
+    tries: list[Bridge] = [bridge(model, ends, what, gap, *options) for gap in gaps]
+    if isinstance(what, TransitionSpec):
+        over = [(gap, over_a_foot(*ends, gap)) for gap in gaps]
+        tries += [bridge(model, ends, what, gap, *options, on_foot) for gap, on_foot in over if on_foot is not None]
+        if min(FPS * np.linalg.norm(travel(loop)) for loop in ends) > STEADY:
+            tries += [faded(ends, gap, spec.seed) for gap in gaps]
     if isinstance(what, ActionSpec) and not what.turn:
-        tries.append(acted(model, ends, what, gaps[0], spec.seed, spec.samples, spec.limits))
+        tries.append(acted(model, ends, what, gaps[0], *options))
     made = min(tries, key=lambda one: badness(what, one.found, spec.limits))
     text = what.text if isinstance(what, ActionSpec) else None
     missed = tuple(misses(what, made.found, spec.limits))

@@ -32,7 +32,9 @@ from genmo.runtime.motion.rotation import (
     yaw_of,
 )
 from genmo.runtime.motion.skeleton import FOOT_JOINTS, shape_space
+from genmo.runtime.refine.foot_contacts import ENTER, contact_scores
 from genmo.runtime.refine.foot_locking import clean_feet
+from genmo.runtime.refine.swing_clearance import swings_clear
 from genmo.runtime.refine.transitions import BORDER_FRAMES, smooth_motion_transitions
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
@@ -56,6 +58,11 @@ USUAL_SHARPNESS, USUAL_SLIDE = 50.0, 0.5
 """m/s^2 and m/s that count alike"""
 LONGEST = 10.0
 """seconds between two motions"""
+STEP = 0.2
+"""metres by which the second motion is moved at most, so that a foot that stands at both borders stands still between
+them"""
+STANCE = 20
+"""frames; longer no foot stands under somebody who walks"""
 
 
 def blend(first: Motion, second: Motion, seconds: float = 0.4) -> Motion:
@@ -68,7 +75,12 @@ def blend(first: Motion, second: Motion, seconds: float = 0.4) -> Motion:
     first, second = prepared(first), prepared(second, like=first)
     if min(first.frames, second.frames) <= overlap:
         raise InputError(f"a blend of {overlap} frames of {first.frames} and {second.frames}; wanted longer motions")
-    start = _most_alike(first, second, overlap)
+    return blended(first, second, _most_alike(first, second, overlap), overlap)[0]
+
+
+def blended(first: Motion, second: Motion, start: int, overlap: int) -> tuple[Motion, Motion]:
+    """The first motion whose last `overlap` frames become the second's from its frame `start` on, both `prepared`; and
+    what of the second follows these, where it is."""
     head = first.cut(slice(first.frames - overlap, None))
     tail = second.cut(slice(start, None))
     turn = matrix_from_yaw(yaw_of(head.rotations[overlap // 2, 0]) - yaw_of(tail.rotations[overlap // 2, 0]))
@@ -82,7 +94,7 @@ def blend(first: Motion, second: Motion, seconds: float = 0.4) -> Motion:
     rest = tail.cut(slice(overlap, None))
     step = tail.translation[overlap] - tail.translation[overlap - 1]
     rest = rest.moved(np.eye(3), (middle.translation[-1] + step - rest.translation[0]) * GROUND)
-    return joined(first.cut(slice(0, first.frames - overlap)), middle, rest)
+    return joined(first.cut(slice(0, first.frames - overlap)), middle, rest), rest
 
 
 def between_timeline(
@@ -137,11 +149,12 @@ def smoothest(tries: Sequence[Motion], start: int, end: int) -> Motion:
 
 
 def joined(first: Motion, middle: Motion, second: Motion) -> Motion:
-    """Three motions one after the other on the first one's skeleton, feet cleaned in the middle one."""
+    """Three motions one after the other on the first one's skeleton; feet of the middle one are cleaned, and clear of
+    the floor while they go."""
     whole = _one_after_the_other(first, middle, second)
     index = np.arange(whole.frames)
     away = np.maximum(first.frames - index, index - (first.frames + middle.frames - 1))
-    return _mixed(whole, clean_feet(whole), smoothstep(1 - np.maximum(away, 0) / REACH))
+    return _mixed(whole, swings_clear(clean_feet(whole)), smoothstep(1 - np.maximum(away, 0) / REACH))
 
 
 def _one_after_the_other(*parts: Motion) -> Motion:
@@ -179,12 +192,28 @@ def _frames(seconds: float) -> int:
 
 
 def _ahead(first: Motion, second: Motion, gap: int) -> Motion:
-    """The second motion where the first is after `gap` frames more, if its speed becomes the second's evenly."""
+    """The second motion where the first is after `gap` frames more, if its speed becomes the second's evenly; a foot
+    that stands at both borders of a short gap goes on standing where it is."""
     turn = matrix_from_yaw(yaw_of(first.rotations[-1, 0]) - yaw_of(second.rotations[0, 0]))
     second = second.moved(turn, np.zeros(3))
     speeds = [_speed(first.translation[-4:]), _speed(second.translation[:4])]
     goal = first.translation[-1] + (gap + 1) * (speeds[0] + speeds[1]) / 2
-    return second.moved(np.eye(3), (goal - second.translation[0]) * GROUND)
+    second = second.moved(np.eye(3), (goal - second.translation[0]) * GROUND)
+    return second.moved(np.eye(3), _to_the_stance(first, second)) if gap <= STANCE else second
+
+
+def _to_the_stance(first: Motion, second: Motion) -> Array:
+    """The smallest move [3] that brings a foot that stands as the second motion begins to where it stands as the first
+    one ends, if there is one within `STEP`."""
+    ends = []
+    for motion, frame in ((first.cut(slice(-CONTEXT, None)), -1), (second.cut(slice(0, CONTEXT)), 0)):
+        balls = motion.joints_world()[:, FOOT_JOINTS]
+        ends.append((balls[frame], contact_scores(balls, motion.contacts, FPS)[frame] > ENTER))
+    (here, stood), (there, stands) = ends
+    moves = (here - there) * GROUND
+    far = np.where(stood & stands, np.linalg.norm(moves, axis=-1), np.inf)
+    side = int(np.argmin(far))
+    return np.asarray(moves[side] if far[side] < STEP else np.zeros(3))
 
 
 def _speed(places: Array) -> Array:

@@ -3,15 +3,18 @@
 The worker is `lead` frames in front of whoever takes the frames.  What it is told goes through the same queue as the
 taking of frames, so a command begins exactly `lead` frames after the frame at which it was given, however fast the
 worker is: the same calls give the same motion.  Nothing here locks: queues of the interpreter's own, which are atomic.
+Taking a frame makes no object that Python's garbage collector counts, so that no collection, which takes milliseconds,
+falls into it.
 """
 
 from __future__ import annotations
 
+import atexit
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from queue import Empty, SimpleQueue
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from types import TracebackType
 
 from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, NO_KEYFRAMES, JointTargets, Keyframes
@@ -32,8 +35,8 @@ _Change = Callable[[MotionGenerator], None]
 class MotionAhead:
     """Frames of a `MotionGenerator`, made by a worker; one thread takes them and gives commands.
 
-    `executor`: whose worker it is, shared with others if you like; None: a thread of its own, which `close` ends.  Use
-    threads: a generator does not travel between processes.
+    `executor`: whose worker it is, shared with others if you like; None: a thread of its own, which `close` ends and
+    which spares `next` the executor's bookkeeping.  Use threads: a generator does not travel between processes.
     `lead`: frames that are ready before they are taken, and the delay of every command; at least what a block takes.
     `every`: frames between two changes; what is told sooner waits, and of commands the last one counts.
 
@@ -51,8 +54,7 @@ class MotionAhead:
         self._generator, self._every = generator, every
         self._prompt, self._texts, self._command = generator.prompt, generator.texts, generator.command
         self._frame = generator.frame
-        self._executor = executor or ThreadPoolExecutor(1, "genmo-ahead")
-        self._own = executor is None
+        self._executor = executor
         self._messages: SimpleQueue[_Change | None] = SimpleQueue()
         self._ready: deque[Motion] = deque()
         self._working, self._some = Lock(), Event()
@@ -61,6 +63,11 @@ class MotionAhead:
         self._changed = generator.frame - every
         self._last: Motion | None = None
         self._closed = False
+        self._thread: Thread | None = None
+        if executor is None:
+            self._thread = Thread(target=self._serve, name="genmo-ahead", daemon=True)
+            self._thread.start()
+            atexit.register(self.close)  # a daemon's computing must not outlive the interpreter
         for _ in range(lead):
             self._send(None)
 
@@ -135,8 +142,11 @@ class MotionAhead:
     def close(self) -> None:
         """End the worker's part in this; a thread of its own ends too."""
         self._closed = True
-        if self._own:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._thread is not None:
+            self._messages.put(None)  # wakes it
+            self._thread.join()
+            self._thread = None
+            atexit.unregister(self.close)
 
     def __enter__(self) -> MotionAhead:
         return self
@@ -149,11 +159,23 @@ class MotionAhead:
     def _send(self, message: _Change | None) -> None:
         """A change, or None for one frame more."""
         self._messages.put(message)
-        if self._working.acquire(blocking=False):
+        if self._executor is not None and self._working.acquire(blocking=False):
             self._executor.submit(self._work)
 
+    def _serve(self) -> None:
+        """On the thread of its own: everything that is sent, as it comes."""
+        try:
+            while True:
+                message = self._messages.get()
+                if self._closed:
+                    return
+                self._follow(message)
+        except BaseException as error:  # for the thread that takes the frames
+            self._error = error
+            self._some.set()
+
     def _work(self) -> None:
-        """On the worker: everything that was sent, until nothing is left."""
+        """On a worker of the executor: everything that was sent, until nothing is left."""
         while True:
             try:
                 while not self._closed:

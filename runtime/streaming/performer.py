@@ -14,24 +14,28 @@ from genmo.runtime.motion.motion import FPS, Camera, Motion, contact_labels, joi
 from genmo.runtime.motion.representation import decode, encode, gravity_view_yaw
 from genmo.runtime.motion.rotation import heading
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS, forward_kinematics
+from genmo.runtime.refine.facing import facing_aside
 from genmo.runtime.refine.foot_contacts import contact_scores
 from genmo.runtime.refine.foot_locking import DEFAULTS, FootLocker
 from genmo.runtime.refine.grounding import floor_with_steps, support_heights
 from genmo.runtime.refine.limb_limits import limit_limb_speed
+from genmo.runtime.refine.swing_clearance import swings_clear
 from genmo.runtime.streaming.block_constraints import PINNED, BlockConstraints
 from genmo.runtime.streaming.block_sampler import BlockRequest
 from genmo.runtime.streaming.directions import Directions
 from genmo.runtime.streaming.gaits import gait_texts
 from genmo.runtime.streaming.known_past import ease_from_known, facing_camera
-from genmo.runtime.streaming.root_plan import RootPlan, RootState, beginning, onto, planned
+from genmo.runtime.streaming.root_plan import RootPlan, RootState, beginning, onto, planned, straightened
 from genmo.runtime.streaming.root_steering import GROUND, Reference, steered
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array, Arrays, Flags
 
 _ONE, _NO_OBSERVATION = np.array([0]), np.zeros((1, 3))
+STRAIGHT = 1e-3
+"""radians of the body over the legs that nobody sees"""
 _RECENT = 15
 """frames whose line says where a motion is and how fast, when a plan begins"""
-FREE_HORIZON, LED_HORIZON = DEFAULTS.horizon, 10
+FREE_HORIZON, LED_HORIZON = DEFAULTS.horizon, 6
 """frames over which the root's slide is averaged when feet are cleaned: who is led keeps to the path, the feet do the
 rest"""
 
@@ -51,6 +55,8 @@ class _Block:
     plan: RootPlan | None
     gaits: Sequence[int]
     """[frames] of `streaming.gaits`; empty without a plan"""
+    asides: Array
+    """[frames] radians by which the body is turned over the legs in `clean`"""
     used: int = 0
 
     @property
@@ -103,6 +109,8 @@ class Performer:
         self._answered: Motion | None = None
         """the last frames as answered"""
         self._state: RootState | None = None
+        self._posture = RootState((0.0, 0.0), (0.0, 0.0))
+        """of the last frame answered: how far its body is turned over its legs"""
         self._gait: int | None = None
         self._block: _Block | None = None
         self._opening: _Opening | None = None
@@ -156,9 +164,12 @@ class Performer:
         if self._locker is not None:
             _clean(self._locker, used, block.plan is not None)
         plan = np.full((used.frames, 3), np.nan)
+        last = used.frames - 1
+        self._posture = replace(self._posture, aside=float(block.asides[last]), swerving=0.0)
         if block.plan is not None:
+            self._posture = block.plan.states[last]
             plan = np.column_stack([block.plan.positions, block.plan.headings])[: used.frames]
-            self._state, self._gait = block.plan.states[used.frames - 1], block.gaits[used.frames - 1]
+            self._state, self._gait = block.plan.states[last], block.gaits[last]
         self._past = (used if self._past is None else join_motions([self._past, used])).cut(slice(-self._overlap, None))
         self._planned = np.concatenate([self._planned, plan])[-self._overlap :]
         self._answered = block.clean.cut(slice(max(block.used - PINNED, 0), block.used))
@@ -185,8 +196,7 @@ class Performer:
             return None
         if self._state is None and past is not None:
             recent = past.cut(slice(-_RECENT, None))
-            state = RootState((0.0, 0.0), (0.0, 0.0))
-            self._state = onto(state, recent.translation[:, GROUND], heading(recent.rotations[:, 0, :, 2]))
+            self._state = onto(self._posture, recent.translation[:, GROUND], heading(recent.rotations[:, 0, :, 2]))
         if self._state is None:
             self._state = beginning(command, self.frame)
         return planned(self._state, command, self.frame, frames)
@@ -283,11 +293,17 @@ class Performer:
         translation = self._track(copy.deepcopy(self._tracker), steps, feet)
         raw = Motion(motion.rotations[new], translation, self._betas, contacts=motion.contacts[new])
         led = opening.plan is not None
-        clean = raw if self._locker is None else _clean(copy.deepcopy(self._locker), raw, led)
+        clean = raw
+        if self._locker is not None:
+            past = None if self._answered is None else self._answered.joints_world()[-1, FOOT_JOINTS]
+            clean = swings_clear(_clean(copy.deepcopy(self._locker), raw, led), past)
+        asides = straightened(self._posture, kept) if opening.plan is None else opening.plan.asides()[:kept]
+        if np.abs(asides).max() > STRAIGHT:
+            clean = facing_aside(clean, asides)
         constraints = self._constraints(self.frame, raw.frames)
         if constraints:
             clean = constraints.met_by(clean, self._answered)
-        self._block = _Block(raw, clean, steps, feet, opening.plan, opening.gaits)
+        self._block = _Block(raw, clean, steps, feet, opening.plan, opening.gaits, asides)
 
     def _constraints(self, first: int, frames: int) -> BlockConstraints:
         return BlockConstraints(self.directions.keyframes_in(first, frames), self.directions.targets_in(first, frames))

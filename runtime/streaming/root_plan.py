@@ -4,6 +4,8 @@ The plan is a smooth reference on the ground that the generated root follows (`s
 from its own last frame, so a command that changes bends it and never breaks it:
 - a stick: velocity goes to what is asked for as fast as RESPONSE and ACCELERATION allow, the heading by a critically
   damped spring no faster than TURN_RATE;
+- who is to face elsewhere than they go walks ahead (or backward, where that is nearer) and turns the body aside over
+  the legs: the network's people hardly know sidesteps, and slide through them;
 - a path: the spline through its waypoints at their times; where the plan was elsewhere, the difference and its
   rate die off by a critically damped spring.
 """
@@ -35,6 +37,10 @@ TURN = 9.0
 """1/s, natural frequency of the spring of the heading"""
 TURN_RATE = 2.2 * np.pi
 """radians a second"""
+SIDE, CHANGE = np.radians(100.0), np.radians(12.0)
+"""radians from where somebody looks beyond which they go backward, and by which more or less it takes to change that"""
+MOST_TURN = 1.2 * np.pi
+"""radians that legs turn at once; more is the other way round"""
 MOVING = 0.25
 """m/s, slower than which a direction says nothing about where to face"""
 MOST_SPEED = 8.0
@@ -140,6 +146,10 @@ class RootState:
     """radians, not wrapped"""
     turning: float = 0.0
     """radians a second"""
+    aside: float = 0.0
+    """radians by which the body is turned further over legs that go in the heading"""
+    swerving: float = 0.0
+    """radians a second, of `aside`"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +159,17 @@ class RootPlan:
     positions: Array
     """[frames, 2] x and z, metres"""
     headings: Array
-    """[frames] radians, not wrapped"""
+    """[frames] where the legs go, radians, not wrapped"""
     states: Sequence[RootState] = field(repr=False)
     """[frames]"""
 
     def speeds(self) -> Array:
         """[frames] m/s over the ground."""
         return np.array([np.hypot(*state.velocity) for state in self.states])
+
+    def asides(self) -> Array:
+        """[frames] radians by which the body is turned further than the legs."""
+        return np.array([state.aside for state in self.states])
 
 
 def planned(state: RootState, command: Command, first: int, count: int) -> RootPlan:
@@ -179,11 +193,11 @@ def _steered(state: RootState, stick: Stick, count: int) -> list[RootState]:
         acceleration = keep * acceleration + (1 - keep) * pull
         velocity = velocity + step * acceleration
         position = position + step * velocity
-        facing = stick.facing
-        if facing is None and np.hypot(*wanted) > MOVING:
-            facing = float(np.arctan2(*wanted))
-        heading, turning = _turned(now, facing)
-        now = RootState(_pair(position), _pair(velocity), _pair(acceleration), heading, turning)
+        way = float(np.arctan2(*wanted)) if np.hypot(*wanted) > MOVING else None
+        legs, aside = _legs_and_body(now, way, stick.facing)
+        now = RootState(
+            _pair(position), _pair(velocity), _pair(acceleration), *_turned(now, legs), *_swerved(now, aside)
+        )
         states.append(now)
     return states
 
@@ -203,27 +217,59 @@ def _followed(state: RootState, path: RootPath, first: int, count: int) -> list[
         drift = drift + step * pull
         offset = offset + step * drift
         velocity, position = rate[index + 2] + drift, on_path[index + 2] + offset
-        wanted = None if facing is None else float(facing[index])
-        if wanted is None and np.hypot(*velocity) > MOVING:
-            wanted = float(np.arctan2(*velocity))
-        heading, turning = _turned(now, wanted, before)
-        before = wanted
+        way = float(np.arctan2(*velocity)) if np.hypot(*velocity) > MOVING else None
+        legs, aside = _legs_and_body(now, way, None if facing is None else float(facing[index]))
+        turned, before = _turned(now, legs, before), legs
         gained = (velocity - np.array(now.velocity)) / step
-        now = RootState(_pair(position), _pair(velocity), _pair(gained), heading, turning)
+        now = RootState(_pair(position), _pair(velocity), _pair(gained), *turned, *_swerved(now, aside))
         states.append(now)
     return states
 
 
+def _legs_and_body(state: RootState, way: float | None, facing: float | None) -> tuple[float | None, float]:
+    """The heading of the legs (as it is reached from the present one, not wrapped) of somebody who goes in one
+    direction and looks in another, and by how much the body is turned further: whoever hardly moves turns as one."""
+    if way is None or facing is None:
+        whole = way if facing is None else facing
+        return (None if whole is None else state.heading + _wrapped(whole - state.heading)), 0.0
+    back = _wrapped(way + np.pi)
+    goes_back = abs(_wrapped(state.heading - back)) < abs(_wrapped(state.heading - way))
+    legs = back if abs(_wrapped(facing - way)) > SIDE + (-CHANGE if goes_back else CHANGE) else way
+    aside = _wrapped(facing - legs)
+    # legs that change their way turn against the body, which so keeps looking where it looks
+    turn = _wrapped(facing - state.heading - state.aside) - (aside - state.aside)
+    return state.heading + (turn if abs(turn) < MOST_TURN else _wrapped(turn)), aside
+
+
+def _swerved(state: RootState, aside: float) -> tuple[float, float]:
+    """The turn of the body over the legs and its rate a frame later, on the way to `aside` [-pi, pi]: never round the
+    back."""
+    gain = TURN / FPS
+    swerving = (state.swerving + TURN * gain * (aside - state.aside)) / (1 + gain) ** 2
+    swerving = float(np.clip(swerving, -TURN_RATE, TURN_RATE))
+    return state.aside + swerving / FPS, swerving
+
+
+def straightened(state: RootState, count: int) -> Array:
+    """`aside` [count] of somebody whom nothing leads any more."""
+    turns = []
+    for _ in range(count):
+        aside, swerving = _swerved(state, 0.0)
+        state = replace(state, aside=aside, swerving=swerving)
+        turns.append(state.aside)
+    return np.array(turns)
+
+
 def _turned(state: RootState, wanted: float | None, before: float | None = None) -> tuple[float, float]:
-    """Heading and its rate a frame later, on the shorter way to the heading `wanted`, which was `before` a frame ago:
-    one that turns steadily is followed without delay."""
+    """Heading and its rate a frame later, on the way to the heading `wanted` (not wrapped), which was `before` a frame
+    ago: one that turns steadily is followed without delay."""
     step = 1 / FPS
     if wanted is None:
         error = rate = 0.0
     else:
         moved = 0.0 if before is None else _wrapped(wanted - before)
         rate = moved / step if abs(moved) < step * TURN_RATE else 0.0
-        error = _wrapped(wanted - step * rate - state.heading)
+        error = wanted - step * rate - state.heading
     gain = TURN * step
     turning = (state.turning + TURN * gain * error + (2 * gain + gain**2) * rate) / (1 + gain) ** 2
     turning = float(np.clip(turning, -TURN_RATE, TURN_RATE))
@@ -248,17 +294,22 @@ def onto(state: RootState, positions: Array, headings: Array) -> RootState:
         return replace(state, position=(float(x), float(z)), heading=float(yaw))
     slope, end = np.polyfit(time, values, 1)
     speed = slope * FPS
-    return RootState(_pair(end[:2]), _pair(speed[:2]), (0.0, 0.0), float(end[2]), float(speed[2]))
+    moved = replace(state, position=_pair(end[:2]), velocity=_pair(speed[:2]), acceleration=(0.0, 0.0))
+    return replace(moved, heading=float(end[2]), turning=float(speed[2]))
 
 
 def beginning(command: Command, frame: int) -> RootState:
     """Where a motion that begins at the generator's `frame` begins: on the path, or over the origin and at rest."""
     if isinstance(command, Stick):
-        facing = command.facing
-        if facing is None:
-            facing = float(np.arctan2(*command.velocity)) if np.hypot(*command.velocity) > MOVING else 0.0
-        return RootState((0.0, 0.0), (0.0, 0.0), heading=facing)
-    around, facings = command.at(frame, 2), command.facing_at(frame, 1)
-    speed = (around[1] - around[0]) * FPS
-    facing = float(np.arctan2(*speed)) if facings is None else float(facings[0])
-    return RootState(_pair(around[0] - speed / FPS), _pair(speed), heading=facing)
+        position, speed, facing = (0.0, 0.0), (0.0, 0.0), command.facing
+        way = float(np.arctan2(*command.velocity)) if np.hypot(*command.velocity) > MOVING else None
+    else:
+        around, facings = command.at(frame, 2), command.facing_at(frame, 1)
+        velocity = (around[1] - around[0]) * FPS
+        position, speed, facing = _pair(around[0] - velocity / FPS), _pair(velocity), None
+        way = float(np.arctan2(*velocity))
+        if facings is not None:
+            facing = float(facings[0])
+    state = RootState(position, speed, heading=way or 0.0)
+    legs, aside = _legs_and_body(state, way, facing)
+    return replace(state, heading=legs or 0.0, aside=aside)

@@ -11,6 +11,7 @@ from genmo.runtime.formats import to_svg
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.render.svg import FIGURES, HEIGHT, WIDTH
+from genmo.runtime.render.svg_rows import HEAD_HEIGHT, MAP_HEIGHT, MOST_ROWS, ROW_FIGURES, ROW_HEIGHT
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -77,3 +78,30 @@ def test_travel_draws_a_path_from_left_to_right():
     assert len(strokes) == 1
     first, last = (re.findall(r"-?\d+\.\d+", strokes[0][at].get("d"))[0] for at in (0, -1))
     assert float(first) < float(last)
+
+
+def test_who_goes_far_is_drawn_in_rows_over_a_map():
+    """A minute and eighty metres round a circle: people as high as a third of a row, a dot of the map for each."""
+    motion = still(1801)
+    angle = np.linspace(0, 5, 1801)
+    way = 16 * np.stack([1 - np.cos(angle), 0 * angle, np.sin(angle)], axis=-1)
+    root = ElementTree.fromstring(to_svg(replace(motion, translation=motion.translation + way)))
+    assert int(root.get("height")) == HEAD_HEIGHT + MOST_ROWS * ROW_HEIGHT + MAP_HEIGHT
+    rows = [group for group in root.findall(f"{NAMESPACE}g") if (group.get("transform") or "").startswith("translate")]
+    assert len(rows) == MOST_ROWS
+    for row in rows:
+        outlines = figures(row)
+        assert len(outlines) == ROW_FIGURES
+        for points in outlines:
+            assert np.ptp(points[:, 1]) > ROW_HEIGHT / 2.5
+            assert (points > 0).all() and (points < (WIDTH, ROW_HEIGHT)).all()
+    dots = np.array([[float(dot.get("cx")), float(dot.get("cy"))] for dot in root.iter(f"{NAMESPACE}circle")])
+    assert len(dots) == MOST_ROWS * ROW_FIGURES
+    *middle, rest = np.linalg.lstsq(np.column_stack([2 * dots, np.ones(len(dots))]), (dots**2).sum(axis=1))[0]
+    radius = np.linalg.norm(dots - middle, axis=1)  # they lie on a circle
+    np.testing.assert_allclose(radius, np.sqrt(rest + middle[0] ** 2 + middle[1] ** 2), rtol=0.01)
+    times = [text.text for text in root.iter(f"{NAMESPACE}text")]
+    assert times[0] == "0 s" and "60 s" in times and times[-1] == "20 m"
+    bar = next(path.get("d") for path in root.findall(f"{NAMESPACE}path"))
+    left, right = (float(number) for number in re.findall(r"(?:M|H)(-?\d+\.\d+)", bar))
+    assert (right - left) / radius.mean() == pytest.approx(20 / 16, rel=0.01)

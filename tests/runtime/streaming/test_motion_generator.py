@@ -341,3 +341,27 @@ def test_without_a_prompt_the_words_are_those_of_the_speed(model):
     generator.command = Stick((0.0, 3.9))
     generator.next(40)
     assert asked[-1] == "a person runs forward"
+
+
+def test_who_looks_aside_steps_as_whoever_looks_ahead(model):
+    """The same legs over the ground, the chest turned to where the stick faces."""
+    ahead, aside = (
+        MotionGenerator(model, command=Stick((1.0, 0.0), facing=facing), seed=2, **SMALL).next(60)
+        for facing in (None, 0.6)
+    )
+    balls = [motion.joints_world()[:, FEET] for motion in (ahead, aside)]
+    assert np.median(np.abs(balls[1] - balls[0])) < 2e-3
+    spine = JOINTS.index("spine3")
+    chests = [motion.kinematics()[0][:, spine, :, 2] for motion in (ahead, aside)]
+    turned = np.unwrap(np.arctan2(chests[1][:, 0], chests[1][:, 2]) - np.arctan2(chests[0][:, 0], chests[0][:, 2]))
+    np.testing.assert_allclose(np.cos(turned - (0.6 - np.pi / 2)), 1, atol=1e-3)
+
+
+def test_whom_nothing_leads_any_more_looks_ahead_again(model):
+    generator = MotionGenerator(model, command=Stick((1.0, 0.0), facing=0.6), seed=2, **SMALL)
+    before = generator.next(20)
+    generator.command = None
+    after = generator.next(40)
+    spine = JOINTS.index("spine3")
+    step = np.diff(np.concatenate([m.kinematics()[0][:, spine] for m in (before, after)]), axis=0)
+    assert np.abs(step[19]).max() <= 1.5 * np.abs(step[:19]).max()

@@ -14,6 +14,7 @@ from genmo.runtime.streaming.root_plan import (
     beginning,
     onto,
     planned,
+    straightened,
 )
 
 RUN = RootState((0.0, 0.0), (0.0, 3.3))
@@ -39,9 +40,28 @@ def test_a_stick_let_go_stops_and_keeps_its_heading():
     np.testing.assert_allclose(plan.headings, 0, atol=1e-9)
 
 
-def test_facing_is_not_the_way():
-    plan = planned(RootState((0.0, 0.0), (0.0, 0.0)), Stick((1.0, 0.0), facing=-1.0), 0, 60)
-    assert abs(plan.headings[-1] + 1.0) < 0.01 and velocities(plan)[-1, 0] > 0.95
+@pytest.mark.parametrize("facing", [-1.0, 0.0, 0.9, 2.5, 3.1])
+def test_facing_is_not_the_way(facing):
+    """Legs go ahead or backward along x, whichever is nearer to where the body looks; the body is turned over them."""
+    plan = planned(RootState((0.0, 0.0), (0.0, 0.0)), Stick((1.0, 0.0), facing=facing), 0, 90)
+    looks = plan.headings + plan.asides()
+    assert abs(np.angle(np.exp(1j * (looks[-1] - facing)))) < 0.01 and velocities(plan)[-1, 0] > 0.95
+    assert abs(abs(np.sin(plan.headings[-1])) - 1) < 1e-3 and np.abs(plan.asides()).max() < np.radians(112)
+
+
+def test_whoever_stands_turns_as_one():
+    plan = planned(RootState((0.0, 0.0), (0.0, 0.0), aside=1.0), Stick((0.0, 0.0), facing=0.5), 0, 60)
+    assert abs(plan.headings[-1] - 0.5) < 0.01 and abs(plan.asides()[-1]) < 0.01
+    assert abs(straightened(plan.states[0], 60)[-1]) < 0.01
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_body_keeps_looking_where_it_looks_while_legs_change_their_way(side):
+    """From a sidestep to going backward: the legs turn by half a circle, the body does not."""
+    plan = planned(RootState((0.0, 0.0), (0.0, 0.0)), Stick((1.0 * side, 0.2), facing=0.0), 0, 60)
+    back = planned(plan.states[-1], Stick((1.0 * side, -0.6), facing=0.0), 60, 60)
+    assert abs(back.headings[-1] - back.headings[0]) > 2.0
+    assert np.abs(back.headings + back.asides()).max() < 0.35
 
 
 @given(cut=st.integers(1, 39), angle=st.floats(-3, 3))
