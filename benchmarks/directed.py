@@ -19,7 +19,7 @@ import report
 from genmo.runtime import Crowd, Motion, MotionAhead, MotionGenerator, MotionModel, RootPath, Stick
 from genmo.runtime.motion.motion import FPS, join_motions
 from genmo.runtime.motion.rotation import heading
-from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS
+from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS, JOINTS
 from genmo.runtime.refine.root_path import local_trend
 from genmo.runtime.streaming.gaits import GAITS, gait_of
 from genmo.runtime.streaming.motion_ahead import LEAD
@@ -32,8 +32,10 @@ CIRCLES = ((0.7, 3.0), (1.2, 3.0), (1.7, 4.0), (3.2, 8.0), (3.9, 10.0))
 WAYPOINTS = np.array([[0.0, 0.0], [0.0, 2.5], [1.5, 4.0], [4.0, 4.0], [5.0, 6.0], [5.0, 10.0]])
 NEAR_FLOOR = 0.03
 """metres of a foot over where it stands, under which its speed is a slide"""
-RUN = 3.3
+RUN, STROLL = 3.3, 1.0
 """m/s"""
+ASIDE = (("where it faces", 0.0), ("45 degrees aside", 45.0), ("sideways", 90.0), ("backward", 180.0))
+"""degrees from where a stick faces to where it goes"""
 TURNED, STANDING = 45.0, 0.3
 """degrees from the new direction, and m/s, from which a turn and a stop are done"""
 PEOPLE = 12
@@ -89,6 +91,24 @@ def path_rows(model: MotionModel, seeds: int) -> list[str]:
         rows.append(
             f"| {name} | {mean:.0f} | {high:.0f} | {off:.1f} | {ours:.2f} | {theirs:.2f} | {ours / theirs:.2f} |"
         )
+    return rows
+
+
+def aside_rows(model: MotionModel, seeds: int) -> list[str]:
+    """A stick at STROLL that goes so many degrees to the left of where it faces."""
+    rows = ["| a stick at 1 m/s that goes | slide m/s | chest off degrees | speed off m/s |", "|---|---:|---:|---:|"]
+    spine = JOINTS.index("spine3")
+    for name, degrees in ASIDE:
+        way = STROLL * np.array([np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
+        found = []
+        for seed in range(seeds):
+            stick = Stick((float(way[0]), float(way[1])), facing=0.0)
+            motion = MotionGenerator(model, command=stick, seed=seed).next(6 * FPS).cut(slice(FPS, None))
+            off = np.degrees(np.abs(heading(motion.kinematics()[0][:, spine, :, 2]))).mean()
+            gone = (motion.translation[-1] - motion.translation[0])[[0, 2]] * FPS / (motion.frames - 1)
+            found.append((slide(motion), off, np.linalg.norm(gone - way)))
+        mean = np.mean(found, axis=0)
+        rows.append(f"| {name} | {mean[0]:.2f} | {mean[1]:.0f} | {mean[2]:.2f} |")
     return rows
 
 
@@ -228,7 +248,7 @@ def parts(model: MotionModel, args: argparse.Namespace) -> list[Sequence[str]]:
     if "paths" in args.only:
         found.append(["## Paths and waypoints", "", *path_rows(model, args.seeds)])
     if "stick" in args.only:
-        found.append(["## A stick", "", *stick_rows(model, args.seeds)])
+        found.append(["## A stick", "", *stick_rows(model, args.seeds), "", *aside_rows(model, args.seeds)])
     if "crowd" in args.only:
         found.append(["## Crowds", "", *crowd_rows(model, args.seconds)])
     if "wait" in args.only:
