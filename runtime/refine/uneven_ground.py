@@ -33,6 +33,9 @@ STEEPEST = np.radians(35.0)
 """radians that a foot is turned to lie on a slope"""
 EDGE = 0.7
 """cosine of the steepest slope that is one"""
+CREEP = 0.05
+"""metres of the ground under a standing foot; where it changes by more the foot creeps over an edge, and stands on the
+higher side all the time"""
 LIFT = 4
 """frames over which a foot that is lifted out of the ground comes up and goes down"""
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
@@ -90,7 +93,9 @@ def _followed(heights: Heights, balls: Array, under: Array, planted: Flags) -> t
     for number, (start, end) in enumerate(edges):
         place = balls[start:end, [0, 2]].mean(axis=0)
         normal[number] = normals(heights, place)
-        rises[start:end] = under[start:end] + BALL_HEIGHT * (1 / max(normal[number, 1], EDGE) - 1)
+        level = under[start:end]
+        level = level.max() if np.ptp(level) > CREEP else level
+        rises[start:end] = level + BALL_HEIGHT * (1 / max(normal[number, 1], EDGE) - 1)
         turns[start:end] = _tilt(normal[number])
     first, last = edges[0, 0], edges[-1, 1]
     rises[:first], turns[:first] = rises[first], turns[first]

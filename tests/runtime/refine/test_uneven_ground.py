@@ -36,6 +36,18 @@ def test_flat_ground_changes_nothing():
     np.testing.assert_allclose(on_uneven_ground(walk, FLAT).joints_world(), walk.joints_world(), atol=MM)
 
 
+def test_a_standing_foot_that_creeps_over_an_edge_does_not_hop():
+    """Feet that slide by a few centimetres where the step is: on its higher side from the beginning to the end."""
+    walk, down = walker(slide=0.1)
+    balls = walk.joints_world()[:, FOOT_JOINTS]
+    (frames,) = np.nonzero(down[40:80, 0])
+    edge = balls[40 + frames[len(frames) // 2], 0, 2]
+    placed = on_uneven_ground(walk, lambda places: 0.15 * (places[..., 1] > edge))
+    sharp = [np.abs(np.diff(motion.joints_world()[:, FOOT_JOINTS, 1], 2, axis=0)).max() for motion in (walk, placed)]
+    assert sharp[1] < sharp[0] + 0.03  # a hop is 0.15
+    assert clearance(placed, lambda places: 0.15 * (places[..., 1] > edge))[40:80, 0, 1].min() > -MM
+
+
 def test_a_higher_floor_is_a_higher_motion():
     walk, _ = walker()
     high = on_uneven_ground(walk, Planes([Plane(0.7)]))
