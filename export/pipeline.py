@@ -21,7 +21,7 @@ from genmo.export.onnx.weight_locations import can_describe, native_table
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.released_weights import open_checkpoint
-from genmo.export.text_tables import described_encoder, write_prompts, write_table
+from genmo.export.text_tables import described_encoder, write_prompts, write_reader, write_table
 from genmo.runtime.denoiser.schedule import STEPS
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
@@ -126,6 +126,7 @@ def export(options: ExportOptions) -> Path:
         described["denoiser"] = describe_graphs(graphs)
         _write_text_encoder(checkpoint, options, folder, described)
         described |= write_prompts(checkpoint.known_prompts, folder)
+        described |= write_reader(None if options.text_encoder else checkpoint.text_reader, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
         if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
             described["native"] = _native_table(checkpoint, graphs)

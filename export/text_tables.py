@@ -10,6 +10,8 @@ import numpy as np
 
 from genmo.runtime.engine.known_prompts import FILE, KnownPrompts
 from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
+from genmo.runtime.engine.text_reader import FILE as READER
+from genmo.runtime.engine.text_reader import TextReader, reader_file
 from genmo.runtime.engine.text_wordpiece import TABLE, VOCABULARY, WORDPIECE_SCHEME, wordpiece_files
 from genmo.train.network.ngram_table import NgramTable
 from genmo.train.network.wordpiece_text import WordPieceText
@@ -44,6 +46,14 @@ def write_prompts(known: KnownPrompts | None, folder: Path) -> dict[str, Any]:
         return {}
     (folder / FILE).write_text(json.dumps(known.to_json(), indent=1) + "\n", encoding="utf-8")
     return {"prompts": FILE}
+
+
+def write_reader(reader: TextReader | None, folder: Path) -> dict[str, Any]:
+    """Write a checkpoint's reader of texts into an engine's folder; the entry of `engine.json`."""
+    if reader is None:
+        return {}
+    (folder / READER).write_bytes(reader_file(reader))
+    return {"text_reader": READER}
 
 
 def write_table(encoder: NgramTable | WordPieceText | None, folder: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from genmo.runtime.actions.names import Said
 from genmo.runtime.conditions.constraints import ConstraintErrors, constraint_errors
 from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan, Text
@@ -18,9 +21,10 @@ from genmo.runtime.conditions.timeline import Timeline, with_clean_keypoints
 from genmo.runtime.denoiser import sampler
 from genmo.runtime.denoiser.arms_apart import ArmsApart, arm_share
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
+from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.bundle import Engine, load_engine
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
-from genmo.runtime.engine.text_conditions import text_conditions, text_notes
+from genmo.runtime.engine.text_conditions import said_by, text_conditions, text_notes
 from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
@@ -28,7 +32,9 @@ from genmo.runtime.refine.cycles import Circle, circle_of, led_circle, unrolled,
 from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
+from genmo.runtime.refine.takes import TAKES, best_of, rows_of_takes
 from genmo.runtime.refine.timeline_sampling import answers
+from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
@@ -88,14 +94,19 @@ class TimelineModel(ABC):
         samples: int = 1,
         clean_feet: bool = True,
         split_texts: bool = True,
+        tries: int | None = None,
     ) -> list[Motion]:
         """Motions for a text, or several with frames of their own.  The same seed gives the same motions.
 
-        `split_texts`: see `follow`.
+        `split_texts`: see `follow`.  `tries`: takes that are made of each motion, as one batch, of which the one is
+        kept whose joints do most of what all its texts say (`refine.takes`); None: 4.  One alone is made where no text
+        says anything that can be measured, and with an engine that has no reader of texts.
         """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
         timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
-        return self.follow(timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts).motions
+        return self.follow(
+            timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts, tries=tries
+        ).motions
 
     @abstractmethod
     def follow(
@@ -105,6 +116,7 @@ class TimelineModel(ABC):
         samples: int = 1,
         clean_feet: bool = True,
         split_texts: bool = True,
+        tries: int | None = None,
         progress: ProgressCallback = no_progress,
     ) -> Result:
         """Motions that obey a timeline; the same timeline and engine give the same motions."""
@@ -176,6 +188,7 @@ class MotionModel(TimelineModel):
         fit: bool = True,
         clean_feet: bool = True,
         split_texts: bool = True,
+        tries: int | None = None,
         chunk: int | None = None,
         progress: ProgressCallback = no_progress,
     ) -> Result:
@@ -187,11 +200,11 @@ class MotionModel(TimelineModel):
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
         stand still (`refine.foot_locking`); `split_texts` gives each action of a text that names several in order
         ("walks, then sits") frames of its own (`conditions.text_sequence`) and arms what it says of them alone ("walks
-        while waving", `conditions.text_arms`), as `Result.notes` tells.  Keyframes are
-        satisfied exactly, joint targets nearly (`refine.constraint_solver`).  `chunk`: frames that the network takes at
-        a time, with what they depend on around them, which bounds its memory and leaves the answer as it is
-        (`denoiser.chunking`); 0 is one pass, None one pass up to four minutes.  `progress` is called with the share of
-        the work done, 0 to 1.
+        while waving", `conditions.text_arms`), as `Result.notes` tells.  `tries`: see `generate`; one take is made of
+        loops and beside keypoints.  Keyframes are satisfied exactly, joint targets nearly (`refine.constraint_solver`).
+        `chunk`: frames that the network takes at a time, with what they depend on around them, which bounds its memory
+        and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None one pass up to four minutes.
+        `progress` is called with the share of the work done, 0 to 1.
         World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
         or one in which the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
@@ -200,30 +213,31 @@ class MotionModel(TimelineModel):
         _check_samples(samples, timeline)
         config, rules = self.engine.config, self.engine.config.conventions
         timeline, arms, notes = self._texts(timeline, split_texts)
+        said = self._said(timeline, arms, tries)
         timeline, arms, circle = self._unrolled(timeline.settled(rules), arms)
         timeline = with_clean_keypoints(timeline) if clean_keypoints else timeline
         conditions = timeline.conditions(config) | text_conditions(self.engine, timeline.texts, timeline.frames)
         camera, normalisation = join_cameras(timeline), self.engine.normalisation
-        conditioned = time.perf_counter()
+        conditioned, stepping = time.perf_counter(), 0.0
         fits = fit and bool(timeline.keypoints)
-        work = Progress(timeline.estimated_in_part + timeline.step_count + FIT_WORK * fits, progress)
+        batches = rows_of_takes(samples, TAKES if tries is None else tries) if said else [range(samples)]
+        steps = timeline.estimated_in_part + timeline.step_count
+        work = Progress(len(batches) * steps + FIT_WORK * fits, progress)
         denoiser = self._arms_apart(self._chunked(timeline.frames, chunk, work), arms, timeline.frames)
-        outputs = answers(
-            denoiser, conditions, timeline, camera, normalisation, samples, work.done, rules, self.body, circle
-        )
-        stepped = time.perf_counter()
+        given = denoiser, conditions, timeline, camera, normalisation
+        of_engine: dict[str, Any] = {"conventions": rules, "body": self.body, "circle": circle}
+        context = partial(Context, timeline, camera, fit=fits, clean_feet=clean_feet, **of_engine)
         motions: list[Motion] = []
-        for sample, values in enumerate(normalisation.restored(outputs["x_0"])):
-            fit_progress = work.part(sample * FIT_WORK / samples, FIT_WORK / samples) if fits else no_progress
-            features = Features(values, normalisation.layout)
-            heads = {name: array[sample] for name, array in outputs.items() if name != "x_0"}
-            context = Context(
-                timeline, camera, features, heads, rules, self.body, fits, clean_feet, circle, fit_progress
-            )
-            motions.append(finish(context))
-            notes += notes_of_sample(context.notes, sample, samples)
+        for batch, rows in enumerate(batches):
+            began = time.perf_counter()
+            outputs = answers(*given, rows, work.after(batch * steps), **of_engine)
+            stepping += time.perf_counter() - began
+            takes = _finished(outputs, normalisation, context, work.part(0, FIT_WORK) if fits else no_progress)
+            for motion, of_motion in [best_of(takes, said)] if said else takes:
+                notes += notes_of_sample(of_motion, len(motions), samples)
+                motions.append(motion)
         progress(1.0)
-        timings = Timings.between(started, conditioned, stepped, time.perf_counter())
+        timings = Timings.between(started, conditioned, conditioned + stepping, time.perf_counter())
         return Result.of(timeline, motions, timings, notes)
 
     def between(
@@ -245,7 +259,7 @@ class MotionModel(TimelineModel):
         Raises InputError for seconds that are too few or too many.
         """
         timeline, first, second = between_timeline(first, second, seconds, text, seed, move=move)
-        tries = [filled(first, second, made) for made in self.follow(timeline, samples=TRIES).motions]
+        tries = [filled(first, second, made) for made in self.follow(timeline, samples=TRIES, tries=1).motions]
         return smoothest(tries, first.frames, tries[0].frames - second.frames)
 
     def _unrolled(self, timeline: Timeline, arms: tuple[Text, ...]) -> tuple[Timeline, tuple[Text, ...], Circle | None]:
@@ -261,7 +275,8 @@ class MotionModel(TimelineModel):
         whole = all((text.start, text.end) == (0, None) for text in timeline.texts)
         frames = min(2 * timeline.frames + GAIT_PROBE, MAX_FRAMES) if whole else timeline.frames
         loop = timeline.loop if whole else "exact"  # spans are in the length that was asked for
-        free = self.follow(replace(timeline, loop=None, velocity=None, frames=frames), split_texts=False).motions[0]
+        endless = replace(timeline, loop=None, velocity=None, frames=frames)
+        free = self.follow(endless, split_texts=False, tries=1).motions[0]
         circle = circle_of(free, replace(timeline, loop=loop))
         return unrolled(timeline, circle), unrolled_texts(arms, circle), circle
 
@@ -275,6 +290,14 @@ class MotionModel(TimelineModel):
             timeline, arms, at_once = with_arms_apart(timeline)
             notes = [*in_order, *at_once]
         return timeline, arms, [*notes, *text_notes(self.engine, [*timeline.texts, *arms])]
+
+    def _said(self, timeline: Timeline, arms: Sequence[Text], tries: int | None) -> tuple[Said, ...]:
+        """What takes are told apart by; nothing where one is to be made.  Raises InputError for tries below 1."""
+        if tries is not None and tries < 1:
+            raise InputError(f"tries is {tries}; wanted 1 or more")
+        if tries == 1 or timeline.loop is not None or timeline.keypoints:
+            return ()
+        return said_by(self.engine, (*timeline.texts, *arms), timeline.frames)
 
     def _arms_apart(self, denoiser: sampler.Denoiser, arms: tuple[Text, ...], frames: int) -> sampler.Denoiser:
         """The denoiser with arms that follow their own texts, if there are some."""
@@ -291,6 +314,22 @@ class MotionModel(TimelineModel):
             return self.denoiser
         log.info("%d frames in chunks of at most %d, with %d around them", frames, length, receptive_field(config))
         return ChunkedDenoiser(self.denoiser, config, length, work.part(0, 1))
+
+
+def _finished(
+    outputs: Arrays, normalisation: Normalisation, context: Callable[..., Context], progress: ProgressCallback
+) -> list[tuple[Motion, list[str]]]:
+    """The finished motion of each row of the network's answers, and what is to be noted of it.
+
+    `context` makes the rest of a row's; `progress` hears the share of the fits that are done.
+    """
+    made: list[tuple[Motion, list[str]]] = []
+    fits = Progress(len(outputs["x_0"]), progress)
+    for row, values in enumerate(normalisation.restored(outputs["x_0"])):
+        heads = {name: array[row] for name, array in outputs.items() if name != "x_0"}
+        of_row = context(Features(values, normalisation.layout), heads, progress=fits.part(row, 1))
+        made.append((finish(of_row), of_row.notes))
+    return made
 
 
 def _check_samples(samples: int, timeline: Timeline) -> None:

@@ -61,6 +61,7 @@ class TokenModel(TimelineModel):
         samples: int = 1,
         clean_feet: bool = True,
         split_texts: bool = True,
+        tries: int | None = None,
         progress: ProgressCallback = no_progress,
     ) -> Result:
         """Motions that obey the texts, keyframes, joint targets and revision of a timeline.
@@ -69,10 +70,13 @@ class TokenModel(TimelineModel):
         to fit, several times, of which the best is kept (`refine.token_choice`); at the end every keyframe is met
         exactly (`refine.constraint_solver`), single ones too.  `steps` are passes a window (default: 10); `guidance` is
         1 unless asked for.
-        Raises InputError for keypoints, video, music and cameras: tokens estimate nothing.
+        Raises InputError for keypoints, video, music and cameras, since tokens estimate nothing, and for `tries`: their
+        engines read no texts to choose among takes by.
         """
         started = time.perf_counter()
         _check(timeline, samples)
+        if tries not in (None, 1):
+            raise InputError(f"tries is {tries}; engines of motion tokens make one take: leave it out")
         notes: list[str] = []
         if split_texts and self.engine.text_encoder is not None:
             timeline, divided = with_texts_in_order(timeline)

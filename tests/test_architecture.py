@@ -129,7 +129,7 @@ FLOORS = {
     "runtime": [
         ("support",),
         ("motion",),
-        ("denoiser",),
+        ("denoiser", "actions"),
         ("conditions", "tokens"),
         ("readers", "engine", "refine", "render"),
         ("model", "formats", "video"),

@@ -79,6 +79,7 @@ def test_the_model_offers_these_ways():
         "samples",
         "clean_feet",
         "split_texts",
+        "tries",
     ]
 
 

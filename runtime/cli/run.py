@@ -223,6 +223,7 @@ def follow(model: AnyModel, timeline: Timeline, options: RunOptions) -> Result:
         return model.follow(
             timeline,
             samples=options.samples,
+            tries=options.tries,
             clean_feet=options.clean_feet,
             split_texts=options.split_texts,
             progress=progress_bar(),
@@ -230,6 +231,7 @@ def follow(model: AnyModel, timeline: Timeline, options: RunOptions) -> Result:
     return model.follow(
         timeline,
         samples=options.samples,
+        tries=options.tries,
         clean_keypoints=options.clean_keypoints,
         fit=options.fit,
         clean_feet=options.clean_feet,

@@ -35,7 +35,9 @@ def made_between(model: MotionModel, options: RunOptions) -> tuple[Timeline, str
     prompt = options.text[0] if options.text else None
     seconds = SECONDS if options.seconds is None else options.seconds
     timeline, first, second = between_timeline(first, second, seconds, prompt, options.seed or 0, move=True)
-    result = model.follow(timeline, samples=TRIES, clean_feet=options.clean_feet, split_texts=options.split_texts)
+    result = model.follow(
+        timeline, samples=TRIES, tries=1, clean_feet=options.clean_feet, split_texts=options.split_texts
+    )
     tries = [filled(first, second, made) for made in result.motions]
     motion = smoothest(tries, first.frames, tries[0].frames - second.frames)
     whole = Result([motion], result.timings, result.errors[:1], result.notes)

@@ -68,6 +68,8 @@ class RunOptions:
     guidance: float | None
     seed: int | None
     samples: int
+    tries: int | None
+    """takes of each motion, of which the best is kept; None: as many as texts are worth"""
     chunk: int | None
     """frames given to the network at a time; 0: all; None: as the length asks for"""
     clean_keypoints: bool

@@ -22,10 +22,11 @@ from genmo.runtime.denoiser.chunking import CHUNK
 from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
 from genmo.runtime.formats import SUFFIXES
+from genmo.runtime.refine.takes import TAKES
 from genmo.runtime.support.cli import OneLineParser, utf8_text
 from genmo.runtime.support.errors import InputError
 
-MAX_SAMPLES = 1000
+MAX_SAMPLES, MAX_TRIES = 1000, 64
 
 
 def read_options(arguments: Sequence[str] | None) -> RunOptions:
@@ -33,6 +34,8 @@ def read_options(arguments: Sequence[str] | None) -> RunOptions:
     values: dict[str, Any] = vars(parser().parse_args(arguments))
     if values["samples"] > MAX_SAMPLES:
         raise InputError(f"--samples is {values['samples']}; wanted at most {MAX_SAMPLES}; use other --seed")
+    if values["tries"] is not None and not 1 <= values["tries"] <= MAX_TRIES:
+        raise InputError(f"--tries is {values['tries']}; wanted 1 to {MAX_TRIES}")
     values["text"] = tuple(utf8_text(text, "--text") for text in values["text"])
     for name in ("out", "keyframe", "between"):
         values[name] = tuple(values[name])
@@ -169,6 +172,13 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
     add("--seed", type=int, metavar="S", help="same seed, same motion (default: 0)")
     add(
         "--samples", type=int, default=1, metavar="n", help="motions to make; files are numbered (default: %(default)s)"
+    )
+    add(
+        "--tries",
+        type=int,
+        metavar="n",
+        help="takes of each motion, of which the one is kept that does most of what the text says "
+        f"(default: {TAKES}; 1 is fastest, and enough where a text says nothing that can be measured)",
     )
     add(
         "--chunk",

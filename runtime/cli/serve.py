@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP
+from genmo.runtime.refine.takes import TAKES
 from genmo.runtime.serve.settings import MEGABYTE, ServeSettings
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.cpus import usable_cpus
@@ -30,6 +31,7 @@ BOUNDS = {
     "timeout": (1, 3600),
     "max_seconds": (1, 600),
     "max_samples": (1, 16),
+    "tries": (1, 64),
     "max_mb": (1, 1024),
     "max_video_mb": (1, 512),
     "max_video_seconds": (1, 600),
@@ -79,6 +81,13 @@ def parser() -> OneLineParser:
         help="longest motion (default: %(default)g)")  # fmt: skip
     add("--max-samples", type=int, default=defaults.max_samples, metavar="N",
         help="most samples of a motion (default: %(default)s)")  # fmt: skip
+    add(
+        "--tries",
+        type=int,
+        default=TAKES,
+        metavar="N",
+        help="takes of each motion; the one that does most of what its texts say is kept (default: %(default)s)",
+    )
     add("--max-mb", type=int, default=defaults.max_body // MEGABYTE, metavar="MB",
         help="largest body of a request (default: %(default)s)")  # fmt: skip
     add = options.add_argument_group("videos (video_reference)").add_argument
@@ -130,6 +139,7 @@ def read_options(arguments: Sequence[str] | None) -> ServeOptions:
         max_body=values["max_mb"] * MEGABYTE,
         max_seconds=values["max_seconds"],
         max_samples=values["max_samples"],
+        tries=values["tries"],
         video_urls=values["video_urls"],
         max_video=values["max_video_mb"] * MEGABYTE,
         max_video_seconds=values["max_video_seconds"],

@@ -99,7 +99,7 @@ def bridge(
     if action is not None and action.turn:
         timeline = replace(timeline, headings=_turning(first, action.turn, gap))
     best: tuple[float, Bridge] | None = None
-    for motion in model.follow(timeline, samples=samples, split_texts=False).motions:
+    for motion in model.follow(timeline, samples=samples, split_texts=False, tries=1).motions:
         made = _cut(filled(first, second, motion), first, second)
         clip = with_contacts(from_origin(made[0]))
         found = measured(clip)
@@ -176,7 +176,7 @@ def acted(
     timeline = Timeline(gap + 2 * AROUND, (Text(what.text),), seed=seed)
     tries = [
         _liveliest(on_mean_body(motion), gap)
-        for motion in model.follow(timeline, samples=samples, split_texts=False).motions
+        for motion in model.follow(timeline, samples=samples, split_texts=False, tries=1).motions
     ]
     act = min(tries, key=lambda motion: badness(what, measured(motion), limits))
     leave, enter = _nearest(one, act, 0), _nearest(other, act, -1)
@@ -192,7 +192,7 @@ def acted(
 def _joined(model: MotionModel, first: Motion, second: Motion, seed: int) -> tuple[Motion, Motion, Motion]:
     """Two motions with `JOIN` frames between, and both as they are in it."""
     timeline, first, second = between_timeline(first, second, JOIN / FPS, None, seed, move=True)
-    return filled(first, second, model.follow(timeline, split_texts=False).motions[0]), first, second
+    return filled(first, second, model.follow(timeline, split_texts=False, tries=1).motions[0]), first, second
 
 
 def _liveliest(motion: Motion, frames: int) -> Motion:

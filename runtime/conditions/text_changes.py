@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 _GAITS = {
     "walk": "walk", "stroll": "stroll", "march": "march", "jog": "jog", "trot": "jog", "run": "run", "sprint": "sprint",
@@ -78,8 +79,10 @@ _FINITE = re.compile(
 
 SOMEBODY = "a person"
 """whom a clause without a subject is about"""
-STANDS_FIRST, SITS_FIRST = 1.4, 1.4
+STANDS_FIRST, SITS_FIRST = 1.4, 1.0
 """seconds of what was before, where a clause implies it and does not say it"""
+RISES = 1.2
+"""seconds of getting up from a seat: over a whole span the network's people stay seated, or sit down again"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ class Action:
 
     prompt: str
     seconds: float | None = None
-    """of an action that is only implied; None: as long as such actions take"""
+    """that it takes; None: as long as such actions take"""
+    implied: Literal["", "before", "after"] = ""
+    """whether it is not said, but has to be so before what is said, or after it"""
 
 
 def _said(subject: str, gait: str) -> str:
@@ -110,14 +115,15 @@ def _clause(subject: str, rest: str) -> str:
 
 
 def _implied(subject: str) -> Action:
-    return Action(_said(subject, "stand"), STANDS_FIRST)
+    return Action(_said(subject, "stand"), STANDS_FIRST, "before")
 
 
 def _from_to(subject: str, clause: str) -> list[Action]:
     if not (match := _FROM_TO.search(clause) or _BECOMES.search(clause)):
         return []
     before, after = (_said(subject, match[part]) for part in ("before", "after"))
-    return [Action(before, STANDS_FIRST if _is_still(match["before"]) else None), Action(after)]
+    still = _is_still(match["before"])
+    return [Action(before, STANDS_FIRST, "before") if still else Action(before), Action(after)]
 
 
 def _starts(subject: str, clause: str) -> list[Action]:
@@ -144,8 +150,9 @@ def _stops(subject: str, clause: str) -> list[Action]:
 
 def _sits(subject: str, clause: str) -> list[Action]:
     if match := _STANDS_UP.search(clause):
-        sits = Action(_clause(subject, f"sits on a {match['seat'].lower()}"), SITS_FIRST)
-        return [sits, Action(_clause(subject, f"stands up{match['rest']}"))]
+        sits = Action(_clause(subject, f"sits on a {match['seat'].lower()}"), SITS_FIRST, "before")
+        rises = Action(_clause(subject, f"stands up{match['rest']}"), RISES)
+        return [sits, rises, Action(_clause(subject, "stands"), implied="after")]
     return [_implied(subject), Action(_clause(subject, clause))] if _SITS_DOWN.search(clause) else []
 
 
@@ -160,15 +167,16 @@ def _listed(subject: str, clause: str) -> list[Action]:
 _CHANGES: tuple[Callable[[str, str], list[Action]], ...] = (_listed, _from_to, _stops, _starts, _sits)
 
 
-def changes_of(subject: str, clause: str, first: bool) -> list[Action]:
+def changes_of(subject: str, clause: str, first: bool, last: bool = True) -> list[Action]:
     """The actions of a clause that says a change, in order; empty for one that says none.
 
-    `clause` is what is said of `subject` ("starts walking"); `first`: nothing was said of the time before it, so what
-    the change implies of it ("stands still") is made too.
+    `clause` is what is said of `subject` ("starts walking").  `first`: nothing was said of the time before it, so what
+    the change implies of that time ("stands still") is made too; `last`: nothing is said of the time after it.
     """
     clause = clause.strip(" \t\n,;.:")
     for change in _CHANGES:
         actions = change(subject, clause)
         if actions:
-            return actions if first else [a for a in actions if a.seconds is None] or actions[-1:]
+            made = {"before": first, "after": last, "": True}
+            return [action for action in actions if made[action.implied]]
     return []

@@ -20,7 +20,7 @@ SHORTEST = 20
 SHORT_SECONDS, USUAL_SECONDS, LONG_SECONDS = 2.0, 3.0, 4.0
 """of an action that is over soon, of one that is not known, and of one that goes on"""
 IMPLIED_SHARE = 0.4
-"""of a span, at most, for what a change implies of the time before it"""
+"""of a span, at most, for a part of a change whose time is known"""
 MOST_REPEATS = 10
 
 _NUMBERS = {
@@ -144,15 +144,18 @@ def natural_frames(prompt: str) -> int | None:
     return round(FPS * sum(map(seconds_of, parts))) if len(parts) > 1 else None
 
 
-def actions_of(prompt: str, first: bool) -> list[Action]:
+def actions_of(prompt: str, first: bool, last: bool = True) -> list[Action]:
     """The actions of a prompt in the order of time, those that it states as a change included (`text_changes`).
 
-    `first`: it begins the motion, so that what a change implies of the time before ("starts walking": stands) is one.
+    `first`: it begins the motion, so that what a change implies of the time before ("starts walking": stands) is one;
+    `last`: it ends the motion, so that what a change implies of the time after is one.
     """
     actions: list[Action] = []
-    for part in parts_of(prompt):
+    parts = parts_of(prompt)
+    for number, part in enumerate(parts, 1):
         subject = subject_of(part)
-        actions += changes_of(subject, part[len(subject) :], first and not actions) or [Action(part)]
+        begins, ends = first and not actions, last and number == len(parts)
+        actions += changes_of(subject, part[len(subject) :], begins, ends) or [Action(part)]
     return actions
 
 
@@ -163,7 +166,7 @@ def in_order(text: Text, frames: int) -> list[Text]:
     `frames`: of the motion.
     """
     end = frames if text.end is None else min(text.end, frames)
-    actions = actions_of(text.prompt, text.start == 0)
+    actions = actions_of(text.prompt, text.start == 0, end == frames)
     if len(actions) < 2 or end - text.start < SHORTEST * len(actions):
         return [text]
     lengths = _lengths(actions, end - text.start)
@@ -178,8 +181,8 @@ def in_order(text: Text, frames: int) -> list[Text]:
 
 
 def _lengths(actions: Sequence[Action], frames: int) -> list[int]:
-    """Frames of each action: of those that are implied as many as they say, up to IMPLIED_SHARE of all; the others
-    share the rest by how long they take.  SHORTEST each at least, `frames` together."""
+    """Frames of each action: of those whose time is known as many, up to IMPLIED_SHARE of all; the others share the
+    rest by how long they take.  SHORTEST each at least, `frames` together."""
     free = frames - SHORTEST * len(actions)
     given = [0.0 if a.seconds is None else min(a.seconds * FPS, IMPLIED_SHARE * frames) for a in actions]
     given = [max(length - SHORTEST, 0.0) for length in given]

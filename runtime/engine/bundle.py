@@ -22,6 +22,8 @@ from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_ngram import TextEncoder
+from genmo.runtime.engine.text_reader import TextReader, open_reader
+from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import quoted, read_json
@@ -71,6 +73,8 @@ class Engine:
     """all of engine.json"""
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words; None for engines that do not say"""
+    text_reader: TextReader | None = None
+    """reads what texts say of a motion; None for engines without one"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -141,7 +145,8 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         if name not in files:
             raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
     text_encoder = open_text_encoder(folder, config, encoder, files)
-    return Engine(folder, config, mean, std, text_encoder, description, _known_prompts(folder, description, files))
+    known, reader = _known_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
+    return Engine(folder, config, mean, std, text_encoder, description, known, reader)
 
 
 def _known_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
@@ -155,6 +160,21 @@ def _known_prompts(folder: Path, description: dict[str, Any], files: dict[str, s
         return read_known_prompts(folder / name)
     except InputError as error:
         raise EngineError(f"{error}; export the engine again") from None
+
+
+def _reader(
+    folder: Path, description: dict[str, Any], files: dict[str, str], encoder: TextEncoder | None
+) -> TextReader | None:
+    """The reader of texts that engine.json names, None where it names none.  Raises EngineError for what is none."""
+    name = description.get("text_reader")
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in files or not isinstance(encoder, WordPieceTextEncoder):
+        raise EngineError(
+            f"{folder}/engine.json: text_reader {quoted(name)} is not among its files, or it has no table of words; "
+            "export it again"
+        )
+    return open_reader(folder / name, encoder)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

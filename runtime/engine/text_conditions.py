@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genmo.runtime.actions.names import Said
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import Engine
 from genmo.runtime.engine.known_prompts import prompt_notes
@@ -21,6 +22,24 @@ def text_notes(engine: Engine, texts: Sequence[Text]) -> list[str]:
         return []
     prompts = dict.fromkeys(text.prompt for text in texts)
     return [note for prompt in prompts for note in prompt_notes(prompt, known, encoder.table)]
+
+
+LEAST_SAID = 1.0
+"""of a reading's amount, below which a text says nothing that measuring could tell takes apart by"""
+
+
+def said_by(engine: Engine, texts: Sequence[Text], frames: int) -> tuple[Said, ...]:
+    """What the texts of a motion of so many frames say that can be measured; nothing for engines without a reader, nor
+    for texts that say too little."""
+    if engine.text_reader is None:
+        return ()
+    found = []
+    for text in texts:
+        reading = engine.text_reader.read(text.prompt)
+        if reading.amount >= LEAST_SAID:
+            end = frames if text.end is None else min(text.end, frames)
+            found.append(Said(text.start, end, engine.text_reader.traits, reading.weights))
+    return tuple(found)
 
 
 def text_conditions(engine: Engine, texts: Sequence[Text], frames: int) -> Arrays:

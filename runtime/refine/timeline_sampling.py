@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ def answers(
     timeline: Timeline,
     camera: Camera,
     normalisation: Normalisation,
-    samples: int,
+    samples: Sequence[int],
     done: Callable[[int], object],
     conventions: Conventions = GENMO,
     body: SmplBody | None = None,
@@ -58,10 +58,10 @@ def answers(
 ) -> Arrays:
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
-    `conditions` [1, ...] of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far;
-    `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
+    `samples`: the number of each row, the only thing beside the seed that its noise depends on; `conditions` [1, ...]
+    of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far; `conventions`: of the
+    weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     `circle`: the period of a timeline that was unrolled from a looped one.
-    Noise depends on the seed and the number of the sample alone: row i not on how many rows follow.
     """
     width = normalisation.layout.width
     if not timeline.sampled:
@@ -72,14 +72,14 @@ def answers(
     if timeline.estimated_in_part:
         observed, before = _observed(denoiser, conditions, (1, timeline.frames, width)), 1
         done(before)
-    noise = np.stack([_noise(timeline, sample, width) for sample in range(samples)])
+    noise = np.stack([_noise(timeline, sample, width) for sample in samples])
     inpainting = _inpainting(timeline, camera, normalisation, observed, body)
     if circle is not None:
         noise, inpainting = circle.noise(noise), _repeating(circle, camera, normalisation)
     assert timeline.guidance is not None
     sampled = sampler.generate(
         denoiser,
-        {name: np.repeat(array, samples, axis=0) for name, array in conditions.items()},
+        {name: np.repeat(array, len(samples), axis=0) for name, array in conditions.items()},
         noise,
         timeline.step_count,
         timeline.guidance,

@@ -38,7 +38,7 @@ class GenmoBackbone(Backbone):
         """`opened` opens the networks that look at videos, for `video_reference`."""
         self.model_id = settings.model_id
         self.settings, self.metrics = settings, metrics
-        self.maker = Maker(model, None if opened is None else Watcher(model, settings, opened))
+        self.maker = Maker(model, None if opened is None else Watcher(model, settings, opened), settings.tries)
         self.spec = model_spec(settings, videos=opened is not None)
         self.jobs: Jobs | None = None
 

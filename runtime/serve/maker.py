@@ -42,8 +42,9 @@ SHORTEST_TRAJECTORY = 3
 class Maker:
     """Makes what requests ask for, with one model; may be called from several threads."""
 
-    def __init__(self, model: MotionModel, watcher: Watcher | None = None) -> None:
-        self.model, self.watcher = model, watcher
+    def __init__(self, model: MotionModel, watcher: Watcher | None = None, tries: int | None = None) -> None:
+        """`tries`: as in `MotionModel.follow`."""
+        self.model, self.watcher, self.tries = model, watcher, tries
 
     def answer(self, request: GenerateRequest, stop: threading.Event) -> MotionResult:
         """The answer to a validated request.
@@ -55,7 +56,9 @@ class Maker:
             request, plan.rig, plan.clock, plan.timeline.seed, lambda number: self._watched(request, number, stop)
         )
         timeline = replace(plan.timeline, references=references)
-        result = self.model.follow(timeline, samples=plan.samples, clean_feet=plan.clean_feet, progress=_watch(stop))
+        result = self.model.follow(
+            timeline, samples=plan.samples, clean_feet=plan.clean_feet, tries=self.tries, progress=_watch(stop)
+        )
         takes = []
         for motion in result.motions:
             if stop.is_set():

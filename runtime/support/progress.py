@@ -23,6 +23,10 @@ class Progress:
         self._done = units
         self._progress(units / self._total)
 
+    def after(self, start: float) -> Callable[[float], None]:
+        """`done` for units that are counted from `start` on."""
+        return lambda units: self.done(start + units)
+
     def part(self, start: float, units: float) -> ProgressCallback:
         """What tells of the stretch of `units` that begins `start` units after the last `done`."""
         return lambda share: self._progress((self._done + start + units * share) / self._total)

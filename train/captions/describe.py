@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.actions.measures import measure
+from genmo.runtime.actions.signals import PELVIS, WRISTS, MotionSignals, motion_signals
+from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.support.arrays import Array
 from genmo.train.captions.body_phrases import STAND, STILL
 from genmo.train.captions.grammar import Voice, at_once, draw_voice, in_order, one_of
 from genmo.train.captions.locomotion import GAITS, gait_phrase, jump_phrase, turn_in_place_phrase, turn_phrase
 from genmo.train.captions.phrases import draw_phrase, phrases_of, split_tag
-from genmo.train.captions.tags import tags_of
 from genmo.train.captions.wordings import draw_wording
-from genmo.train.metrics.motion_measures import measure
-from genmo.train.metrics.motion_signals import PELVIS, WRISTS, MotionSignals, motion_signals
 
 EVENTS = (
     "kick",

@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.actions.measures import measure
+from genmo.runtime.actions.signals import motion_signals
+from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.motion.filters import smoothstep
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.rotation import heading, matrix_from_6d, matrix_from_yaw, rotate, sixd_from_matrix
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
-from genmo.train.captions.tags import tags_of
 from genmo.train.datasets.clips import Clip
-from genmo.train.metrics.motion_measures import measure
-from genmo.train.metrics.motion_signals import motion_signals
 
 SHORTEST_CYCLE = 14
 """frames: two steps of a sprint"""

@@ -8,14 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
+from genmo.runtime.actions.measures import measure
+from genmo.runtime.actions.names import mirrored_tag
+from genmo.runtime.actions.signals import MotionSignals, motion_signals, velocity
+from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.motion.joints import joint_indices
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.train.captions.phrases import split_tag
-from genmo.train.captions.tags import mirrored_tag, tags_of
 from genmo.train.datasets.clips import Clip
-from genmo.train.metrics.motion_measures import measure
-from genmo.train.metrics.motion_signals import MotionSignals, motion_signals, velocity
 
 MOST_WINDOWS = 150
 """windows of one length that a clip enters: minutes of one idle person say no more"""

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.actions.measures import Measures, measure
+from genmo.runtime.actions.signals import motion_signals
+from genmo.runtime.actions.tags import SHORTEST
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array
 from genmo.train.captions.describe import describe
-from genmo.train.captions.tags import SHORTEST
 from genmo.train.datasets.clips import Clip
-from genmo.train.metrics.motion_measures import Measures, measure
-from genmo.train.metrics.motion_signals import motion_signals
 
 WINDOW = 60
 """frames of a row; half of them are the next row's too"""

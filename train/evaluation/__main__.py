@@ -50,6 +50,7 @@ class EvalOptions:
     obey: bool
     sweep: bool
     prompts: int
+    tries: int | None
     guidance: float | None
     body: str | None
     samples: int | None
@@ -91,6 +92,9 @@ def parser() -> OneLineParser:
     )
     options.add_argument("--sweep", action="store_true", help="with --obey: a table over guidance and steps as well")
     options.add_argument("--prompts", type=int, default=0, metavar="N", help="with --obey: only N of each list")
+    options.add_argument(
+        "--tries", type=int, metavar="N", help="with --obey: takes of each motion (default: the engine's)"
+    )
     options.add_argument("--guidance", type=float, help="with --obey: weight of the text (default: the engine's)")
     options.add_argument("--body", metavar="FILE", help="with --recorded: a body file, for the error of its vertices")
     options.add_argument(
@@ -119,7 +123,7 @@ def read_options(arguments: Sequence[str] | None) -> EvalOptions:
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     options = EvalOptions(**{**values, **lists})
     _check_outputs(options.out)
-    for name, least in (("clips", 0), ("rounds", 1), ("samples", 1), ("prompts", 0)):
+    for name, least in (("clips", 0), ("rounds", 1), ("samples", 1), ("prompts", 0), ("tries", 1)):
         value = values[name]
         if value is not None and value < least:
             raise InputError(f"--{name} is {value}; wanted at least {least}")
@@ -127,8 +131,8 @@ def read_options(arguments: Sequence[str] | None) -> EvalOptions:
         raise InputError("--body without --recorded; wanted both, for the error of vertices")
     if not options.data and not options.obey:
         raise InputError("no --data; wanted a motion set to measure on, e.g. --data path/to/cmu30")
-    if not options.obey and (options.sweep or options.prompts or options.guidance is not None):
-        raise InputError("--sweep, --prompts or --guidance without --obey; wanted both, or none of them")
+    if not options.obey and (options.sweep or options.prompts or (options.guidance, options.tries) != (None, None)):
+        raise InputError("--sweep, --prompts, --tries or --guidance without --obey; wanted both, or none of them")
     if options.guidance is not None and not abs(options.guidance) <= MAX_GUIDANCE:
         raise InputError(f"--guidance is {options.guidance:g}; wanted {-MAX_GUIDANCE:g} to {MAX_GUIDANCE:g}")
     if options.steps is not None and not 1 <= options.steps <= MAX_STEPS:
@@ -240,6 +244,7 @@ def _obey(options: EvalOptions, model: AnyModel) -> tuple[dict[str, Any], str]:
         seeds,
         options.steps,
         options.guidance,
+        tries=options.tries,
         prompts=options.prompts,
         real=(true_joints(middle(clip, LONGEST)) for clip in real),
         progress=progress,

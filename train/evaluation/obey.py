@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 import math
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
+from genmo.runtime.refine.takes import TAKES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import AnyModel, TokenModel
@@ -112,13 +115,16 @@ def _may_fly(prompt: Prompt) -> bool:
     return any(word in prompt.predicate for word in FLYING)
 
 
-def judge(model: AnyModel, prompt: Prompt, seeds: int, steps: int | None, guidance: float | None) -> dict[str, Any]:
+def judge(
+    model: AnyModel, prompt: Prompt, seeds: int, steps: int | None, guidance: float | None, tries: int | None = None
+) -> dict[str, Any]:
     """A prompt's row: for each seed whether it obeys, obeys with left for right, what was measured, and the quality."""
     obeyed, other_side, measured, qualities = [], [], [], []
+    started = time.perf_counter()
     opposite = {"left": "right", "right": "left"}.get(prompt.side)
     for seed in range(seeds):
         frames = round(prompt.seconds * FPS)
-        (motion,) = model.generate(prompt.text, frames, steps=steps, guidance=guidance, seed=seed)
+        (motion,) = model.generate(prompt.text, frames, steps=steps, guidance=guidance, seed=seed, tries=tries)
         joints = motion.joints_world()
         signals = signals_of_side(joints, prompt.side)
         obeyed.append(obeys(signals, prompt.predicate))
@@ -133,6 +139,7 @@ def judge(model: AnyModel, prompt: Prompt, seeds: int, steps: int | None, guidan
         "side": prompt.side,
         "passes": sum(obeyed),
         "seeds": seeds,
+        "seconds": (time.perf_counter() - started) / seeds,
         "obeyed": sum(obeyed) >= math.ceil(OBEYED * seeds),
         "wrong_side": sum(other_side),
         "measured": measured,
@@ -152,6 +159,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "passes": sum(row["passes"] for row in rows) / made,
         "side_right": right / (right + wrong) if right + wrong else None,
         "side_motions": right + wrong,
+        "seconds": float(np.mean([row["seconds"] for row in rows])),
         "quality": _mean_quality([one for row in rows for one in row["quality"]]),
     }
 
@@ -192,13 +200,14 @@ def judged(
     steps: int | None,
     guidance: float | None,
     bar: Any = None,
+    tries: int | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each list's prompts."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, prompts in lists.items():
         found[name] = []
         for prompt in prompts:
-            found[name].append(judge(model, prompt, seeds, steps, guidance))
+            found[name].append(judge(model, prompt, seeds, steps, guidance, tries))
             if bar is not None:
                 bar.update()
     return found
@@ -210,11 +219,13 @@ def report(
     steps: int | None = None,
     guidance: float | None = None,
     *,
+    tries: int | None = None,
     prompts: int = 0,
     real: Iterable[Array] = (),
     progress: bool = False,
 ) -> dict[str, Any]:
-    """The obey report.  `prompts` of each list (0: all); `real`: world joints of real motions to hold quality against.
+    """The obey report.  `prompts` of each list (0: all); `real`: world joints of real motions to hold quality against;
+    `tries`: takes of each motion, as in `MotionModel.generate`.  What one take does stands beside the best of several.
 
     Raises InputError for an engine without a text encoder.
     """
@@ -223,15 +234,20 @@ def report(
     if model.engine.text_encoder is None:
         raise InputError("this engine has no text encoder, so there is nothing to obey; wanted one that takes texts")
     lists, (usual_steps, usual_guidance) = _chosen(prompts), _usual(model)
-    with tqdm(total=sum(map(len, lists.values())), disable=not progress, desc="obey", unit="prompt") as bar:
-        rows = judged(model, lists, seeds, steps, guidance, bar)
+    chosen = tries != 1 and isinstance(model, MotionModel) and model.engine.text_reader is not None
+    total = (1 + chosen) * sum(map(len, lists.values()))
+    with tqdm(total=total, disable=not progress, desc="obey", unit="prompt") as bar:
+        rows = judged(model, lists, seeds, steps, guidance, bar, tries if chosen else None)
+        single = judged(model, lists, seeds, steps, guidance, bar, 1) if chosen else {}
     motions = list(real)
     return {
         "seeds": seeds,
+        "takes": (tries or TAKES) if chosen else 1,
         "trained_on_measured": trained_on_measured(model),
         "steps": steps or usual_steps,
         "guidance": usual_guidance if guidance is None else guidance,
         "lists": {name: {"total": summary(found), "groups": by_group(found)} for name, found in rows.items()},
+        "one_take": {name: {"total": summary(found), "groups": by_group(found)} for name, found in single.items()},
         "real_quality": real_quality(motions) if motions else None,
         "prompts": rows,
     }

@@ -42,12 +42,17 @@ def markdown(result: dict[str, Any]) -> str:
     lists = result["lists"]
     head = ["list", "prompts obeyed", "share", "motions that obey", "side right where obeyed", *QUALITY]
     rows = [[name, *_obeyed(found["total"]), *_quality(found["total"]["quality"])] for name, found in lists.items()]
+    rows += [
+        [f"{name}, one take", *_obeyed(one["total"]), *_quality(one["total"]["quality"])]
+        for name, one in result["one_take"].items()
+    ]
     if result["real_quality"]:
         rows.append(["real motion", "", "", "", "", "", *_quality(result["real_quality"])[1:]])
     lines = [
         f"Obey report: {result['seeds']} seeds a prompt, {result['steps']} steps, guidance {result['guidance']:g}. A "
         "prompt is obeyed when three quarters of its seeds do what an animator would ask of the words: predicates on "
         "the joints, `train/evaluation/obey_prompts.py`.",
+        *_takes(result),
         "",
         *_table(head, rows),
     ]
@@ -60,6 +65,22 @@ def markdown(result: dict[str, Any]) -> str:
         lines += ["", f"Prompts, {name}; measured: the median over the seeds, sides as the prompt has them.", ""]
         lines += _table(["prompt", "obeys", "wanted (measured)"], [_prompt_row(row) for row in prompts])
     return "\n".join(lines)
+
+
+def _takes(result: dict[str, Any]) -> list[str]:
+    """How many takes were made of a motion and how long that took, beside one."""
+    if not result["one_take"]:
+        return []
+    several, one = (
+        sum(found["total"]["seconds"] * found["total"]["prompts"] for found in lists.values())
+        / sum(found["total"]["prompts"] for found in lists.values())
+        for lists in (result["lists"], result["one_take"])
+    )
+    return [
+        "",
+        f"The best of {result['takes']} takes by what the text says, as users get it; below, the first take alone. "
+        f"Seconds a motion: {several:.1f}, and {one:.1f}.",
+    ]
 
 
 def _prompt_row(row: dict[str, Any]) -> list[str]:

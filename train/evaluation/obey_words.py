@@ -58,8 +58,18 @@ def _line(result: dict[str, Any], new: dict[str, Any], known: Sequence[dict[str,
         f"Of {new['total']['prompts']} prompts in words that are not in its training it does "
         f"{new['total']['obeyed']} ({100 * new['total']['share']:.0f} %) in three of four motions, of {prompts} in the "
         f"words of its training {obeyed} ({100 * obeyed / prompts:.0f} %).{sided} ({result['steps']} steps, guidance "
-        f"{result['guidance']:g}.)"
+        f"{result['guidance']:g}{_one_take(result)}.)"
     )
+
+
+def _one_take(result: dict[str, Any]) -> str:
+    """What the first take alone does, where the report chose among several."""
+    one = result.get("one_take")
+    if not one:
+        return ""
+    total = one[NEW_WORDS]["total"]
+    alone = f"the first take alone does {total['obeyed']} ({100 * total['share']:.0f} %)"
+    return f", the best of {result['takes']} takes; {alone}"
 
 
 def _table(new: dict[str, Any], known: Sequence[dict[str, Any]]) -> str:

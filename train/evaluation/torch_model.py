@@ -42,6 +42,7 @@ def motion_model(
         text_encoder=text_encoder if encoder is None else encoder.as_runtime(),
         description={"provenance": checkpoint.provenance},
         known_prompts=checkpoint.known_prompts,
+        text_reader=checkpoint.text_reader,
     )
     return MotionModel(engine, TorchDenoiser(model.denoiser), "cpu", "torch")
 

@@ -15,11 +15,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.motion.joints import JOINTS, MIRROR_JOINTS
-from genmo.runtime.motion.motion import FPS
-from genmo.runtime.support.arrays import Array
-from genmo.train.metrics.motion_measures import runs_of
-from genmo.train.metrics.motion_signals import (
+from genmo.runtime.actions.measures import runs_of
+from genmo.runtime.actions.signals import (
     ANKLES,
     FEET,
     HEAD,
@@ -34,6 +31,9 @@ from genmo.train.metrics.motion_signals import (
     motion_signals,
     swings,
 )
+from genmo.runtime.motion.joints import JOINTS, MIRROR_JOINTS
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.support.arrays import Array
 
 LEG = 0.83
 """metres, the leg of the mean body: joints are scaled to it"""

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.known_prompts import FILE as PROMPTS
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
+from genmo.runtime.engine.text_reader import FILE as READER
+from genmo.runtime.engine.text_reader import TextReader, open_reader, reader_file
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
@@ -72,6 +74,8 @@ class Checkpoint:
     """training config, step, data and licences, metrics: plain JSON"""
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words"""
+    text_reader: TextReader | None = None
+    """what reads texts to choose among takes by, as `genmo.train.evaluation.teach_reader` teaches it"""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -95,6 +99,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
                 write_aside(folder / name, content)
         if checkpoint.known_prompts is not None:
             write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
+        if checkpoint.text_reader is not None:
+            write_aside(folder / READER, reader_file(checkpoint.text_reader))
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -128,7 +134,15 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     model = Model(config, family, read_wordpiece_table(folder) if config.text_encoder == "wordpiece" else None)
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
-    return Checkpoint(model.eval(), statistics, provenance, known_prompts)
+    return Checkpoint(model.eval(), statistics, provenance, known_prompts, _reader(folder, model))
+
+
+def _reader(folder: Path, model: Model) -> TextReader | None:
+    """The reader of texts beside a checkpoint with a table of words, if there is one."""
+    encoder = model.text_encoder
+    if not isinstance(encoder, WordPieceText) or not (folder / READER).is_file():
+        return None
+    return open_reader(folder / READER, encoder.encoder)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

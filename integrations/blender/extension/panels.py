@@ -52,6 +52,7 @@ class GENMO_PT_motion(_Panel, bpy.types.Panel):
         row.prop(genmo, "frames", text="")
         layout.label(text=f"{genmo.frames / scene.rate_of(context.scene):.1f} s", icon="TIME")
         layout.prop(genmo, "samples")
+        layout.prop(genmo, "tries")
         layout.prop(genmo, "seed")
         self._run(layout, armature)
 

@@ -54,6 +54,13 @@ class GenmoArmature(bpy.types.PropertyGroup):
     )
     seed: bpy.props.IntProperty(name="Seed", min=0, description="The same seed gives the same takes")
     samples: bpy.props.IntProperty(name="Takes", default=3, min=1, max=16, description="Motions to choose from")
+    tries: bpy.props.IntProperty(
+        name="Tries",
+        default=4,
+        min=1,
+        max=64,
+        description="Made for each take; the one that does as the prompt says is kept",
+    )
     steps: bpy.props.IntProperty(name="Steps", min=0, max=1000, description="0: as the engine is used to")
     guidance: bpy.props.FloatProperty(
         name="Guidance", default=0.0, min=0.0, max=10.0, description="Weight of the prompt; 0: as the engine is used to"

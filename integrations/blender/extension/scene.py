@@ -144,6 +144,7 @@ def request_of(context: bpy.types.Context, armature: bpy.types.Object) -> Reques
         path=None if asked.path is None else path_points(context, asked.path, armature),
         seed=asked.seed,
         samples=asked.samples,
+        tries=asked.tries,
         steps=asked.steps or None,
         guidance=asked.guidance or None,
         at_rest_place=asked.at_rest_place,

@@ -127,7 +127,7 @@ def limbs_point_as(armature: bpy.types.Object, parts: dict[str, str], start: int
     asked = replace(asked, skeleton=core.controls.deforming(asked.skeleton))
     model = core.model_for(core.Setup())
     timeline = core._timeline(asked, character(asked.skeleton), None, [])
-    motion = core.at_rate(model.follow(timeline, samples=asked.samples).motions[0], asked.fps)
+    motion = core.at_rate(model.follow(timeline, samples=asked.samples, tries=asked.tries).motions[0], asked.fps)
     joints = motion.joints_world()[:frames]
     frame = character(asked.skeleton).frame
     pairs = {

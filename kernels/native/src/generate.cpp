@@ -98,7 +98,7 @@ genmo_status read_spans(const genmo_generation& g, Pool& pool, Sampling& s, genm
     if (g.whole_texts || count >= kMostTexts) {
       spans[count++] = whole;
     } else {
-      count += texts_in_order(whole, pool, spans + count);
+      count += texts_in_order(whole, g.frames, pool, spans + count);
     }
     if (count > kMostTexts) return fail(error, GENMO_BAD_ARGUMENT, "the texts name more than %d actions", kMostTexts);
   }
@@ -214,7 +214,7 @@ genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action*
   const genmo_status status = span_of(*text, frames, whole, error);
   if (status != GENMO_OK) return status;
   Pool pool;
-  *count = texts_in_order(whole, pool, parts);
+  *count = texts_in_order(whole, frames, pool, parts);
   for (int i = 0; i < *count; ++i) {
     const bool apart = arms_apart(parts[i], pool, arms);
     actions[i].start = static_cast<int32_t>(parts[i].start);

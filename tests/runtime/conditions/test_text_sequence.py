@@ -117,7 +117,8 @@ CHANGES = {
     "people go from a standstill to a run": ["people stand still", "people run"],
     "a person walks, stops, jumps": ["a person walks", "a person stops", "a person jumps"],
     "a person sits down on a chair": ["a person stands still", "a person sits down on a chair"],
-    "a person gets up from a bench": ["a person sits on a bench", "a person stands up"],
+    "a person gets up from a bench": ["a person sits on a bench", "a person stands up", "a person stands"],
+    "she rises from the chair, then walks": ["she sits on a chair", "she stands up", "she walks"],
     "a person walks, then starts running": ["a person walks", "a person runs"],
     "a person walks, then sits down": ["a person walks", "a person sits down"],
 }
@@ -146,6 +147,13 @@ def test_what_a_change_implies_is_said_only_where_nothing_was_before():
     assert [a.prompt for a in actions_of("a person starts walking", first=False)] == ["a person walks"]
     assert [text.prompt for text in in_order(Text("a person starts walking", 30), 150)] == ["a person starts walking"]
     assert len(in_order(Text("a person jogs and stops", 30), 150)) == 2
+    rises = in_order(Text("a person gets up from a chair", 0, 90), 150)
+    assert [text.prompt for text in rises] == ["a person sits on a chair", "a person stands up"]
+
+
+def test_getting_up_takes_as_long_as_it_takes():
+    sits, rises, stands = in_order(Text("a person gets up from a chair"), 150)
+    assert (sits.end, rises.end, stands.end) == (30, 66, None)
 
 
 @pytest.mark.parametrize("frames", [40, 60, 120, 600])

@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
+from genmo.runtime.actions.signals import motion_signals
 from genmo.train.captions.describe import change_frame, describe, describe_apart, sentence_of
-from genmo.train.metrics.motion_signals import motion_signals
 from tests.train.made_motions import arm, eased, joints_of, made, seated
 
 

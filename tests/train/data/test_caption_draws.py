@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from genmo.runtime.actions.measures import measure
+from genmo.runtime.actions.signals import motion_signals
+from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.motion.skeleton import forward_kinematics
-from genmo.train.captions.tags import tags_of
 from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.caption_draws import CaptionDraws, Drawn, is_loose
 from genmo.train.data.window_index import index_windows
-from genmo.train.metrics.motion_measures import measure
-from genmo.train.metrics.motion_signals import motion_signals
 from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.captions import CaptionConfig
 from tests.train.made_motions import arm, eased, jumping, made, seated

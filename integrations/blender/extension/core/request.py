@@ -49,6 +49,8 @@ class Request:
     """[P, 3] armature space"""
     seed: int = 0
     samples: int = 1
+    tries: int | None = None
+    """as in `MotionModel.follow`"""
     steps: int | None = None
     guidance: float | None = None
     at_rest_place: bool = True
@@ -90,7 +92,9 @@ def make(request: Request, setup: Setup, tell: Tell) -> list[Take]:
     keypoints = _seen(request, setup, notes, tell)
     timeline = _timeline(request, body, keypoints, notes)
     samples = request.samples if timeline.sampled else 1
-    result = model.follow(timeline, samples=samples, progress=lambda share: tell("Making the motion", share))
+    result = model.follow(
+        timeline, samples=samples, tries=request.tries, progress=lambda share: tell("Making the motion", share)
+    )
     notes += result.notes
     takes = []
     for number, motion in enumerate(result.motions):

@@ -5,7 +5,7 @@
 namespace genmo {
 namespace {
 
-constexpr double kStandsFirst = 1.4, kSitsFirst = 1.4;  // seconds
+constexpr double kStandsFirst = 1.4, kSitsFirst = 1.0, kRises = 1.2;  // seconds
 constexpr struct {
   const char *name, *verb;
 } kGaits[] = {{"walk", "walk"}, {"stroll", "stroll"}, {"march", "march"}, {"jog", "jog"}, {"trot", "jog"}, {"run", "run"}, {"sprint", "sprint"}, {"dash", "dash"}, {"gallop", "gallop"}, {"crawl", "crawl"}, {"skip", "skip"}, {"sneak", "sneak"}, {"limp", "limp"}};
@@ -101,7 +101,8 @@ class Changes {
     if (!match) match = p_.becomes.search(clause);
     if (!match) return 0;
     const Codes before = group(clause, match, 1);
-    return two({gait_of(before), p_.still.match(before) ? kStandsFirst : 0}, {gait_of(group(clause, match, 2)), 0});
+    const Doing was = p_.still.match(before) ? Doing{gait_of(before), kStandsFirst, Doing::kBefore} : Doing{gait_of(before), 0};
+    return two(was, {gait_of(group(clause, match, 2)), 0});
   }
 
   int stops(Codes clause) {
@@ -132,7 +133,11 @@ class Changes {
   int sits(Codes clause) {
     if (const Match match = p_.stands_up.search(clause)) {
       const Codes seat = joined({}, "sits on a ", lowered(group(clause, match, 1), pool_), pool_);
-      return two({said_of(seat), kSitsFirst}, {said_of(joined({}, "stands up", group(clause, match, 2), pool_)), 0});
+      if (most_ < 3) return 0;
+      actions_[0] = {said_of(seat), kSitsFirst, Doing::kBefore};
+      actions_[1] = {said_of(joined({}, "stands up", group(clause, match, 2), pool_)), kRises};
+      actions_[2] = {said_of(letters("stands", pool_)), 0, Doing::kAfter};
+      return 3;
     }
     return p_.sits_down.search(clause) ? two(stands_still(), {said_of(clause), 0}) : 0;
   }
@@ -165,7 +170,7 @@ class Changes {
     return said_of(finite);
   }
 
-  Doing stands_still() { return {gait_of(letters("stand", pool_)), kStandsFirst}; }
+  Doing stands_still() { return {gait_of(letters("stand", pool_)), kStandsFirst, Doing::kBefore}; }
 
   Codes subject_;
   Pool& pool_;
@@ -176,7 +181,7 @@ class Changes {
 
 }  // namespace
 
-int changes_of(Codes subject, Codes clause, bool first, Pool& pool, Doing* actions, int most) {
+int changes_of(Codes subject, Codes clause, bool first, bool last, Pool& pool, Doing* actions, int most) {
   Changes changes(subject, pool, actions, most);
   clause = stripped(clause, " \t\n,;.:");
   int count = changes.listed(clause);
@@ -184,13 +189,10 @@ int changes_of(Codes subject, Codes clause, bool first, Pool& pool, Doing* actio
   if (!count) count = changes.stops(clause);
   if (!count) count = changes.starts(clause);
   if (!count) count = changes.sits(clause);
-  if (first || !count) return count;
   int kept = 0;
   for (int i = 0; i < count; ++i)
-    if (actions[i].seconds == 0) actions[kept++] = actions[i];
-  if (kept) return kept;
-  actions[0] = actions[count - 1];
-  return 1;
+    if (actions[i].implied == Doing::kBefore ? first : actions[i].implied == Doing::kAfter ? last : true) actions[kept++] = actions[i];
+  return kept;
 }
 
 }  // namespace genmo

@@ -11,7 +11,7 @@ namespace genmo {
 namespace {
 
 constexpr int kShortest = 20, kMostRepeats = 10;
-constexpr double kImpliedShare = 0.4;  // of a span, at most, for what a change implies of the time before it
+constexpr double kImpliedShare = 0.4;  // of a span, at most, for a part of a change whose time is known
 constexpr double kShort = 2, kUsual = 3, kLong = 4, kLongestStated = 600;
 constexpr const char* kNumbers[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
 
@@ -76,14 +76,16 @@ class Order {
   }
 
   // The actions of a prompt in the order of time, those that it states as a change included; 0: too many.
-  int actions_of(Codes prompt, bool first, Doing* actions) {
+  int actions_of(Codes prompt, bool first, bool last, Doing* actions) {
     auto* parts = pool_.get<Codes>(kMostParts + 1);
     const int pieces = parts_of(prompt, parts);
     int count = 0;
     for (int i = 0; i < pieces; ++i) {
       const Match subject = p_.subject.match(parts[i]);
       const Codes said = subject ? cut(parts[i], 0, subject.end[0]) : Codes{};
-      const int found = changes_of(said, from(parts[i], said.count), first && !count, pool_, actions + count, kMostParts - count);
+      const Codes clause = from(parts[i], said.count);
+      const bool ends = last && i + 1 == pieces;
+      const int found = changes_of(said, clause, first && !count, ends, pool_, actions + count, kMostParts - count);
       if (!found && count == kMostParts) return 0;
       if (!found) actions[count] = {parts[i], 0};
       count += found ? found : 1;
@@ -91,7 +93,7 @@ class Order {
     return count;
   }
 
-  // Frames of each action: of those that are implied as many as they say, up to a share of all; the others share the rest by
+  // Frames of each action: of those whose time is known as many, up to a share of all; the others share the rest by
   // how long they take.
   void lengths_of(const Doing* actions, int count, int64_t frames, int64_t* lengths) const {
     const int64_t free = frames - int64_t{kShortest} * count;
@@ -237,10 +239,10 @@ const char* utf8_of(Codes text, Pool& pool) {
 
 }  // namespace
 
-int texts_in_order(const Span& text, Pool& pool, Span* parts) {
+int texts_in_order(const Span& text, int64_t frames, Pool& pool, Span* parts) {
   Order order(pool);
   auto* actions = pool.get<Doing>(kMostParts);
-  const int count = order.actions_of(codes_of(text.prompt, pool), text.start == 0, actions);
+  const int count = order.actions_of(codes_of(text.prompt, pool), text.start == 0, text.end == frames, actions);
   const int64_t length = text.end - text.start;
   parts[0] = text;
   if (count < 2 || length < int64_t{kShortest} * count) return 1;

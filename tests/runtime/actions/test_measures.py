@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from genmo.runtime.actions.measures import measure, runs_of
+from genmo.runtime.actions.signals import box_filtered, motion_signals, quantile, swings, velocity
 from genmo.train.data.augmentation import mirror
 from genmo.train.datasets.clips import Clip
-from genmo.train.metrics.motion_measures import measure, runs_of
-from genmo.train.metrics.motion_signals import box_filtered, motion_signals, quantile, swings, velocity
 from tests.train.made_motions import arm, eased, joints_of, jumping, made, seated
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from genmo.runtime.actions.measures import SIDES, Measures, big_jumps
+from genmo.runtime.actions.signals import forearm_sway, quantile, share, swings
 from genmo.runtime.motion.motion import FPS
-from genmo.train.metrics.motion_measures import SIDES, Measures, big_jumps
-from genmo.train.metrics.motion_signals import forearm_sway, quantile, share, swings
 
 
 def strike_tags(m: Measures) -> set[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from genmo.train.metrics.motion_measures import SIDES, Jump, Measures, big_jumps
-from genmo.train.metrics.motion_signals import FEET, quantile
+from genmo.runtime.actions.measures import SIDES, Jump, Measures, big_jumps
+from genmo.runtime.actions.signals import FEET, quantile
 
 
 def jump_tags(m: Measures) -> set[str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genmo.train.captions.arm_tags import arm_tags, strike_tags
-from genmo.train.captions.gait_tags import locomotion_tags, start_and_stop_tags, turn_tags
-from genmo.train.captions.jump_tags import jump_tags
-from genmo.train.captions.posture_tags import balance_tags, posture_tags, standing_tags
-from genmo.train.metrics.motion_measures import Measures
+from genmo.runtime.actions.arm_tags import arm_tags, strike_tags
+from genmo.runtime.actions.gait_tags import locomotion_tags, start_and_stop_tags, turn_tags
+from genmo.runtime.actions.jump_tags import jump_tags
+from genmo.runtime.actions.measures import Measures
+from genmo.runtime.actions.posture_tags import balance_tags, posture_tags, standing_tags
 
 SHORTEST = 14
 """frames, below which a motion is too short to be named"""
@@ -26,11 +26,6 @@ _RULES: tuple[Callable[[Measures], set[str]], ...] = (
     strike_tags,
     arm_tags,
 )
-
-
-def mirrored_tag(tag: str) -> str:
-    """The tag of the motion seen in a mirror."""
-    return "_".join({"left": "right", "right": "left"}.get(part, part) for part in tag.split("_"))
 
 
 def tags_of(measures: Measures) -> frozenset[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genmo.train.metrics.motion_measures import Measures, big_jumps
-from genmo.train.metrics.motion_signals import UPRIGHT, quantile, share
+from genmo.runtime.actions.measures import Measures, big_jumps
+from genmo.runtime.actions.signals import UPRIGHT, quantile, share
 
 ANGLES = {45: 9, 90: 13, 135: 12, 180: 20, 270: 20, 360: 25}
 """degrees that are named -> how far off a turn may be"""

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmo.runtime.motion.motion import FPS
-from genmo.runtime.support.arrays import Array, Flags
-from genmo.train.metrics.motion_signals import (
+from genmo.runtime.actions.signals import (
     ANKLES,
     FEET,
     HEAD,
@@ -26,6 +24,8 @@ from genmo.train.metrics.motion_signals import (
     quantile,
     recent_maximum,
 )
+from genmo.runtime.motion.motion import FPS
+from genmo.runtime.support.arrays import Array, Flags
 
 SIDES = ("left", "right")
 REST_SPEED = 0.22

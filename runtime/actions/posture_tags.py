@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from genmo.runtime.actions.measures import SIDES, Measures, longest
+from genmo.runtime.actions.signals import UPRIGHT, quantile, share
 from genmo.runtime.support.arrays import Flags
-from genmo.train.metrics.motion_measures import SIDES, Measures, longest
-from genmo.train.metrics.motion_signals import UPRIGHT, quantile, share
 
 
 def standing_tags(m: Measures) -> set[str]:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from genmo.train.captions.tags import mirrored_tag, tags_of
+from genmo.runtime.actions.measures import measure
+from genmo.runtime.actions.names import mirrored_tag
+from genmo.runtime.actions.signals import motion_signals
+from genmo.runtime.actions.tags import tags_of
 from genmo.train.data.augmentation import mirror
 from genmo.train.datasets.clips import Clip
-from genmo.train.metrics.motion_measures import measure
-from genmo.train.metrics.motion_signals import motion_signals
 from tests.train.made_motions import arm, eased, joints_of, jumping, made, seated
 
 KICK = np.zeros(60)

@@ -1,0 +1,59 @@
+"""The best of several takes of one motion: the one whose joints do most of what the texts say.
+
+Takes differ in their noise alone.  What a text says, trait by trait, an engine's reader tells
+(`genmo.runtime.engine.text_reader`); of takes that agree about equally the one that slides and jerks least is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genmo.runtime.actions.agreement import agreement
+from genmo.runtime.actions.names import Said
+from genmo.runtime.actions.signals import ANKLES, FEET
+from genmo.runtime.motion.motion import FPS, Motion
+from genmo.runtime.support.arrays import Array
+
+Take = tuple[Motion, list[str]]
+"""a motion and what is noted of it"""
+TAKES = 4
+"""that are made of a motion whose texts say something that can be measured, where nothing else is asked for"""
+ABOUT_EQUAL = 0.3
+"""of agreement, within which takes are told apart by how smooth they are"""
+NEAR_FLOOR = 0.06
+"""metres over its lowest, at which the ball of a foot should not slide"""
+
+
+def rows_of_takes(samples: int, takes: int) -> list[range]:
+    """The rows to sample for each of `samples` motions with so many takes, batch by batch; all in one for one take."""
+    if takes == 1:
+        return [range(samples)]
+    return [range(sample * takes, (sample + 1) * takes) for sample in range(samples)]
+
+
+def best_of(takes: Sequence[Take], said: Sequence[Said]) -> Take:
+    """The take to keep, with what is noted of it."""
+    return takes[best_take([motion.joints_world() for motion, _ in takes], said)]
+
+
+def best_take(takes: Sequence[Array], said: Sequence[Said]) -> int:
+    """The number of the one to keep of takes' world joints [frames, 24, 3]."""
+    if len(takes) == 1:
+        return 0
+    agreed = np.array([agreement(take, said) for take in takes])
+    equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
+    return int(min(equal, key=lambda take: roughness(takes[take])))
+
+
+def roughness(joints: Array) -> float:
+    """How world joints [frames, 24, 3] slide and jerk: m/s of feet near the floor, and a tenth of the mean jerk of the
+    ankles in km/s^3."""
+    if len(joints) < 4:
+        return 0.0
+    feet = joints[:, FEET]
+    down = feet[:-1, :, 1] < feet[..., 1].min() + NEAR_FLOOR
+    slide = np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1) * FPS
+    jerk = np.linalg.norm(np.diff(joints[:, ANKLES], n=3, axis=0), axis=-1) * FPS**3 / 1000
+    return float((slide * down).sum() / max(int(down.sum()), 1) + 0.1 * jerk.mean())

@@ -1,0 +1,121 @@
+"""The reader of texts: its file, its sides, and what the engine that ships has learned."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from genmo.runtime.engine.bundle import SHIPPED, load_engine
+from genmo.runtime.engine.graphs import file_hash
+from genmo.runtime.engine.text_reader import (
+    FILE,
+    TOKEN,
+    Layer,
+    TextReader,
+    exchanged,
+    open_reader,
+    reader_file,
+)
+from genmo.runtime.engine.text_wordpiece import CHANNELS, WordPieceTextEncoder
+from genmo.runtime.support.errors import EngineError, InputError
+
+TRAITS = ("kick_left", "kick_right", "speed>1", "turn_left>45", "turn_right>45")
+
+
+@pytest.fixture(scope="module")
+def reader(wordpieces):
+    random = np.random.default_rng(0)
+    shapes = ((TOKEN, 8), (16 + CHANNELS, 6), (6, len(TRAITS)))
+    layers = [Layer.of(random.standard_normal(shape), random.standard_normal(shape[1])) for shape in shapes]
+    numbers = random.standard_normal((2, len(TRAITS))).astype(np.float32)
+    return TextReader(WordPieceTextEncoder(wordpieces, 32), TRAITS, tuple(layers), numbers[0], np.abs(numbers[1]))
+
+
+def test_a_file_holds_all_of_it(reader, tmp_path):
+    (tmp_path / FILE).write_bytes(reader_file(reader))
+    again = open_reader(tmp_path / FILE, reader.encoder)
+    assert reader_file(again) == reader_file(reader) and again.traits == TRAITS
+    text = "a person kicks with the left leg"
+    np.testing.assert_array_equal(again.read(text).weights, reader.read(text).weights)
+
+
+def test_layers_are_rounded_by_their_largest_weight():
+    weights = np.random.default_rng(1).standard_normal((30, 4)) * [1, 10, 0.1, 0]
+    values = np.random.default_rng(2).standard_normal((5, 30))
+    off = np.abs(Layer.of(weights, np.arange(4.0))(values) - (values @ weights + np.arange(4))).max(axis=0)
+    assert (off <= [0.06, 0.6, 0.006, 1e-6]).all()
+
+
+def test_sides_are_read_alike(reader):
+    text = "Turns LEFT, then leftwards and clockwise"
+    assert exchanged(text) == "Turns right, then rightwards and counterclockwise"
+    assert exchanged("walks right away") == "walks left away"
+    there, back = reader.read("a person turns left"), reader.read("a person turns right")
+    mirror = [1, 0, 2, 4, 3]
+    usual = reader.usual
+    np.testing.assert_allclose(there.odds, back.odds[mirror], atol=1e-6)
+    np.testing.assert_allclose(
+        there.weights / reader.trust + usual, (back.weights / reader.trust + usual)[mirror], atol=1e-5
+    )
+    with pytest.raises(InputError, match="at least one word"):
+        reader.read("...")
+
+
+def without(name):
+    return lambda arrays: arrays.pop(name)
+
+
+def changed(name, change):
+    return lambda arrays: arrays.update({name: change(arrays[name])})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        without("trust"), without("text_bias"), changed("usual", lambda a: a[:-1]),
+        changed("trust", lambda a: a * np.nan),
+        changed("traits", lambda a: a.astype(np.float32)), changed("tokens", lambda a: a[1:]),
+        changed("names", lambda a: a[:-2]), lambda arrays: arrays.update(more=np.zeros(1)),
+    ],
+)  # fmt: skip
+def test_a_damaged_reader_is_refused(reader, tmp_path, damage):
+    path = tmp_path / FILE
+    path.write_bytes(reader_file(reader))
+    arrays = dict(np.load(path))
+    damage(arrays)
+    np.savez(path, **arrays)
+    with pytest.raises(EngineError, match="not a reader of texts; export the engine again"):
+        open_reader(path, reader.encoder)
+
+
+def test_an_engine_names_its_reader(tmp_path):
+    folder = tmp_path / "engine"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("training"))
+    described = json.loads((folder / "engine.json").read_text())
+    assert described["text_reader"] == FILE and described["files"][FILE] == file_hash(folder / FILE)
+    assert (folder / FILE).stat().st_size <= 100_000
+    (folder / "engine.json").write_text(json.dumps({**described, "text_reader": "../x"}))
+    with pytest.raises(EngineError, match="is not among its files"):
+        load_engine(folder)
+    del described["text_reader"]
+    (folder / "engine.json").write_text(json.dumps(described))
+    assert load_engine(folder).text_reader is None
+
+
+@pytest.mark.parametrize(
+    ("text", "likely", "unlikely"),
+    [
+        ("a person walks backwards", "walk_back", "walk_forward"),
+        ("somebody turns to the right", "turn_right", "turn_left"),
+        ("raises the left hand", "raised_left>0.2", "raised_right>0.2"),
+        ("the man jumps", "jump", "walk_forward"),
+        ("a woman sprints", "speed>2.4", "still"),
+    ],
+)  # fmt: skip
+def test_the_engine_that_ships_reads(text, likely, unlikely):
+    reader = load_engine().text_reader
+    reading = reader.read(text)
+    rows = {name: row for row, name in enumerate(reader.traits)}
+    assert reading.odds[rows[likely]] > 2 * reading.odds[rows[unlikely]] and reading.weights[rows[likely]] > 0
+    assert reading.amount > reader.read("hello there").amount
