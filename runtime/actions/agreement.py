@@ -8,7 +8,7 @@ from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.names import Said
 from genmo.runtime.actions.signals import MotionSignals, motion_signals
 from genmo.runtime.actions.tags import SHORTEST
-from genmo.runtime.actions.traits import STEPS, steps_over, tags_within
+from genmo.runtime.actions.traits import STEPS, steps_over
 from genmo.runtime.support.arrays import Array
 
 
@@ -22,5 +22,5 @@ def agreement(joints: Array, said: Sequence[Said]) -> float:
 def _agreement(signals: MotionSignals, said: Said) -> float:
     if signals.frames < SHORTEST:
         return 0.0
-    has = tags_within(signals) | {name for name, over in zip(STEPS, steps_over(measure(signals)), strict=True) if over}
-    return float(sum(weight for name, weight in zip(said.traits, said.weights.tolist(), strict=True) if name in has))
+    over = dict(zip(STEPS, steps_over(measure(signals)).tolist(), strict=True))
+    return float(sum(weight for name, weight in zip(said.traits, said.weights.tolist(), strict=True) if over.get(name)))

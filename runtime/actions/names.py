@@ -1,4 +1,4 @@
-"""Names of tags and traits, and what texts say in them."""
+"""Names of tags and of steps of measures (`speed>0.4`), and what texts say in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stretch of motion does, as yes and no: its tags, and whether each of many measures is over each of its steps.
+"""What a stretch of motion does in yes and no: whether each of many measures is over each of its steps.
 
 Tags (`actions.tags`) are strict: half of a kick has none.  Steps are graded: a foot at 3 m/s is over more of them than
 one at 1 m/s, so that of two motions that are both no kick the one that is nearer to it can be told.
@@ -11,14 +11,9 @@ from itertools import chain
 
 import numpy as np
 
-from genmo.runtime.actions.measures import SIDES, Measures, big_jumps, longest, measure
-from genmo.runtime.actions.signals import MotionSignals, forearm_sway, quantile, share, swings
-from genmo.runtime.actions.tags import tags_of
+from genmo.runtime.actions.measures import SIDES, Measures, big_jumps, longest
+from genmo.runtime.actions.signals import forearm_sway, quantile, share, swings
 from genmo.runtime.support.arrays import Flags
-
-PARTS, STRIDE = (30, 60, 90), 15
-"""frames of the parts of a stretch whose tags count as its own, and from the start of one to that of the next: who
-raises an arm in two seconds of four raises it"""
 
 _Sided = Callable[[Measures, int], float]
 _STEPS: dict[str, tuple[float, ...]] = {
@@ -187,12 +182,3 @@ def steps_over(m: Measures) -> Flags:
     for name, steps in _SIDED_STEPS.items():
         found += [_over(_SIDED[name](m, side), steps) for side in (0, 1)]
     return np.array(list(chain.from_iterable(found)))
-
-
-def tags_within(signals: MotionSignals) -> frozenset[str]:
-    """The tags of a stretch and of its parts."""
-    n, found = signals.frames, set(tags_of(measure(signals)))
-    for length in PARTS:
-        for start in range(0, n - length + 1, STRIDE) if length < n else ():
-            found |= tags_of(measure(signals.span(start, start + length)))
-    return frozenset(found)

@@ -1,4 +1,5 @@
-"""What a text says of a motion: how much more often than usual motions of these words have each trait.
+"""What a text says of a motion: how much more often than usual motions of these words have each trait, a measure over a
+step of it (`speed>0.4`).
 
 A small network over the engine's own word vectors answers the log odds of every trait (`genmo.runtime.actions.traits`):
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime import InputError, Keypoints, MotionModel, Text
+from genmo.runtime.actions.agreement import agreement
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.spans import KeypointSpan
@@ -19,6 +20,7 @@ from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
 from genmo.runtime.refine import pipeline
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.grounding import NEAR_GROUND, align_to_camera, face_forward
+from genmo.runtime.refine.takes import ABOUT_EQUAL, best_take
 from genmo.runtime.refine.timeline_sampling import FADE, share_observed
 from genmo.runtime.refine.transitions import AROUND
 from tests.runtime.runs import run
@@ -262,3 +264,39 @@ def test_threads_share_a_model(model):
     assert same(motions[0], motions[2]) and same(motions[1], motions[3])
     with pytest.raises(AttributeError):
         model.device = "cuda"
+
+
+def test_the_take_is_kept_that_does_what_is_said(shipped_takes):
+    """Rows of the same batch, of which the one is kept that agrees most; the same seed keeps the same."""
+    shipped, takes = shipped_takes
+    said = shipped._said(Timeline(60, (Text("a person raises the left arm"),)), (), None)
+    agreed = [agreement(take.joints_world(), said) for take in takes]
+    kept = shipped.generate("a person raises the left arm", 60, steps=2, tries=3)[0]
+    assert same(kept, takes[best_take([take.joints_world() for take in takes], said)])
+    assert agreement(kept.joints_world(), said) >= max(agreed) - ABOUT_EQUAL
+    assert same(shipped.generate("a person raises the left arm", 60, steps=2, tries=1)[0], takes[0])
+
+
+def test_every_sample_has_takes_of_its_own(shipped_takes):
+    shipped, takes = shipped_takes
+    first, _ = shipped.generate("a person raises the left arm", 60, steps=2, samples=2, tries=3)
+    assert same(first, shipped.generate("a person raises the left arm", 60, steps=2, tries=3)[0])
+
+
+def test_one_take_is_made_where_no_other_could_be_told_from_it(shipped_takes, make_keypoints):
+    shipped, _ = shipped_takes
+    walk = Text("a person walks")
+    seen = KeypointSpan(make_keypoints(30))
+    for timeline in (Timeline(60, (walk,), loop="exact"), Timeline(60, (walk,), (seen,))):
+        assert shipped._said(timeline, (), None) == ()
+    assert (
+        shipped._said(Timeline(60, (walk,)), (), 1) == () and len(shipped._said(Timeline(60, (walk,)), (), None)) == 1
+    )
+    with pytest.raises(InputError, match="tries is 0; wanted 1 or more"):
+        shipped.generate("a person walks", 30, tries=0)
+
+
+@pytest.fixture(scope="module")
+def shipped_takes():
+    shipped = MotionModel.load(threads=1)
+    return shipped, shipped.generate("a person raises the left arm", 60, steps=2, samples=3, tries=1)

@@ -14,7 +14,7 @@ from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.names import mirrored_tag
 from genmo.runtime.actions.signals import MotionSignals, motion_signals
 from genmo.runtime.actions.tags import tags_of
-from genmo.runtime.actions.traits import PARTS, STEPS, STRIDE, steps_over
+from genmo.runtime.actions.traits import STEPS, steps_over
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Flags, Numbers
 from genmo.runtime.support.errors import InputError
@@ -22,6 +22,9 @@ from genmo.runtime.support.safe_read import read_npz
 from genmo.train.datasets.clips import Clip
 
 LENGTHS = (60, 90, 120, 150)
+PARTS, STRIDE = (30, 60, 90), 15
+"""frames of the parts of a window whose tags count as its own, and from the start of one to that of the next: who
+raises an arm in two seconds of four raises it"""
 MOST = 300
 """windows of one length that a clip gives"""
 RARE, COMMON_SHARE = 1200, 0.15

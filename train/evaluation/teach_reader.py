@@ -6,7 +6,8 @@ FOLDER holds the table of words: a checkpoint or an engine.  Windows of the clip
 (`train/data/reader_windows.py`), drawn by what they do, beside the set's caption or a sentence of the grammar.  The
 network learns which traits go with a text (cross entropy of each), and to tell the window that a text was made of from
 others of the batch by the sum of the traits' weights, which teaches how much each trait counts for (InfoNCE, van den
-Oord et al. 2018).  The prompts that the obey report leaves out of training are left out here too.
+Oord et al. 2018).  Tags help it to learn and stay behind: the engine gets the steps of measures.  The prompts that the
+obey report leaves out of training are left out here too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genmo.runtime.actions.traits import STEPS
 from genmo.runtime.engine.text_reader import FILE, SUM_GAIN, TOKEN, TOKENS, Layer, TextReader, reader_file
 from genmo.runtime.engine.text_wordpiece import CHANNELS, CONTEXT, WordPieceTextEncoder, read_wordpiece_table
 from genmo.runtime.support.arrays import Array, Numbers
@@ -69,16 +71,19 @@ class Reader(nn.Module):
         weighed: Tensor = ((odds - self.usual) * functional.softplus(self.trust)) @ traits.T
         return weighed
 
-    def runtime(self, encoder: WordPieceTextEncoder, names: tuple[str, ...]) -> TextReader:
-        """As the engine has it."""
+    def runtime(self, encoder: WordPieceTextEncoder, names: tuple[str, ...], kept: Sequence[str] = ()) -> TextReader:
+        """As the engine has it, with the traits of `names` that are to be `kept`, or all."""
+        columns = [column for column, name in enumerate(names) if not kept or name in kept]
         layers, gains = (self.tokens, self.text, self.traits), np.ones((2, 2 * HIDDEN + CHANNELS))
         gains[0], gains[1, 2 * HIDDEN :] = self.gain, self.gain
         made = []
         for layer, gain in zip(layers, (gains[0, :TOKEN], gains[1], np.ones(HIDDEN)), strict=True):
-            made.append(Layer.of(_numbers(layer.weight).T * gain[:, None], _numbers(layer.bias)))
+            rows = columns if layer is self.traits else slice(None)
+            made.append(Layer.of(_numbers(layer.weight)[rows].T * gain[:, None], _numbers(layer.bias)[rows]))
         trust = _numbers(functional.softplus(self.trust)).astype(np.float32)
         assert isinstance(self.usual, Tensor)
-        return TextReader(encoder, names, (made[0], made[1], made[2]), _numbers(self.usual), trust)
+        found = tuple(names[column] for column in columns)
+        return TextReader(encoder, found, (made[0], made[1], made[2]), _numbers(self.usual)[columns], trust[columns])
 
 
 def _numbers(tensor: Tensor) -> Array:
@@ -201,7 +206,7 @@ def run(arguments: Sequence[str] | None) -> None:
     without = {plain_words(prompt.text) for prompt in LEFT_OUT}
     pairs = draw_pairs(clips, windows, args.pairs, without, args.seed)
     encoder = WordPieceTextEncoder(table, TOKENS + 1)
-    reader = taught(encoder, pairs, args.rounds, args.seed, log=True).runtime(encoder, windows.names)
+    reader = taught(encoder, pairs, args.rounds, args.seed, log=True).runtime(encoder, windows.names, STEPS)
     args.out.mkdir(parents=True, exist_ok=True)
     content = reader_file(reader)
     write_aside(args.out / FILE, content)

@@ -7,7 +7,7 @@ from genmo.runtime.actions.agreement import agreement
 from genmo.runtime.actions.names import Said
 from tests.train.made_motions import arm, joints_of, made
 
-TRAITS = ("arm_up_left", "speed>1", "turn_left>45")
+TRAITS = ("raised_left>0.5", "speed>1", "turn_left>45")
 LEFT_UP, STANDS, WALKS = (joints_of(clip) for clip in (made(pose=arm("left", 170)), made(), made(speed=1.2)))
 
 

@@ -7,7 +7,7 @@ from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.names import mirrored_trait
 from genmo.runtime.actions.signals import motion_signals
 from genmo.runtime.actions.tags import tags_of
-from genmo.runtime.actions.traits import STEPS, steps_over, tags_within
+from genmo.runtime.actions.traits import STEPS, steps_over
 from genmo.train.data.augmentation import mirror
 from genmo.train.datasets.clips import Clip
 from tests.train.made_motions import arm, eased, joints_of, jumping, made, seated
@@ -56,10 +56,3 @@ def test_the_mirror_exchanges_sides():
     assert over(other) == {mirrored_trait(name) for name in over(clip)}
     assert {mirrored_trait(name) for name in STEPS} == set(STEPS)
     assert mirrored_trait("turn_left>85") == "turn_right>85" and mirrored_trait("kick_left_2") == "kick_right_2"
-
-
-def test_tags_of_parts_count():
-    """Two seconds with a raised arm in four."""
-    up = eased(120, 25, 40) - eased(120, 90, 105)
-    signals = motion_signals(joints_of(made(frames=120, pose=arm("left", 170 * up))))
-    assert "arm_up_left" in tags_within(signals) and "arm_up_left" not in tags_of(measure(signals))

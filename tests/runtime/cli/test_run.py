@@ -426,6 +426,7 @@ BAD_INPUT = {
     "text that is none": (text(prompt="walk \udcff"), "no UTF-8"),
     "negative seed": (text("--seed", "-1"), "seed is -1"),
     "zero samples": (text("--samples", "0"), "samples is 0"),
+    "zero tries": (text("--tries", "0"), "--tries is 0; wanted 1 to 64"),
     "negative threads": (text("--threads", "-1"), "threads is -1"),
     "unknown suffix": (text(out="out.fbx"), "wanted one of .npz"),
     "no suffix": (text(out="out"), "wanted one of .npz"),

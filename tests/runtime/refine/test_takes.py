@@ -7,7 +7,7 @@ from genmo.runtime.refine.takes import best_take, roughness, rows_of_takes
 from tests.train.made_motions import arm, joints_of, made
 
 STANDS, WALKS, UP = joints_of(made()), joints_of(made(speed=1.2)), joints_of(made(pose=arm("left", 170)))
-WALK = Said(0, 60, ("speed>1", "arm_up_left"), np.array([1.0, 0.0], np.float32))
+WALK = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([1.0, 0.0], np.float32))
 
 
 def shaken(joints, size):
@@ -15,7 +15,7 @@ def shaken(joints, size):
 
 
 def test_the_take_that_does_what_is_said_is_kept():
-    raises = Said(0, 60, ("speed>1", "arm_up_left"), np.array([-1.0, 2.0], np.float32))
+    raises = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([-1.0, 2.0], np.float32))
     assert best_take([STANDS, WALKS, UP], [WALK]) == 1
     assert best_take([STANDS, WALKS, UP], [raises]) == 2
     assert best_take([UP], [WALK]) == 0

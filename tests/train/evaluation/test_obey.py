@@ -44,7 +44,7 @@ class Made:
         )
         self.turns = turns
 
-    def generate(self, text, frames, *, steps, guidance, seed):
+    def generate(self, text, frames, *, steps, guidance, seed, tries):
         return [motion(frames, self.turns[seed % len(self.turns)])]
 
 

@@ -31,6 +31,8 @@ def test_the_sentence_has_the_numbers_of_the_report():
     assert "of 20 in the words of its training 8 (40 %)" in said and "right in 90 %" in said and "\n" not in said
     assert "of 10 in the words" in blocks(report(measured=False))["obey-line"]
     assert "left and right" not in blocks(report(side=None))["obey-line"]
+    several = report() | {"takes": 4, "one_take": {name: {"total": {"obeyed": 3, "share": 0.3}} for name in LISTS}}
+    assert "the best of 4 takes; the first take alone does 3 (30 %)" in blocks(several)["obey-line"]
 
 
 @pytest.mark.parametrize(
