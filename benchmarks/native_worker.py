@@ -4,7 +4,8 @@
 
 Reads JSON lines from standard input, `{"case": "estimate", "seconds": 1}`, and answers each with one:
 `{"wall_ms": [...], "cpu_ms": 1.2}`; `{"case": "answers", "file": "x.npz"}` writes the motions it makes there, and the
-answer says what computed them; "joints" and "joints in C" write those of the estimates of further `keypoints` too.
+answer says what computed them; "joints" and "joints in C" write those of the estimates of further `keypoints` too,
+"ticks" and "ticks in C" those of streams.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 KEYPOINTS = ("dance_keypoints", "dog_keypoints", "juggle_keypoints", "keypoints", "runner_keypoints")
 STREAMED = KEYPOINTS[:1]
 FRAMES = 120
+LOOK_AHEAD, TICKS, PROMPT, BLOCK = 15, 60, "a person walks", 60
 
 
 def import_from(checkout: Path) -> None:
@@ -44,11 +46,12 @@ def load() -> Any:
 
 def calls() -> dict[str, Callable[[], object]]:
     """What can be timed, by name."""
-    from genmo.runtime import MotionStream, read_keypoints
+    from genmo.runtime import MotionGenerator, MotionStream, read_keypoints
 
     model = load()
     keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
-    stream = MotionStream(model, look_ahead=15, intrinsics=keypoints.intrinsics)
+    stream = MotionStream(model, look_ahead=LOOK_AHEAD, intrinsics=keypoints.intrinsics)
+    endless = MotionGenerator(model, PROMPT)
     frames = iter(range(10**9))
 
     def tick() -> object:
@@ -56,7 +59,7 @@ def calls() -> dict[str, Callable[[], object]]:
 
     for _ in range(FRAMES):
         tick()
-    return {"estimate": lambda: model.estimate(keypoints), "tick": tick}
+    return {"estimate": lambda: model.estimate(keypoints), "tick": tick, "endless": lambda: endless.next(BLOCK)}
 
 
 def stages() -> dict[str, Callable[[], object]]:
@@ -133,6 +136,46 @@ def in_c() -> dict[str, Callable[[], object]]:
     return {"estimate in C": fp32, "estimate in C, fixed point": fixed}
 
 
+def streamed_in_c() -> dict[str, Callable[[], object]]:
+    """Ticks and blocks of endless motion by the C interface alone."""
+    from c_streams import Streams
+
+    from genmo.runtime import read_keypoints
+    from genmo.runtime.engine.bundle import SHIPPED
+
+    keypoints = read_keypoints(EXAMPLES / "dance_keypoints.npz").first(FRAMES)
+    timed: dict[str, Callable[[], object]] = {}
+    for end, fast in (("", False), (", fixed point", True)):
+        streams, frames = Streams(SHIPPED, fast), iter(range(10**9))
+        tick, _ = streams.ticks(keypoints, LOOK_AHEAD)
+        for _ in range(FRAMES):
+            tick(next(frames) % FRAMES)
+        timed[f"tick streamed in C{end}"] = lambda tick=tick, frames=frames: tick(next(frames) % FRAMES)
+        timed[f"endless streamed in C{end}"] = streams.endless(PROMPT, BLOCK)
+    return timed
+
+
+def ticks(file: Path, c: bool) -> None:
+    """Joints of a stream of every example's first `TICKS` frames into `file`, by the C interface or the runtime."""
+    from c_streams import Streams
+
+    from genmo.runtime import MotionStream, read_keypoints
+    from genmo.runtime.engine.bundle import SHIPPED
+
+    made = {}
+    model = Streams(SHIPPED) if c else load()
+    for name in KEYPOINTS:
+        keypoints = read_keypoints(EXAMPLES / f"{name}.npz").first(TICKS)
+        keypoints.points[:] = keypoints.points.astype(np.float32)  # as C has them
+        if c:
+            tick, joints = model.ticks(keypoints, LOOK_AHEAD)
+            made[name] = np.array([(tick(frame), joints.copy())[1] for frame in range(keypoints.frames)])
+        else:
+            stream = MotionStream(model, look_ahead=LOOK_AHEAD, intrinsics=keypoints.intrinsics)
+            made[name] = np.array([stream.step(points[None]).joints_world()[0] for points in keypoints.points])
+    np.savez(file, **made)
+
+
 def joints(file: Path, more: list[str], c: bool) -> None:
     """Joints of the estimates of all examples and of further files into `file`, by the C interface or the runtime."""
     from c_estimate import Estimator
@@ -174,7 +217,12 @@ def main() -> None:
             joints(Path(asked["file"]), asked["keypoints"], asked["case"] == "joints in C")
             print(json.dumps({"computes": computes()}), flush=True)
             continue
-        for make in (in_c,) if " in C" in asked["case"] else (calls, stages, without_network):
+        if asked["case"].startswith("ticks"):
+            ticks(Path(asked["file"]), asked["case"] == "ticks in C")
+            print(json.dumps({"computes": computes()}), flush=True)
+            continue
+        c = (streamed_in_c,) if " streamed in C" in asked["case"] else (in_c,) if " in C" in asked["case"] else ()
+        for make in c or (calls, stages, without_network):
             if asked["case"] not in timed:
                 timed |= make()
         call, times = timed[asked["case"]], []

@@ -15,6 +15,8 @@ ARRAYS = {
 }  # fmt: skip
 """shape of a frame, but of the whole motion for ONCE"""
 ONCE = ("offsets", "betas")
+ANSWERED = {name: shape for name, shape in ARRAYS.items() if name != "root_in_camera"}
+"""of motions that no camera sees"""
 
 
 def fields(**kinds):

@@ -5,10 +5,9 @@ import ctypes
 import numpy as np
 
 from genmo.runtime.support.native import call, library, sized
-from tests.kernels.native_abi import ARRAYS, INT, ONCE, PROGRESS, Motion, Text, empty, fields, pointers
+from tests.kernels.native_abi import ANSWERED, INT, ONCE, PROGRESS, Motion, Text, empty, fields, pointers
 
 DOUBLE = ctypes.c_double
-ANSWERED = {name: shape for name, shape in ARRAYS.items() if name != "root_in_camera"}
 
 
 class Options(ctypes.Structure):

@@ -189,6 +189,58 @@ typedef struct genmo_estimation {
 GENMO_API genmo_status genmo_estimate(genmo_model* model, const genmo_keypoints* keypoints, const genmo_estimation* estimation,
                                       genmo_motion* motion, genmo_error* error);
 
+/* --- streams of keypoints -----------------------------------------------------------------------------------------------
+ *
+ * A camera and the people in front of it, a frame at a time: the answer is the pose a few frames back, of which the future is known by
+ * then. For one thread at a time; several streams of a model may run at once. Memory is taken when it is opened, and none afterwards. */
+
+typedef struct genmo_stream genmo_stream;
+
+typedef struct genmo_stream_options {
+  uint32_t size;         /* sizeof(genmo_stream_options) */
+  int32_t look_ahead;    /* frames of future that a pose is answered late for, at most half the engine's window; 0: 15; -1: none */
+  int32_t people;        /* slots, 1 to 1024, each a person of their own, who starts at the first frame in which they are visible; 0: one */
+  int32_t stride;        /* estimate every so many frames only, the people in turn; at most look_ahead + 1; 0: every one */
+  int32_t fit_reach;     /* frames on each side that are fitted with the answered one, at most 9; 0: 3; -1: none */
+  int32_t unfitted;      /* 1: joints are as the network answers */
+  int32_t loose_feet;    /* 1: planted feet are not made to stand still */
+  int32_t raw_keypoints; /* 1: keypoints are taken as they are, and whoever is in a slot for the same person */
+  const double* intrinsics; /* [3, 3] in pixels; NULL: a focal length as long as the image's diagonal is taken */
+  double image_width, image_height; /* pixels; read without intrinsics */
+  const double* camera_to_world; /* [4, 4] of a camera that stands still, OpenCV axes, in a world with y up; NULL: not known */
+} genmo_stream_options;
+
+/* Where the poses of all people go: arrays of the caller's, NULL where something is not wanted. */
+typedef struct genmo_stream_pose {
+  uint32_t size;         /* sizeof(genmo_stream_pose) */
+  int64_t* frame;        /* [people] which frame of the person this is, from 0 on; -1: nobody yet */
+  int32_t* settled;      /* [people] 0 while the look-ahead fills: the first frame is answered again and again, better each time */
+  float* rotations;      /* [people, 24, 4] as of a genmo_motion */
+  float* translation;    /* [people, 3] */
+  float* joints;         /* [people, 24, 3] */
+  float* contacts;       /* [people, 6] */
+  float* betas;          /* [people, 10] */
+  float* root_in_camera; /* [people, 7] */
+} genmo_stream_pose;
+
+/* The options say the lens, by intrinsics or by the image's size. The model must stay open for as long. */
+GENMO_API genmo_status genmo_stream_open(genmo_model* model, const genmo_stream_options* options, genmo_stream** stream,
+                                         genmo_error* error);
+GENMO_API void genmo_stream_close(genmo_stream* stream); /* NULL is no error */
+
+/* Forgets one person, whose slot waits for the next one; -1: everybody, and the camera. */
+GENMO_API genmo_status genmo_stream_reset(genmo_stream* stream, int32_t person, genmo_error* error);
+
+/* A frame of `points` [people, 17, 3] and `feet` [people, 4, 3], NULL: none, as of genmo_keypoints; the poses look_ahead frames earlier,
+ * as genmo.runtime's MotionStream answers them. `camera_to_world` [4, 4]: where a moving camera is now, from the first frame on; NULL:
+ * where it was. A refused frame changes nothing. */
+GENMO_API genmo_status genmo_stream_step(genmo_stream* stream, const float* points, const float* feet, const double* camera_to_world,
+                                         const genmo_stream_pose* pose, genmo_error* error);
+
+/* The next of the frames that wait for their look-ahead, people without one as nobody; `left`: how many calls more there are. After the
+ * last the stream is as when it was opened. */
+GENMO_API genmo_status genmo_stream_finish(genmo_stream* stream, const genmo_stream_pose* pose, int32_t* left, genmo_error* error);
+
 /* --- motion without end ------------------------------------------------------------------------------------------------
  *
  * One person who goes on for ever, and does what is said last: prompts, a stick, a path change at any time, and the next frame that is

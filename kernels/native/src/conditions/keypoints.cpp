@@ -20,15 +20,49 @@ bool in_bounds(const double* values, int64_t count) {
   return true;
 }
 
-// [rows, 3]; all 0 where one is NaN.  nullptr where another number is out of bounds.
-double* points_of(const float* given, int64_t rows, Pool& pool) {
-  auto* points = pool.get<double>(3 * rows);
+// Whether a matrix is a rotation, to a thousandth.
+bool is_rotation(const Mat3& m) {
+  const Mat3 square = m * transposed(m);
+  double off = 0;
+  for (int r = 0; r < 3; ++r) {
+    const double row[3] = {square.row[r].x, square.row[r].y, square.row[r].z};
+    for (int c = 0; c < 3; ++c) off = std::max(off, std::abs(row[c] - (r == c ? 1 : 0)));
+  }
+  return off <= 1e-3 && dot(m.row[0], cross(m.row[1], m.row[2])) >= 0;
+}
+
+// The centre and side in pixels of the square around the visible points [17, 3] of a frame; false where fewer than two are.
+bool bounding_box(const double* points, double* box) {
+  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+  int seen = 0;
+  for (const double* point = points; point < points + 3 * kPoints; point += 3) {
+    if (!(point[2] > kVisible)) continue;
+    ++seen;
+    for (int axis = 0; axis < 2; ++axis) {
+      low[axis] = std::min(low[axis], point[axis]);
+      high[axis] = std::max(high[axis], point[axis]);
+    }
+  }
+  const double side = std::max(high[0] - low[0], high[1] - low[1]);
+  for (int axis = 0; axis < 2; ++axis) box[axis] = (low[axis] + high[axis]) / 2;
+  box[2] = kBoxMargin * side;
+  return seen >= kFewestPoints && side > 0;
+}
+
+}  // namespace
+
+bool read_points(const float* given, int64_t rows, double* points) {
   for (int64_t row = 0; row < rows; ++row) {
     const float* point = given + 3 * row;
     const bool unseen = std::isnan(point[0]) || std::isnan(point[1]) || std::isnan(point[2]);
     for (int i = 0; i < 3; ++i) points[3 * row + i] = unseen ? 0 : static_cast<double>(point[i]);
   }
-  return in_bounds(points, 3 * rows) ? points : nullptr;
+  return in_bounds(points, 3 * rows);
+}
+
+bool has_box(const double* points) {
+  double box[3];
+  return bounding_box(points, box);
 }
 
 genmo_status read_lens(const genmo_keypoints& given, Keypoints& keypoints, genmo_error* error) {
@@ -53,17 +87,6 @@ genmo_status read_lens(const genmo_keypoints& given, Keypoints& keypoints, genmo
   return GENMO_OK;
 }
 
-// Whether a matrix is a rotation, to a thousandth.
-bool is_rotation(const Mat3& m) {
-  const Mat3 square = m * transposed(m);
-  double off = 0;
-  for (int r = 0; r < 3; ++r) {
-    const double row[3] = {square.row[r].x, square.row[r].y, square.row[r].z};
-    for (int c = 0; c < 3; ++c) off = std::max(off, std::abs(row[c] - (r == c ? 1 : 0)));
-  }
-  return off <= 1e-3 && dot(m.row[0], cross(m.row[1], m.row[2])) >= 0;
-}
-
 genmo_status read_camera(const genmo_keypoints& given, Pool& pool, Keypoints& keypoints, genmo_error* error) {
   if (!given.camera_to_world) return GENMO_OK;
   const int64_t frames = keypoints.frames;
@@ -83,25 +106,6 @@ genmo_status read_camera(const genmo_keypoints& given, Pool& pool, Keypoints& ke
   return GENMO_OK;
 }
 
-// The centre and side in pixels of the square around the visible points [17, 3] of a frame; false where fewer than two are.
-bool bounding_box(const double* points, double* box) {
-  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
-  int seen = 0;
-  for (const double* point = points; point < points + 3 * kPoints; point += 3) {
-    if (!(point[2] > kVisible)) continue;
-    ++seen;
-    for (int axis = 0; axis < 2; ++axis) {
-      low[axis] = std::min(low[axis], point[axis]);
-      high[axis] = std::max(high[axis], point[axis]);
-    }
-  }
-  const double side = std::max(high[0] - low[0], high[1] - low[1]);
-  for (int axis = 0; axis < 2; ++axis) box[axis] = (low[axis] + high[axis]) / 2;
-  box[2] = kBoxMargin * side;
-  return seen >= kFewestPoints && side > 0;
-}
-
-// What the camera does until the next frame [frames, 12]: its turn in 6D, its step, and where up is.
 void camera_condition(const Keypoints& keypoints, float* out) {
   const int64_t frames = keypoints.frames;
   for (int64_t frame = 0; frame < frames; ++frame) {
@@ -121,13 +125,11 @@ void camera_condition(const Keypoints& keypoints, float* out) {
   }
 }
 
-}  // namespace
-
 genmo_status read_keypoints(const genmo_keypoints& given, Pool& pool, Keypoints& keypoints, genmo_error* error) {
   keypoints.frames = given.frames;
-  keypoints.points = points_of(given.points, keypoints.frames * kPoints, pool);
-  if (given.feet) keypoints.feet = points_of(given.feet, keypoints.frames * kFootPoints, pool);
-  if (!keypoints.points || (given.feet && !keypoints.feet))
+  keypoints.points = pool.get<double>(keypoints.frames * 3 * kPoints);
+  if (given.feet) keypoints.feet = pool.get<double>(keypoints.frames * 3 * kFootPoints);
+  if (!read_points(given.points, keypoints.frames * kPoints, keypoints.points) || (given.feet && !read_points(given.feet, keypoints.frames * kFootPoints, keypoints.feet)))
     return fail(error, GENMO_BAD_ARGUMENT, "points or feet hold infinity, or more than %g; wanted finite pixels (confidence 0 where unseen)", kLargest);
   if (!(given.noise >= 0 && given.noise < kLargest)) return fail(error, GENMO_BAD_ARGUMENT, "noise is %g; wanted 0 or more", given.noise);
   keypoints.noise = given.noise > 0 ? given.noise : NAN;

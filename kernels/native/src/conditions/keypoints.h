@@ -28,6 +28,19 @@ struct Keypoints {
 // Keypoints of the caller, checked and copied; a point that holds NaN is hidden.
 genmo_status read_keypoints(const genmo_keypoints& given, Pool& pool, Keypoints& keypoints, genmo_error* error);
 
+// [rows, 3] of the caller's points, all 0 where one is NaN; false where another number is out of bounds.
+bool read_points(const float* given, int64_t rows, double* points);
+
+// The lens and the camera's poses alone.
+genmo_status read_lens(const genmo_keypoints& given, Keypoints& keypoints, genmo_error* error);
+genmo_status read_camera(const genmo_keypoints& given, Pool& pool, Keypoints& keypoints, genmo_error* error);
+
+// Whether points [17, 3] make a box.
+bool has_box(const double* points);
+
+// What the camera of keypoints does until the next frame [frames, 12]: its turn in 6D, its step, and where up is.
+void camera_condition(const Keypoints& keypoints, float* out);
+
 // Sides put right, outliers hidden, short gaps bridged, noise smoothed: `points` and `feet` are changed.
 void clean_keypoints(Keypoints& keypoints, Pool& pool);
 

@@ -21,14 +21,18 @@ void FeetStream::open(int lookahead, const FeetOptions& given, Pool& pool) {
   ahead_ = std::max(lookahead - kDetect, 0);
   fade_ = std::min(kLand, std::max(ahead_ - 1, 0));
   most_horizon_ = given.horizon;
-  count_ = next_ = decided_ = anchored_ = 0;
-  locks_[0] = locks_[1] = genmo_lock{};
+  clear();
   poses_ = pool.get<double>((lookahead + 1) * kPosed);
   balls_ = pool.get<double>(6 * capacity());
   contacts_ = pool.get<double>(kContacts * capacity());
   scores_ = pool.get<double>(2 * capacity());
   anchors_ = pool.get<double>(6 * capacity());
   planted_ = pool.get<uint8_t>(2 * capacity());
+}
+
+void FeetStream::clear() {
+  count_ = next_ = decided_ = anchored_ = 0;
+  locks_[0] = locks_[1] = genmo_lock{};
 }
 
 size_t FeetStream::bytes(int lookahead, int32_t horizon) {

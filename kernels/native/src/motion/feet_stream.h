@@ -12,6 +12,9 @@ class FeetStream {
 
   void open(int lookahead, const FeetOptions& given, Pool& pool);
 
+  // As when it was opened, but for the options.
+  void clear();
+
   // The state of another one that was opened alike.
   void copy(const FeetStream& other);
 

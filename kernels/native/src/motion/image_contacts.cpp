@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include "motion/estimated.h"
+#include "motion/image_contacts.h"
 #include "small.h"
 
 namespace genmo {
@@ -13,20 +13,13 @@ constexpr int kLag = 3;
 constexpr double kSlow = 0.2, kStill = 0.03, kFast = 100, kSteep = 4, kLifted = 0.15, kFor = 6, kAgainst = 1;
 constexpr double kDoubted = 0.35, kSure = 0.7, kSupported = 0.98, kSamePlace = 0.15, kUnsure = 0.05;
 
-// A point of each foot in the image, and the depth of the ankles, [frames, 2, ...].
-struct FootView {
-  const Keypoints& keypoints;
-  double *rays, *weight;  // [frames, 2, 2], [frames, 2]
-  const double* depth;    // [frames, 2] metres
-};
-
 // Points 2 side + first of [frames, count, 3], where `step` points lie between left and right.
 FootView view_of(const Keypoints& keypoints, const double* points, int count, int first, int step, const double* depth, Pool& pool) {
   const int64_t frames = keypoints.frames;
   auto* chosen = pool.get<double>(6 * frames);
   for (int64_t frame = 0; frame < frames; ++frame)
     for (int foot = 0; foot < 2; ++foot) std::copy_n(points + (frame * count + first + foot * step) * 3, 3, chosen + (frame * 2 + foot) * 3);
-  const FootView view{keypoints, pool.get<double>(4 * frames), pool.get<double>(2 * frames), depth};
+  const FootView view{&keypoints, pool.get<double>(4 * frames), pool.get<double>(2 * frames), depth};
   normalised_rays(keypoints, chosen, 2, view.rays, view.weight);
   return view;
 }
@@ -47,11 +40,11 @@ double image_speed(const FootView& view, int64_t frame, int foot, int64_t lag) {
   if (lag < 1) return speed;
   const int64_t here = 2 * frame + foot;
   for (const int64_t target : {frame + lag, frame - lag}) {
-    if (target < 0 || target >= view.keypoints.frames) continue;
+    if (target < 0 || target >= view.keypoints->frames) continue;
     const int64_t there = 2 * target + foot;
     if (!(std::min(view.weight[here], view.weight[there]) > 0)) continue;
     const double depth = view.depth[here];
-    const Vec3 projected = reprojected(view.keypoints, on_ray(view.rays + 2 * here, depth), frame, target);
+    const Vec3 projected = reprojected(*view.keypoints, on_ray(view.rays + 2 * here, depth), frame, target);
     const double ahead = std::max(projected.z, 1e-3);
     const double x = view.rays[2 * there] - projected.x / ahead, y = view.rays[2 * there + 1] - projected.y / ahead;
     speed = std::min(speed, std::sqrt(x * x + y * y) * std::abs(depth) * GENMO_FPS / static_cast<double>(lag));
@@ -61,7 +54,7 @@ double image_speed(const FootView& view, int64_t frame, int foot, int64_t lag) {
 
 // Logarithm of the odds that a foot stands which is so far over the other.
 double evidence_of(const FootView& view, int64_t frame, int foot, double lifted) {
-  const double speed = image_speed(view, frame, foot, std::min<int64_t>(kLag, view.keypoints.frames - 1));
+  const double speed = image_speed(view, frame, foot, std::min<int64_t>(kLag, view.keypoints->frames - 1));
   if (!std::isfinite(speed)) return 0;
   const double likely = kSteep * std::log(kSlow / (std::min(speed, kFast) + kStill));
   // a foot that is held still in the air is as little evidence as one that is not visible
@@ -74,14 +67,6 @@ double combined(double contact, double evidence) {
   const double likely = std::clamp(contact, kUnsure, 1 - kUnsure), odds = likely / (1 - likely) * std::exp(evidence);
   const double both = odds / (1 + odds);
   return evidence > 0 ? std::max(contact, both) : std::min(contact, both);
-}
-
-// How far the image decides beside contacts [frames, 6], 0 to 1.
-double network_doubt(const double* contacts, int64_t frames) {
-  int64_t standing = 0;
-  for (int64_t frame = 0; frame < frames; ++frame) standing += *std::max_element(contacts + frame * kContacts, contacts + frame * kContacts + 4) > 0.5;
-  const double share = static_cast<double>(standing) / static_cast<double>(frames);
-  return std::clamp((kSure - share) / (kSure - kDoubted), 0.0, 1.0);
 }
 
 // Contacts of feet that must stand because nothing else does: between two frames in which the same foot stands at the same place
@@ -117,18 +102,42 @@ void support(const Clip& clip, const double* positions, Pool& pool) {
 
 // Observed ankles [frames, 2, 3] in the camera's world or a static camera's frame, each at its mean depth.
 void ankle_positions(const FootView& ankles, double* positions) {
-  const int64_t frames = ankles.keypoints.frames;
+  const Keypoints& keypoints = *ankles.keypoints;
+  const int64_t frames = keypoints.frames;
   double mean[2] = {};
   for (int64_t i = 0; i < 2 * frames; ++i) mean[i % 2] += ankles.depth[i];
   for (double& depth : mean) depth /= static_cast<double>(frames);
   for (int64_t i = 0; i < 2 * frames; ++i) {
     Vec3 point = on_ray(ankles.rays + 2 * i, mean[i % 2]);
-    if (ankles.keypoints.rotation) point = at(ankles.keypoints.position + 3 * (i / 2)) + mat_at(ankles.keypoints.rotation + 9 * (i / 2)) * point;
+    if (keypoints.rotation) point = at(keypoints.position + 3 * (i / 2)) + mat_at(keypoints.rotation + 9 * (i / 2)) * point;
     put(positions + 3 * i, point);
   }
 }
 
 }  // namespace
+
+FootViews views_of(const Keypoints& keypoints, const double* depth, Pool& pool) {
+  const FootView ankles = view_of(keypoints, keypoints.points, kPoints, kLeftAnklePoint, 1, depth, pool);
+  return {ankles, keypoints.feet ? view_of(keypoints, keypoints.feet, kFootPoints, 1, 2, depth, pool) : ankles};
+}
+
+double network_doubt(const double* contacts, int64_t frames) {
+  int64_t standing = 0;
+  for (int64_t frame = 0; frame < frames; ++frame) standing += *std::max_element(contacts + frame * kContacts, contacts + frame * kContacts + 4) > 0.5;
+  const double share = static_cast<double>(standing) / static_cast<double>(frames);
+  return std::clamp((kSure - share) / (kSure - kDoubted), 0.0, 1.0);
+}
+
+void add_evidence(const FootViews& views, int64_t frame, const double* height, double doubt, double* contacts) {
+  for (int foot = 0; foot < 2; ++foot) {
+    const double lifted = height[foot] - std::min(height[0], height[1]);
+    const double ankle = doubt * evidence_of(views.ankles, frame, foot, lifted);
+    const double toe = views.ankles.keypoints->feet ? doubt * evidence_of(views.toes, frame, foot, lifted) : 0;
+    double* contact = contacts + 2 * foot;
+    contact[0] = combined(contact[0], ankle);
+    contact[1] = combined(contact[1], std::max({ankle, toe, 0.0}));
+  }
+}
 
 void with_image_contacts(Estimated& motion, const Keypoints& keypoints, Pool& pool) {
   const Pool::Scope scope(pool);
@@ -145,20 +154,12 @@ void with_image_contacts(Estimated& motion, const Keypoints& keypoints, Pool& po
     kinematics(1, local, motion.root_translation + 3 * frame, clip.offsets, nullptr, joints);
     for (int foot = 0; foot < 2; ++foot) depth[2 * frame + foot] = joints[3 * kLegs[foot][2] + 2];
   }
-  const FootView ankles = view_of(keypoints, keypoints.points, kPoints, kLeftAnklePoint, 1, depth, pool);
-  const FootView toes = keypoints.feet ? view_of(keypoints, keypoints.feet, kFootPoints, 1, 2, depth, pool) : ankles;
+  const FootViews views = views_of(keypoints, depth, pool);
   for (int64_t frame = 0; frame < frames; ++frame) {
     const double height[2] = {world[(frame * kJoints + kLeftAnkle) * 3 + 1], world[(frame * kJoints + kRightAnkle) * 3 + 1]};
-    for (int foot = 0; foot < 2; ++foot) {
-      const double lifted = height[foot] - std::min(height[0], height[1]);
-      const double ankle = doubt * evidence_of(ankles, frame, foot, lifted);
-      const double toe = keypoints.feet ? doubt * evidence_of(toes, frame, foot, lifted) : 0;
-      double* contact = clip.contacts + frame * kContacts + 2 * foot;
-      contact[0] = combined(contact[0], ankle);
-      contact[1] = combined(contact[1], std::max({ankle, toe, 0.0}));
-    }
+    add_evidence(views, frame, height, doubt, clip.contacts + frame * kContacts);
   }
-  ankle_positions(ankles, positions);
+  ankle_positions(views.ankles, positions);
   support(clip, positions, pool);
 }
 

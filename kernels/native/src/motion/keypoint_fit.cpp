@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "error.h"
-#include "motion/estimated.h"
+#include "motion/keypoint_fit.h"
 #include "small.h"
 
 namespace genmo {
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kIterations = 10, kChunk = 1024, kLag = 10, kAveraged = 30, kFace = 5, kOverlap = kIterations + kAveraged + kLag;
 constexpr int kShapeFrames = 32, kShapeIterations = 4;
-constexpr double kShapeWeight = 10, kSeen = 0.5, kLeastSeen = 0.01, kFitShare = 5.0 / 6;  // of an estimate's work
+constexpr double kSeen = 0.5, kLeastSeen = 0.01, kFitShare = 5.0 / 6;  // of an estimate's work
 
 // Joints that turn, and how far about the camera's x, y and z, radians.
 constexpr struct {
@@ -101,6 +101,10 @@ Scratch scratch_for(const FitModel& fit, int64_t frames, Pool& pool) {
   return {pool.get<char>(static_cast<int64_t>(bytes)), bytes};
 }
 
+double share_seen(const double* weight, int64_t count) {
+  return static_cast<double>(std::count_if(weight, weight + count, [](double share) { return share > kSeen; })) / static_cast<double>(count);
+}
+
 // The shape of the person from frames taken evenly from the motion.
 genmo_status fit_shape(Clip& clip, const FitModel& fit, const Posed& posed, Pool& pool, genmo_error* error) {
   const Pool::Scope scope(pool);
@@ -121,8 +125,7 @@ genmo_status fit_shape(Clip& clip, const FitModel& fit, const Posed& posed, Pool
   const genmo_fit_input input = input_of(chosen, clip.offsets, 0, count);
   const genmo_shape_space space = shape_space();
   const Scratch scratch = scratch_for(fit, count, pool);
-  const auto seen = static_cast<double>(std::count_if(chosen.weight, chosen.weight + count * kPoints, [](double weight) { return weight > kSeen; }));
-  const double share = std::max(seen / static_cast<double>(count * kPoints), kLeastSeen);
+  const double share = std::max(share_seen(chosen.weight, count * kPoints), kLeastSeen);
   double fitted[kBetas];
   const genmo_status status = genmo_fit_shape(&fit.model, &input, &space, clip.betas, kShapeWeight * share * share, kShapeIterations, fitted,
                                               scratch.memory, scratch.bytes, error);
@@ -197,6 +200,36 @@ genmo_status fit_to_keypoints(Estimated& motion, const Keypoints& keypoints, con
   }
   std::copy(root, root + 3 * frames, motion.root_translation);
   return GENMO_OK;
+}
+
+genmo_status fit_frames(double* rotations, double* root, const double* offsets, const Keypoints& keypoints, Pool& pool, genmo_error* error) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = keypoints.frames;
+  const FitModel fit;
+  const Posed posed{pool.get<double>(frames * 9 * kJoints), pool.get<double>(3 * frames), pool.get<double>(frames * 2 * kPoints), pool.get<double>(frames * kPoints)};
+  std::copy_n(rotations, frames * 9 * kJoints, posed.rotations);
+  std::copy_n(root, 3 * frames, posed.root);
+  normalised_rays(keypoints, keypoints.points, kPoints, posed.rays, posed.weight);
+  const Scratch scratch = scratch_for(fit, frames, pool);
+  const genmo_fit_input input = input_of(posed, offsets, 0, frames);
+  const genmo_status status = genmo_fit_pose(&fit.model, &input, kIterations, rotations, root, scratch.memory, scratch.bytes, error);
+  if (status != GENMO_OK) return status;
+  root_through_gaps(posed.weight, frames, root);
+  if (keypoints.feet) point_feet(rotations, root, offsets, keypoints, pool);
+  return GENMO_OK;
+}
+
+double shape_at_rest(const double* rotations, const double* root, const double* offsets, const Keypoints& keypoints, Pool& pool, double* hessian,
+                     double* slope) {
+  const Pool::Scope scope(pool);
+  const FitModel fit;
+  double rays[2 * kPoints], weight[kPoints];
+  normalised_rays(keypoints, keypoints.points, kPoints, rays, weight);
+  const genmo_fit_input input{sizeof input, 1, rotations, root, offsets, rays, weight};
+  const genmo_shape_space space = shape_space();
+  const Scratch scratch = scratch_for(fit, 1, pool);
+  genmo_shape_equations(&fit.model, &input, &space, hessian, slope, scratch.memory, scratch.bytes, nullptr);
+  return share_seen(weight, kPoints);
 }
 
 }  // namespace genmo

@@ -11,7 +11,7 @@ namespace genmo {
 namespace {
 
 // The conditions of the network: those of the keypoints, and nothing of the others.
-genmo_status fuse(Model& model, const Keypoints& keypoints, Pool& pool, float* fused, genmo_error* error) {
+genmo_status fuse(Model& model, const Keypoints& keypoints, const float* camera, Scratch* own, Pool& pool, float* fused, genmo_error* error) {
   const int64_t frames = keypoints.frames;
   float *values[16], *masks[16];
   KeypointConditions known{};
@@ -32,17 +32,22 @@ genmo_status fuse(Model& model, const Keypoints& keypoints, Pool& pool, float* f
       }
   }
   keypoint_conditions(keypoints, known);
+  if (camera) {
+    std::copy_n(camera, 12 * frames, known.camera);
+    std::fill_n(known.camera_mask, frames, 1.0f);
+  }
   const genmo_conditions conditions{sizeof conditions, 1, static_cast<int32_t>(frames), values, masks, fused};
-  return genmo_network_conditions(model.network, &conditions, error);
+  return run_conditions(*reinterpret_cast<Network*>(model.network), conditions, error, own);
 }
 
 }  // namespace
 
-genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& pool, double* features, genmo_error* error) {
+genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, const Spaces* own, Pool& pool, float* x_0,
+                                 genmo_error* error) {
   const Pool::Scope scope(pool);
   const int64_t frames = keypoints.frames, count = frames * kFeatures;
-  auto *fused = pool.get<float>(frames * model.width), *x_t = pool.get<float>(count), *x_0 = pool.get<float>(count);
-  genmo_status status = fuse(model, keypoints, pool, fused, error);
+  auto *fused = pool.get<float>(frames * model.width), *x_t = pool.get<float>(count);
+  genmo_status status = fuse(model, keypoints, camera, own ? own->rows : nullptr, pool, fused, error);
   if (status != GENMO_OK) return status;
   std::fill(x_t, x_t + count, 0.0f);
   const int64_t timestep = kSteps - 1;
@@ -54,13 +59,19 @@ genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& p
   step.timestep = &timestep;
   step.fused = fused;
   step.x_0 = x_0;
-  status = genmo_network_step(model.network, &step, error);
+  status = run_step(*reinterpret_cast<Network*>(model.network), step, error, own ? own->step : nullptr);
   if (status != GENMO_OK) return status;
-  for (int64_t i = 0; i < count; ++i) {
-    if (!std::isfinite(x_0[i])) return fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
-    features[i] = restored(model, i, x_0[i]);
-  }
-  return GENMO_OK;
+  const bool finite = std::all_of(x_0, x_0 + count, [](float value) { return std::isfinite(value); });
+  return finite ? GENMO_OK : fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
+}
+
+genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& pool, double* features, genmo_error* error) {
+  const Pool::Scope scope(pool);
+  const int64_t count = keypoints.frames * kFeatures;
+  auto* x_0 = pool.get<float>(count);
+  const genmo_status status = estimate_normalised(model, keypoints, nullptr, nullptr, pool, x_0, error);
+  for (int64_t i = 0; i < count && status == GENMO_OK; ++i) features[i] = restored(model, i, x_0[i]);
+  return status;
 }
 
 }  // namespace genmo

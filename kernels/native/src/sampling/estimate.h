@@ -3,8 +3,14 @@
 
 #include "conditions/keypoints.h"
 #include "engine/model.h"
+#include "network/spaces.h"
 
 namespace genmo {
+
+// Writes x_0 [frames, 181] as the network has it.  `camera` [frames, 12]: its condition in the place of the keypoints' own; nullptr: that.
+// `own`: the network's memory; nullptr: any.
+genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, const Spaces* own, Pool& pool, float* x_0,
+                                 genmo_error* error);
 
 // Writes the features [frames, 181] in metres and 6D rotations.
 genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& pool, double* features, genmo_error* error);
