@@ -124,6 +124,21 @@ def test_a_stick(model, python):
     both.check()
 
 
+def test_looking_elsewhere_than_one_walks(model, python):
+    both = Both(model, python, seed=2, **QUICK)
+    both.stick(0.0, 1.2, facing=1.2)
+    both.next(30)
+    both.stick(0.0, 1.2, facing=3.0)
+    both.next(30)
+    both.stick(-1.0, -0.4, facing=-2.0)
+    both.next(30)
+    both.free()
+    both.next(1, 20)
+    both.stick(0.0, 0.8, facing=-1.0)
+    both.next(20)
+    both.check()
+
+
 @pytest.mark.parametrize("facing", [None, [0.0, 3.0, -3.0, 1.0]])
 def test_a_path(facing, model, python):
     facing = facing and np.array(facing)

@@ -57,7 +57,7 @@ void Performer::plan(Opening& opening) {
     const int64_t recent = std::min<int64_t>(past_.frames, kRecent), first = past_.frames - recent;
     headings(past_, first, recent, facing);
     for (int64_t i = 0; i < 2 * recent; ++i) positions[i] = past_.translation[3 * (first + i / 2) + 2 * (i % 2)];
-    state_ = at_end_of(positions, facing, recent);
+    state_ = at_end_of(posture_, positions, facing, recent);
   } else if (!led_) {
     state_ = beginning(directions.command, frame_, scratch_);
   }
@@ -223,14 +223,10 @@ void Performer::receive(const Opening& opening, const double* features) {
     carrying_[i] = feet[frame] + kBallHeight;
   }
   copy_frames(clip, known, kept, raw_, 0);
-  raw_.frames = clean_.frames = kept;
+  raw_.frames = kept;
   RootTracker tracker = tracker_;
   track(tracker, kept, raw_.translation);
-  copy_frames(raw_, 0, kept, clean_, 0);
-  if (options_.clean_feet) {
-    trial_.copy(feet_);
-    clean(trial_, raw_, kept, opening.planned, &clean_);
-  }
+  finish_block(opening.planned);
   used_ = 0;
   made_ = true;
   planned_ = opening.planned;

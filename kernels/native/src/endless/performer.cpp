@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "motion/facing.h"
+
 namespace genmo {
 namespace {
 
-constexpr int32_t kFreeHorizon = 60, kLedHorizon = 10;
+constexpr int32_t kFreeHorizon = 60, kLedHorizon = 6;
+constexpr double kStraight = 1e-3;  // radians of the body over the legs that nobody sees
 constexpr FeetOptions kFeet{0, kFreeHorizon, kEnter, kLeave};
 
 }  // namespace
@@ -23,6 +26,7 @@ Performer::Performer(Model& model, const PerformerOptions& options, Pool& memory
   carrying_ = memory.get<double>(window);
   plan_ = memory.get<RootState>(window);
   gaits_ = memory.get<int>(window);
+  asides_ = memory.get<double>(window);
   feet_.open(0, kFeet, memory);
   trial_.open(0, kFeet, memory);
   if (!options.betas) return;
@@ -52,6 +56,7 @@ void Performer::start_from(const Clip& motion) {
   tracker_.resume(motion.translation, feet, motion.frames);
   for (int64_t frame = 0; frame < motion.frames && options_.clean_feet; ++frame)
     feet_.push(motion.rotations + frame * 9 * kJoints, motion.translation + 3 * frame, motion.contacts + frame * kContacts, offsets_, scratch_, turns, place);
+  if (options_.clean_feet) note_balls(turns, place);
   past_.frames = std::min(motion.frames, options_.overlap);
   copy_frames(motion, motion.frames - past_.frames, past_.frames, past_, 0);
   std::fill_n(past_plan_, 3 * past_.frames, NAN);
@@ -78,10 +83,21 @@ void Performer::settle() {
   track(tracker_, used_, scratch_.get<double>(3 * used_));
   if (options_.clean_feet) clean(feet_, raw_, used_, planned_, nullptr);
   keep_past(raw_, used_);
+  const int64_t last = used_ - 1;
+  posture_.aside = asides_[last];
+  posture_.swerving = 0;
   if (planned_) {
-    state_ = plan_[used_ - 1];
-    gait_ = gaits_[used_ - 1];
+    posture_ = state_ = plan_[last];
+    gait_ = gaits_[last];
   }
+  note_balls(clean_.rotations + last * 9 * kJoints, clean_.translation + 3 * last);
+}
+
+void Performer::note_balls(const double* rotations, const double* translation) {
+  double joints[3 * kJoints];
+  kinematics(1, rotations, translation, offsets_, nullptr, joints);
+  balls_of(joints, 1, balls_);
+  stood_ = true;
 }
 
 // The last frames, `overlap` at most, of the past and `frames` of the block.
@@ -121,6 +137,22 @@ void Performer::clean(FeetStream& feet, const Clip& motion, int64_t frames, bool
     feet.push(motion.rotations + frame * 9 * kJoints, motion.translation + 3 * frame, motion.contacts + frame * kContacts, offsets_, scratch_,
               out ? out->rotations + frame * 9 * kJoints : turns, out ? out->translation + 3 * frame : place);
   }
+}
+
+// The block as it is answered: feet that stand, and swing clear of the floor, under a body that may look aside.
+void Performer::finish_block(bool led) {
+  const int64_t frames = raw_.frames;
+  copy_frames(raw_, 0, frames, clean_, 0);
+  clean_.frames = frames;
+  std::copy_n(offsets_, 3 * kJoints, clean_.offsets);
+  if (options_.clean_feet) {
+    trial_.copy(feet_);
+    clean(trial_, raw_, frames, led, &clean_);
+    swing_clear(clean_, stood_ ? balls_ : nullptr, scratch_);
+  }
+  straighten(posture_, frames, asides_);
+  for (int64_t frame = 0; led && frame < frames; ++frame) asides_[frame] = plan_[frame].aside;
+  if (std::any_of(asides_, asides_ + frames, [](double aside) { return std::abs(aside) > kStraight; })) face_aside(clean_, asides_);
 }
 
 }  // namespace genmo

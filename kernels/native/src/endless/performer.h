@@ -79,6 +79,8 @@ class Performer {
   Clip decode_window(const Opening& opening, const double* features);
   void track(RootTracker& tracker, int64_t frames, double* path);
   void clean(FeetStream& feet, const Clip& motion, int64_t frames, bool led, Clip* out);
+  void finish_block(bool led);
+  void note_balls(const double* rotations, const double* translation);
   void keep_past(const Clip& used, int64_t frames);
 
   Model& model_;
@@ -90,10 +92,12 @@ class Performer {
   FeetStream feet_, trial_;
   bool bodied_ = false;
   double betas_[kBetas] = {}, offsets_[3 * kJoints] = {};
+  bool stood_ = false;    // balls_ holds
+  double balls_[6] = {};  // of the feet [2, 3] in the last frame answered
   Clip past_;             // the last frames as generated, `overlap` at most
   double* past_plan_;     // [overlap, 3] x, z and heading of the plan in them; NaN where there was none
   bool led_ = false;      // state_ holds
-  RootState state_;
+  RootState state_, posture_;  // posture_: of the last frame answered: how far its body is turned over its legs
   int gait_ = -1;
   double origin_[3] = {};
 
@@ -104,6 +108,7 @@ class Performer {
   double *steps_, *carrying_;  // [window, 3] metres from the frame before; [window] height of what carries over the root
   RootState* plan_;            // [window]
   int* gaits_;                 // [window]
+  double* asides_;             // [window] radians by which the body is turned over the legs in clean_
 };
 
 }  // namespace genmo

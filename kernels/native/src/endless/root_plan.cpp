@@ -12,16 +12,17 @@ namespace {
 
 constexpr double kStep = 1.0 / GENMO_FPS;
 constexpr double kResponse = 9, kAcceleration = 10, kJerkTime = 0.06, kCatchUp = 4, kCatchUpSpeed = 1.5, kTurn = 9, kTurnRate = 2.2 * kPi, kMoving = 0.25;
+constexpr double kSide = 100 * kPi / 180, kChange = 12 * kPi / 180, kMostTurn = 1.2 * kPi;
 constexpr double kSplineTension = 15, kE = 2.718281828459045;
 
-// Heading and its rate a frame later, on the shorter way to the heading `wanted` (NaN: none), which was `before` a frame ago (NaN:
+// Heading and its rate a frame later, on the way to the heading `wanted` (not wrapped; NaN: none), which was `before` a frame ago (NaN:
 // nowhere): one that turns steadily is followed without delay.
 void turn(const RootState& state, double wanted, double before, RootState& next) {
   double error = 0, rate = 0;
   if (!std::isnan(wanted)) {
     const double moved = std::isnan(before) ? 0 : wrapped(wanted - before);
     rate = std::abs(moved) < kStep * kTurnRate ? moved / kStep : 0;
-    error = wrapped(wanted - kStep * rate - state.heading);
+    error = wanted - kStep * rate - state.heading;
   }
   const double gain = kTurn * kStep;
   const double turning = (state.turning + kTurn * gain * error + (2 * gain + gain * gain) * rate) / ((1 + gain) * (1 + gain));
@@ -29,10 +30,38 @@ void turn(const RootState& state, double wanted, double before, RootState& next)
   next.heading = state.heading + kStep * next.turning;
 }
 
+// The turn of the body over the legs and its rate a frame later, on the way to `aside` [-pi, pi]: never round the back.
+void swerve(const RootState& state, double aside, RootState& next) {
+  const double gain = kTurn * kStep;
+  const double swerving = (state.swerving + kTurn * gain * (aside - state.aside)) / ((1 + gain) * (1 + gain));
+  next.swerving = std::clamp(swerving, -kTurnRate, kTurnRate);
+  next.aside = state.aside + kStep * next.swerving;
+}
+
+struct Wanted {
+  double legs, aside;  // legs: as reached from the present heading, not wrapped; NaN: none
+};
+
+// The heading of the legs of somebody who goes in one direction and looks in another (NaN: in none), and by how much the body is turned
+// further: whoever hardly moves turns as one.
+Wanted legs_and_body(const RootState& state, double way, double facing) {
+  if (std::isnan(way) || std::isnan(facing)) {
+    const double whole = std::isnan(facing) ? way : facing;
+    return {std::isnan(whole) ? NAN : state.heading + wrapped(whole - state.heading), 0};
+  }
+  const double back = wrapped(way + kPi);
+  const bool goes_back = std::abs(wrapped(state.heading - back)) < std::abs(wrapped(state.heading - way));
+  const double legs = std::abs(wrapped(facing - way)) > kSide + (goes_back ? -kChange : kChange) ? back : way;
+  const double aside = wrapped(facing - legs);
+  // legs that change their way turn against the body, which so keeps looking where it looks
+  const double turned = wrapped(facing - state.heading - state.aside) - (aside - state.aside);
+  return {state.heading + (std::abs(turned) < kMostTurn ? turned : wrapped(turned)), aside};
+}
+
+double way_of(const double* velocity) { return std::hypot(velocity[0], velocity[1]) > kMoving ? std::atan2(velocity[0], velocity[1]) : NAN; }
+
 void steer(RootState now, const Stick& stick, int64_t count, RootState* states) {
-  const double keep = std::exp(-kStep / kJerkTime), *wanted = stick.velocity;
-  const bool goes = std::hypot(wanted[0], wanted[1]) > kMoving;
-  const double facing = std::isnan(stick.facing) && goes ? std::atan2(wanted[0], wanted[1]) : stick.facing;
+  const double keep = std::exp(-kStep / kJerkTime), *wanted = stick.velocity, way = way_of(wanted);
   for (int64_t frame = 0; frame < count; ++frame) {
     double pull[2];
     for (int i = 0; i < 2; ++i) pull[i] = kResponse * (wanted[i] - now.velocity[i]);
@@ -43,7 +72,9 @@ void steer(RootState now, const Stick& stick, int64_t count, RootState* states) 
       next.velocity[i] = now.velocity[i] + kStep * next.acceleration[i];
       next.position[i] = now.position[i] + kStep * next.velocity[i];
     }
-    turn(now, facing, NAN, next);
+    const Wanted turned = legs_and_body(now, way, stick.facing);
+    turn(now, turned.legs, NAN, next);
+    swerve(now, turned.aside, next);
     states[frame] = now = next;
   }
 }
@@ -102,10 +133,10 @@ void follow(RootState now, const RootPath& path, int64_t first, int64_t count, P
       next.position[i] = on_path[2 * (frame + 2) + i] + offset[i];
       next.acceleration[i] = (next.velocity[i] - now.velocity[i]) / kStep;
     }
-    double wanted = facing_on(path, first + frame);
-    if (!path.facing && std::hypot(next.velocity[0], next.velocity[1]) > kMoving) wanted = std::atan2(next.velocity[0], next.velocity[1]);
-    turn(now, wanted, before, next);
-    before = wanted;
+    const Wanted turned = legs_and_body(now, way_of(next.velocity), facing_on(path, first + frame));
+    turn(now, turned.legs, before, next);
+    swerve(now, turned.aside, next);
+    before = turned.legs;
     states[frame] = now = next;
   }
 }
@@ -117,8 +148,7 @@ void plan_root(const RootState& state, const Command& command, int64_t first, in
   steer(state, command.stick, count, states);
 }
 
-RootState at_end_of(const double* positions, const double* headings, int64_t n) {
-  RootState state;
+RootState at_end_of(RootState state, const double* positions, const double* headings, int64_t n) {
   const double* columns[3] = {positions, positions + 1, headings};
   const int64_t strides[3] = {2, 2, 1};
   double ends[3], slopes[3];
@@ -134,30 +164,44 @@ RootState at_end_of(const double* positions, const double* headings, int64_t n) 
     slopes[k] = n > 1 ? up / square : 0;
     ends[k] = mean + slopes[k] * middle;
   }
-  for (int i = 0; i < 2; ++i) {
-    state.position[i] = ends[i];
-    state.velocity[i] = slopes[i] * GENMO_FPS;
-  }
   state.heading = ends[2];
+  for (int i = 0; i < 2; ++i) state.position[i] = ends[i];
+  if (n < 2) return state;
   state.turning = slopes[2] * GENMO_FPS;
+  for (int i = 0; i < 2; ++i) {
+    state.velocity[i] = slopes[i] * GENMO_FPS;
+    state.acceleration[i] = 0;
+  }
   return state;
+}
+
+void straighten(RootState state, int64_t count, double* asides) {
+  for (int64_t frame = 0; frame < count; ++frame) {
+    swerve(RootState(state), 0, state);
+    asides[frame] = state.aside;
+  }
 }
 
 RootState beginning(const Command& command, int64_t frame, Pool& pool) {
   RootState state;
+  double way, facing;
   if (command.kind == Command::kStick) {
-    const double *velocity = command.stick.velocity, facing = command.stick.facing;
-    const bool goes = std::hypot(velocity[0], velocity[1]) > kMoving;
-    state.heading = !std::isnan(facing) ? facing : goes ? std::atan2(velocity[0], velocity[1]) : 0;
-    return state;
+    way = way_of(command.stick.velocity);
+    facing = command.stick.facing;
+  } else {
+    double around[4];
+    places_on(command.path, frame, 2, pool, around);
+    for (int i = 0; i < 2; ++i) {
+      state.velocity[i] = (around[2 + i] - around[i]) * GENMO_FPS;
+      state.position[i] = around[i] - state.velocity[i] / GENMO_FPS;
+    }
+    way = std::atan2(state.velocity[0], state.velocity[1]);
+    facing = facing_on(command.path, frame);
   }
-  double around[4];
-  places_on(command.path, frame, 2, pool, around);
-  for (int i = 0; i < 2; ++i) {
-    state.velocity[i] = (around[2 + i] - around[i]) * GENMO_FPS;
-    state.position[i] = around[i] - state.velocity[i] / GENMO_FPS;
-  }
-  state.heading = command.path.facing ? facing_on(command.path, frame) : std::atan2(state.velocity[0], state.velocity[1]);
+  state.heading = std::isnan(way) ? 0 : way;
+  const Wanted wanted = legs_and_body(state, way, facing);
+  state.heading = std::isnan(wanted.legs) ? 0 : wanted.legs;
+  state.aside = wanted.aside;
   return state;
 }
 

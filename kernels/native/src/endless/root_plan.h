@@ -5,9 +5,10 @@
 
 namespace genmo {
 
-// x and z in metres, metres a second and m/s^2; radians, not wrapped, and radians a second.
+// x and z in metres, metres a second and m/s^2; radians, not wrapped, and radians a second, of the legs, and of the body further over
+// them.
 struct RootState {
-  double position[2] = {}, velocity[2] = {}, acceleration[2] = {}, heading = 0, turning = 0;
+  double position[2] = {}, velocity[2] = {}, acceleration[2] = {}, heading = 0, turning = 0, aside = 0, swerving = 0;
 };
 
 struct Stick {
@@ -31,8 +32,11 @@ struct Command {
 // The plan [count] of the frames from `first` on, which follows that of `state`.
 void plan_root(const RootState& state, const Command& command, int64_t first, int64_t count, Pool& pool, RootState* states);
 
-// Where a motion is: at the end of the lines through its last `positions` [n, 2] and `headings` [n] without jumps.
-RootState at_end_of(const double* positions, const double* headings, int64_t n);
+// `state` where a motion is: at the end of the lines through its last `positions` [n, 2] and `headings` [n] without jumps.
+RootState at_end_of(RootState state, const double* positions, const double* headings, int64_t n);
+
+// `aside` [count] of somebody whom nothing leads any more.
+void straighten(RootState state, int64_t count, double* asides);
 
 // Where a motion begins that begins at `frame`.
 RootState beginning(const Command& command, int64_t frame, Pool& pool);
