@@ -43,7 +43,7 @@ from genmo.train.metrics.sets import bootstrap, frechet_distance
 
 PACKAGES = ("numpy", "onnxruntime")
 NEAR = 3  # frames on either side of a border
-SPEED_ROUNDS = 6
+SPEED_ROUNDS = 4
 Way = Callable[[Clip, tuple[int, int], int], Motion]
 
 
@@ -157,6 +157,7 @@ def main() -> int:
     options.add_argument("--data", action="append", required=True, metavar="DIR", help="motion set; may be repeated")
     options.add_argument("--clips", type=int, default=40, help="of held-out people (default: 40)")
     options.add_argument("--samples", type=int, default=2)
+    options.add_argument("--no-completion", action="store_true", help="leave out the longest part")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the report here too")
     args = options.parse_args()
@@ -168,10 +169,10 @@ def main() -> int:
         chosen = [long_enough[int(i)] for i in np.linspace(0, len(long_enough) - 1, min(args.clips, len(long_enough)))]
         clips = [middle(clip, LONGEST) for clip in chosen]
         ways = {name: by_engine(model) for name, model in models.items()} | {"slerp and a line": slerp_and_a_line}
-        parts = [completion(ways, clips, args.samples)]
-        parts += [idling(models, [clip for clip in every if clip.captions], args.samples + 2)]
+        parts = [] if args.no_completion else [completion(ways, clips, args.samples)]
+        parts += [idling(models, [clip for clip in every if clip.captions], args.samples + 1)]
         parts += [
-            [f"{name}:", "", *long_motions.markdown(long_motions.report(model, 2, None))]
+            [f"{name}:", "", *long_motions.markdown(long_motions.report(model, args.samples, None))]
             for name, model in models.items()
         ]
         parts += [speed(models)]

@@ -24,7 +24,7 @@ from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, w
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import ProgressCallback, no_progress
-from genmo.runtime.tokens.decoding import CANDIDATES, GUIDANCE, STEPS, Mixture, expected, fill, guided
+from genmo.runtime.tokens.decoding import CANDIDATES, GIVEN_GUIDANCE, GUIDANCE, STEPS, Mixture, expected, fill, guided
 
 MASKS = 1
 """beside a seed, for which tokens a revision makes anew"""
@@ -69,7 +69,7 @@ class TokenModel(TimelineModel):
         Runs of keyframes are kept as tokens where they cover all four frames of one, and what is between is filled in
         to fit, several times, of which the best is kept (`refine.token_choice`); at the end every keyframe is met
         exactly (`refine.constraint_solver`), single ones too.  `steps` are passes a window (default: 10); `guidance` is
-        1 unless asked for.
+        3 unless asked for, 1 where frames are given.
         Raises InputError for keypoints, video, music and cameras, since tokens estimate nothing, and for `tries`: their
         engines read no texts to choose among takes by.
         """
@@ -81,19 +81,18 @@ class TokenModel(TimelineModel):
         if split_texts and self.engine.text_encoder is not None:
             timeline, divided = with_texts_in_order(timeline)
             notes += divided
-        steps = STEPS if timeline.steps is None else timeline.steps
-        timeline = replace(timeline, steps=steps, guidance=GUIDANCE if timeline.guidance is None else timeline.guidance)
+        timeline = _settled(timeline)
         parts = stretches(timeline.texts, timeline.frames)
         texts = {part.prompt: self._text(part.prompt) for part in parts}
         given = self._given(timeline)
         conditioned = time.perf_counter()
-        tries = TRIES if len(timeline.keyframes.frames) else 1
-        filled = self._filled(timeline, parts, texts, np.tile(given, (samples, tries, 1, 1)), progress)
+        takes = TRIES if len(timeline.keyframes.frames) else 1
+        filled = self._filled(timeline, parts, texts, np.tile(given, (samples, takes, 1, 1)), progress)
         stepped = time.perf_counter()
         motions: list[Motion] = []
         for sample, tried in enumerate(filled):
             features = self.features_of(tried)
-            features = features[best_try(features, timeline.keyframes) if tries > 1 else 0]
+            features = features[best_try(features, timeline.keyframes) if takes > 1 else 0]
             motion = decode_motion(features[: timeline.frames])
             layout = self.engine.config.motion_layout
             context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
@@ -165,6 +164,14 @@ class TokenModel(TimelineModel):
 
 AnyModel = MotionModel | TokenModel
 """what has `generate` and `follow`"""
+
+
+def _settled(timeline: Timeline) -> Timeline:
+    """With the steps and the guidance that are usual, where it does not say."""
+    given = len(timeline.keyframes.frames) or timeline.revision is not None
+    usual = GIVEN_GUIDANCE if given else GUIDANCE
+    steps = STEPS if timeline.steps is None else timeline.steps
+    return replace(timeline, steps=steps, guidance=usual if timeline.guidance is None else timeline.guidance)
 
 
 def _check(timeline: Timeline, samples: int) -> None:

@@ -16,7 +16,10 @@ from genmo.runtime.support.errors import EngineError
 from genmo.runtime.tokens.config import TokenConfig
 
 STEPS = 10
-GUIDANCE = 1.0
+GUIDANCE = 3.0
+"""where nothing is given but a text"""
+GIVEN_GUIDANCE = 1.0
+"""where frames are given too, which tell more than the text"""
 CANDIDATES = 64
 """likeliest codes of a place that a network answers, fewer where it has fewer"""
 

@@ -8,8 +8,10 @@ import pytest
 from genmo.runtime.cli.run import main
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
+from genmo.runtime.conditions.revision import Revision
 from genmo.runtime.conditions.spans import KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.engine.bundle import engine_folder
 from genmo.runtime.motion.token_features import to_features
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import TokenModel
@@ -118,3 +120,25 @@ def test_what_it_has_no_use_for_is_one_line(token_engine, tmp_path, capsys, opti
     assert main([*command, *options]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and not (tmp_path / "x.npz").exists()
+
+
+def test_the_engine_that_ships(tmp_path):
+    """By its name: it fills a gap of somebody who walks, and the arms of a walk, and stays small."""
+    folder = engine_folder("tokens")
+    assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) <= 15e6
+    shipped = TokenModel.load("tokens", threads=1)
+    (walk,) = shipped.generate("a person walks", 90, seed=1)
+    forward = np.linalg.norm(walk.translation[-1, ::2] - walk.translation[0, ::2])
+    assert forward > 1.0 and np.abs(walk.translation[:, 1] - 0.9).max() < 0.2
+    kept = np.r_[0:30, 60:90]
+    keys = Keyframes(kept, walk.rotations[kept], walk.translation[kept])
+    (filled,) = shipped.follow(Timeline(90, (Text("a person walks"),), keyframes=keys)).motions
+    assert np.array_equal(filled.rotations[kept], walk.rotations[kept])
+    away = np.linalg.norm(filled.joints_world() - walk.joints_world(), axis=-1)
+    assert away[30:60].mean() < 0.25  # of somebody who goes on walking
+    arms = Revision(walk.rotations, walk.translation, 0, 90, ("left arm", "right arm"))
+    (waving,) = shipped.follow(
+        Timeline(90, (Text("a person waves with both hands"),), revision=arms, guidance=3.0)
+    ).motions
+    assert np.array_equal(waving.rotations[:, :13], walk.rotations[:, :13])
+    assert not np.array_equal(waving.rotations[:, 16:18], walk.rotations[:, 16:18])
