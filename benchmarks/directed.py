@@ -103,7 +103,7 @@ def aside_rows(model: MotionModel, seeds: int) -> list[str]:
         found = []
         for seed in range(seeds):
             stick = Stick((float(way[0]), float(way[1])), facing=0.0)
-            motion = MotionGenerator(model, command=stick, seed=seed).next(6 * FPS).cut(slice(FPS, None))
+            motion = MotionGenerator(model, command=stick, seed=seed).next(int(6 * FPS)).cut(slice(int(FPS), None))
             off = np.degrees(np.abs(heading(motion.kinematics()[0][:, spine, :, 2]))).mean()
             gone = (motion.translation[-1] - motion.translation[0])[[0, 2]] * FPS / (motion.frames - 1)
             found.append((slide(motion), off, np.linalg.norm(gone - way)))
@@ -214,7 +214,7 @@ def a_crowd(model: MotionModel, steps: int, feet: bool) -> Crowd:
     crowd = Crowd(model, PEOPLE, steps=steps, clean_feet=feet)
     for number, person in enumerate(crowd.people):
         person.command = circle(0.8 + 0.2 * number, 4.0)
-    crowd.next(FPS)
+    crowd.next(int(FPS))
     return crowd
 
 
