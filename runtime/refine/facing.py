@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmo.runtime.motion.filters import raised_cosine
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, transpose
 from genmo.runtime.motion.skeleton import JOINTS
@@ -25,6 +26,8 @@ FEET = 0.45
 """share of the turn that a foot makes about its ball"""
 FARTHEST = np.radians(100.0)
 """radians; nobody looks further away from where the legs go"""
+EASE = 3
+"""frames over which the root comes down for legs to reach, and up again: a leg is straight of a sudden"""
 _SPINE = [JOINTS.index(name) for name in ("spine1", "spine2", "spine3")]
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
 
@@ -46,10 +49,19 @@ def facing_aside(motion: Motion, turn: Array | float) -> Motion:
     turned = replace(motion, rotations=rotations)
     feet = matrix_from_yaw(FEET * turn)
     targets = [joints[:, ball] + rotate(feet, joints[:, ankle] - joints[:, ball]) for *_, ankle, ball in _LEGS]
-    turned = replace(turned, translation=turned.translation - out_of_reach(turned, targets)[:, None] * [0.0, 1.0, 0.0])
+    down = _eased(out_of_reach(turned, targets), motion.loops)
+    turned = replace(turned, translation=turned.translation - down[:, None] * [0.0, 1.0, 0.0])
     for leg, target in zip(_LEGS, targets, strict=True):
         turned = with_leg(turned, leg, target, feet @ world[:, leg[2]])
     return turned
+
+
+def _eased(down: Array, loops: bool) -> Array:
+    """No less than `down` [frames], which comes and goes over `EASE` frames; of a cycle it goes on over the seam."""
+    index = np.arange(-2 * EASE, len(down) + 2 * EASE)
+    around = down[:-1][index % (len(down) - 1)] if loops and len(down) > 1 else down[np.clip(index, 0, len(down) - 1)]
+    high = np.lib.stride_tricks.sliding_window_view(around, 2 * EASE + 1).max(axis=1)
+    return np.convolve(high, raised_cosine(EASE, EASE), "valid")
 
 
 def backward(motion: Motion) -> Motion:

@@ -8,7 +8,7 @@ import pytest
 from genmo.runtime.motion.root_motion import cycle_step
 from genmo.runtime.motion.rotation import rotate
 from genmo.runtime.motion.skeleton import FOOT_JOINTS, JOINTS
-from genmo.runtime.refine.facing import FARTHEST, backward, facing_aside
+from genmo.runtime.refine.facing import FARTHEST, _eased, backward, facing_aside
 from tests.runtime.refine.walking import CYCLE, walker
 
 
@@ -39,6 +39,17 @@ def test_a_turn_that_comes_and_goes():
     np.testing.assert_allclose(aside.rotations[0], walk.rotations[0], atol=1e-6)
     far = facing_aside(walk, np.pi)
     np.testing.assert_allclose(chest_heading(far) - chest_heading(walk), FARTHEST, atol=1e-6)
+
+
+def test_the_root_comes_down_softly_over_the_seam_too():
+    """A leg that is straight of a sudden: the root is low enough in every frame, and no frame jumps."""
+    needed = np.zeros(40)
+    needed[38:] = needed[0] = 0.03
+    for loops in (True, False):
+        down = _eased(needed, loops)
+        assert (down >= needed - 1e-12).all() and down.max() <= 0.03 + 1e-12
+        played = np.tile(down[:-1], 2) if loops else down[5:]
+        assert np.abs(np.diff(played, 2)).max() < 0.01
 
 
 def test_backward_is_ahead_in_another_time():
