@@ -70,6 +70,11 @@ def _what(described: dict[str, Any]) -> list[str]:
         f"| sampler | {described['schedule']['kind']} schedule of {described['schedule']['steps']} steps, "
         f"predicts {described['schedule']['predicts']} |",
         f"| text encoder | {texts} |",
+        *(
+            ["| text reader | says which measures a text asks for, to choose among takes by |"]
+            if described.get("text_reader")
+            else []
+        ),
         f"| precision, profile | {described['precision']}, {described['profile']} |",
         f"| made by | genmo {described['provenance']['versions']['genmo']} |",
     ]

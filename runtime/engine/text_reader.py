@@ -35,6 +35,8 @@ TOKENS = 24
 """of a text that are read; what follows is cut"""
 SUM_GAIN = 0.25
 """of the sum over tokens, which grows with the text"""
+SIDES_COUNT = 0.5
+"""how much more the difference between a text and the text in the mirror counts: the wrong side is worse than none"""
 LAYERS = ("tokens", "text", "traits")
 _SIDES = {
     "left": "right", "leftward": "rightward", "leftwards": "rightwards", "lefthanded": "righthanded",
@@ -103,7 +105,8 @@ class TextReader:
         odds = self._both_sides(text)
         share, usual = _share(odds), _share(self.usual)
         weights = (odds - self.usual) * self.trust
-        return Reading(weights, share, float((share - usual) @ weights))
+        sided = weights + SIDES_COUNT * (weights - weights[self._mirror])
+        return Reading(sided, share, float((share - usual) @ weights))
 
     def _both_sides(self, text: str) -> Array:
         """[traits] log odds, the mean of those of the text and those of the text in the mirror."""

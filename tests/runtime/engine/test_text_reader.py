@@ -53,11 +53,16 @@ def test_sides_are_read_alike(reader):
     assert exchanged("walks right away") == "walks left away"
     there, back = reader.read("a person turns left"), reader.read("a person turns right")
     mirror = [1, 0, 2, 4, 3]
-    usual = reader.usual
     np.testing.assert_allclose(there.odds, back.odds[mirror], atol=1e-6)
-    np.testing.assert_allclose(
-        there.weights / reader.trust + usual, (back.weights / reader.trust + usual)[mirror], atol=1e-5
-    )
+    assert there.odds[3] != there.odds[4]
+
+
+def test_sides_count_more_than_the_rest(reader):
+    """Traits of no side have the weight of their log odds over the usual ones; those of a side differ twice as far."""
+    reading = reader.read("a person turns left")
+    plain = (reader._both_sides("a person turns left") - reader.usual) * reader.trust
+    assert reading.weights[2] == pytest.approx(plain[2], abs=1e-4)
+    assert reading.weights[3] - reading.weights[4] == pytest.approx(2 * (plain[3] - plain[4]), abs=1e-4)
     with pytest.raises(InputError, match="at least one word"):
         reader.read("...")
 
