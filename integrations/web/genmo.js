@@ -1,8 +1,11 @@
-// genmo in JavaScript: motions from texts, in a page, a worker or node; nothing leaves the machine.
+// genmo in JavaScript: motions from texts, from keypoints and without end, in a page, a worker or node; nothing leaves the machine.
 //
 //   import { Genmo } from "./genmo.js";
 //   const genmo = await Genmo.load({ wasm: "genmo.wasm", engine: "engine/" });
 //   const motion = genmo.generate("a person walks, then sits down", { seconds: 5, seed: 7 });
+//   const seen = genmo.estimate(points, { width: 1280, height: 720 });
+//   const person = genmo.person({ prompt: "a person walks" });
+//   person.next(1); // as often as a frame is shown
 //
 // A motion is made in one go, so a page does it in a worker (worker.js).
 
@@ -82,28 +85,88 @@ export class Genmo {
     const count = frames ?? Math.round(seconds * FPS);
     if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
       throw new GenmoError(`frames is ${count}; wanted 1 to ${MOST_FRAMES}`, 1);
-    const { add_text, generate, get, put } = this.#exports;
+    const { add_text, generate } = this.#exports;
+    return this.#motion(count, false, progress, (values, hold) => {
+      for (const { text, start = 0, end = 0 } of typeof texts === "string" ? [{ text: texts }] : texts)
+        this.#check(add_text(hold(this.#text(text)), start, end));
+      this.#check(generate(count, steps, guidance, seed >>> 0, values));
+    });
+  }
+
+  /**
+   * The motion of one person's keypoints, 30 frames a second: `points` [frames x 17 x 3], x and y in pixels and confidence, COCO-17, in
+   * an image of `width` x `height` pixels.  Answers what `generate` does, and rootInCamera [frames x 7]: quaternion and metres as the
+   * camera (OpenCV's axes) sees the root.
+   */
+  estimate(points, { width, height, progress } = {}) {
+    const count = points.length / (17 * 3);
+    if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
+      throw new GenmoError(`points has ${points.length} numbers; wanted 51 a frame, of 1 to ${MOST_FRAMES} frames`, 1);
+    return this.#motion(count, true, progress, (values, hold) => {
+      const copied = hold(this.#copy(new Uint8Array(Float32Array.from(points).buffer)));
+      this.#check(this.#exports.estimate(count, copied, width ?? 0, height ?? 0, values));
+    });
+  }
+
+  /** A person who goes on for ever and does what is said last; see Person. */
+  person({ prompt = null, steps = 0, guidance = 0, seed = 0 } = {}) {
+    const { person_open, person_close, person_prompt, person_texts, person_stick, person_release, person_ready, person_next, add_text } = this.#exports;
+    const number = person_open(steps, guidance, seed >>> 0);
+    if (number < 0) this.#check(1);
+    const person = new Person({
+      prompt: (text) => this.#held((hold) => this.#check(person_prompt(number, text === null ? 0 : hold(this.#text(text))))),
+      tell: (texts) =>
+        this.#held((hold) => {
+          for (const { text, start = 0, end = 0 } of texts) this.#check(add_text(hold(this.#text(text)), start, end));
+          this.#check(person_texts(number));
+        }),
+      steer: (x, z, facing) => this.#check(facing === undefined ? person_stick(number, x, z, 0, 0) : person_stick(number, x, z, facing, 1)),
+      release: () => this.#check(person_release(number)),
+      ready: () => person_ready(number),
+      next: (count) => this.#motion(count, false, null, (values) => this.#check(person_next(number, count, values))),
+      close: () => person_close(number),
+    });
+    try {
+      if (prompt !== null) person.say(prompt);
+    } catch (error) {
+      person.close();
+      throw error;
+    }
+    return person;
+  }
+
+  // Calls `work(hold)`, where `hold(address)` gives memory back when it ends.
+  #held(work) {
+    const held = [];
+    const hold = (memory) => held[held.push(memory) - 1];
+    try {
+      return work(hold);
+    } finally {
+      for (const memory of held) this.#exports.put(memory);
+    }
+  }
+
+  // The motion that `make(address, hold)` writes.
+  #motion(count, seen, progress, make) {
     const widths = { rotations: count * JOINTS * 4, translation: count * 3, joints: count * JOINTS * 3, contacts: count * 6, offsets: JOINTS * 3 };
+    if (seen) widths.rootInCamera = count * 7;
     const total = Object.values(widths).reduce((sum, width) => sum + width, 0);
-    const held = [get(4 * total)];
-    if (!held[0]) throw new GenmoError(`no memory for ${count} frames`, 2);
     this.#progress = progress ?? null;
     try {
-      for (const { text, start = 0, end = 0 } of typeof texts === "string" ? [{ text: texts }] : texts) {
-        held.push(this.#text(text));
-        this.#check(add_text(held.at(-1), start, end));
-      }
-      this.#check(generate(count, steps, guidance, seed >>> 0, held[0]));
-      const motion = { frames: count, fps: FPS };
-      let at = held[0];
-      for (const [name, width] of Object.entries(widths)) {
-        motion[name] = new Float32Array(this.#exports.memory.buffer, at, width).slice();
-        at += 4 * width;
-      }
-      return motion;
+      return this.#held((hold) => {
+        const values = hold(this.#exports.get(4 * total));
+        if (!values) throw new GenmoError(`no memory for ${count} frames`, 2);
+        make(values, hold);
+        const motion = { frames: count, fps: FPS };
+        let at = values;
+        for (const [name, width] of Object.entries(widths)) {
+          motion[name] = new Float32Array(this.#exports.memory.buffer, at, width).slice();
+          at += 4 * width;
+        }
+        return motion;
+      });
     } finally {
       this.#progress = null;
-      for (const memory of held) put(memory);
     }
   }
 
@@ -139,6 +202,59 @@ export class Genmo {
   #string(at) {
     const bytes = new Uint8Array(this.#exports.memory.buffer, at);
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
+  }
+}
+
+/**
+ * A person of endless motion, 30 frames a second, y up, metres.  What is told begins with the next frame.  They are made in blocks: one
+ * call in 60 takes as long as a block, the others nothing, so a page asks in a worker, some frames ahead; `ready` come at once.
+ */
+export class Person {
+  #calls;
+
+  /** Made by Genmo.person. */
+  constructor(calls) {
+    this.#calls = calls;
+  }
+
+  /** What they do from now on; null: what people do who move as fast as they are steered. */
+  say(prompt) {
+    this.#calls.prompt(prompt);
+  }
+
+  /** Prompts with spans [{text, start, end}] in frames since the first, four at most. */
+  tell(texts) {
+    this.#calls.tell(texts);
+  }
+
+  /** Leads the root at x and z metres a second, facing where it goes or the heading `facing` (radians, from +z to +x). */
+  steer(x, z, facing) {
+    this.#calls.steer(x, z, facing);
+  }
+
+  /** Leaves the root to the prompt. */
+  release() {
+    this.#calls.release();
+  }
+
+  /** How many frames come at once. */
+  get ready() {
+    return this.#calls.ready();
+  }
+
+  /** The next frames, as Genmo.generate answers them. */
+  next(frames = 1) {
+    if (!Number.isInteger(frames) || frames < 1 || frames > MOST_FRAMES) throw new GenmoError(`frames is ${frames}; wanted 1 to ${MOST_FRAMES}`, 1);
+    return this.#calls.next(frames);
+  }
+
+  /** Gives the memory back; the person is gone. */
+  close() {
+    this.#calls.close();
+    const gone = () => {
+      throw new GenmoError("the person was closed", 1);
+    };
+    this.#calls = { prompt: gone, tell: gone, steer: gone, release: gone, ready: gone, next: gone, close: () => {} };
   }
 }
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from genmo.runtime import MotionModel, save_motion
+import numpy as np
+
+from genmo.runtime import MotionGenerator, MotionModel, Stick, read_keypoints, save_motion
+from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.engine.bundle import SHIPPED
 
 HERE = Path(__file__).parent
@@ -37,10 +41,27 @@ def pack(module: Path, out: Path) -> int:
     save_motion(out / "viewer.html", standing)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     shutil.copytree(HERE / "test", out / "test", dirs_exist_ok=True)
-    joints = model.generate(TEXT, FRAMES, seed=SEED)[0].joints_world()
-    expected = {"text": TEXT, "frames": FRAMES, "seed": SEED, "joints": joints.round(7).ravel().tolist()}
-    (out / "test" / "expected.json").write_text(json.dumps(expected))
+    (out / "test" / "expected.json").write_text(json.dumps(expected(model)))
     return size
+
+
+def expected(model: MotionModel) -> dict[str, object]:
+    """What the page's tests compare with: joints of a text, of keypoints, and of endless motion that is steered."""
+    keypoints = read_keypoints(HERE.parents[1] / "examples" / "runner_keypoints.npz")
+    width, height = keypoints.intrinsics[:2, 2] * 2
+    seen = replace(keypoints, intrinsics=default_intrinsics(width, height), camera=None)
+    person = MotionGenerator(model, "a person waves", seed=SEED)
+    parts = [person.next(40)]
+    person.prompt, person.command = None, Stick((0.3, 1.2))
+    parts += [person.next(20)]
+    joints = {
+        "joints": model.generate(TEXT, FRAMES, seed=SEED)[0].joints_world(),
+        "estimated": model.estimate(seen).joints_world(),
+        "endless": np.concatenate([part.joints_world() for part in parts]),
+    }
+    told = {"text": TEXT, "frames": FRAMES, "seed": SEED, "points": keypoints.points.ravel().tolist()}
+    told |= {"width": width, "height": height}
+    return told | {name: array.round(7).ravel().tolist() for name, array in joints.items()}
 
 
 def main() -> None:

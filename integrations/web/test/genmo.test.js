@@ -11,10 +11,11 @@ const engine = () => Object.fromEntries(ENGINE_FILES.map((name) => [name, here(`
 const load = (options) => Genmo.load({ wasm: here("../genmo.wasm"), engine: engine(), ...options });
 const genmo = await load();
 
-function millimetresOff(joints) {
+function millimetresOff(joints, reference = expected.joints) {
   let sum = 0, most = 0;
+  assert.equal(joints.length, reference.length);
   for (let i = 0; i < joints.length; i += 3) {
-    const off = 1000 * Math.hypot(...[0, 1, 2].map((k) => joints[i + k] - expected.joints[i + k]));
+    const off = 1000 * Math.hypot(...[0, 1, 2].map((k) => joints[i + k] - reference[i + k]));
     sum += off;
     most = Math.max(most, off);
   }
@@ -28,6 +29,46 @@ test("the motion is the Python runtime's", (context) => {
   context.diagnostic(`${((performance.now() - started) / 1000).toFixed(2)} s for ${motion.frames} frames; ${off.mean.toFixed(5)} mm mean, ${off.most.toFixed(5)} mm most`);
   assert.equal(motion.joints.length, expected.frames * JOINTS * 3);
   assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
+});
+
+test("keypoints become the Python runtime's motion", () => {
+  const motion = genmo.estimate(expected.points, { width: expected.width, height: expected.height });
+  const off = millimetresOff(motion.joints, expected.estimated);
+  assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
+  assert.equal(motion.rootInCamera.length, motion.frames * 7);
+  assert.throws(() => genmo.estimate([1, 2], { width: 1, height: 1 }), /points has 2 numbers; wanted 51 a frame/);
+  assert.throws(() => genmo.estimate(expected.points), /the image is 0 x 0/);
+});
+
+test("a person without end is the Python runtime's", (context) => {
+  const started = performance.now();
+  const person = genmo.person({ prompt: "a person waves", seed: expected.seed });
+  const parts = [person.next(30)];
+  for (let frame = 0; frame < 10; ++frame) parts.push(person.next());
+  assert.ok(person.ready > 0);
+  person.say(null);
+  person.steer(0.3, 1.2);
+  parts.push(person.next(20));
+  const off = millimetresOff(parts.flatMap((part) => [...part.joints]), expected.endless);
+  context.diagnostic(`${((performance.now() - started) / 1000).toFixed(2)} s for two blocks; ${off.mean.toFixed(5)} mm mean, ${off.most.toFixed(5)} mm most`);
+  assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
+  assert.throws(() => person.say("!?"), /wanted at least one word in Latin letters/);
+  assert.throws(() => person.steer(9, 0), /wanted at most 8 m\/s together/);
+  assert.throws(() => person.tell(Array(5).fill({ text: "walk" })), /5 texts; wanted 0 to 4/);
+  person.tell([{ text: "a person sits", start: 70, end: 90 }]);
+  person.release();
+  assert.throws(() => person.next(0), /frames is 0; wanted 1 to 65536/);
+  person.close();
+  assert.throws(() => person.next(), /the person was closed/);
+});
+
+test("people have numbers of their own, and there are 16", () => {
+  const people = Array.from({ length: 16 }, (_, seed) => genmo.person({ seed }));
+  assert.throws(() => genmo.person(), /16 people are open; wanted one of them closed first/);
+  people[5].close();
+  people[5] = genmo.person({ seed: 99 });
+  people.forEach((person) => person.close());
+  assert.throws(() => genmo.person({ guidance: 99 }), /guidance is 99; wanted -10 to 10/);
 });
 
 test("fixed point is near", async () => {

@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int kMostFiles = 16, kMostTexts = 64;
+constexpr int kMostFiles = 16, kMostTexts = 64, kMostPeople = 16;
 
 // The page's function that hears of progress.
 __attribute__((import_module("genmo"), import_name("progress"))) int32_t heard(float share);
@@ -21,6 +21,28 @@ genmo_file files[kMostFiles];
 int32_t file_count = 0;
 genmo_text texts[kMostTexts];
 int32_t text_count = 0;
+genmo_generator* people[kMostPeople] = {};  // of endless motion, by number
+
+// Rotations [frames, 24, 4], translation [frames, 3], joints [frames, 24, 3], contacts [frames, 6], offsets [24, 3] and root_in_camera
+// [frames, 7] behind each other in `values`.
+genmo_motion motion_in(int32_t frames, float* values, bool seen) {
+  const auto count = static_cast<size_t>(frames);
+  genmo_motion motion = {};
+  motion.size = sizeof motion;
+  motion.capacity = frames;
+  motion.rotations = values;
+  motion.translation = motion.rotations + count * GENMO_JOINTS * 4;
+  motion.joints = motion.translation + count * 3;
+  motion.contacts = motion.joints + count * GENMO_JOINTS * 3;
+  motion.offsets = motion.contacts + count * GENMO_CONTACTS;
+  if (seen) motion.root_in_camera = motion.offsets + GENMO_JOINTS * 3;
+  return motion;
+}
+
+int32_t wrong(const char* message) {
+  std::strcpy(error.message, message);
+  return GENMO_BAD_ARGUMENT;
+}
 
 }  // namespace
 
@@ -45,6 +67,10 @@ GENMO_WEB("open") int32_t web_open(int32_t fast) {
   genmo_options options = {};
   options.size = sizeof options;
   options.fast = fast;
+  for (genmo_generator*& person : people) {
+    genmo_generator_close(person);
+    person = nullptr;
+  }
   genmo_close(model);
   model = nullptr;
   const int32_t count = file_count;
@@ -59,8 +85,7 @@ GENMO_WEB("add_text") int32_t web_add_text(const char* prompt, int32_t start, in
   return GENMO_OK;
 }
 
-// Rotations [frames, 24, 4], translation [frames, 3], joints [frames, 24, 3], contacts [frames, 6] and offsets [24, 3] behind
-// each other in `values`, of the texts that were added.
+// The motion of the texts that were added, in `values`.
 GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double guidance, uint32_t seed, float* values) {
   genmo_generation wanted = {};
   wanted.size = sizeof wanted;
@@ -72,16 +97,66 @@ GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double
   wanted.seed = seed;
   wanted.progress = progress;
   text_count = 0;
-  if (frames < 1) return GENMO_BAD_ARGUMENT;
-  const auto count = static_cast<size_t>(frames);
-  genmo_motion motion = {};
-  motion.size = sizeof motion;
-  motion.capacity = frames;
-  motion.rotations = values;
-  motion.translation = motion.rotations + count * GENMO_JOINTS * 4;
-  motion.joints = motion.translation + count * 3;
-  motion.contacts = motion.joints + count * GENMO_JOINTS * 3;
-  motion.offsets = motion.contacts + count * GENMO_CONTACTS;
+  if (frames < 1) return wrong("frames is less than 1");
+  genmo_motion motion = motion_in(frames, values, false);
   return genmo_generate(model, &wanted, &motion, &error);
+}
+
+// The motion of keypoints [frames, 17, 3] in an image of this size, in `values`.
+GENMO_WEB("estimate") int32_t web_estimate(int32_t frames, const float* points, double width, double height, float* values) {
+  genmo_keypoints seen = {};
+  seen.size = sizeof seen;
+  seen.frames = frames;
+  seen.points = points;
+  seen.image_width = width;
+  seen.image_height = height;
+  genmo_estimation wanted = {};
+  wanted.size = sizeof wanted;
+  wanted.progress = progress;
+  if (frames < 1) return wrong("frames is less than 1");
+  genmo_motion motion = motion_in(frames, values, true);
+  return genmo_estimate(model, &seen, &wanted, &motion, &error);
+}
+
+// A person of endless motion; their number, or -1.
+GENMO_WEB("person_open") int32_t web_person_open(int32_t steps, double guidance, uint32_t seed) {
+  genmo_generator_options options = {};
+  options.size = sizeof options;
+  options.steps = steps;
+  options.guidance = guidance;
+  options.seed = seed;
+  for (int32_t i = 0; i < kMostPeople; ++i)
+    if (!people[i]) return genmo_generator_open(model, &options, &people[i], &error) == GENMO_OK ? i : -1;
+  wrong("16 people are open; wanted one of them closed first");
+  return -1;
+}
+
+GENMO_WEB("person_close") void web_person_close(int32_t person) {
+  genmo_generator_close(people[person]);
+  people[person] = nullptr;
+}
+
+// `prompt` NULL: what people do who move so fast.
+GENMO_WEB("person_prompt") int32_t web_person_prompt(int32_t person, const char* prompt) { return genmo_generator_prompt(people[person], prompt, &error); }
+
+// The texts that were added, in frames of the person.
+GENMO_WEB("person_texts") int32_t web_person_texts(int32_t person) {
+  const int32_t count = text_count;
+  text_count = 0;
+  return genmo_generator_texts(people[person], texts, count, &error);
+}
+
+GENMO_WEB("person_stick") int32_t web_person_stick(int32_t person, double x, double z, double facing, int32_t faces) {
+  const genmo_stick stick = {x, z, facing, faces};
+  return genmo_generator_stick(people[person], &stick, &error);
+}
+
+GENMO_WEB("person_release") int32_t web_person_release(int32_t person) { return genmo_generator_stick(people[person], nullptr, &error); }
+GENMO_WEB("person_ready") int32_t web_person_ready(int32_t person) { return genmo_generator_ready(people[person]); }
+
+GENMO_WEB("person_next") int32_t web_person_next(int32_t person, int32_t frames, float* values) {
+  if (frames < 1) return wrong("frames is less than 1");
+  genmo_motion motion = motion_in(frames, values, false);
+  return genmo_generator_next(people[person], frames, &motion, &error);
 }
 }
