@@ -152,7 +152,7 @@ void Performer::finish_block(bool led) {
   }
   straighten(posture_, frames, asides_);
   for (int64_t frame = 0; led && frame < frames; ++frame) asides_[frame] = plan_[frame].aside;
-  if (std::any_of(asides_, asides_ + frames, [](double aside) { return std::abs(aside) > kStraight; })) face_aside(clean_, asides_);
+  if (std::any_of(asides_, asides_ + frames, [](double aside) { return std::abs(aside) > kStraight; })) face_aside(clean_, asides_, scratch_);
 }
 
 }  // namespace genmo

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kPelvisShare = 0.55, kFeetShare = 0.45, kFarthest = 100 * kPi / 180, kExtended = 0.97;
 constexpr double kOver = 0.042, kSwing = 1.4, kSoft = 0.006;
-constexpr int kBeginning = 4;
+constexpr int kBeginning = 4, kEase = 3;
 constexpr int kSpine[] = {kSpine1, kSpine2, kSpine3};
 
 // A frame of a clip in the world.
@@ -45,31 +45,58 @@ double out_of_reach(const Posed& posed, const int (&leg)[4], Vec3 target) {
   return hip.y - target.y - std::sqrt(std::max(longest * longest - (x * x + z * z), 0.0));
 }
 
+// Hips and spine of a posed frame turned by an angle, in local rotations [24, 3, 3].
+void turn_body(const Posed& was, double angle, double* rotations) {
+  put(rotations, matrix_from_yaw(kPelvisShare * angle) * mat_at(rotations));
+  for (int i = 0; i < 3; ++i) {
+    const double before = kPelvisShare + (1 - kPelvisShare) * i / 3, share = kPelvisShare + (1 - kPelvisShare) * (i + 1) / 3;
+    const Mat3 parent = matrix_from_yaw(before * angle) * was.turn(kParents[kSpine[i]]);
+    put(rotations + 9 * kSpine[i], transposed(parent) * (matrix_from_yaw(share * angle) * was.turn(kSpine[i])));
+  }
+}
+
+// `eased` [frames]: no less than `down`, which comes and goes over kEase frames.
+void ease(const double* down, int64_t frames, Pool& pool, double* eased) {
+  const Pool::Scope scope(pool);
+  auto* high = pool.get<double>(frames + 2 * kEase);
+  for (int64_t i = 0; i < frames + 2 * kEase; ++i) {
+    high[i] = 0;
+    for (int64_t k = -2 * kEase; k <= 0; ++k) high[i] = std::max(high[i], down[clamped(i + k, frames)]);
+  }
+  double taps[2 * kEase + 1], sum = 0;
+  for (int k = -kEase; k <= kEase; ++k) sum += taps[kEase + k] = 1 + std::cos(kPi * k / (kEase + 1));
+  for (int64_t frame = 0; frame < frames; ++frame) {
+    eased[frame] = 0;
+    for (int k = 0; k <= 2 * kEase; ++k) eased[frame] += high[frame + k] * (taps[k] / sum);
+  }
+}
+
 }  // namespace
 
-void face_aside(Clip& clip, const double* turn) {
-  for (int64_t frame = 0; frame < clip.frames; ++frame) {
+void face_aside(Clip& clip, const double* turn, Pool& pool) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = clip.frames;
+  auto *targets = pool.get<double>(6 * frames), *feet = pool.get<double>(18 * frames), *down = pool.get<double>(frames), *eased = pool.get<double>(frames);
+  for (int64_t frame = 0; frame < frames; ++frame) {
     const double angle = std::clamp(turn[frame], -kFarthest, kFarthest);
-    double* rotations = clip.rotations + frame * 9 * kJoints;
     const Posed was(clip, frame);
-    put(rotations, matrix_from_yaw(kPelvisShare * angle) * mat_at(rotations));
-    for (int i = 0; i < 3; ++i) {
-      const double before = kPelvisShare + (1 - kPelvisShare) * i / 3, share = kPelvisShare + (1 - kPelvisShare) * (i + 1) / 3;
-      const Mat3 parent = matrix_from_yaw(before * angle) * was.turn(kParents[kSpine[i]]);
-      put(rotations + 9 * kSpine[i], transposed(parent) * (matrix_from_yaw(share * angle) * was.turn(kSpine[i])));
-    }
-    const Mat3 feet = matrix_from_yaw(kFeetShare * angle);
-    Vec3 targets[2];
-    double down = 0;
+    turn_body(was, angle, clip.rotations + frame * 9 * kJoints);
+    const Mat3 foot = matrix_from_yaw(kFeetShare * angle);
     const Posed turned(clip, frame);
+    down[frame] = 0;
     for (int side = 0; side < 2; ++side) {
-      const Vec3 ball = was.place(kLegs[side][3]);
-      targets[side] = ball + feet * (was.place(kLegs[side][2]) - ball);
-      down = std::max(down, out_of_reach(turned, kLegs[side], targets[side]));
+      const Vec3 ball = was.place(kLegs[side][3]), target = ball + foot * (was.place(kLegs[side][2]) - ball);
+      put(targets + 3 * (2 * frame + side), target);
+      put(feet + 9 * (2 * frame + side), foot * was.turn(kLegs[side][2]));
+      down[frame] = std::max(down[frame], out_of_reach(turned, kLegs[side], target));
     }
-    clip.translation[3 * frame + 1] -= down;
+  }
+  ease(down, frames, pool, eased);
+  for (int64_t frame = 0; frame < frames; ++frame) {
+    clip.translation[3 * frame + 1] -= eased[frame];
     const Posed lowered(clip, frame);
-    for (int side = 0; side < 2; ++side) reach(lowered, kLegs[side], targets[side], feet * was.turn(kLegs[side][2]), rotations);
+    for (int side = 0; side < 2; ++side)
+      reach(lowered, kLegs[side], at(targets + 3 * (2 * frame + side)), mat_at(feet + 9 * (2 * frame + side)), clip.rotations + frame * 9 * kJoints);
   }
 }
 

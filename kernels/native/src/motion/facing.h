@@ -6,7 +6,7 @@
 namespace genmo {
 
 // The motion looking `turn` [frames] radians further to the left, its balls of the feet where they were; the root may come down a little.
-void face_aside(Clip& clip, const double* turn);
+void face_aside(Clip& clip, const double* turn, Pool& pool);
 
 // The motion on the ground y = 0 whose feet are lifted while they go.  `before` [2, 3]: the balls of the feet in the frame before the
 // first; nullptr: there is none.
