@@ -86,7 +86,7 @@ def row(model: MotionModel, prompt: str, seconds: float, seed: int, pictures: Pa
     """The table's row of one loop."""
     asked = Timeline(round(seconds * FPS), (Text(prompt),), seed=seed, loop="gait")
     cycle = model.follow(asked).motions[0]
-    cut = best_cut(model.generate(prompt, LONG, seed=seed, split_texts=False)[0], asked)
+    cut = best_cut(model.generate(prompt, LONG, seed=seed, split_texts=False, tries=1)[0], asked)
     if pictures is not None:
         save_motion(pictures / f"{prompt.replace(' ', '-')}.svg", repeated(cycle, 2), title=prompt)
     pose, jump, contacts, slide = seam(cycle)

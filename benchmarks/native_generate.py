@@ -33,7 +33,19 @@ TEXT, FRAMES = "a person walks forward", 120
 
 def peers(program: Path, out: Path) -> dict[str, list[str]]:
     """What each peer runs to write `out`."""
-    run = [sys.executable, "-m", "genmo.runtime.cli.run", "--text", TEXT, "--frames", str(FRAMES), "--threads", "1"]
+    run = [
+        sys.executable,
+        "-m",
+        "genmo.runtime.cli.run",
+        "--text",
+        TEXT,
+        "--frames",
+        str(FRAMES),
+        "--threads",
+        "1",
+        "--tries",
+        "1",
+    ]
     return {
         "C, libgenmo": [str(program), str(SHIPPED), TEXT, str(FRAMES), str(out)],
         "Python, libgenmo": [*run, "--backend", "native", "--out", str(out)],

@@ -53,7 +53,7 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=4)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
-    command = [sys.executable, "-m", "genmo.runtime.cli.serve", "--port", "0", "--threads", "1"]
+    command = [sys.executable, "-m", "genmo.runtime.cli.serve", "--port", "0", "--threads", "1", "--tries", "1"]
     command += ["--queue", "1000", "--timeout", "900"]  # so that a slow machine answers a burst all the same
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
