@@ -26,7 +26,7 @@ from genmo.runtime.streaming.directions import Directions
 from genmo.runtime.streaming.gaits import gait_texts
 from genmo.runtime.streaming.known_past import ease_from_known, facing_camera
 from genmo.runtime.streaming.root_plan import RootPlan, RootState, beginning, onto, planned, straightened
-from genmo.runtime.streaming.root_steering import GROUND, Reference, steered
+from genmo.runtime.streaming.root_steering import GROUND, STANDING, Reference, steered
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.support.arrays import Array, Arrays, Flags
 
@@ -35,9 +35,9 @@ STRAIGHT = 1e-3
 """radians of the body over the legs that nobody sees"""
 _RECENT = 15
 """frames whose line says where a motion is and how fast, when a plan begins"""
-FREE_HORIZON, LED_HORIZON = DEFAULTS.horizon, 6
+LED_HORIZON, STOP_HORIZON = 10, 4
 """frames over which the root's slide is averaged when feet are cleaned: who is led keeps to the path, the feet do the
-rest"""
+rest; who stops does not sway after"""
 
 
 @dataclass(eq=False)
@@ -124,11 +124,6 @@ class Performer:
         """Frames that `take` can give before a block is needed."""
         return self._block.left if self._block else 0
 
-    @property
-    def heading(self) -> float:
-        """Of the last frame answered, radians."""
-        return 0.0 if self._past is None else float(heading(self._past.rotations[-1, 0, :, 2]))
-
     def direct(self, directions: Directions) -> None:
         """Do something else from the next frame on."""
         self.directions = directions
@@ -162,7 +157,7 @@ class Performer:
         used = block.raw.cut(slice(block.used))
         self._track(self._tracker, block.steps[: block.used], block.feet[: block.used])
         if self._locker is not None:
-            _clean(self._locker, used, block.plan is not None)
+            _clean(self._locker, used, _horizon(block.plan, block.raw.frames))
         plan = np.full((used.frames, 3), np.nan)
         last = used.frames - 1
         self._posture = replace(self._posture, aside=float(block.asides[last]), swerving=0.0)
@@ -292,11 +287,10 @@ class Performer:
         steps, feet = steps[new], feet[new] + BALL_HEIGHT
         translation = self._track(copy.deepcopy(self._tracker), steps, feet)
         raw = Motion(motion.rotations[new], translation, self._betas, contacts=motion.contacts[new])
-        led = opening.plan is not None
         clean = raw
         if self._locker is not None:
             past = None if self._answered is None else self._answered.joints_world()[-1, FOOT_JOINTS]
-            clean = swings_clear(_clean(copy.deepcopy(self._locker), raw, led), past)
+            clean = swings_clear(_clean(copy.deepcopy(self._locker), raw, _horizon(opening.plan, raw.frames)), past)
         asides = straightened(self._posture, kept) if opening.plan is None else opening.plan.asides()[:kept]
         if np.abs(asides).max() > STRAIGHT:
             clean = facing_aside(clean, asides)
@@ -320,9 +314,16 @@ class Performer:
         return path
 
 
-def _clean(locker: FootLocker, motion: Motion, led: bool) -> Motion:
-    """The motion with clean feet; the horizon goes to that of who is `led`, or not, by a frame a frame, unseen."""
-    wanted, parts, done = LED_HORIZON if led else FREE_HORIZON, [], 0
+def _horizon(plan: RootPlan | None, frames: int) -> int:
+    """Frames over which the root's slide is averaged in a block of `frames` under a plan, or without one."""
+    if plan is None:
+        return DEFAULTS.horizon
+    return STOP_HORIZON if plan.speeds()[:frames].min() < STANDING else LED_HORIZON
+
+
+def _clean(locker: FootLocker, motion: Motion, wanted: int) -> Motion:
+    """The motion with clean feet; the horizon goes to the one that is `wanted` by a frame a frame, unseen."""
+    parts, done = [], 0
     while locker.options.horizon != wanted and done < motion.frames:
         horizon = locker.options.horizon + int(np.sign(wanted - locker.options.horizon))
         locker.options = replace(locker.options, horizon=horizon)

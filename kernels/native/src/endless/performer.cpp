@@ -8,7 +8,8 @@
 namespace genmo {
 namespace {
 
-constexpr int32_t kFreeHorizon = 60, kLedHorizon = 6;
+constexpr int32_t kFreeHorizon = 60, kLedHorizon = 10, kStopHorizon = 4;
+constexpr double kStands = 0.3;
 constexpr double kStraight = 1e-3;  // radians of the body over the legs that nobody sees
 constexpr FeetOptions kFeet{0, kFreeHorizon, kEnter, kLeave};
 
@@ -131,7 +132,9 @@ void Performer::track(RootTracker& tracker, int64_t frames, double* path) {
 // Frames with clean feet; the horizon goes to that of who is `led`, or not, by a frame a frame, unseen.
 void Performer::clean(FeetStream& feet, const Clip& motion, int64_t frames, bool led, Clip* out) {
   double turns[9 * kJoints], place[3];
-  const int32_t wanted = led ? kLedHorizon : kFreeHorizon;
+  const auto stands = [](const RootState& state) { return std::hypot(state.velocity[0], state.velocity[1]) < kStands; };
+  const bool stops = led && std::any_of(plan_, plan_ + raw_.frames, stands);
+  const int32_t wanted = stops ? kStopHorizon : led ? kLedHorizon : kFreeHorizon;
   for (int64_t frame = 0; frame < frames; ++frame) {
     feet.options.horizon += feet.options.horizon < wanted ? 1 : feet.options.horizon > wanted ? -1 : 0;
     feet.push(motion.rotations + frame * 9 * kJoints, motion.translation + 3 * frame, motion.contacts + frame * kContacts, offsets_, scratch_,
