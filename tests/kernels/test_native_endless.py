@@ -248,7 +248,7 @@ def test_cancelled_it_begins_the_block_again(model):
         ({"betas": np.full(10, np.inf, np.float32)}, "betas hold a number that is not finite"),
         ({"start": start_of({"translation": np.zeros((3, 3), np.float32)})}, "start is no motion with rotations"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_options_that_cannot_be_are_refused(options, words, model):
     with pytest.raises(ValueError, match=words):
