@@ -336,8 +336,8 @@ def _check_samples(samples: int, timeline: Timeline) -> None:
     """Raises InputError for a number of samples that cannot be made, and for what only motion tokens do."""
     if timeline.revision is not None:
         raise InputError(
-            "parts or a share of a motion made anew, which engines of motion tokens do; wanted --engine with one "
-            "(docs/tokens.md), or a span of frames alone"
+            "parts or a share of a motion made anew, which engines of motion tokens do; wanted --engine "
+            "tokens, or a span of frames alone"
         )
     if samples < 1:
         raise InputError(f"samples is {samples}; wanted at least 1 sample")

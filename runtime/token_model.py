@@ -24,7 +24,17 @@ from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, w
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import ProgressCallback, no_progress
-from genmo.runtime.tokens.decoding import CANDIDATES, GIVEN_GUIDANCE, GUIDANCE, STEPS, Mixture, expected, fill, guided
+from genmo.runtime.tokens.decoding import (
+    CANDIDATES,
+    GIVEN_GUIDANCE,
+    GUIDANCE,
+    MAX_STEPS,
+    STEPS,
+    Mixture,
+    expected,
+    fill,
+    guided,
+)
 
 MASKS = 1
 """beside a seed, for which tokens a revision makes anew"""
@@ -153,7 +163,7 @@ class TokenModel(TimelineModel):
     def _text(self, prompt: str) -> tuple[Array, Array]:
         """Rows [words, width] and mask [words] of a prompt.  Raises InputError where the engine knows no texts."""
         config, encoder = self.engine.config, self.engine.text_encoder
-        if not prompt:
+        if not prompt:  # frames without a text
             return np.zeros((2, config.text_width), np.float32), np.zeros(2, np.float32)
         if encoder is None:
             raise InputError(f"text {prompt!r}: this engine has no text encoder; wanted an engine with one, or no text")
@@ -181,6 +191,10 @@ def _check(timeline: Timeline, samples: int) -> None:
         )
     if samples < 1:
         raise InputError(f"samples is {samples}; wanted at least 1 sample")
+    if not all(text.prompt for text in timeline.texts):
+        raise InputError("text is ''; wanted at least one word in Latin letters")
+    if timeline.steps is not None and not 1 <= timeline.steps <= MAX_STEPS:
+        raise InputError(f"--steps is {timeline.steps}; wanted 1 to {MAX_STEPS}")
     if timeline.keypoints or timeline.features or timeline.cameras:
         raise InputError(
             "this engine makes motion of texts and keyframes; it estimates nothing from keypoints, video, cameras or "

@@ -46,6 +46,8 @@ def edited_motion(argument: str, parts: str | None = None, share: float | None =
     Raises InputError for what is no edit, a file that cannot be read, and a span that is no part of the motion.
     """
     names = () if parts is None else part_names(parts)
+    if share is not None and not 0 < share <= 1:
+        raise InputError(f"--vary is {share:g}; wanted more than 0, at most 1 for all")
     match = _EDIT.fullmatch(argument)
     if match is None:
         raise InputError(f"--edit: got {argument[:80]!r}; wanted {FORM} in seconds, such as walk.bvh:1.5-3")

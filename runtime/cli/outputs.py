@@ -106,6 +106,8 @@ def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, for
 
 def check_output(out: str) -> None:
     """Raise InputError before any work when an output file could not be written."""
+    if "\0" in out:
+        raise InputError(f"--out {out!r}: no file name may have a NUL character; wanted one without")
     check_suffix(out)
     path = Path(out)
     if not path.parent.is_dir():

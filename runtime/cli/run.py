@@ -180,6 +180,11 @@ def measure(options: RunOptions) -> None:
 
 def list_prompts(options: RunOptions) -> None:
     """`--prompts`: print prompts that the engine was trained on, one a line.  Raises InputError where it has none."""
+    if family_of(options.engine) == TOKENS:
+        raise InputError(
+            f"--prompts with {options.engine}, which makes motion tokens and has no list of prompts; leave --engine "
+            "out for those of the engine that ships"
+        )
     engine = load_engine(options.engine)
     if engine.known_prompts is None or not engine.known_prompts.prompts:
         raise InputError(
@@ -218,7 +223,10 @@ def load_tokens(options: RunOptions) -> TokenModel:
 
 
 def follow(model: AnyModel, timeline: Timeline, options: RunOptions) -> Result:
-    """The motions of one timeline."""
+    """The motions of one timeline.  Raises InputError for `--tries` where one take is made."""
+    single = "a loop" if timeline.loop is not None else "keypoints" if timeline.keypoints else None
+    if single is not None and options.tries not in (None, 1):
+        raise InputError(f"--tries is {options.tries} with {single}, of which one take is made; leave --tries out")
     if isinstance(model, TokenModel):
         return model.follow(
             timeline,

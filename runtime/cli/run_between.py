@@ -19,7 +19,7 @@ _TOGETHER = {"text", "seconds"}
 
 def check_between(options: RunOptions) -> None:
     """Raise InputError for options that do not go with `--between`, and before any work for prompts with spans."""
-    others = [name for name in (*OF_TIMELINE, *KEYPOINT_OPTIONS, "timeline", "loop") if name not in _TOGETHER]
+    others = [name for name in (*OF_TIMELINE, *KEYPOINT_OPTIONS, "timeline", "loop", "tries") if name not in _TOGETHER]
     name = options.first_given(*others)
     if name is not None:
         raise InputError(f"{flag(name)} together with --between; wanted two motions, --seconds and perhaps one --text")

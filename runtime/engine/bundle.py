@@ -181,7 +181,11 @@ def read_description(folder: Path) -> dict[str, Any]:
     """What engine.json says, of any family.  Raises EngineError for a folder that is no engine of this version."""
     path = folder / "engine.json"
     if not path.is_file():
-        raise EngineError(f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it")
+        shipped = " or ".join(sorted(path.parent.name for path in ENGINES.glob("*/engine.json")))
+        raise EngineError(
+            f"{folder}: no engine.json; wanted an engine folder as genmo-export writes it, or the name of one that "
+            f"ships: {shipped}"
+        )
     try:
         description = read_json(path, "the description of an engine", MAX_DESCRIPTION)
     except InputError as error:

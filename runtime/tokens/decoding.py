@@ -15,7 +15,7 @@ from genmo.runtime.support.arrays import Array, Flags, Numbers
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.tokens.config import TokenConfig
 
-STEPS = 10
+STEPS, MAX_STEPS = 10, 1000
 GUIDANCE = 3.0
 """where nothing is given but a text"""
 GIVEN_GUIDANCE = 1.0

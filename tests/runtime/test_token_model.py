@@ -97,6 +97,11 @@ def test_it_estimates_nothing(model):
         )
     with pytest.raises(InputError, match="samples is 0"):
         model.generate("a person walks", 20, samples=0)
+    for steps in (0, -1, 1001):  # 0 fills in nothing, millions never end
+        with pytest.raises(InputError, match=f"--steps is {steps}; wanted 1 to 1000"):
+            model.generate("a person walks", 20, steps=steps)
+    with pytest.raises(InputError, match="text is ''; wanted at least one word"):
+        model.follow(Timeline(30, (Text(""),)))
 
 
 def test_the_command_line(token_engine, tmp_path, capsys):
