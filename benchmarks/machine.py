@@ -28,7 +28,7 @@ class Snapshot:
     busy: float
     steal: float
     own: float
-    """seconds of this process"""
+    """seconds of this process and of those that it started, ended or not"""
 
 
 def snapshot() -> Snapshot:
@@ -37,10 +37,31 @@ def snapshot() -> Snapshot:
     try:
         fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
     except OSError:
-        return Snapshot(loadavg, None, 0, 0, time.process_time())
+        return Snapshot(loadavg, None, 0, 0, own_seconds())
     seconds = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]
     user, nice, system, _, _, irq, soft_irq, steal = seconds
-    return Snapshot(loadavg, sum(seconds), user + nice + system + irq + soft_irq, steal, time.process_time())
+    return Snapshot(loadavg, sum(seconds), user + nice + system + irq + soft_irq, steal, own_seconds())
+
+
+def own_seconds() -> float:
+    """CPU seconds of this process and of all that descend from it: peers of a benchmark are no others."""
+    ended = os.times()
+    seconds: dict[int, float] = {}
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:  # after the name, which may hold anything: state, parent, ..., user and system time at 14 and 15
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        process = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(process)
+        seconds[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    below, found = list(children.get(os.getpid(), ())), 0.0
+    while below:
+        process = below.pop()
+        found += seconds[process]
+        below += children.get(process, ())
+    return time.process_time() + ended.children_user + ended.children_system + found
 
 
 def load_between(before: Snapshot, after: Snapshot) -> dict[str, float | None]:
