@@ -120,6 +120,19 @@ def rows_of(measured: dict[str, list[measure.Pair]], baseline: str, candidate: s
     return rows
 
 
+def publish(
+    title: str, parts: list[list[str]], script: str, start: machine.Snapshot, args: argparse.Namespace, more: str = ""
+) -> None:
+    """Print and write the page of a measurement that began at `start`; a busy machine is said first."""
+    load = machine.load_between(start, machine.snapshot())
+    facts = machine.describe(("numpy", "onnxruntime")) | {"library": native.description(), "threads": "1"}
+    facts["command"] = f"python benchmarks/{script} --pairs {args.pairs} --block-seconds {args.block_seconds}{more}"
+    if doubt := machine.disturbed(load):
+        note = "CPU time, fastest block first, is what counts here; the ratios are taken inside pairs of blocks"
+        parts = [[f"**On a busy machine**: {doubt}. {note}."], *parts]
+    command.publish(title, parts, facts | {name: str(value) for name, value in load.items()}, args.out)
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; 1 where the parity is over its limit.  Raises InputError without a library."""
     path = native.library_path()
@@ -146,15 +159,7 @@ def run(args: argparse.Namespace) -> int:
         for title, (peers, cases, names) in contests.items():
             measured = {case: measured_pairs(peers, (case, case), args, bar) for case in cases}
             parts.append([f"## {title}", "", *rows_of(measured, *names)])
-    load = machine.load_between(start, machine.snapshot())
-    doubt = machine.disturbed(load)
-    facts = machine.describe(("numpy", "onnxruntime")) | {"library": native.description(), "threads": "1"}
-    facts["command"] = f"python benchmarks/native.py --pairs {args.pairs} --block-seconds {args.block_seconds}"
-    facts["command"] += " --before CHECKOUT" if args.before else ""
-    if doubt:
-        note = "CPU time, fastest block first, is what counts here; the ratios are taken inside pairs of blocks"
-        parts.insert(0, [f"**On a busy machine**: {doubt}. {note}."])
-    command.publish("libgenmo", parts, facts | {name: str(value) for name, value in load.items()}, args.out)
+    publish("libgenmo", parts, "native.py", start, args, " --before CHECKOUT" if args.before else "")
     for peer in {id(peer): peer for peers, *_ in contests.values() for peer in peers}.values():
         peer.close()
     return 0

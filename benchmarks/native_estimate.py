@@ -19,7 +19,7 @@ from pathlib import Path
 import command
 import machine
 import numpy as np
-from native import ROOT, Peer, measured_pairs, rows_of
+from native import ROOT, Peer, measured_pairs, publish, rows_of
 from tqdm import tqdm
 
 from genmo.runtime.support import native
@@ -68,14 +68,7 @@ def run(args: argparse.Namespace) -> int:
         for name, peer, case in contests:
             pairs = measured_pairs((numpy, peer), (CASE, case), args, bar)
             parts.append(rows_of({f"{CASE}, 120 frames": pairs}, NUMPY, name))
-    load = machine.load_between(start, machine.snapshot())
-    doubt = machine.disturbed(load)
-    facts = machine.describe(("numpy", "onnxruntime")) | {"library": native.description(), "threads": "1"}
-    facts["command"] = f"python benchmarks/native_estimate.py --pairs {args.pairs} --block-seconds {args.block_seconds}"
-    if doubt:
-        note = "CPU time, fastest block first, is what counts here; the ratios are taken inside pairs of blocks"
-        parts.insert(0, [f"**On a busy machine**: {doubt}. {note}."])
-    command.publish("Keypoints to a motion, in C", parts, facts | {n: str(v) for n, v in load.items()}, args.out)
+    publish("Keypoints to a motion, in C", parts, "native_estimate.py", start, args)
     for one in (numpy, library):
         one.close()
     return 0
