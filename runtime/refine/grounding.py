@@ -37,6 +37,8 @@ GROUND_SHARE = 5
 """per cent of the frames in which the lowest point of the body is taken to be at or under the ground"""
 NEAR_GROUND = 0.15
 """metres from y = 0, within which the ground under a known camera counts as y = 0"""
+OFF_SHARE = 0.1
+"""of the time in which a foot seems to stand, that it may seem so by mistake"""
 BLEND = 30
 """frames beside a stretch that stays over which the correction grows"""
 
@@ -170,8 +172,7 @@ def level_by_feet(motion: Motion, free: Flags | None = None, ground: float = 0.0
     joints = motion.joints_world()
     balls = joints[:, _BALLS]
     scores = contact_scores(balls, motion.contacts, motion.fps)
-    carries = joints[:, :1, 1] - balls[..., 1] > CARRIED
-    steps = terrain(balls, frames_in_contact(scores) & carries)
+    steps = terrain(balls, _carrying(joints, scores))
     wrong = floor_under(support_heights(joints, scores.max(axis=1)) - steps) - ground
     if free is not None:
         wrong, steps = wrong * _grown(free), np.where(free, steps, 0)
@@ -201,6 +202,25 @@ def _percentile(values: Array, share: float) -> float:
     position = share / 100 * (len(values) - 1)
     low = min(int(position), max(len(values) - 2, 0))
     return float(rising[low] + (rising[min(low + 1, len(values) - 1)] - rising[low]) * (position - low))
+
+
+def _carrying(joints: Array, scores: Array) -> Flags:
+    """Which feet [frames, 2] of world joints [frames, 24, 3] stand, by `scores` [frames, 2], and carry the body."""
+    carries = joints[:, :1, 1] - joints[:, _BALLS, 1] > CARRIED
+    return np.asarray(frames_in_contact(scores) & carries)
+
+
+def flat_ground(motion: Motion, frames: Flags) -> float | None:
+    """Height of the ground on which a motion that is on its floor stands flat, y = 0 or what is under `frames` [frames]
+    where that is elsewhere, metres; None where feet that carry the body stand `NEAR_GROUND` off it in more than
+    `OFF_SHARE` of the time."""
+    ground = ground_height(motion, frames)
+    level = 0.0 if is_near_ground(ground) else ground
+    joints = motion.joints_world()
+    balls = joints[:, _BALLS]
+    stands = _carrying(joints, contact_scores(balls, motion.contacts, motion.fps))
+    off = np.abs(balls[..., 1] - BALL_HEIGHT - level)[stands]
+    return level if len(off) and np.quantile(off, 1 - OFF_SHARE) < NEAR_GROUND else None
 
 
 def is_near_ground(height: float) -> bool:

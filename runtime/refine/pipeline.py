@@ -23,7 +23,7 @@ from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.constraint_solver import solve_constraints
 from genmo.runtime.refine.cycles import Circle
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
-from genmo.runtime.refine.grounding import face_forward, ground_height, is_near_ground, put_on_floor
+from genmo.runtime.refine.grounding import face_forward, flat_ground, ground_height, is_near_ground, put_on_floor
 from genmo.runtime.refine.image_contacts import with_image_contacts
 from genmo.runtime.refine.keypoint_fit import fit_to_keypoints
 from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
@@ -178,8 +178,9 @@ def _lock_feet(motion: Motion, context: Context) -> Motion:
     anchored = context.anchored(motion)
     if not anchored.any() and not put_on_floor(motion, anchored)[1].any():
         return clean_feet(motion, GENERATED_FEET if context.timeline.sampled else ESTIMATED_FEET)
-    # without a ground a foot is pinned as high as it was
-    return put_on_floor(clean_feet(motion, CAMERA_FEET), anchored)[0]
+    # without a flat ground a foot is pinned as high as it was
+    ground = flat_ground(motion, anchored) if anchored.any() else None
+    return put_on_floor(clean_feet(motion, replace(CAMERA_FEET, ground=ground)), anchored)[0]
 
 
 def _clear_floor(motion: Motion, context: Context) -> Motion:

@@ -11,6 +11,7 @@ from genmo.runtime.motion.skeleton import ANKLE_HEIGHT, BALL_HEIGHT, JOINT_COUNT
 from genmo.runtime.refine.body_clearance import raise_above_floor
 from genmo.runtime.refine.grounding import (
     NEAR_GROUND,
+    flat_ground,
     floor_under,
     floor_with_steps,
     level_by_feet,
@@ -173,3 +174,11 @@ def test_hands_are_raised_by_their_arms():
     moved = np.linalg.norm(result.joints_world() - motion.joints_world(), axis=-1).max(axis=0)
     assert moved[JOINTS.index("head")] < 1e-9 and moved[BALLS].max() < 1e-9
     assert result.joints_world()[..., 1].min() > floor[0] - 0.005
+
+
+def test_ground_is_flat_unless_feet_stand_elsewhere_for_long():
+    every = np.ones(200, bool)
+    assert flat_ground(standing(0.06 * np.sin(np.arange(200) / 20)), every) == 0
+    box = np.where((np.arange(200) > 80) & (np.arange(200) < 150), 0.4, 0.0)
+    assert flat_ground(standing(box), every) is None
+    assert flat_ground(standing(np.full(200, -1.2)), every) == pytest.approx(-1.2)

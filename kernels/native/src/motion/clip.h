@@ -75,6 +75,9 @@ void turn_as_said(Clip& clip, const Span* texts, int count, Pool& pool);
 void floor_of(const Clip& clip, Pool& pool, double* floor);
 void lowest_points(const Clip& clip, Pool& pool, double* lowest);  // heights [frames] of what may carry the body
 void put_on_floor(Clip& clip, Pool& pool);
+// Height of the ground on which a clip that is on its floor stands flat, y = 0 or the lowest `share` of heights if that is not
+// `near`; NAN where feet that carry the body stand further off it too often.
+double flat_ground(const Clip& clip, double share, double near, Pool& pool);
 // Heights [frames] over the root of the lowest point that carries the body, and of the floor that follows it wherever it stays.
 void carried(const Clip& clip, Pool& pool, double* feet, double* floor);
 void clean_feet(Clip& clip, const FeetOptions& options, Pool& pool);

@@ -61,8 +61,10 @@ void lock_feet(Estimated& motion, bool anchored, Pool& pool) {
     floor_of(motion.clip, pool, floor);
     level = std::all_of(floor, floor + motion.clip.frames, [](double height) { return height == 0; });
   }
-  clean_feet(motion.clip, level ? kEstimatedFeet : kCameraFeet, pool);
-  if (!level) stand_on_floor(motion, anchored, pool);  // without a ground a foot is pinned as high as it was
+  FeetOptions options = level ? kEstimatedFeet : kCameraFeet;  // without a flat ground a foot is pinned as high as it was
+  if (anchored) options.ground = flat_ground(motion.clip, kGroundShare, kNearGround, pool);
+  clean_feet(motion.clip, options, pool);
+  if (!level) stand_on_floor(motion, anchored, pool);
 }
 
 }  // namespace

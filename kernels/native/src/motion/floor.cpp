@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kWindow = 31, kTrend = 121, kSure = 8, kStepGap = 12;
 constexpr double kStepHeight = 0.14;
-constexpr double kCarried = 0.45;
+constexpr double kCarried = 0.45, kOffShare = 0.1;
 constexpr int kFeet[] = {kLeftFoot, kRightFoot, kLeftAnkle, kRightAnkle};
 
 // Height [frames] of the lowest point of the body that may carry it.
@@ -143,19 +143,30 @@ const double kClearance[kJoints] = {0.08, 0.08, 0.08, 0.08, 0.05, 0.05, 0.08, kA
 
 namespace {
 
+// Balls of the feet [frames, 2, 3], how surely they stand [frames, 2] and which do so and carry the body [frames, 2].
+struct Feet {
+  double *balls, *scores;
+  uint8_t* planted;
+};
+
+Feet feet_of(const Clip& clip, const double* joints, Pool& pool) {
+  const int64_t frames = clip.frames;
+  const Feet feet{pool.get<double>(6 * frames), pool.get<double>(2 * frames), pool.get<uint8_t>(2 * frames)};
+  balls_of(joints, frames, feet.balls);
+  planted_feet(feet.balls, clip.contacts, frames, kEnter, kLeave, feet.scores, feet.planted);
+  for (int64_t foot = 0; foot < 2 * frames; ++foot)  // feet over the rest of the body carry nothing
+    feet.planted[foot] &= joints[foot / 2 * 3 * kJoints + 1] - feet.balls[3 * foot + 1] > kCarried;
+  return feet;
+}
+
 // The floor [frames] of a motion, and heights [frames] of the lowest point of its body.
 void look_at_floor(const Clip& clip, Pool& pool, double* floor, double* support) {
   const Pool::Scope scope(pool);
   const int64_t frames = clip.frames;
   const double* joints = joints_of(clip, pool);
-  auto *balls = pool.get<double>(6 * frames), *scores = pool.get<double>(2 * frames);
-  auto* planted = pool.get<uint8_t>(2 * frames);
-  balls_of(joints, frames, balls);
-  planted_feet(balls, clip.contacts, frames, kEnter, kLeave, scores, planted);
-  for (int64_t foot = 0; foot < 2 * frames; ++foot)  // feet over the rest of the body carry nothing
-    planted[foot] &= joints[foot / 2 * 3 * kJoints + 1] - balls[3 * foot + 1] > kCarried;
-  terrain(balls, planted, frames, pool, floor);
-  support_heights(joints, scores, frames, support);
+  const Feet feet = feet_of(clip, joints, pool);
+  terrain(feet.balls, feet.planted, frames, pool, floor);
+  support_heights(joints, feet.scores, frames, support);
 }
 
 }  // namespace
@@ -168,6 +179,19 @@ void floor_of(const Clip& clip, Pool& pool, double* floor) {
 void lowest_points(const Clip& clip, Pool& pool, double* lowest) {
   const Pool::Scope scope(pool);
   look_at_floor(clip, pool, pool.get<double>(clip.frames), lowest);
+}
+
+double flat_ground(const Clip& clip, double share, double near, Pool& pool) {
+  const Pool::Scope scope(pool);
+  const int64_t frames = clip.frames;
+  auto *lowest = pool.get<double>(frames), *off = pool.get<double>(2 * frames);
+  lowest_points(clip, pool, lowest);
+  const double ground = quantile(lowest, frames, share), level = std::abs(ground) < near ? 0 : ground;
+  const Feet feet = feet_of(clip, joints_of(clip, pool), pool);
+  int64_t standing = 0;
+  for (int64_t foot = 0; foot < 2 * frames; ++foot)
+    if (feet.planted[foot]) off[standing++] = std::abs(feet.balls[3 * foot + 1] - kBallHeight - level);
+  return standing && quantile(off, standing, 1 - kOffShare) < near ? level : NAN;
 }
 
 void carried(const Clip& clip, Pool& pool, double* feet, double* floor) {
