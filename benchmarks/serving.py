@@ -87,10 +87,14 @@ def measured(port: int, pid: int, given: argparse.Namespace) -> list[str]:
     rows = [*text_table(port, pid, good), ""]
     rows += ["| part | answers | seconds | server's memory MB before, after |", "|---|---|---:|---:|"]
     for name, work in (
-        ("warm up", lambda: bodies(port, good, 50, 1)),
+        (
+            "warm up, the longest motion among it",
+            lambda: bodies(port, good, 50, 1) + bodies(port, longest(good, 2), 1, 1),
+        ),
         (f"burst of {given.burst}", lambda: bodies(port, good, given.burst, given.burst)),
         (f"{given.hang_ups} that hang up", lambda: hang_ups(port, good, given.hang_ups)),
         ("damaged bodies", lambda: damaged_bodies(port, good, given)),
+        (f"{given.hang_ups} more that hang up", lambda: hang_ups(port, good, given.hang_ups)),
         ("after it, 20 good ones", lambda: bodies(port, good, 20, 1)),
     ):
         before, start = memory(pid), time.perf_counter()
@@ -150,6 +154,13 @@ def good_request(port: int) -> dict:
         "timing": {"fps": 30},
         "options": {"seed": 1, "diffusion_steps": 2, "num_samples": 1, "guidance": {"type": "regular", "weight": [2]}},
     }
+
+
+def longest(good: dict, steps: int) -> dict:
+    """A good request of 600 frames in so many steps, whose working memory the server keeps."""
+    long = copy.deepcopy(good)
+    long["segments"][0]["duration_frames"], long["options"]["diffusion_steps"] = 600, steps
+    return long
 
 
 def damaged_body(good: dict, chance: random.Random) -> bytes:
@@ -216,9 +227,7 @@ def asked_with(
 
 def hang_ups(port: int, good: dict, count: int) -> Counter:
     """Clients that go in the middle of their body or of the work; then how many motions still run."""
-    long = copy.deepcopy(good)
-    long["segments"][0]["duration_frames"], long["options"]["diffusion_steps"] = 600, 300
-    body = json.dumps(long).encode()
+    body = json.dumps(longest(good, 300)).encode()
     head = f"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     for number in range(count):
         with socket.create_connection(("127.0.0.1", port)) as connection:

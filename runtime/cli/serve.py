@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from genmo.runtime.cli.run_options import DETECTOR_HELP, POSE_HELP
-from genmo.runtime.refine.takes import TAKES
 from genmo.runtime.serve.settings import MEGABYTE, ServeSettings
 from genmo.runtime.support.cli import OneLineParser, run_main, say
 from genmo.runtime.support.cpus import usable_cpus
@@ -84,7 +83,7 @@ def parser() -> OneLineParser:
     add(
         "--tries",
         type=int,
-        default=TAKES,
+        default=defaults.tries,
         metavar="N",
         help="takes of each motion; the one that does most of what its texts say is kept (default: %(default)s)",
     )
