@@ -70,7 +70,7 @@ def parser() -> OneLineParser:
     add = performing.add_argument
     add("--text", metavar="PROMPT", help="what the person does at first; then every line typed is a prompt or an order")
     add("--path", metavar="PATH", help="where they go: 'X,Z X,Z ... @SPEED' (metres, m/s), or a constraints .npz")
-    add("--start", metavar="FILE", help="go on from the end of this .bvh, .glb, .gltf, .vrm or .npz")
+    add("--start", metavar="FILE", help="go on from the end of this .bvh, .glb, .gltf, .vrm, .npz or .npy")
     add("--listen", type=int, metavar="P", help="take lines as UDP datagrams on this port of 127.0.0.1 too; 0: any")
     add("--lead", type=int, metavar="N", help=f"frames made ahead, and the delay of an order (default: {LEAD})")
     add("--steps", type=int, metavar="K", help=f"denoising steps (default: {LIVE_STEPS}; 3 is cheaper)")

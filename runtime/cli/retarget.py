@@ -15,6 +15,7 @@ from genmo.runtime.formats import load_motion
 from genmo.runtime.formats.bvh_motion import read_bvh_motion, read_names
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.resampling import frames_at
+from genmo.runtime.readers.joint_positions import read_joint_positions
 from genmo.runtime.retarget.write import SUFFIXES
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
@@ -31,7 +32,12 @@ def parser() -> OneLineParser:
         epilog="Example: genmo-retarget walk.npz --character hero.glb --out hero-walk.glb",
     )
     add = options.add_argument
-    add("motion", metavar="MOTION.npz|.bvh", help="a motion that genmo-run wrote, or a .bvh of any common skeleton")
+    add(
+        "motion",
+        metavar="MOTION",
+        help="a motion that genmo-run wrote as .npz, a .bvh of any common skeleton, or the .npy of another model of "
+        "text to motion: joints or HumanML3D's features",
+    )
     add("--character", required=True, metavar="FILE", help=".glb, .gltf, .vrm or .bvh with the character's skeleton")
     add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
     add(
@@ -49,14 +55,16 @@ def parser() -> OneLineParser:
 
 
 def read_motion(path: str, names: str | None = None, scale: float | None = None) -> Motion:
-    """A motion from .npz or .bvh; `names` and `scale` are the options of a .bvh.  Raises InputError."""
+    """A motion from .npz, .npy or .bvh; `names` and `scale` are the options of a .bvh.  Raises InputError."""
     suffix = Path(path).suffix.lower()
-    if suffix not in (".npz", ".bvh"):
-        raise InputError(f"{path}: got the suffix {suffix!r}, wanted a motion as .npz or .bvh")
-    if suffix == ".npz" and (names is not None or scale is not None):
+    if suffix not in (".npz", ".npy", ".bvh"):
+        raise InputError(f"{path}: got the suffix {suffix!r}, wanted a motion as .npz, .npy or .bvh")
+    if suffix != ".bvh" and (names is not None or scale is not None):
         raise InputError(f"{path}: --names and --scale are for .bvh motions; wanted them left out")
     if scale is not None:
         scale = number(scale, "--scale", 1e-9, 1e9)
+    if suffix == ".npy":
+        return read_joint_positions(path)
     return load_motion(path) if suffix == ".npz" else read_bvh_motion(path, names=read_names(names), scale=scale)
 
 

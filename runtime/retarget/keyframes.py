@@ -1,4 +1,4 @@
-"""Keyframes out of motion files: single frames of a .bvh, .glb, .gltf, .vrm or .npz as poses of genmo's skeleton."""
+"""Keyframes out of motion files: single frames of a .bvh, .glb, .gltf, .vrm, .npz or .npy as poses of genmo's body."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from genmo.runtime.motion.bodies import on_own_body
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES, Motion
 from genmo.runtime.motion.resampling import at_rate
 from genmo.runtime.readers.constraints import WANTED_KEYFRAMES, parse_keyframes
+from genmo.runtime.readers.joint_positions import read_joint_positions
 from genmo.runtime.retarget.gltf_motion import read_gltf_motion
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.safe_read import read_npz
 
 GLTF_SUFFIXES = (".glb", ".gltf", ".vrm")
-SUFFIXES = (".bvh", *GLTF_SUFFIXES, ".npz")
+SUFFIXES = (".bvh", *GLTF_SUFFIXES, ".npz", ".npy")
 """What `keyframes_from_file` reads."""
 
 
@@ -33,17 +34,16 @@ def keyframes_from_file(
     .bvh and glTF files are found by name; `names` is a table, SMPL joint -> bone of the file, for those that are not.
     The pelvis is where the file has it (world: y up, metres), of .bvh and glTF files times the ratio of a mean
     person's legs to the skeleton's, so that feet on the ground stay there.  `.npz`: motions and keyframes as
-    `read_keyframes` takes them, at any rate.  Raises InputError that names the file.
+    `read_keyframes` takes them, at any rate; `.npy`: what other text-to-motion models answer, at 20 fps
+    (`readers.joint_positions`).  Raises InputError that names the file.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: got the suffix {suffix!r}; wanted a motion as {' '.join(SUFFIXES)}: export it so")
     if suffix == ".npz":
         poses = _npz_poses(path)
-    elif suffix == ".bvh":
-        poses = _poses(read_bvh_motion(path, names=names))
     else:
-        poses = _poses(read_gltf_motion(path, names=names))
+        poses = _poses(_foreign_motion(path, names))
     chosen = []
     for frame, at in picks:
         pose = poses.only(poses.frames == frame)
@@ -56,7 +56,7 @@ def keyframes_from_file(
 
 
 def motion_from_file(path: str | Path, *, names: dict[str, str] | None = None) -> Motion:
-    """The motion of a .bvh, .glb, .gltf, .vrm or of genmo's own .npz on genmo's body, 30 frames a second: what
+    """The motion of a .bvh, .glb, .gltf, .vrm, .npy or of genmo's own .npz on genmo's body, 30 frames a second: what
     `MotionGenerator` takes as its `start`.
 
     `names` and where the pelvis is: as in `keyframes_from_file`.  Raises InputError that names the file.
@@ -64,11 +64,16 @@ def motion_from_file(path: str | Path, *, names: dict[str, str] | None = None) -
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: got the suffix {suffix!r}; wanted a motion as {' '.join(SUFFIXES)}: export it so")
-    if suffix == ".npz":
-        motion = load_npz(path)
-    else:
-        motion = (read_bvh_motion if suffix == ".bvh" else read_gltf_motion)(path, names=names)
+    motion = load_npz(path) if suffix == ".npz" else _foreign_motion(path, names)
     return at_rate(on_own_body(motion), FPS)
+
+
+def _foreign_motion(path: str | Path, names: dict[str, str] | None) -> Motion:
+    """The motion of a file that is not genmo's own, on its own body, at its own rate."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npy":
+        return read_joint_positions(path)
+    return (read_bvh_motion if suffix == ".bvh" else read_gltf_motion)(path, names=names)
 
 
 def keyframes_npz(keyframes: Keyframes, *, with_place: bool = True) -> bytes:
