@@ -68,7 +68,7 @@ def test_keyframes_and_starts_come_from_it(written):
         (np.zeros((0, 22, 3)), "wanted an array of joints"),
         (np.full((9, 22, 3), np.nan), "all of it finite"),
         (np.array(["a"]), "wanted an array of joints"),
-        (np.zeros(()), r"got an array of \\[\\], wanted"),
+        (np.zeros(()), r"got an array of \[\], wanted"),
         (np.zeros((MAX_FRAMES + 1, 22, 3), np.int8), "cut it in parts"),
         (np.array([{"motion": 1}], dtype=object), "wanted an array of joints"),
     ],
