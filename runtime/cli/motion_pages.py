@@ -11,6 +11,7 @@ from pathlib import Path
 
 from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.formats.npz import load_npz_with_sources
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.render.html import compare_html, to_html
 from genmo.runtime.support.errors import InputError
@@ -26,12 +27,12 @@ def motions_page(paths: Sequence[str | Path]) -> bytes:
     return player_page([(Path(path).name, *load_npz_with_sources(path)) for path in paths])
 
 
-def player_page(named: Sequence[tuple[str, Motion, MotionSources]]) -> bytes:
-    """The player with motions under their names; one alone has its texts under its name."""
+def player_page(named: Sequence[tuple[str, Motion, MotionSources]], ground: Heights | None = None) -> bytes:
+    """The player with motions under their names; one alone has its texts under its name.  `ground`: under them."""
     if len(named) == 1:
         name, motion, sources = named[0]
-        return to_html(motion, name, " / ".join(text.prompt for text in sources.texts) or None, sources)
-    return compare_html(named, " and ".join(name for name, _, _ in named))
+        return to_html(motion, name, " / ".join(text.prompt for text in sources.texts) or None, sources, ground)
+    return compare_html(named, " and ".join(name for name, _, _ in named), ground)
 
 
 def show(address: str) -> str | None:
@@ -47,9 +48,11 @@ def show(address: str) -> str | None:
     return f"no browser was found here; open {address} in one"
 
 
-def show_motions(named: Sequence[tuple[str, Motion, MotionSources]]) -> tuple[Path, str | None]:
+def show_motions(
+    named: Sequence[tuple[str, Motion, MotionSources]], ground: Heights | None = None
+) -> tuple[Path, str | None]:
     """Write the page of some motions to a temporary file and open it: where it is, and what `show` says."""
-    return show_page(player_page(named[:AT_ONCE]), Path(named[0][0]).stem)
+    return show_page(player_page(named[:AT_ONCE], ground), Path(named[0][0]).stem)
 
 
 def show_page(page: bytes, name: str) -> tuple[Path, str | None]:

@@ -101,7 +101,8 @@ def save_one(path: Path, motion: Motion, title: str, sources: MotionSources, for
         save_performance(path, with_root_bone(performance, motion.loops) if form.root_bone else performance)
     else:
         bar = progress_bar()
-        save_motion(path, motion, title=title, sources=sources, root_bone=form.root_bone, progress=bar)
+        root, ground = form.root_bone, form.ground
+        save_motion(path, motion, title=title, sources=sources, root_bone=root, ground=ground, progress=bar)
 
 
 def check_output(out: str) -> None:
@@ -157,9 +158,12 @@ def save_all(
             to.write(path, partial(save_one, path, motion, title, sources, form))
 
 
-def view_all(titled: Sequence[tuple[str, Motion, MotionSources]], written: Sequence[str]) -> tuple[str, str | None]:
+def view_all(
+    titled: Sequence[tuple[str, Motion, MotionSources]], written: Sequence[str], ground: Heights | None = None
+) -> tuple[str, str | None]:
     """Open motions, each with its title, in the browser: the page that was written where there is one motion, else a
-    temporary page of the first few.  Where the page is, and a line for the user where there is no browser."""
+    temporary page of the first few.  `ground`: what they walk on.  Where the page is, and a line for the user where
+    there is no browser."""
     pages = [path for path in written if path.lower().endswith(".html")]
     if pages and len(titled) == 1:
         return pages[0], show(Path(pages[0]).resolve().as_uri())
@@ -167,5 +171,5 @@ def view_all(titled: Sequence[tuple[str, Motion, MotionSources]], written: Seque
         (title if len(titled) == 1 else f"{title} {number}", motion, sources.at_rate(motion.fps, motion.frames))
         for number, (title, motion, sources) in enumerate(titled, start=1)
     ]
-    page, missing = show_motions(named)
+    page, missing = show_motions(named, ground)
     return str(page), missing

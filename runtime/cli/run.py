@@ -132,7 +132,7 @@ def view(takes: Sequence[Take], outputs: Outputs, form: OutputFormat) -> None:
     titled = [
         (take.title, *form.shown(motion, sources_of(take.timeline))) for take in takes for motion in take.result.motions
     ]
-    page, missing = view_all(titled, outputs.written)
+    page, missing = view_all(titled, outputs.written, form.ground)
     if page not in outputs.written:
         outputs.written.append(page)
     if missing is not None:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from genmo.runtime.formats.glb import to_glb
 from genmo.runtime.formats.npz import load_npz, to_npz
 from genmo.runtime.formats.usd import SUFFIXES as USD_SUFFIXES
 from genmo.runtime.formats.usd import need_usd, to_usd
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.root_track import RootTrack
 from genmo.runtime.render.html import to_html
@@ -46,21 +48,30 @@ __all__ = [
     "write_aside",
 ]
 
-_Writer = Callable[[Motion, str | None, str | None, MotionSources], bytes]
 
-_WRITERS: dict[str, _Writer] = {
-    ".npz": lambda motion, title, prompt, sources: to_npz(motion, sources),
-    ".bvh": lambda motion, title, prompt, sources: to_bvh(motion),
-    ".glb": lambda motion, title, prompt, sources: to_glb(motion),
-    ".html": to_html,
-    ".svg": lambda motion, title, prompt, sources: to_svg(motion, title),
-    ".png": lambda motion, title, prompt, sources: to_png(motion),
-    ".usd": lambda motion, title, prompt, sources: to_usd(motion, ".usd"),
-    ".usda": lambda motion, title, prompt, sources: to_usd(motion, ".usda"),
-    ".usdz": lambda motion, title, prompt, sources: to_usd(motion, ".usdz"),
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What a file shows beside the motion."""
+
+    title: str | None
+    prompt: str | None
+    sources: MotionSources
+    ground: Heights | None
+
+
+_WRITERS: dict[str, Callable[[Motion, _Shown], bytes]] = {
+    ".npz": lambda motion, shown: to_npz(motion, shown.sources),
+    ".bvh": lambda motion, shown: to_bvh(motion),
+    ".glb": lambda motion, shown: to_glb(motion),
+    ".html": lambda motion, shown: to_html(motion, shown.title, shown.prompt, shown.sources, shown.ground),
+    ".svg": lambda motion, shown: to_svg(motion, shown.title, shown.ground),
+    ".png": lambda motion, shown: to_png(motion, shown.ground),
+    ".usd": lambda motion, shown: to_usd(motion, ".usd"),
+    ".usda": lambda motion, shown: to_usd(motion, ".usda"),
+    ".usdz": lambda motion, shown: to_usd(motion, ".usdz"),
 }
 
-_FILMS: dict[str, Callable[[Motion, ProgressCallback], bytes]] = {".gif": to_gif, ".mp4": to_mp4}
+_FILMS: dict[str, Callable[[Motion, ProgressCallback, Heights | None], bytes]] = {".gif": to_gif, ".mp4": to_mp4}
 
 SUFFIXES = (*_WRITERS, *_FILMS)
 """What `save_motion` can write."""
@@ -102,6 +113,7 @@ def save_motion(
     sources: MotionSources = NO_SOURCES,
     *,
     root_bone: bool | RootTrack = False,
+    ground: Heights | None = None,
     progress: ProgressCallback = no_progress,
 ) -> None:
     """Write a motion in the format that the suffix of `path` names; whole or not at all.
@@ -109,7 +121,8 @@ def save_motion(
     `title` (html, svg) and `prompt` (html) are shown with the motion; `sources`, what it was made from in frames at
     30 a second, is kept in npz and drawn in html.  `root_bone`: a bone on the ground carries the way of the body
     (`genmo.runtime.motion.root_track`), or goes on a given track; a npz has the track, pages and pictures do not show
-    it.  `progress` hears the share of the frames of a gif or mp4 that is drawn.
+    it.  `ground`: what the person walks on, for pages and pictures (None: y = 0).  `progress` hears the share of the
+    frames of a gif or mp4 that is drawn.
     Raises InputError for an unknown suffix, a motion with numbers that are not finite or without frames, and a
     place that cannot be written to.
     """
@@ -119,9 +132,9 @@ def save_motion(
     if root_bone and suffix in _WITH_ROOT_BONE:
         write_aside(path, _WITH_ROOT_BONE[suffix](motion, sources, root_bone))
     elif suffix in _FILMS:
-        write_aside(path, _FILMS[suffix](motion, progress))
+        write_aside(path, _FILMS[suffix](motion, progress, ground))
     else:
-        write_aside(path, _WRITERS[suffix](motion, title, prompt, sources))
+        write_aside(path, _WRITERS[suffix](motion, _Shown(title, prompt, sources, ground)))
 
 
 def check_motion(motion: Motion) -> None:

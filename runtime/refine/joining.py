@@ -32,7 +32,6 @@ from genmo.runtime.motion.rotation import (
     yaw_of,
 )
 from genmo.runtime.motion.skeleton import FOOT_JOINTS, shape_space
-from genmo.runtime.refine.foot_contacts import ENTER, contact_scores
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.swing_clearance import swings_clear
 from genmo.runtime.refine.transitions import BORDER_FRAMES, smooth_motion_transitions
@@ -58,11 +57,6 @@ USUAL_SHARPNESS, USUAL_SLIDE = 50.0, 0.5
 """m/s^2 and m/s that count alike"""
 LONGEST = 10.0
 """seconds between two motions"""
-STEP = 0.2
-"""metres by which the second motion is moved at most, so that a foot that stands at both borders stands still between
-them"""
-STANCE = 20
-"""frames; longer no foot stands under somebody who walks"""
 
 
 def blend(first: Motion, second: Motion, seconds: float = 0.4) -> Motion:
@@ -192,28 +186,12 @@ def _frames(seconds: float) -> int:
 
 
 def _ahead(first: Motion, second: Motion, gap: int) -> Motion:
-    """The second motion where the first is after `gap` frames more, if its speed becomes the second's evenly; a foot
-    that stands at both borders of a short gap goes on standing where it is."""
+    """The second motion where the first is after `gap` frames more, if its speed becomes the second's evenly."""
     turn = matrix_from_yaw(yaw_of(first.rotations[-1, 0]) - yaw_of(second.rotations[0, 0]))
     second = second.moved(turn, np.zeros(3))
     speeds = [_speed(first.translation[-4:]), _speed(second.translation[:4])]
     goal = first.translation[-1] + (gap + 1) * (speeds[0] + speeds[1]) / 2
-    second = second.moved(np.eye(3), (goal - second.translation[0]) * GROUND)
-    return second.moved(np.eye(3), _to_the_stance(first, second)) if gap <= STANCE else second
-
-
-def _to_the_stance(first: Motion, second: Motion) -> Array:
-    """The smallest move [3] that brings a foot that stands as the second motion begins to where it stands as the first
-    one ends, if there is one within `STEP`."""
-    ends = []
-    for motion, frame in ((first.cut(slice(-CONTEXT, None)), -1), (second.cut(slice(0, CONTEXT)), 0)):
-        balls = motion.joints_world()[:, FOOT_JOINTS]
-        ends.append((balls[frame], contact_scores(balls, motion.contacts, FPS)[frame] > ENTER))
-    (here, stood), (there, stands) = ends
-    moves = (here - there) * GROUND
-    far = np.where(stood & stands, np.linalg.norm(moves, axis=-1), np.inf)
-    side = int(np.argmin(far))
-    return np.asarray(moves[side] if far[side] < STEP else np.zeros(3))
+    return second.moved(np.eye(3), (goal - second.translation[0]) * GROUND)
 
 
 def _speed(places: Array) -> Array:

@@ -17,31 +17,40 @@ import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
+from genmo.runtime.motion.ground import HeightGrid, Heights
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import continuous_quaternions
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
 from genmo.runtime.motion.smpl_body import SMPLX_PELVIS
 from genmo.runtime.render.mannequin import GROUND, body_mesh
+from genmo.runtime.render.terrain import grid_around
 from genmo.runtime.support.arrays import Array
 
 PLAYER = Path(__file__).parent / "player"
 FORMATS = ("motion", "bodies", "read_npz", "read_bvh", "read_glb", "write")
 """scripts that pose, read and write motions; they run without a page too, given `document` with the data"""
-SCRIPTS = (*FORMATS, "view", "webgl", "canvas", "timeline", "player", "files", "controls")
+SCRIPTS = (*FORMATS, "terrain", "view", "webgl", "canvas", "timeline", "player", "files", "controls")
 """all scripts of the page, in order"""
 FULL_SCALE = 32767  # what 1.0 is in 16 bits: rotations to 0.002 degrees, vertices to 0.03 mm
 
 
 def to_html(
-    motion: Motion, title: str | None = None, prompt: str | None = None, sources: MotionSources = NO_SOURCES
+    motion: Motion,
+    title: str | None = None,
+    prompt: str | None = None,
+    sources: MotionSources = NO_SOURCES,
+    ground: Heights | None = None,
 ) -> bytes:
-    """The page; `title` is its headline, `prompt` the line under it, `sources` what the motion was made from."""
-    return page([motion_payload(motion, sources=sources)], title, prompt)
+    """The page; `title` is its headline, `prompt` the line under it, `sources` what the motion was made from, `ground`
+    what the person walks on (None: y = 0)."""
+    return page([motion_payload(motion, sources=sources, ground=ground)], title, prompt)
 
 
-def compare_html(named: Sequence[tuple[str, Motion, MotionSources]], title: str | None = None) -> bytes:
+def compare_html(
+    named: Sequence[tuple[str, Motion, MotionSources]], title: str | None = None, ground: Heights | None = None
+) -> bytes:
     """The page that shows several motions, side by side or over one another, each under its name."""
-    return page([motion_payload(motion, name, sources) for name, motion, sources in named], title)
+    return page([motion_payload(motion, name, sources, ground) for name, motion, sources in named], title)
 
 
 def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str | None = None) -> bytes:
@@ -72,13 +81,16 @@ def script(names: Sequence[str]) -> str:
     return "".join((PLAYER / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-def motion_payload(motion: Motion, name: str | None = None, sources: MotionSources = NO_SOURCES) -> dict[str, Any]:
+def motion_payload(
+    motion: Motion, name: str | None = None, sources: MotionSources = NO_SOURCES, ground: Heights | None = None
+) -> dict[str, Any]:
     """What the page's script reads of one motion.
 
     Arrays: quaternions int16 [N, 24, 4] (w, x, y, z), translation float32 [N, 3] metres, contacts uint8 [N, 6], the
     skinned mesh of `body`; `sources` as in `_sources_payload`, and `camera` (null where none is known or estimated):
     its poses to the world, quaternions int16 [N, 4] and positions float32 [N, 3], and whether it is given or only where
-    the motion was seen from.
+    the motion was seen from.  `terrain` (null where the ground is flat): heights float32 of `size` [2], the first at
+    `origin` (x, z), `spacing` metres apart.
     """
     joints = motion.joints_world()
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
@@ -96,7 +108,14 @@ def motion_payload(motion: Motion, name: str | None = None, sources: MotionSourc
         "mesh": _mesh_payload(offsets),
         "camera": seen_from and _camera_payload(seen_from, motion.camera is not None),
         "given": _sources_payload(sources),
+        "terrain": None if ground is None else _terrain_payload(grid_around(ground, motion.translation)),
     }
+
+
+def _terrain_payload(grid: HeightGrid) -> dict[str, Any]:
+    size = [int(count) for count in np.shape(grid.heights)]
+    placed = {"origin": list(grid.origin), "spacing": grid.spacing, "size": size}
+    return placed | {"heights": _packed(np.asarray(grid.heights), "<f4")}
 
 
 def _camera_payload(camera: Camera, known: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.render.scene import Scene
 from genmo.runtime.support.errors import BackendError
@@ -38,16 +39,16 @@ def _library(name: str) -> Any:
         ) from None
 
 
-def to_png(motion: Motion) -> bytes:
-    """The middle frame."""
+def to_png(motion: Motion, ground: Heights | None = None) -> bytes:
+    """The middle frame.  `ground`: what the person walks on; None: y = 0."""
     _library("PIL")
     image = importlib.import_module("PIL.Image")
     buffer = io.BytesIO()
-    image.fromarray(Scene(motion, *STILL).picture(motion.frames // 2)).save(buffer, "PNG")
+    image.fromarray(Scene(motion, *STILL, ground=ground).picture(motion.frames // 2)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def to_gif(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
+def to_gif(motion: Motion, progress: ProgressCallback = no_progress, ground: Heights | None = None) -> bytes:
     """All frames, or evenly chosen ones of a rate over 34; it loops.  `progress` hears the share that is drawn.
 
     GIF counts in hundredths of a second: durations are rounded so that their sum stays right.
@@ -57,7 +58,7 @@ def to_gif(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
     every = int(np.ceil(motion.fps / GIF_RATE))
     frames = range(0, motion.frames, every)
     ends = np.rint(100 * every * np.arange(len(frames) + 1) / motion.fps).astype(int)
-    scene = Scene(motion, *SMALL)
+    scene = Scene(motion, *SMALL, ground=ground)
     # One palette for all: colours do not flicker, and what stands still is the same bytes in every frame.
     palette = image.fromarray(scene.picture(motion.frames // 2)).quantize(128)
     images = []
@@ -70,12 +71,12 @@ def to_gif(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
     return buffer.getvalue()
 
 
-def to_mp4(motion: Motion, progress: ProgressCallback = no_progress) -> bytes:
+def to_mp4(motion: Motion, progress: ProgressCallback = no_progress, ground: Heights | None = None) -> bytes:
     """H.264 of all frames at the motion's rate.  `progress` hears the share that is drawn."""
     av = _library("av")
     rate = Fraction(motion.fps).limit_denominator(1001)
     buffer = io.BytesIO()
-    scene = Scene(motion, *FILM)
+    scene = Scene(motion, *FILM, ground=ground)
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as file:
         stream = file.add_stream("libx264", rate=rate)
         stream.width, stream.height = FILM

@@ -125,3 +125,15 @@ def drawn(corners: Array, depth: Array, colors: Array, width: int, height: int, 
     whole = np.concatenate([image, np.isfinite(away)[..., None]], axis=-1, dtype=np.float32)
     blocks = whole.reshape(height, smooth, width, smooth, 4)
     return np.asarray(blocks.mean(axis=(1, 3)))
+
+
+def blurred(image: Array, radius: int) -> Array:
+    """An image [height, width] averaged over squares of 2 * radius + 1 pixels, twice."""
+    for _ in range(2):
+        for axis in (0, 1):
+            width = [(radius + 1, radius) if k == axis else (0, 0) for k in (0, 1)]
+            total = np.cumsum(np.pad(image, width, mode="edge"), axis=axis)
+            ahead = np.take(total, range(2 * radius + 1, total.shape[axis]), axis=axis)
+            behind = np.take(total, range(total.shape[axis] - 2 * radius - 1), axis=axis)
+            image = (ahead - behind) / (2 * radius + 1)
+    return image

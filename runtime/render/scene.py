@@ -1,29 +1,29 @@
 """What a frame shows: the body under one light on a chequered floor, seen by a camera that goes with it.
 
-The floor and the light are those of the `.html` player.  The same motion gives the same pixels; without libgenmo they
+A floor that is not flat is a mesh, drawn with the body (`terrain_view`).  The floor and the light are those of the
+`.html` player.  The same motion gives the same pixels; without libgenmo they
 may differ by a grey level.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from genmo.runtime.motion.filters import smoothstep
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, normalize, rotate
 from genmo.runtime.motion.skeleton import rest_joints
 from genmo.runtime.render.floor import HALF, Floor
 from genmo.runtime.render.mannequin import GROUND, BodyMesh, body_mesh
-from genmo.runtime.render.rasterizer import coverage, drawn
+from genmo.runtime.render.rasterizer import blurred, coverage, drawn
+from genmo.runtime.render.shot import FIELD, NEAR, Pixels, Shot
+from genmo.runtime.render.terrain_view import TerrainView
 from genmo.runtime.support.arrays import Array
 
-Pixels = npt.NDArray[np.uint8]
-
-FIELD = np.radians(35.5)  # vertical opening of the camera
 DISTANCE = 4.3  # metres
 ELEVATION = np.radians(11.5)
 BESIDE = np.radians(31.5)  # how far beside the person's front the camera stands at first
@@ -32,52 +32,35 @@ AIM = 0.88  # metres over the floor that the camera looks at
 FOLLOW = 0.5  # seconds over which the camera's path is smoothed
 SHADOW_BLUR = 2  # pixels at 720 rows
 BODY = np.asarray([0.90, 0.56, 0.40])
-NEAR = 0.05  # metres; what is nearer to the camera is not drawn
-
-
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """The camera of one frame: `right`, `up`, `back` [3] are its axes in the world, `eye` [3] its place, metres."""
-
-    eye: Array
-    right: Array
-    up: Array
-    back: Array
-    width: int
-    height: int
-
-    @property
-    def focal(self) -> float:
-        """Pixels."""
-        return float(0.5 * self.height / np.tan(FIELD / 2))
-
-    def project(self, points: Array) -> tuple[Array, Array]:
-        """Pixels [..., 2] (x right, y down, 0 at the outer edge of the first) and metres in front of the camera [...]
-        of world points [..., 3]."""
-        relative = points - self.eye
-        depth = -(relative @ self.back)
-        scale = self.focal / np.maximum(depth, NEAR)
-        x = 0.5 * self.width + scale * (relative @ self.right)
-        return np.stack([x, 0.5 * self.height - scale * (relative @ self.up)], axis=-1), depth
 
 
 class Scene:
     """A motion ready to be drawn, `width` x `height` pixels a frame.
 
-    `smooth`: the body is drawn at that many times the size and averaged; 1: edges are steps.
+    `smooth`: the body is drawn at that many times the size and averaged; 1: edges are steps.  `ground`: what the person
+    walks on; None: the floor y = 0.
     """
 
-    def __init__(self, motion: Motion, width: int = 1280, height: int = 720, smooth: int = 2) -> None:
+    def __init__(
+        self, motion: Motion, width: int = 1280, height: int = 720, smooth: int = 2, ground: Heights | None = None
+    ) -> None:
         self.width, self.height, self.smooth = width, height, smooth
         offsets = np.asarray(motion.rest_offsets, np.float64)
         self._rotations, self.joints = (np.asarray(array, np.float64) for array in motion.kinematics())
         self._rest, self._mesh = rest_joints(offsets), body_mesh(offsets)
         self.ground = GROUND
         self._path = _smoothed(self.joints[:, 0], FOLLOW * motion.fps)
+        self._level = np.full(len(self._path), self.ground)
+        """[frames] height of the floor that the camera goes over"""
         forward = self._rotations[0, 0, :, 2]
         self._azimuth = heading(forward) + BESIDE
         side = self._azimuth - 0.65
         self._sun = normalize(np.asarray([0.66 * np.sin(side), 1.0, 0.66 * np.cos(side)]))
+        self._terrain: TerrainView | None = None
+        if ground is not None:
+            self._terrain = TerrainView(ground, self.joints[:, 0], self._sun)
+            under = self._terrain.under(self.joints[:, 0])[:, None]
+            self._level = _smoothed(under, FOLLOW * motion.fps)[:, 0]
 
     @property
     def frames(self) -> int:
@@ -88,7 +71,7 @@ class Scene:
         flat = np.cos(ELEVATION)
         back = np.asarray([np.sin(self._azimuth) * flat, np.sin(ELEVATION), np.cos(self._azimuth) * flat])
         right = normalize(np.cross((0.0, 1.0, 0.0), back))
-        centre = np.asarray([self._path[frame, 0], self.ground + AIM, self._path[frame, 2]])
+        centre = np.asarray([self._path[frame, 0], self._level[frame] + AIM, self._path[frame, 2]])
         # A narrow picture needs more distance: arms reach as far to the sides as from the middle to the feet.
         distance = max(DISTANCE * max(1.0, 0.9 * self.height / self.width), self._fitting)
         eye = centre + distance * back
@@ -100,7 +83,8 @@ class Scene:
         flat = np.cos(ELEVATION)
         back = np.asarray([np.sin(self._azimuth) * flat, np.sin(ELEVATION), np.cos(self._azimuth) * flat])
         right = normalize(np.cross((0.0, 1.0, 0.0), back))
-        apart = self.joints - self._path[:, None] * (1.0, 0.0, 1.0) - (0.0, self.ground + AIM, 0.0)
+        centres = self._path * (1.0, 0.0, 1.0) + np.outer(self._level + AIM, (0.0, 1.0, 0.0))
+        apart = self.joints - centres[:, None]
         half = np.tan(FIELD / 2) * np.asarray([self.width / self.height, 1.0])
         sides = np.abs(np.stack([apart @ right, apart @ np.cross(back, right)], axis=-1)) + ROOM
         return float(((sides / half).max(axis=-1) + apart @ back).max())
@@ -109,9 +93,14 @@ class Scene:
         """[height, width, 3] what the camera sees, 0 to 255."""
         vertices, normals = self._skinned(frame)
         shot = self.shot(frame)
-        image = self._floor.tiles(shot.eye)
-        self._cast_shadow(image, shot, vertices)
-        self._put_body(image, self.shot(frame, self.smooth), vertices, normals)
+        if self._terrain is None:
+            image = self._floor.tiles(shot.eye)
+            self._cast_shadow(image, shot, vertices)
+            self._put_body(image, self.shot(frame, self.smooth), vertices, normals)
+        else:
+            fine = self.shot(frame, self.smooth)
+            lit = self._lit(fine, vertices, normals, self._terrain.under(vertices))
+            image = self._terrain.picture(fine, self.smooth, vertices, self._faces, lit)
         shown = np.empty((self.height, self.width, 3), np.uint8)
         for channel in range(3):
             np.copyto(shown[..., channel], image[channel], casting="unsafe")
@@ -154,7 +143,7 @@ class Scene:
             return
         rows, columns = box
         corners = corners - self.smooth * np.asarray([columns.start, rows.start])
-        colors = (255 * self._lit(shot, vertices, normals) + HALF)[faces]
+        colors = (255 * self._lit(shot, vertices, normals, self.ground) + HALF)[faces]
         body = drawn(corners, depth[faces], colors, columns.stop - columns.start, rows.stop - rows.start, self.smooth)
         behind = 1 - body[..., 3]
         for channel, plane in enumerate(image[:, rows, columns]):
@@ -162,15 +151,17 @@ class Scene:
             plane += body[..., channel]
             np.minimum(plane, 255, out=plane)  # light adds up to more
 
-    def _lit(self, shot: Shot, vertices: Array, normals: Array) -> Array:
-        """Colours [vertices, 3]: wrapped light of the sun, light of the sky and floor, a rim and a little shine."""
+    def _lit(self, shot: Shot, vertices: Array, normals: Array, floor: Array | float) -> Array:
+        """Colours [vertices, 3]: wrapped light of the sun, light of the sky and floor, a rim and a little shine.
+
+        `floor` [vertices], or one: its height under them."""
         view = normalize(shot.eye - vertices)
         half = normalize(self._sun + view)
         wrap = np.clip(normals @ self._sun * 0.62 + 0.38, 0, 1) ** 2
         sky = 0.5 + 0.5 * normals[:, 1]
         rim = (1 - np.maximum((normals * view).sum(axis=-1), 0)) ** 3
         shine = np.maximum((normals * half).sum(axis=-1), 0) ** 28
-        low = (vertices[:, 1] - self.ground + 0.25 * np.maximum(normals[:, 1], 0)) / 0.5
+        low = (vertices[:, 1] - floor + 0.25 * np.maximum(normals[:, 1], 0)) / 0.5
         near_floor = 0.72 + 0.28 * smoothstep(low)
         dark, bright = np.asarray([0.30, 0.31, 0.38]), np.asarray([0.50, 0.52, 0.55])
         ambient = (dark + np.outer(sky, bright - dark)) * near_floor[:, None]
@@ -189,7 +180,7 @@ class Scene:
             rows, columns = box
             corners = (pixels - np.asarray([columns.start, rows.start]))[self._in_front(depth)]
             mask = coverage(corners, columns.stop - columns.start, rows.stop - rows.start)
-            self._floor.darken(image, _blurred(mask.astype(np.float32), radius), (rows.start, columns.start))
+            self._floor.darken(image, blurred(mask.astype(np.float32), radius), (rows.start, columns.start))
 
     def _in_front(self, depth: Array) -> npt.NDArray[np.intp]:
         """Triangles [faces, 3] of the body that are before the camera, given the depth [vertices] of its vertices."""
@@ -214,15 +205,3 @@ def _smoothed(path: Array, width: float) -> Array:
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(width, 1e-6)) ** 2)
     padded = np.pad(path, ((radius, radius), (0, 0)), mode="edge")
     return np.stack([np.convolve(column, bell / bell.sum(), mode="valid") for column in padded.T], axis=-1)
-
-
-def _blurred(image: Array, radius: int) -> Array:
-    """An image [height, width] averaged over squares of 2 * radius + 1 pixels, twice."""
-    for _ in range(2):
-        for axis in (0, 1):
-            width = [(radius + 1, radius) if k == axis else (0, 0) for k in (0, 1)]
-            total = np.cumsum(np.pad(image, width, mode="edge"), axis=axis)
-            ahead = np.take(total, range(2 * radius + 1, total.shape[axis]), axis=axis)
-            behind = np.take(total, range(total.shape[axis] - 2 * radius - 1), axis=axis)
-            image = (ahead - behind) / (2 * radius + 1)
-    return image

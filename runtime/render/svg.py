@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.motion import Motion, contact_labels
 from genmo.runtime.motion.rotation import matrix_from_yaw, normalize, rotate
 from genmo.runtime.motion.skeleton import CONTACT_JOINTS, rest_joints
@@ -42,28 +43,34 @@ APART = 0.95  # metres between the figures of a motion that stays in place
 VIEW_TURN = np.radians(35.0)  # from how far beside their front people who stay in place are seen
 ELEVATION = np.radians(13.0)  # how steeply the camera looks down
 FIELD = np.radians(24.0)  # horizontal opening of the camera: long lens, little distortion
+CELL, FINE_CELL = 0.5, 0.25  # metres of the grid on the ground; the finer one where it is not flat
+STEP = 0.04  # metres between the points of a line over ground that is not flat
+AROUND, PATCH = 2.0, 0.0  # metres of ground around figures; around one that was moved to stand beside others
 
 
-def to_svg(motion: Motion, title: str | None = None) -> bytes:
-    """The picture, 1200 x 480 pixels, higher for somebody who goes far; `title` is written at its upper left."""
+def to_svg(motion: Motion, title: str | None = None, ground: Heights | None = None) -> bytes:
+    """The picture, 1200 x 480 pixels, higher for somebody who goes far; `title` is written at its upper left.
+
+    `ground`: what the person walks on; None: y = 0.
+    """
     rotations, joints = (np.asarray(array, np.float64) for array in motion.kinematics())
     joints = joints - np.asarray([0.0, GROUND, 0.0])
     contacts = contact_labels(joints, motion.fps) if motion.contacts is None else motion.contacts
-    figures = _figures(rotations, joints, contacts, _moments(joints[:, 0], FIGURES))
+    figures = _figures(rotations, joints, contacts, _moments(joints[:, 0], FIGURES), ground)
     pelvis = np.stack([figure.joints[0] for figure in figures])
     across = _travel(joints[:, 0])
     spread = _stays(pelvis, across)
     if spread:
         across = _facing(np.stack([figure.rotations[0] for figure in figures]))
         moves = _row(pelvis, across)
-        figures = [replace(one, joints=one.joints + move) for one, move in zip(figures, moves, strict=True)]
+        figures = [_shifted(one, move) for one, move in zip(figures, moves, strict=True)]
     view = _frame(figures, across, HEIGHT)
     body = _Body(body_shapes(motion.rest_offsets), rest_joints(np.asarray(motion.rest_offsets, np.float64)))
     if PERSON * view.focal / float(np.mean([view.depth(figure.joints[0]) for figure in figures])) < SMALLEST:
-        drawn, height = _in_rows(rotations, joints, contacts, motion.fps, body)
+        drawn, height = _in_rows(rotations, joints, contacts, motion.fps, body, ground)
         return _document(drawn, title, height, ROW_HEIGHT).encode()
-    path = coloured_line(view.project(joints[:, 0] * (1.0, 0.0, 1.0))) if not spread else ""
-    return _document(_stage(view, figures, body, path), title, HEIGHT, HEIGHT).encode()
+    path = coloured_line(view.project(figures[0].on_floor(joints[:, 0]))) if not spread else ""
+    return _document(_stage(view, figures, body, path, apart=spread), title, HEIGHT, HEIGHT).encode()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ class _Body:
     """[24, 3] joints at rest, metres"""
 
 
-def _figures(rotations: Array, joints: Array, contacts: Array, moments: Frames) -> list[Figure]:
+def _figures(rotations: Array, joints: Array, contacts: Array, moments: Frames, ground: Heights | None) -> list[Figure]:
     """The body at `moments`, where it is."""
     return [
         Figure(
@@ -83,14 +90,25 @@ def _figures(rotations: Array, joints: Array, contacts: Array, moments: Frames) 
             rotations=rotations[frame],
             joints=joints[frame],
             touching=tuple(j for j, on in zip(CONTACT_JOINTS, contacts[frame], strict=True) if on > 0.5),
+            floor=ground,
         )
         for frame in moments
     ]
 
 
-def _stage(view: Camera, figures: list[Figure], body: _Body, path: str = "") -> str:
-    """Ground, shadows, path and figures, these from far to near."""
-    drawn = [_ground(view, figures), shadows(view, figures, body.shapes, body.rest), path, contact_rings(view, figures)]
+def _shifted(figure: Figure, move: Array) -> Figure:
+    """A figure, and the ground under it, moved over the ground by `move` [3]."""
+    floor = figure.floor
+    moved = None if floor is None else lambda places: floor(places - move[[0, 2]])
+    return replace(figure, joints=figure.joints + move, floor=moved)
+
+
+def _stage(view: Camera, figures: list[Figure], body: _Body, path: str = "", *, apart: bool = True) -> str:
+    """Ground, shadows, path and figures, these from far to near.  `apart`: figures were moved away from each other, and
+    each has a ground of its own."""
+    shared = figures[0].floor is None or not apart
+    ground = _ground(view, figures) if shared else "".join(_ground(view, [one], PATCH) for one in figures)
+    drawn = [ground, shadows(view, figures, body.shapes, body.rest), path, contact_rings(view, figures)]
     drawn += [
         draw_figure(view, figure, body.shapes, body.rest)
         for figure in sorted(figures, key=lambda figure: -float(view.depth(figure.joints[0])))
@@ -98,11 +116,13 @@ def _stage(view: Camera, figures: list[Figure], body: _Body, path: str = "") -> 
     return "".join(drawn)
 
 
-def _in_rows(rotations: Array, joints: Array, contacts: Array, fps: float, body: _Body) -> tuple[str, int]:
+def _in_rows(
+    rotations: Array, joints: Array, contacts: Array, fps: float, body: _Body, ground: Heights | None
+) -> tuple[str, int]:
     """Figures in rows over a map of the way, and the picture's height in pixels."""
     seconds = (len(joints) - 1) / fps
     moments = _moments(joints[:, 0], ROW_FIGURES * rows_of(seconds))
-    figures = _figures(rotations, joints, contacts, moments)
+    figures = _figures(rotations, joints, contacts, moments, ground)
     ways = ways_at(joints[:, 0], rotations[:, 0, :, 2], moments, fps)
     rows = [
         going_right(figures[start : start + ROW_FIGURES], ways[start : start + ROW_FIGURES], APART)
@@ -169,8 +189,7 @@ def _frame(figures: list[Figure], across: Array, height: int) -> Camera:
     back = np.cos(ELEVATION) * towards + np.sin(ELEVATION) * np.asarray([0.0, 1.0, 0.0])
     up = np.cross(back, across)
     focal = 0.5 * WIDTH / np.tan(FIELD / 2)
-    points = np.concatenate([figure.joints for figure in figures])
-    points = np.concatenate([points, points * (1.0, 0.0, 1.0)])
+    points = np.concatenate([part for one in figures for part in (one.joints, one.on_floor(one.joints))])
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
     room = np.asarray([WIDTH / 2 - 75.0, height / 2 - 70.0 * min(height / HEIGHT + 0.2, 1.0)])
     distance = 4.0
@@ -186,19 +205,19 @@ def _frame(figures: list[Figure], across: Array, height: int) -> Camera:
     return Camera(view.eye, across, up, back, focal, middle)
 
 
-def _ground(view: Camera, figures: list[Figure]) -> str:
-    """A grid of half metres under the figures that fades out around them."""
-    feet = np.concatenate([figure.joints for figure in figures]) * (1.0, 0.0, 1.0)
+def _ground(view: Camera, figures: list[Figure], around: float = AROUND) -> str:
+    """A grid under the figures that fades out around them: of half metres where it is flat, finer where it is not."""
+    floor, feet = figures[0].on_floor, np.concatenate([figure.joints for figure in figures]) * (1.0, 0.0, 1.0)
     towards = normalize(view.back * (1.0, 0.0, 1.0))
-    wide, deep = feet @ view.right, feet @ towards
-    steps_wide = np.arange(np.floor(2 * wide.min()) - 4, np.ceil(2 * wide.max()) + 5) / 2
-    steps_deep = np.arange(np.floor(2 * deep.min()) - 4, np.ceil(2 * deep.max()) + 4) / 2
-    lines = []
-    for x in steps_wide:
-        lines.append([x * view.right + z * towards for z in (steps_deep[0], steps_deep[-1])])
-    for z in steps_deep:
-        lines.append([x * view.right + z * towards for x in (steps_wide[0], steps_wide[-1])])
-    grid = "".join(polygon(view.project(np.stack(line)), closed=False) for line in lines)
+    cell = CELL if figures[0].floor is None else FINE_CELL
+    steps, ends = [], []
+    for along in (feet @ view.right, feet @ towards):
+        low, high = np.floor(along.min() / cell) - around / cell, np.ceil(along.max() / cell) + around / cell
+        steps.append(cell * np.arange(low, high + 1))
+        ends.append(steps[-1][[0, -1]] if cell == CELL else np.arange(steps[-1][0], steps[-1][-1] + STEP / 2, STEP))
+    lines = [np.outer(np.ones(len(ends[1])), x * view.right) + np.outer(ends[1], towards) for x in steps[0]]
+    lines += [np.outer(ends[0], view.right) + z * towards for z in steps[1]]
+    grid = "".join(polygon(view.project(floor(line)), closed=False) for line in lines)
     return f'<g mask="url(#fade)"><path d="{grid}" stroke="#b9c4d0" stroke-width="1" fill="none"/></g>'
 
 

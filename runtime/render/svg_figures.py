@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.motion.ground import Heights
 from genmo.runtime.motion.rotation import normalize, rotate
 from genmo.runtime.motion.skeleton import JOINTS
 from genmo.runtime.render.round_cones import Shape
@@ -70,6 +71,20 @@ class Figure:
     """[24, 3] metres, where it is drawn"""
     touching: tuple[int, ...]
     """joints in contact"""
+    floor: Heights | None = None
+    """the ground where it is drawn; None: y = 0"""
+
+    def on_floor(self, points: Array) -> Array:
+        """Points [..., 3] brought down, or up, to the ground."""
+        flat = points * (1.0, 0.0, 1.0)
+        return flat if self.floor is None else flat + self.floor(points[..., [0, 2]])[..., None] * (0.0, 1.0, 0.0)
+
+    def along(self, point: Array, light: Array) -> Array:
+        """Where the light that falls along `light` [3] (upwards 1) through a point [3] meets the ground."""
+        place = point - light * point[1]
+        for _ in range(0 if self.floor is None else 4):  # the ground under it, from the last place
+            place = point - light * (point[1] - self.on_floor(place)[1])
+        return np.asarray(place)
 
 
 def color(share: float, bright: float = 1.0) -> str:
@@ -178,8 +193,7 @@ def shadows(view: Camera, figures: list[Figure], shapes: list[Shape], rest: Arra
         for shape in shapes:
             ends, _ = _sphere_points(shape, figure, rest)
             rims = [
-                end
-                - light * end[1]
+                figure.along(end, light)
                 + radius * (np.cos(CIRCLE)[:, None] * view.right + np.sin(CIRCLE)[:, None] * towards)
                 for end, radius in zip(ends, shape.radii, strict=True)
             ]
@@ -196,7 +210,7 @@ def contact_rings(view: Camera, figures: list[Figure]) -> str:
     for figure in figures:
         for joint in figure.touching:
             position = figure.joints[joint]
-            if position[1] < 0.2:  # a hand that rests in the air touches nothing
-                outline = polygon(view.project(position * (1.0, 0.0, 1.0) + ring))
+            if position[1] - figure.on_floor(position)[1] < 0.2:  # a hand that rests in the air touches nothing
+                outline = polygon(view.project(figure.on_floor(position + ring)))
                 marks.append(f'<path d="{outline}" stroke="{color(figure.share, 0.85)}"/>')
     return f'<g fill="none" stroke-width="1.6" opacity=".9">{"".join(marks)}</g>'

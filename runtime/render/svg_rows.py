@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
+from genmo.runtime.motion.ground import Heights
+from genmo.runtime.motion.rotation import matrix_from_yaw, rotate, transpose
 from genmo.runtime.render.svg_figures import Camera, Figure, color, polygon
 from genmo.runtime.support.arrays import Array
 
@@ -44,8 +45,19 @@ def going_right(figures: Sequence[Figure], ways: Array, apart: float) -> list[Fi
         turn = matrix_from_yaw(np.asarray(np.pi / 2 - TOWARDS_VIEWER - np.arctan2(way[0], way[2])))
         place = np.array([(number - (len(figures) - 1) / 2) * apart, 0.0, 0.0])
         joints = rotate(turn, figure.joints - figure.joints[0] * [1.0, 0.0, 1.0]) + place
-        lined.append(replace(figure, rotations=turn @ figure.rotations, joints=joints))
+        floor = None if figure.floor is None else _moved(figure.floor, turn, figure.joints[0], place)
+        lined.append(replace(figure, rotations=turn @ figure.rotations, joints=joints, floor=floor))
     return lined
+
+
+def _moved(floor: Heights, turn: Array, pivot: Array, place: Array) -> Heights:
+    """The ground after what was at `pivot` [3] was turned [3, 3] and put at `place` [3], seen from above."""
+
+    def heights(places: Array) -> Array:
+        apart = np.stack([places[..., 0] - place[0], np.zeros(places.shape[:-1]), places[..., 1] - place[2]], axis=-1)
+        return floor((rotate(transpose(turn), apart) + pivot)[..., [0, 2]])
+
+    return heights
 
 
 def ways_at(path: Array, forward: Array, moments: Frames, fps: float) -> Array:
@@ -66,7 +78,7 @@ def time_labels(view: Camera, figures: Sequence[Figure], seconds: float) -> str:
     """When each of a row's figures is, under its feet."""
     labels = []
     for figure in figures:
-        x, y = view.project(figure.joints[0] * [1.0, 0.0, 1.0])
+        x, y = view.project(figure.on_floor(figure.joints[0]))
         said = f"{figure.share * seconds:.0f} s"
         labels.append(f'<text x="{x:.1f}" y="{y + 42:.1f}" text-anchor="middle" font-size="13" {_FONT}>{said}</text>')
     return "".join(labels)

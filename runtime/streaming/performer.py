@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genmo.runtime.conditions.spans import Text
 from genmo.runtime.denoiser.known_frames import keyframe_condition
 from genmo.runtime.engine.bundle import Engine
 from genmo.runtime.motion.motion import FPS, Camera, Motion, contact_labels, join_motions
 from genmo.runtime.motion.representation import decode, encode, gravity_view_yaw
 from genmo.runtime.motion.rotation import heading
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, FOOT_JOINTS, forward_kinematics
-from genmo.runtime.refine.facing import facing_aside
+from genmo.runtime.refine.facing import backward, facing_aside
 from genmo.runtime.refine.foot_contacts import contact_scores
 from genmo.runtime.refine.foot_locking import DEFAULTS, FootLocker
 from genmo.runtime.refine.grounding import floor_with_steps, support_heights
@@ -72,10 +73,22 @@ class _Opening:
     camera: Camera
     plan: RootPlan | None
     gaits: Sequence[int]
+    back: bool = False
+    """whether time runs back in the window: who walks backward does what walking ahead is then, which the network knows
+    better; the past is the window's last frames"""
 
     @property
     def known(self) -> int:
         return 0 if self.past is None else self.past.frames
+
+    @property
+    def shown(self) -> Motion | None:
+        """The past as the window has it."""
+        return backward(self.past) if self.back and self.past is not None else self.past
+
+    def known_in(self, window: int) -> slice:
+        """The known frames of a window."""
+        return slice(window - self.known, window) if self.back else slice(self.known)
 
 
 class Performer:
@@ -177,9 +190,12 @@ class Performer:
         new, first = self._window - known, self.frame - known
         plan = self._plan(new)
         moving, gaits = gait_texts(np.zeros(new) if plan is None else plan.speeds(), self._gait)
-        self._opening = _Opening(past, self._camera(past, plan), plan, gaits)
+        back = plan is not None and plan.goes_back() and not self._told(first)
+        self._opening = _Opening(past, self._camera(past, plan, back), plan, gaits, back)
         noise = self._random.standard_normal((self._window, self._layout.width), np.float32)
         texts = self.directions.texts_in(first, known, self._window, moving)
+        if back:
+            texts = [Text(one.prompt, self._window - one.end, self._window - one.start) for one in texts if one.end]
         values, mask, condition = self._known(self._opening)
         return BlockRequest(noise, texts, values, mask, condition, self._projection(values, mask, first))
 
@@ -196,7 +212,15 @@ class Performer:
             self._state = beginning(command, self.frame)
         return planned(self._state, command, self.frame, frames)
 
-    def _camera(self, past: Motion | None, plan: RootPlan | None) -> Camera:
+    def _told(self, first: int) -> bool:
+        """Whether anything but a command tells what happens in the window that begins at a frame."""
+        directions = self.directions
+        return directions.prompt is not None or bool(directions.texts or self._constraints(first, self._window))
+
+    def _camera(self, past: Motion | None, plan: RootPlan | None, back: bool) -> Camera:
+        if plan is not None and back:  # before who is where the plan ends
+            x, z = plan.positions[-self._overlap :].mean(axis=0)
+            return facing_camera(float(plan.headings[-1]), np.array([x, 0.0, z]), self._window)
         if past is not None:
             yaw, pelvis = float(heading(past.rotations[0, 0, :, 2])), past.translation.mean(axis=0)
             return facing_camera(yaw, pelvis, self._window)
@@ -209,7 +233,7 @@ class Performer:
         """The known features of a window [window, features], normalised; which they are; the same as a condition."""
         values = np.zeros((self._window, self._layout.width), np.float32)
         mask, path = np.zeros(values.shape, np.bool_), np.full((self._window, 3), np.nan)
-        past, known, camera = opening.past, opening.known, opening.camera
+        past, known, camera = opening.shown, opening.known, opening.camera
         if past is None and self._betas is not None:  # nothing is a condition yet: no frame is known
             spread = self._engine.normalisation
             betas = self._layout.slices["betas"]
@@ -218,11 +242,12 @@ class Performer:
             return values, mask | _columns(values, betas), nothing
         if past is not None:
             features = encode(past, Camera(camera.rotation[:known], camera.position[:known]), self._layout)
-            values[:known] = self._engine.normalisation.normalised(features)
-            mask[:known] = True
-            # a frame's velocity leads to the next one, which is unknown for the last
-            mask[known - 1, self._layout.slices["root_velocity"]] = False
-            path[:known] = past.translation
+            where = opening.known_in(self._window)
+            values[where] = self._engine.normalisation.normalised(features)
+            mask[where] = True
+            if not opening.back:  # a frame's velocity leads to the next one, which is unknown for the last
+                mask[known - 1, self._layout.slices["root_velocity"]] = False
+            path[where] = past.translation
         return values, mask, keyframe_condition(values, mask, self._layout, path, gravity_view_yaw(camera.rotation))
 
     def _projection(self, values: Array, mask: Flags, first: int) -> Callable[[Array], Array] | None:
@@ -235,7 +260,8 @@ class Performer:
 
         def project(x_0: Array) -> Array:
             if opening.past is not None:
-                x_0 = ease_from_known(x_0[None], values, mask)[0]
+                order = slice(None, None, -1 if opening.back else 1)
+                x_0 = ease_from_known(x_0[None, order], values[order], mask[order])[0, order]
             if reference is None and not constraints:
                 return x_0
             features = normalisation.restored(x_0)
@@ -252,13 +278,14 @@ class Performer:
         plan, past = opening.plan, opening.past
         if plan is None:
             return None
+        order = slice(None, None, -1 if opening.back else 1)
         if past is None:
             x, z = plan.positions[0]
-            return Reference(0, np.array([x, 0.0, z]), plan.positions, plan.headings)
+            return Reference(0, np.array([x, 0.0, z]), plan.positions[order], plan.headings[order], opening.back)
         was = np.column_stack([past.translation[:, GROUND], np.unwrap(heading(past.rotations[:, 0, :, 2]))])
         was = np.where(np.isfinite(self._planned), self._planned, was)
-        positions = np.concatenate([was[:, :2], plan.positions])
-        return Reference(opening.known, past.translation[-1], positions, np.concatenate([was[:, 2], plan.headings]))
+        positions, headings = np.concatenate([was[:, :2], plan.positions]), np.concatenate([was[:, 2], plan.headings])
+        return Reference(opening.known, past.translation[-1], positions[order], headings[order], opening.back)
 
     def receive(self, features: Array) -> None:
         """The window that was requested [window, features], in metres and 6D rotations: the next block."""
@@ -273,6 +300,7 @@ class Performer:
         elif opening.past is None:  # the first frame faces +z
             camera = facing_camera(-float(heading(motion.rotations[0, 0, :, 2])), np.zeros(3), self._window)
             motion = decode(features, self._layout, camera)
+        motion = backward(motion) if opening.back else motion
         motion, _ = limit_limb_speed(replace(motion, betas=self._betas), max(known, 1))
         feet, floor = _feet(motion)
         steps = np.diff(motion.translation, axis=0, prepend=motion.translation[:1])

@@ -39,6 +39,8 @@ TURN_RATE = 2.2 * np.pi
 """radians a second"""
 SIDE, CHANGE = np.radians(100.0), np.radians(12.0)
 """radians from where somebody looks beyond which they go backward, and by which more or less it takes to change that"""
+BACKWARD = 0.15
+"""m/s, faster than which somebody goes backward"""
 MOST_TURN = 1.2 * np.pi
 """radians that legs turn at once; more is the other way round"""
 MOVING = 0.25
@@ -170,6 +172,12 @@ class RootPlan:
     def asides(self) -> Array:
         """[frames] radians by which the body is turned further than the legs."""
         return np.array([state.aside for state in self.states])
+
+    def goes_back(self) -> bool:
+        """Whether the legs walk backward, on the whole."""
+        ahead = np.stack([np.sin(self.headings), np.cos(self.headings)], axis=-1)
+        along = (ahead * np.array([state.velocity for state in self.states])).sum(axis=-1)
+        return bool(along.mean() < -BACKWARD)
 
 
 def planned(state: RootState, command: Command, first: int, count: int) -> RootPlan:

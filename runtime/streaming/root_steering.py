@@ -36,22 +36,36 @@ BRAKING = 4.0
 STANDING = 0.3
 """m/s of the plan from which down it counts as standing"""
 ENTER = 8
-"""frames after the known ones over which the correction grows"""
+"""frames away from the known ones over which the correction grows"""
 GROUND = np.array([0, 2])
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The plan in a window whose first frames are known."""
+    """The plan in a window whose first frames are known, or its last ones where time runs `back`."""
 
     known: int
     """frames"""
     root: Array
-    """[3] the pelvis in the last known frame, or where the motion starts without one; metres"""
+    """[3] the pelvis in the known frame next to the others, or where the motion starts without one; metres"""
     positions: Array
     """[window, 2] x and z that are wanted; of the known frames where they were"""
     headings: Array
     """[window] radians, likewise"""
+    back: bool = False
+
+    @property
+    def border(self) -> int:
+        """The known frame next to the others."""
+        known = max(self.known, 1)
+        return len(self.headings) - known if self.back else known - 1
+
+    def growth(self) -> Array:
+        """How much of a correction is made in each frame [window]: it grows from nothing away from the known ones."""
+        frames = np.arange(len(self.headings)) - self.border
+        return (
+            np.asarray(smoothstep((-frames if self.back else frames) / ENTER)) if self.known else np.ones(len(frames))
+        )
 
 
 def steered(features: Array, layout: Layout, camera: Camera, reference: Reference) -> Array:
@@ -62,13 +76,13 @@ def steered(features: Array, layout: Layout, camera: Camera, reference: Referenc
     slices = layout.slices
     gravity_view, velocity = features[:, slices["gravity_view_orientation"]], features[:, slices["root_velocity"]]
     root, path = roll_out(matrix_from_6d(gravity_view), velocity, gravity_view_yaw(camera.rotation))
-    last = max(reference.known - 1, 0)
+    last, growth = reference.border, reference.growth()
     sharp = _sharpness(reference.positions)
-    turn = _correction(_wrapped(reference.headings - heading(root[..., 2])), sharp, reference.known)
+    turn = growth[:, None] * _slow(_wrapped(reference.headings - heading(root[..., 2])), sharp)
     turned = matrix_from_yaw(turn[:, 0]) @ root
     moved = _integrated(turned, velocity, last, reference.root)
     shift = np.zeros_like(path)
-    shift[:, GROUND] = _correction(reference.positions - moved[:, GROUND], sharp, reference.known)
+    shift[:, GROUND] = growth[:, None] * _slow(reference.positions - moved[:, GROUND], sharp)
     moved = moved + shift
     before = path - path[last] + reference.root
     return _with_root(features, layout, camera, turned, (before, moved))
@@ -82,13 +96,11 @@ def _sharpness(positions: Array) -> Array:
     return np.clip(local_trend(sharp[:, None], SHARP), 0, 1)
 
 
-def _correction(difference: Array, sharp: Array, known: int) -> Array:
-    """The slow part [window, n] of a difference [window, n] or [window], grown from nothing after the known frames."""
+def _slow(difference: Array, sharp: Array) -> Array:
+    """The slow part [window, n] of a difference [window, n] or [window]."""
     columns = difference.reshape(len(difference), -1)
     slow = local_trend(columns, STRIDE)
-    slow = slow + sharp * (local_trend(columns, SHARP) - slow)
-    frames = np.arange(len(columns)) - (known - 1)
-    return np.asarray(slow * (smoothstep(frames / ENTER)[:, None] if known else 1.0))
+    return np.asarray(slow + sharp * (local_trend(columns, SHARP) - slow))
 
 
 def _wrapped(angle: Array) -> Array:

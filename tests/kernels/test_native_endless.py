@@ -139,6 +139,20 @@ def test_looking_elsewhere_than_one_walks(model, python):
     both.check()
 
 
+def test_walking_backward(model, python):
+    """Who walks backward walks ahead in a window in which time runs back; from the first frame on, and after others."""
+    both = Both(model, python, seed=6, **QUICK)
+    both.stick(0.0, -1.0, facing=0.0)
+    both.next(40)
+    both.stick(0.0, 1.0, facing=0.0)
+    both.next(15)
+    both.stick(0.5, -1.0, facing=0.0)
+    both.next(30)
+    both.prompt("a person walks backward")
+    both.next(20)
+    both.check()
+
+
 @pytest.mark.parametrize("facing", [None, [0.0, 3.0, -3.0, 1.0]])
 def test_a_path(facing, model, python):
     facing = facing and np.array(facing)

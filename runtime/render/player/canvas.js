@@ -9,15 +9,16 @@ function stroke(c, a, b, width, color) {
 function paintFlatFloor(c, colors) {
   pen.fillStyle = css(colors.back); pen.fillRect(c.pane.x, c.pane.y, c.pane.w, c.pane.h);
   const x = Math.round(c.target[0]), z = Math.round(c.target[2]);
-  for (let i = -8; i <= 8; i++) for (let k = -8; k < 8; k++) {
-    stroke(c, [x + i, ground, z + k], [x + i, ground, z + k + 1], 0.008, css(colors.shade));
-    stroke(c, [x + k, ground, z + i], [x + k + 1, ground, z + i], 0.008, css(colors.shade));
+  const hills = c.pane.who.find((p) => p.terrain), cell = hills ? 0.25 : 1, reach = hills ? 3 : 8, on = (x, z) => [x, hills ? under(hills, x, z) : ground, z];
+  for (let i = -reach; i <= reach; i += cell) for (let k = -reach; k < reach; k += cell) {
+    stroke(c, on(x + i, z + k), on(x + i, z + k + cell), 0.008, css(colors.shade));
+    stroke(c, on(x + k, z + i), on(x + k + cell, z + i), 0.008, css(colors.shade));
   }
 }
 function paintFlat(c, colors, p) {
   const color = colors.bodies[people.indexOf(p) % 4], placed = p.placed;
   for (let j = 1; j < p.parents.length; j++) {
-    const flat = (q) => [q[0] - sun[0] / sun[1] * (q[1] - ground), ground, q[2] - sun[2] / sun[1] * (q[1] - ground)];
+    const flat = (q) => { const h = under(p, q[0], q[2]); return [q[0] - sun[0] / sun[1] * (q[1] - h), h, q[2] - sun[2] / sun[1] * (q[1] - h)]; };
     if (p.parents[j] >= 0) stroke(c, flat(placed[p.parents[j]]), flat(placed[j]), 0.09, "rgba(10,20,35,.10)");
   }
   if (!state.body) return;
@@ -40,7 +41,7 @@ function paintTouches(c, colors, p) {                             // only withou
   for (const [x, z, radius, strength] of touches(p)) {
     if (strength < 0.1) continue;
     pen.strokeStyle = css(colors.mark, strength); pen.lineWidth = 2; pen.beginPath();
-    for (let a = 0; a < 6.3; a += 0.3) { const at = project(c, [x + radius * Math.cos(a), ground, z + radius * Math.sin(a)]); if (at) pen.lineTo(at[0], at[1]); }
+    for (let a = 0; a < 6.3; a += 0.3) { const [u, v] = [x + radius * Math.cos(a), z + radius * Math.sin(a)], at = project(c, [u, under(p, u, v), v]); if (at) pen.lineTo(at[0], at[1]); }
     pen.closePath(); pen.stroke();
   }
 }

@@ -28,6 +28,7 @@ function unpacked(p) {                                           // a motion as 
     quaternions: decode(p.quaternions, Int16Array),              // [frames, joints, 4] w x y z, times 32767
     translation: decode(p.translation, Float32Array),            // [frames, 3] metres
     contacts: decode(p.contacts, Uint8Array),                    // [frames, 6] 0..255
+    terrain: p.terrain && { ...p.terrain, heights: decode(p.terrain.heights, Float32Array) }, // [size 0, size 1] metres
     camera: p.camera && { ...p.camera, quaternions: decode(p.camera.quaternions, Int16Array), positions: decode(p.camera.positions, Float32Array) },
     given: { ...p.given, views: p.given.views.map((v) => ({ ...v, points: decode(v.points, Float32Array) })) },
     mesh: { scale: p.mesh.scale, vertices: decode(p.mesh.vertices, Int16Array), normals: decode(p.mesh.normals, Int8Array), joints: decode(p.mesh.joints, Uint8Array),

@@ -53,6 +53,38 @@ def test_every_figure_is_inside_the_picture(make):
     assert all(b - a > 50 for a, b in zip(middles[:-1], middles[1:], strict=True))
 
 
+def stairs(places):
+    return 0.2 * np.floor(np.clip(places[..., 1], 0, 4))
+
+
+def outlines(motion, ground=None):
+    """Points of all figures, from left to right: those that are as far away may be drawn in any order."""
+    return sorted(
+        figures(ElementTree.fromstring(to_svg(motion, ground=ground))), key=lambda points: points[:, 0].mean()
+    )
+
+
+def raised(motion, metres):
+    return replace(motion, translation=motion.translation + [0.0, metres, 0.0])
+
+
+@pytest.mark.parametrize("metres", [0.4, -1.0])
+def test_on_high_ground_everybody_stands_as_on_the_floor(metres):
+    """Along a way, side by side, and in rows."""
+    far = replace(walking(600), translation=walking(600).translation * [1, 1, 8])
+    for motion in (walking(), still(30), far):
+        high = outlines(raised(motion, metres), lambda places: np.full(places.shape[:-1], metres))
+        for one, other in zip(outlines(motion), high, strict=True):
+            np.testing.assert_allclose(one, other, atol=0.2)
+
+
+def test_stairs_bend_the_lines_of_the_grid():
+    texts = [to_svg(walking(), ground=floor).decode() for floor in (None, stairs)]
+    grids = [re.search(r'fade\)"><path d="([^"]*)"', text)[1] for text in texts]
+    heights = [np.ptp([float(y) for y in re.findall(r",(-?[\d.]+)", grid)]) for grid in grids]
+    assert heights[1] > heights[0] + 50
+
+
 def test_lively_motion(any_motion):
     root = ElementTree.fromstring(to_svg(any_motion))
     assert len(figures(root)) >= 1

@@ -54,6 +54,24 @@ def test_any_chunks_are_the_same_motion(model):
     assert not same(whole, MotionGenerator(model, "a person walks", seed=4, **SMALL).next(70))
 
 
+def test_who_walks_backward_is_sampled_as_time_runs_back(model):
+    """The past then is the window's last frames, newest first; a prompt, which tells another way, goes on as ever."""
+    generator = MotionGenerator(model, command=Stick((0.0, 1.0)), **SMALL)
+    past = generator.next(30)
+    generator.command = Stick((0.0, -1.0), facing=0.0)
+    request = generator.performer.request()
+    assert request.mask[-8:].all() and not request.mask[:-8].any()
+    assert [(text.start, text.end) for text in request.texts][0][1] == 20
+    features = np.repeat(request.values[-8:-7], 20, axis=0)
+    features[-8:] = request.values[-8:]
+    generator.performer.receive(model.engine.normalisation.restored(features))
+    new = generator.performer.take(12)
+    assert np.abs(new.rotations[0, 1:] - past.rotations[-1, 1:]).max() < 0.2
+    assert np.linalg.norm(new.translation[0] - past.translation[-1]) < 0.1
+    generator.prompt = "a person walks backward"
+    assert generator.performer.request().mask[0].any()
+
+
 @pytest.mark.parametrize("before", [1, 3, 20, 25])
 def test_a_prompt_changes_from_the_next_frame_on(model, before):
     changed, kept = (MotionGenerator(model, "a person walks", **SMALL) for _ in range(2))

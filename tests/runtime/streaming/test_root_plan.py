@@ -49,6 +49,14 @@ def test_facing_is_not_the_way(facing):
     assert abs(abs(np.sin(plan.headings[-1])) - 1) < 1e-3 and np.abs(plan.asides()).max() < np.radians(112)
 
 
+@pytest.mark.parametrize(("way", "back"), [(0.0, False), (1.2, False), (2.4, True), (np.pi, True)])
+def test_whether_legs_go_back(way, back):
+    for speed in (0.6, 1.2):
+        stick = Stick((speed * np.sin(way), speed * np.cos(way)), facing=0.0)
+        assert planned(RootState((0.0, 0.0), (0.0, 0.0)), stick, 0, 60).goes_back() == back
+    assert not planned(RootState((0.0, 0.0), (0.0, 0.0)), Stick(), 0, 60).goes_back()
+
+
 def test_whoever_stands_turns_as_one():
     plan = planned(RootState((0.0, 0.0), (0.0, 0.0), aside=1.0), Stick((0.0, 0.0), facing=0.5), 0, 60)
     assert abs(plan.headings[-1] - 0.5) < 0.01 and abs(plan.asides()[-1]) < 0.01

@@ -55,6 +55,22 @@ def test_nothing_jumps_where_the_known_frames_end():
     assert bend[KNOWN - 3 : KNOWN + 12].max() < 6
 
 
+def test_time_that_runs_back_is_the_same_the_other_way_round():
+    """A plan whose known frames are the window's last: nothing jumps there, and the first frames are on it."""
+    motion, _ = walk()
+    camera = facing_camera(0.0, motion.translation[0], WINDOW)
+    first = WINDOW - KNOWN
+    time = np.arange(WINDOW) / 30
+    positions = np.stack([0.3 * np.maximum((first - np.arange(WINDOW)) / 30, 0) ** 2, time], axis=-1)
+    reference = Reference(KNOWN, motion.translation[first], positions, np.zeros(WINDOW), back=True)
+    made = decode(steered(encode(motion, camera, LAYOUT), LAYOUT, camera, reference), LAYOUT, camera)
+    path = made.translation - made.translation[first] + motion.translation[first]
+    np.testing.assert_allclose(path[first:], motion.translation[first:], atol=1e-6)
+    assert np.linalg.norm(path[5 : first - 12, [0, 2]] - positions[5 : first - 12], axis=1).mean() < 0.03
+    bend = np.linalg.norm(np.diff(path, 2, axis=0), axis=1) * 900
+    assert bend[first - 12 : first + 3].max() < 6
+
+
 def test_without_known_frames_it_is_on_the_plan_from_the_first_frame():
     _, _, path, positions, _ = steer(0)
     assert np.linalg.norm(path[:, [0, 2]] - positions, axis=1).mean() < 0.03

@@ -17,6 +17,15 @@ void headings(const Clip& clip, int64_t first, int64_t frames, double* out) {
   unwrap(out, frames);
 }
 
+// A clip as if time ran back.
+void run_back(Clip& clip) {
+  constexpr int64_t kWidths[] = {9 * kJoints, 3, kContacts};
+  double* const arrays[] = {clip.rotations, clip.translation, clip.contacts};
+  for (int i = 0; i < 3; ++i)
+    for (int64_t first = 0, last = clip.frames - 1; first < last; ++first, --last)
+      std::swap_ranges(arrays[i] + first * kWidths[i], arrays[i] + (first + 1) * kWidths[i], arrays[i] + last * kWidths[i]);
+}
+
 }  // namespace
 
 genmo_status Performer::make_block(const Spaces& own, genmo_error* error) {
@@ -30,6 +39,7 @@ genmo_status Performer::make_block(const Spaces& own, genmo_error* error) {
   directions.drop_past(frame_);
   opening.known = past_.frames;
   plan(opening);
+  opening.back = opening.planned && !directions.prompt && !directions.count && goes_back(plan_, options_.window() - opening.known);
   opening.camera = camera_of(opening);
   know(opening, inpainting);
   refer(opening);
@@ -67,6 +77,11 @@ void Performer::plan(Opening& opening) {
 
 Still Performer::camera_of(const Opening& opening) const {
   double pelvis[3] = {};
+  if (opening.back) {  // before who is where the plan ends
+    const int64_t fresh = options_.window() - opening.known, seen = std::min(fresh, options_.overlap);
+    for (int64_t i = 0; i < 2 * seen; ++i) pelvis[2 * (i % 2)] += plan_[fresh - seen + i / 2].position[i % 2] / static_cast<double>(seen);
+    return facing_camera(plan_[fresh - 1].heading, pelvis);
+  }
   if (past_.frames) {
     for (int64_t i = 0; i < 3 * past_.frames; ++i) pelvis[i % 3] += past_.translation[i] / static_cast<double>(past_.frames);
     return facing_camera(heading(past_.rotations), pelvis);
@@ -97,16 +112,21 @@ void Performer::know(Opening& opening, Inpainting& inpainting) {
   auto *condition = scratch_.get<float>(window * kKeyframeWidth), *shown = scratch_.get<float>(window);
   const Pool::Scope scope(scratch_);
   auto* features = scratch_.get<double>(known * kFeatures);
-  Clip past = past_;
+  Clip past = new_clip(known, scratch_);
+  std::copy_n(offsets_, 3 * kJoints, past.offsets);
+  copy_frames(past_, 0, known, past, 0);
+  if (opening.back) run_back(past);
   std::copy_n(betas_, kBetas, past.betas);
   encode(past, opening.camera, features);
+  const int64_t first = opening.back ? window - known : 0;
   for (int64_t i = 0; i < known * kFeatures; ++i) {
-    opening.values[i] = normalised(model_, i, features[i]);
-    opening.mask[i] = 1;
+    opening.values[first * kFeatures + i] = normalised(model_, i, features[i]);
+    opening.mask[first * kFeatures + i] = 1;
   }
   // a frame's velocity leads to the next one, which is unknown for the last
-  std::fill_n(opening.mask + (known - 1) * kFeatures + kVelocity, 3, uint8_t{0});
-  keyframe_condition(opening.values, opening.mask, window, past_.translation, known, gravity_view_yaw(opening.camera.rotation), condition, shown);
+  if (!opening.back) std::fill_n(opening.mask + (known - 1) * kFeatures + kVelocity, 3, uint8_t{0});
+  const double yaw = gravity_view_yaw(opening.camera.rotation);
+  keyframe_condition(opening.values, opening.mask, window, past.translation, first, known, yaw, condition, shown);
   inpainting.known = {condition, shown};
 }
 
@@ -128,14 +148,19 @@ void Performer::refer(Opening& opening) {
     std::copy_n(wanted.position, 2, positions + 2 * frame);
     facing[frame] = wanted.heading;
   }
+  for (int64_t frame = 0; opening.back && frame < window - 1 - frame; ++frame) {
+    std::swap_ranges(positions + 2 * frame, positions + 2 * frame + 2, positions + 2 * (window - 1 - frame));
+    std::swap(facing[frame], facing[window - 1 - frame]);
+  }
+  opening.reference.back = opening.back;
   opening.reference.known = known;
   opening.reference.positions = positions;
   opening.reference.headings = facing;
   if (known) {
     std::copy_n(past_.translation + 3 * (known - 1), 3, opening.reference.root);
   } else {
-    opening.reference.root[0] = positions[0];
-    opening.reference.root[2] = positions[1];
+    opening.reference.root[0] = plan_[0].position[0];
+    opening.reference.root[2] = plan_[0].position[1];
   }
 }
 
@@ -143,7 +168,7 @@ void Performer::refer(Opening& opening) {
 void Performer::project(void* context, float* x_0, Pool& pool) {
   const auto& [performer, opening] = *static_cast<Projection*>(context);
   const int64_t window = performer->options_.window(), count = window * kFeatures;
-  if (opening->known) ease_from_known(opening->values, opening->mask, window, x_0);
+  if (opening->known) ease_from_known(opening->values, opening->mask, window, opening->back, x_0);
   if (!opening->planned) return;
   const Pool::Scope scope(pool);
   auto* features = pool.get<double>(count);
@@ -168,6 +193,7 @@ genmo_status Performer::sample(const Opening& opening, const Inpainting& given, 
   Sampling s;
   s.frames = window;
   s.text_count = texts_in(directions, frame_ - opening.known, opening.known, window, runs, run_count, scratch_, texts);
+  for (Span* one = texts; opening.back && one != texts + s.text_count; ++one) *one = {one->prompt, window - one->end, window - one->start};
   s.texts = texts;
   s.steps = options_.steps;
   s.guidance = options_.guidance;
@@ -203,6 +229,7 @@ void Performer::receive(const Opening& opening, const double* features) {
     origin_[2] = plan_[0].position[1];
   }
   Clip clip = decode_window(opening, features);
+  if (opening.back) run_back(clip);
   if (!bodied_) {
     bodied_ = true;
     std::copy_n(clip.betas, kBetas, betas_);

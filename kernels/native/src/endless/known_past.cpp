@@ -14,10 +14,15 @@ constexpr double kCameraDistance = 5.8, kCameraHeight = 1.2, kPelvisHeight = 0.9
 // Blocks of layout "genmo", of the joints the root apart: what of a frame is given as a whole.
 constexpr int kGroups[kKeyframeGroups + 1] = {kGravityView, kVelocity, kTurns, kTurns + 6, kShape, kRootInCamera, kCameraTurn, kCameraTurn + 6, kContactsAt, kFeatures};
 
-// Frames in which a feature is known: the first ones.
-int64_t known_of(const uint8_t* mask, int64_t frames, int feature) {
-  int64_t known = 0;
-  while (known < frames && mask[known * kFeatures + feature]) ++known;
+// Frames [start, end) in which a feature is known, one after the other; none: start == end.
+struct Known {
+  int64_t start = 0, end = 0;
+};
+
+Known known_of(const uint8_t* mask, int64_t frames, int feature) {
+  Known known;
+  while (known.start < frames && !mask[known.start * kFeatures + feature]) ++known.start;
+  for (known.end = known.start; known.end < frames && mask[known.end * kFeatures + feature];) ++known.end;
   return known;
 }
 
@@ -33,40 +38,43 @@ Still facing_camera(double yaw, const double* pelvis) {
   return camera;
 }
 
-void ease_from_known(const float* values, const uint8_t* mask, int64_t frames, float* x_0) {
+void ease_from_known(const float* values, const uint8_t* mask, int64_t frames, bool back, float* x_0) {
+  const auto place = [&](int64_t frame, int i) { return (back ? frames - 1 - frame : frame) * kFeatures + i; };
   for (int i = 0; i < kFeatures; ++i) {
-    const int64_t known = known_of(mask, frames, i), last = known - 1;
+    const Known given = known_of(mask, frames, i);
+    const int64_t known = given.end - given.start, last = known - 1;
     if (last < 0) continue;
-    const auto difference = [&](int64_t frame) { return values[frame * kFeatures + i] - x_0[frame * kFeatures + i]; };
+    const auto difference = [&](int64_t frame) { return values[place(frame, i)] - x_0[place(frame, i)]; };
     const float end = difference(last);
     const float slope = last > 0 ? (end - difference(last - 1)) * static_cast<float>(kEase) : 0.0f;
     for (int64_t frame = known; frame < std::min(known + kEase, frames); ++frame) {
       const double s = static_cast<double>(frame - last) / kEase;
       const double offset = (1 + 2 * s) * (1 - s) * (1 - s) * static_cast<double>(end) + s * (1 - s) * (1 - s) * static_cast<double>(slope);
-      float& x = x_0[frame * kFeatures + i];
+      float& x = x_0[place(frame, i)];
       x = static_cast<float>(static_cast<double>(x) + offset);
     }
-    for (int64_t frame = 0; frame < known; ++frame) x_0[frame * kFeatures + i] = values[frame * kFeatures + i];
+    for (int64_t frame = 0; frame < known; ++frame) x_0[place(frame, i)] = values[place(frame, i)];
   }
 }
 
-void keyframe_condition(const float* values, const uint8_t* mask, int64_t frames, const double* path, int64_t known, double yaw, float* out,
-                        float* out_mask) {
+void keyframe_condition(const float* values, const uint8_t* mask, int64_t frames, const double* path, int64_t first, int64_t known, double yaw,
+                        float* out, float* out_mask) {
   const Mat3 level = matrix_from_yaw(-yaw);
   for (int64_t frame = 0; frame < frames; ++frame) {
     float* row = out + frame * kKeyframeWidth;
     std::fill(row, row + kKeyframeWidth, 0.0f);
     int64_t nearest = kReach + 1;
     for (int group = 0; group < kKeyframeGroups; ++group) {
-      const int64_t given = known_of(mask, frames, kGroups[group]);
-      if (!given) continue;
-      const int64_t from = std::min(frame, given - 1);
+      const Known given = known_of(mask, frames, kGroups[group]);
+      if (given.start == given.end) continue;
+      const int64_t from = std::clamp(frame, given.start, given.end - 1), away = std::abs(frame - from);
       std::copy(values + from * kFeatures + kGroups[group], values + from * kFeatures + kGroups[group + 1], row + kGroups[group]);
-      row[kFeatures + group] = static_cast<float>(std::exp(-static_cast<double>(frame - from) / kClose));
-      nearest = std::min(nearest, frame - from);
+      row[kFeatures + group] = static_cast<float>(std::exp(-static_cast<double>(away) / kClose));
+      nearest = std::min(nearest, away);
     }
-    if (frame + 1 < known) {
-      const Vec3 step = level * (at(path + 3 * (frame + 1)) - at(path + 3 * frame));
+    if (frame >= first && frame + 1 < first + known) {
+      const double* here = path + 3 * (frame - first);
+      const Vec3 step = level * (at(here + 3) - at(here));
       float* line = row + kFeatures + kKeyframeGroups;
       line[0] = static_cast<float>(step.x / kLine);
       line[1] = static_cast<float>(step.y / kLine);

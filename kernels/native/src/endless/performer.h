@@ -60,6 +60,7 @@ class Performer {
     int64_t known = 0;
     Still camera{};
     bool planned = false;  // in plan_
+    bool back = false;     // time runs back in the window: the past is its last frames
     Reference reference;
     float* values = nullptr;  // [window, 181]
     uint8_t* mask = nullptr;  // [window, 181]

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kStep = 1.0 / GENMO_FPS;
 constexpr double kResponse = 9, kAcceleration = 10, kJerkTime = 0.06, kCatchUp = 4, kCatchUpSpeed = 1.5, kTurn = 9, kTurnRate = 2.2 * kPi, kMoving = 0.25;
-constexpr double kSide = 100 * kPi / 180, kChange = 12 * kPi / 180, kMostTurn = 1.2 * kPi;
+constexpr double kSide = 100 * kPi / 180, kChange = 12 * kPi / 180, kMostTurn = 1.2 * kPi, kBackward = 0.15;
 constexpr double kSplineTension = 15, kE = 2.718281828459045;
 
 // Heading and its rate a frame later, on the way to the heading `wanted` (not wrapped; NaN: none), which was `before` a frame ago (NaN:
@@ -146,6 +146,12 @@ void follow(RootState now, const RootPath& path, int64_t first, int64_t count, P
 void plan_root(const RootState& state, const Command& command, int64_t first, int64_t count, Pool& pool, RootState* states) {
   if (command.kind == Command::kPath) return follow(state, command.path, first, count, pool, states);
   steer(state, command.stick, count, states);
+}
+
+bool goes_back(const RootState* states, int64_t count) {
+  double along = 0;
+  for (const RootState* one = states; one != states + count; ++one) along += std::sin(one->heading) * one->velocity[0] + std::cos(one->heading) * one->velocity[1];
+  return along < -kBackward * static_cast<double>(count);
 }
 
 RootState at_end_of(RootState state, const double* positions, const double* headings, int64_t n) {

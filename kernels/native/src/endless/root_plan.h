@@ -32,6 +32,9 @@ struct Command {
 // The plan [count] of the frames from `first` on, which follows that of `state`.
 void plan_root(const RootState& state, const Command& command, int64_t first, int64_t count, Pool& pool, RootState* states);
 
+// Whether the legs of a plan [count] walk backward, on the whole.
+bool goes_back(const RootState* states, int64_t count);
+
 // `state` where a motion is: at the end of the lines through its last `positions` [n, 2] and `headings` [n] without jumps.
 RootState at_end_of(RootState state, const double* positions, const double* headings, int64_t n);
 

@@ -44,14 +44,21 @@ void sharpness(const double* positions, int64_t frames, Pool& pool, double* shar
   for (int64_t frame = 0; frame < frames; ++frame) sharp[frame] = std::clamp(sharp[frame], 0.0, 1.0);
 }
 
-// The slow part of a difference [frames], in its place, grown from nothing after the known frames.
-void correct(double* difference, const double* sharp, int64_t frames, int64_t known, Pool& pool) {
+// The known frame next to the others.
+int64_t border_of(const Reference& reference, int64_t frames) {
+  const int64_t known = std::max<int64_t>(reference.known, 1);
+  return reference.back ? frames - known : known - 1;
+}
+
+// The slow part of a difference [frames], in its place, grown from nothing away from the known frames.
+void correct(double* difference, const double* sharp, int64_t frames, const Reference& reference, Pool& pool) {
   const Pool::Scope scope(pool);
   auto *slow = pool.get<double>(frames), *quick = pool.get<double>(frames);
   local_trend(difference, frames, kStride, pool, slow);
   local_trend(difference, frames, kSharp, pool, quick);
   for (int64_t frame = 0; frame < frames; ++frame) {
-    const double grown = known ? smoothstep(static_cast<double>(frame - (known - 1)) / kEnter) : 1;
+    const int64_t away = (frame - border_of(reference, frames)) * (reference.back ? -1 : 1);
+    const double grown = reference.known ? smoothstep(static_cast<double>(away) / kEnter) : 1;
     difference[frame] = (slow[frame] + sharp[frame] * (quick[frame] - slow[frame])) * grown;
   }
 }
@@ -95,7 +102,7 @@ void put_root(double* features, int64_t frames, const Still& camera, const doubl
 
 void steer_root(double* features, int64_t frames, const Still& camera, const Reference& reference, Pool& pool) {
   const Pool::Scope scope(pool);
-  const int64_t last = std::max<int64_t>(reference.known - 1, 0);
+  const int64_t last = border_of(reference, frames);
   const Mat3 yaw = matrix_from_yaw(gravity_view_yaw(camera.rotation));
   auto *root = pool.get<double>(9 * frames), *before = pool.get<double>(3 * frames), *after = pool.get<double>(3 * frames);
   auto *sharp = pool.get<double>(frames), *difference = pool.get<double>(frames);
@@ -107,12 +114,12 @@ void steer_root(double* features, int64_t frames, const Still& camera, const Ref
   }
   integrate(root, features, frames, last, reference.root, before);
   centre(difference, frames, pool);
-  correct(difference, sharp, frames, reference.known, pool);
+  correct(difference, sharp, frames, reference, pool);
   for (int64_t frame = 0; frame < frames; ++frame) put(root + 9 * frame, matrix_from_yaw(difference[frame]) * mat_at(root + 9 * frame));
   integrate(root, features, frames, last, reference.root, after);
   for (int axis = 0; axis < 2; ++axis) {
     for (int64_t frame = 0; frame < frames; ++frame) difference[frame] = reference.positions[2 * frame + axis] - after[3 * frame + 2 * axis];
-    correct(difference, sharp, frames, reference.known, pool);
+    correct(difference, sharp, frames, reference, pool);
     for (int64_t frame = 0; frame < frames; ++frame) after[3 * frame + 2 * axis] += difference[frame];
   }
   put_root(features, frames, camera, root, before, after);

@@ -5,10 +5,11 @@
 
 namespace genmo {
 
-// The plan in a window whose first frames are known.
+// The plan in a window whose first frames are known, or its last ones where time runs back.
 struct Reference {
   int64_t known = 0;
-  double root[3] = {};                // the pelvis in the last known frame, or where the motion starts without one
+  bool back = false;
+  double root[3] = {};                // the pelvis in the known frame next to the others, or where the motion starts without one
   const double* positions = nullptr;  // [window, 2] x and z that are wanted; of the known frames where they were
   const double* headings = nullptr;   // [window] radians, likewise
 };
