@@ -17,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format native kernels api bench blender web clean types
+.PHONY: help demo test test-fast check format native kernels cross sanitize api bench blender web clean types
 
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ kernels: ## build the C++ and CUDA kernels in build/kernels and test them
 	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release
 	cmake --build build/kernels --parallel 2
 	ctest --test-dir build/kernels --output-on-failure
+
+cross: ## libgenmo for Windows, Linux on Arm and old Linux, and macOS, in build/cross, tested where an emulator is installed
+	$(PYTHON) kernels/native/cross.py --test
+
+sanitize: ## libgenmo's tests under ASan with UBSan and under TSan, in build/
+	for kind in address,undefined thread; do \
+	  cmake -S . -B build/$$kind -DGENMO_KERNELS=OFF -DGENMO_SANITIZE=$$kind -DGENMO_PORTABLE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  && cmake --build build/$$kind --parallel 2 && ctest --test-dir build/$$kind --output-on-failure || exit 1; \
+	done
 
 bench: .venv-test/.ready native ## measure one denoising step
 	$(TEST) benchmarks/one_step.py

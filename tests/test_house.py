@@ -67,7 +67,7 @@ def dead_links(page: Path, text: str):
 
 FOLDERS = "runtime|train|export|kernels|integrations|benchmarks|tests|docs|examples"
 NAMED_PATH = re.compile(rf"`((?:{FOLDERS})/[\w./-]*\w/?)(?:::\w+)?`")
-NAMED_MODULE = re.compile(r"\bgenmo(?!\.(?:h|js|wasm)\b)((?:\.[a-z_]\w*)+(?:\.[A-Z]\w*)?)")
+NAMED_MODULE = re.compile(r"\bgenmo(?!\.(?:h|js|wasm|dll)\b)((?:\.[a-z_]\w*)+(?:\.[A-Z]\w*)?)")
 ATTRIBUTE = r"^(?:    )?(?:async )?(?:def|class)? ?{0}\b|\bimport .*\b{0}\b|^    {0},"
 
 

@@ -3,34 +3,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
 namespace genmo {
 
 inline constexpr size_t kAlignment = 64;
 
-inline void* get_memory(size_t bytes) {
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  if (rounded < bytes) return nullptr;
-#if defined(_WIN32)
-  void* memory = _aligned_malloc(rounded ? rounded : kAlignment, kAlignment);
-#else
-  void* memory = std::aligned_alloc(kAlignment, rounded ? rounded : kAlignment);
-#endif
-  if (memory) std::memset(memory, 0, rounded);
-  return memory;
-}
+// Zeros, aligned to kAlignment; nullptr: no memory.
+void* get_memory(size_t bytes);
+void free_memory(void* memory);
 
-inline void free_memory(void* memory) {
-#if defined(_WIN32)
-  _aligned_free(memory);
-#else
-  std::free(memory);
-#endif
-}
-
-// Blocks that live as long as the arena, zero at first.
+// Blocks that live as long as the arena, zero at first: many of them in a slab, each slab twice as large as the one before.
 class Arena {
  public:
   Arena() = default;
@@ -38,37 +21,28 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() { clear(); }
 
-  void clear() {
-    while (last_) {
-      Block* before = last_->before;
-      free_memory(last_);
-      last_ = before;
-    }
-    failed_ = false;
-  }
+  void clear();
 
   // nullptr, from now on `failed()`, when there is no memory or the size overflows.
   template <typename T>
   T* get(int64_t count) {
-    if (count < 0 || static_cast<uint64_t>(count) > (SIZE_MAX / 4) / sizeof(T)) failed_ = true;
-    if (failed_) return nullptr;
-    auto* block = static_cast<Block*>(get_memory(kAlignment + static_cast<size_t>(count) * sizeof(T)));
-    if (!block) {
-      failed_ = true;
-      return nullptr;
-    }
-    block->before = last_;
-    last_ = block;
-    return reinterpret_cast<T*>(reinterpret_cast<char*>(block) + kAlignment);
+    return static_cast<T*>(take(count, sizeof(T)));
   }
 
   bool failed() const { return failed_; }
 
  private:
-  struct Block {
-    Block* before;
+  static constexpr size_t kSmallest = size_t{1} << 12, kLargest = size_t{1} << 23;
+  struct Slab {
+    Slab* before;
   };
-  Block* last_ = nullptr;
+
+  void* take(int64_t count, size_t size);
+  bool add(size_t bytes);
+
+  Slab* last_ = nullptr;
+  char *at_ = nullptr, *end_ = nullptr;
+  size_t next_ = kSmallest;
   bool failed_ = false;
 };
 

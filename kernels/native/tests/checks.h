@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "genmo/stages.h"
+#include "engine_files.h"
 
 inline std::atomic<long> requests{0};  // of memory
 inline int failures = 0;
@@ -23,10 +23,15 @@ inline void expect(bool good, const char* what) {
 #define COUNTED 1
 extern "C" {
 void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
 void* __libc_memalign(size_t, size_t);
 void* malloc(size_t bytes) {
   ++requests;
   return __libc_malloc(bytes);
+}
+void* calloc(size_t count, size_t bytes) {
+  ++requests;
+  return __libc_calloc(count, bytes);
 }
 void* aligned_alloc(size_t alignment, size_t bytes) {
   ++requests;
@@ -68,15 +73,18 @@ struct Motion {
   bool operator==(const Motion& other) const { return joints == other.joints && rotations == other.rotations; }
 };
 
-// The engine in a folder, on two threads; ends the program where it does not open.
-inline genmo_model* opened(const char* folder) {
+// The engine in a folder, or the made-up one for "tiny", on two threads; ends the program where it does not open.
+inline bool is_tiny(const char* engine) { return std::strcmp(engine, "tiny") == 0; }
+inline EngineFiles files_of(const char* engine) { return is_tiny(engine) ? static_cast<EngineFiles>(TinyEngine()) : EngineFiles(engine); }
+inline genmo_model* opened(const char* engine) {
   genmo_error error{};
   error.size = sizeof error;
   genmo_options options{};
   options.size = sizeof options;
   options.threads = 2;
+  options.trusted = is_tiny(engine);
   genmo_model* model = nullptr;
-  if (genmo_open(folder, &options, &model, &error) == GENMO_OK) return model;
+  if ((is_tiny(engine) ? TinyEngine().open(&model, options, &error) : genmo_open(engine, &options, &model, &error)) == GENMO_OK) return model;
   std::printf("FAILED: %s\n", error.message);
   std::exit(1);
 }

@@ -153,7 +153,7 @@ void check_wild_calls(genmo_model* model, int calls) {
 }
 
 // A long walk stays near the ground and asks for nothing.
-void check_length(genmo_model* model, int frames) {
+void check_length(genmo_model* model, int frames, bool trained) {
   genmo_generator* generator = opened(model, quick(3));
   Motion out(30);
   const long before = requests;
@@ -162,7 +162,7 @@ void check_length(genmo_model* model, int frames) {
     expect(genmo_generator_next(generator, 30, &out.motion, nullptr) == GENMO_OK && out.finite(), "a part of a long motion");
     float lowest = 1;
     for (size_t i = 1; i < 72; i += 3) lowest = std::fmin(lowest, out.joints[i]);
-    expect(lowest > -0.3f && lowest < 0.6f, "a long motion stays on the ground");
+    expect(!trained || (lowest > -0.3f && lowest < 0.6f), "a long motion stays on the ground");
   }
   expect(requests == before, "a long motion asks for no memory");
   genmo_generator_close(generator);
@@ -176,7 +176,7 @@ int main(int argc, char** argv) {
   check_memory(model);
   check_threads(model);
   check_wild_calls(model, argc > 2 ? std::atoi(argv[2]) : 300);
-  check_length(model, argc > 3 ? std::atoi(argv[3]) : 600);
+  check_length(model, argc > 3 ? std::atoi(argv[3]) : 600, !is_tiny(argv[1]));
   genmo_close(model);
   return finish("endless");
 }

@@ -3,8 +3,6 @@
 //
 //   generate_test ENGINE [damages]
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <thread>
 
@@ -21,25 +19,6 @@ genmo_generation wanted(const genmo_text* text, int frames) {
   g.steps = 2;
   return g;
 }
-
-struct Engine {
-  std::vector<std::string> names{"engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt"};
-  std::vector<std::string> contents;
-  explicit Engine(const std::string& folder) {
-    for (const auto& name : names) {
-      std::ifstream file(folder + "/" + name, std::ios::binary);
-      contents.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    }
-  }
-  genmo_status open(genmo_model** model, int trusted, genmo_error* error) const {
-    std::vector<genmo_file> files;
-    for (size_t i = 0; i < names.size(); ++i) files.push_back({names[i].c_str(), contents[i].data(), contents[i].size()});
-    genmo_options options{};
-    options.size = sizeof options;
-    options.trusted = trusted;
-    return genmo_open_memory(files.data(), static_cast<int32_t>(files.size()), &options, model, error);
-  }
-};
 
 void check_memory(genmo_model* model) {
 #ifdef COUNTED
@@ -102,22 +81,27 @@ void check_refusals(genmo_model* model) {
 }
 
 // Whatever is damaged: a status, never a crash.
-void check_damage(const Engine& engine, int damages) {
+void check_damage(const EngineFiles& engine, int damages) {
   Random random{11};
   genmo_error error{};
   error.size = sizeof error;
   genmo_model* model = nullptr;
-  Engine altered = engine;
+  genmo_options options{};
+  options.size = sizeof options;
+  EngineFiles altered = engine;
   altered.contents[3][altered.contents[3].size() / 2] ^= 1;
-  expect(altered.open(&model, 0, &error) == GENMO_BAD_ENGINE && std::strstr(error.message, "SHA-256"), "an altered file is refused");
+  expect(altered.open(&model, options, &error) == GENMO_BAD_ENGINE && std::strstr(error.message, "SHA-256"), "an altered file is refused");
+  options.threads = 2;  // one of them for the hashes
+  expect(altered.open(&model, options, &error) == GENMO_BAD_ENGINE && std::strstr(error.message, "SHA-256"), "an altered file is refused by two threads");
+  options.trusted = 1;
   for (int i = 0; i < damages; ++i) {
-    Engine damaged = engine;
+    EngineFiles damaged = engine;
     const size_t which = (i % 3 == 0) ? 4 + random(2) : 0;
     std::string& content = damaged.contents[which];
     if (i % 5 == 0) content.resize(random(content.size()));
     for (size_t k = random(4); k > 0 && !content.empty(); --k) content[random(content.size())] = static_cast<char>(random(256));
     model = nullptr;
-    const genmo_status status = damaged.open(&model, 1, &error);
+    const genmo_status status = damaged.open(&model, options, &error);
     expect((status == GENMO_OK) == (model != nullptr), "a model where it opened, none where it did not");
     genmo_close(model);
   }
@@ -136,7 +120,7 @@ void check_damage(const Engine& engine, int damages) {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-  const Engine engine(argv[1]);
+  const EngineFiles engine = files_of(argv[1]);
   genmo_model* model = opened(argv[1]);
   check_memory(model);
   check_threads(model);

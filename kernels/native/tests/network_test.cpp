@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "genmo/stages.h"
+#include "random_network.h"
 
 namespace {
 
@@ -20,42 +20,27 @@ void expect(bool good, const char* what) {
   ++failures;
 }
 
-struct Random {
-  uint64_t state;
-  float operator()() {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<float>(static_cast<int32_t>(state >> 32)) / 2147483648.0f;
-  }
-};
+constexpr int kWidth = 36, kDepth = 3, kHeads = 3, kHidden = 50, kFeatures = 31, kTokens = 7, kTextWidth = 12;
+const genmo_condition_kind kConditions[] = {{"keypoints", 51}, {"bounding_box", 3}, {"camera", 12}, {"music", 5}};
 
 struct Weights {
   std::vector<std::string> roles;
   std::vector<std::vector<char>> data;
   std::vector<genmo_tensor> tensors;
-  Random random{7};
 
-  // At an odd address, as files may have them.
-  void add(const std::string& role, int64_t rows, int64_t columns) {
-    std::vector<char> bytes(static_cast<size_t>(rows * columns) * 4 + 1);
-    for (int64_t i = 0; i < rows * columns; ++i) {
-      const float value = 1.7f * random() / std::sqrt(static_cast<float>(rows));
-      std::memcpy(bytes.data() + 1 + i * 4, &value, 4);
+  // At odd addresses, as files may have them.
+  explicit Weights(const NetworkSizes& sizes) {
+    RandomWeights random(7);
+    for (const auto& shape : NetworkShapes(sizes).all) {
+      std::vector<char> bytes(static_cast<size_t>(shape.rows * shape.columns) * 4 + 1);
+      for (int64_t i = 0; i < shape.rows * shape.columns; ++i) {
+        const float value = random.next(shape.rows);
+        std::memcpy(bytes.data() + 1 + i * 4, &value, 4);
+      }
+      roles.push_back(shape.role);
+      data.push_back(std::move(bytes));
+      tensors.push_back({nullptr, nullptr, shape.rows, shape.columns});
     }
-    roles.push_back(role);
-    data.push_back(std::move(bytes));
-    tensors.push_back({nullptr, nullptr, rows, columns});
-  }
-  void layer(const std::string& name, int64_t in, int64_t out) {
-    add(name + ".weight", in, out);
-    add(name + ".bias", 1, out);
-  }
-  void norm(const std::string& name, int64_t width) {
-    add(name + ".norm.weight", 1, width);
-    add(name + ".norm.bias", 1, width);
-  }
-  void mlp(const std::string& name, int64_t in, int64_t hidden, int64_t out) {
-    layer(name + ".first", in, hidden);
-    layer(name + ".second", hidden, out);
   }
   const std::vector<genmo_tensor>& table() {
     for (size_t i = 0; i < tensors.size(); ++i) {
@@ -65,54 +50,6 @@ struct Weights {
     return tensors;
   }
 };
-
-constexpr int kWidth = 36, kDepth = 3, kHeads = 3, kHidden = 50, kFeatures = 31, kTokens = 7, kTextWidth = 12;
-const genmo_condition_kind kConditions[] = {{"keypoints", 51}, {"bounding_box", 3}, {"camera", 12}, {"music", 5}};
-const int kInputs[] = {17 * 6, 9, 12, 5};
-
-Weights make_weights() {
-  Weights w;
-  w.add("step.motion_in.weight", kFeatures, kWidth);
-  w.add("step.time", 1000, kWidth);
-  for (int i = 0; i < kDepth; ++i) {
-    const std::string name = "step.modules." + std::to_string(i);
-    w.norm(name + ".attention", kWidth);
-    w.layer(name + ".attention.qkv", kWidth, 3 * kWidth);
-    w.layer(name + ".attention.out", kWidth, kWidth);
-    w.norm(name + ".text", kWidth);
-    w.layer(name + ".text.q", kWidth, kWidth);
-    w.layer(name + ".text.out", kWidth, kWidth);
-    w.add(name + ".text.null", 1, kWidth);
-    for (const char* part : {".attention_mlp", ".text_mlp"}) {
-      w.norm(name + part, kWidth);
-      w.mlp(name + part, kWidth, kHidden, kWidth);
-    }
-    w.layer("texts.modules." + std::to_string(i) + ".key_value", kWidth, 2 * kWidth);
-  }
-  w.norm("step", kWidth);
-  w.mlp("step.heads.x_0", kWidth, kWidth, kFeatures);
-  w.mlp("step.innovation", kWidth, kWidth, 4);
-  w.add("step.innovation.kernel", 1, 25);
-  w.add("step.innovation.roots", 1, 1000);
-  w.add("step.innovation.trusts", 1, 1000);
-  for (int i = 0; i < 4; ++i) {
-    const std::string name = std::string("conditions.") + kConditions[i].name;
-    w.mlp(name, kInputs[i], kHidden, kWidth);
-    w.add(name + ".absent", 1, kWidth);
-  }
-  w.layer("conditions.keypoints.point", 4, 6);
-  w.add("conditions.keypoints.place", 17, 6);
-  w.add("conditions.keypoints.unseen", 17, 6);
-  w.layer("conditions.in", kWidth, kWidth);
-  w.add("conditions.motion_bias", 1, kWidth);
-  w.layer("texts.in", kTextWidth, kWidth);
-  w.norm("texts.words.0.attention", kTextWidth);
-  w.layer("texts.words.0.attention.qkv", kTextWidth, 3 * kTextWidth);
-  w.layer("texts.words.0.attention.out", kTextWidth, kTextWidth);
-  w.norm("texts.words.0.mlp", kTextWidth);
-  w.mlp("texts.words.0.mlp", kTextWidth, 2 * kTextWidth, kTextWidth);
-  return w;
-}
 
 genmo_network_options options(int fast, int threads) {
   genmo_network_options o = {};
@@ -137,9 +74,9 @@ genmo_network* opened(const std::vector<genmo_tensor>& tensors, int fast, int th
 }
 
 std::vector<float> numbers(size_t count, uint64_t seed) {
-  Random random{seed};
+  RandomWeights random(seed);
   std::vector<float> made(count);
-  for (float& value : made) value = random();
+  for (float& value : made) value = random.next();
   return made;
 }
 
@@ -242,7 +179,7 @@ void test_refusals(Weights& weights) {
 }  // namespace
 
 int main() {
-  Weights weights = make_weights();
+  Weights weights({kWidth, kDepth, kHidden, kFeatures, kTextWidth, 1, 4, {kConditions, kConditions + 4}});
   for (int32_t index = 0; const char* isa = genmo_isa(index); ++index) {
     expect(genmo_isa_select(isa, nullptr) == GENMO_OK, isa);
     for (int fast : {0, 1}) test_threads(weights.table(), fast);

@@ -1,7 +1,7 @@
 // Streams of keypoints through the C interface: no allocation after opening, threads, and frames of every kind, which may be refused but
 // never crash.  Run it under the sanitizers too (README.md); Python tests compare the poses with the runtime's.
 //
-//   stream_test ENGINE [frames]
+//   stream_test ENGINE [frames [minutes [stride]]]    minutes: one person for so long, and the memory of the program meanwhile
 #include <limits>
 #include <thread>
 
@@ -124,6 +124,48 @@ void check_wild_frames(genmo_model* model, int frames) {
   genmo_stream_close(stream);
 }
 
+// Kilobytes of memory that the program has; 0 where the system does not tell.
+long resident() {
+  long pages[2] = {};
+#if defined(__linux__)
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%ld %ld", pages, pages + 1) != 2) pages[1] = 0;
+    std::fclose(file);
+  }
+#endif
+  return 4 * pages[1];
+}
+
+// Somebody for many minutes, who leaves at times: memory stays where it is from the first minute on.
+void check_minutes(genmo_model* model, int minutes, int stride) {
+  constexpr int kMinute = 60 * GENMO_FPS;
+  Random random{7};
+  Camera camera;
+  genmo_stream_options options{};
+  options.size = sizeof options;
+  options.stride = stride;
+  options.image_width = 1280;
+  options.image_height = 720;
+  genmo_stream* stream = nullptr;
+  expect(genmo_stream_open(model, &options, &stream, nullptr) == GENMO_OK, "a stream opens");
+  long first = 0, asked = 0;
+  for (int i = 0; i < minutes * kMinute; ++i) {
+    camera.film(i, random);
+    if (i % 3000 > 2900) std::fill(camera.points.begin(), camera.points.end(), 0.0f);
+    const long before = requests;
+    expect(camera.step(stream) == GENMO_OK, "a frame");
+    asked += requests - before;
+    const int done = (i + 1) / kMinute;
+    if ((i + 1) % kMinute || (done != 1 && done % 5)) continue;
+    if (done == 1) first = resident();
+    std::printf("minute %2d, %5d ticks: %ld KiB resident, %ld requests for memory by ticks\n", done, i + 1, resident(), asked);
+    std::fflush(stdout);
+  }
+  expect(asked == 0, "nothing asks for memory in a long stream");
+  expect(resident() <= first + 256, "memory stays flat in a long stream");
+  genmo_stream_close(stream);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -132,6 +174,7 @@ int main(int argc, char** argv) {
   check_memory(model);
   check_threads(model);
   check_wild_frames(model, argc > 2 ? std::atoi(argv[2]) : 300);
+  if (argc > 3) check_minutes(model, std::atoi(argv[3]), argc > 4 ? std::atoi(argv[4]) : 1);
   genmo_close(model);
   return finish("stream");
 }

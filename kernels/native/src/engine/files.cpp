@@ -1,28 +1,78 @@
 #include "engine/files.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "error.h"
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#elif !defined(__wasm__)
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 namespace genmo {
 namespace {
 
-constexpr size_t kLongestName = 255;
 #if !defined(__wasm__)
 constexpr size_t kLongestPath = 4096, kLargest = size_t{1} << 30;
+#endif
+
+#if defined(_WIN32)
+HANDLE open_file(const char* utf8_path) {
+  wchar_t path[kLongestPath];
+  const int letters = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8_path, -1, path, static_cast<int>(kLongestPath));
+  if (letters == 0) return INVALID_HANDLE_VALUE;
+  return CreateFileW(path, GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+}
+
+// The bytes of a file, read by the system where they are looked at; false where it has none or cannot be read.
+bool map(const char* path, Bytes& content) {
+  const HANDLE file = open_file(path);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  LARGE_INTEGER size;
+  const bool right = GetFileSizeEx(file, &size) && size.QuadPart > 0 && static_cast<uint64_t>(size.QuadPart) <= kLargest;
+  const HANDLE mapping = right ? CreateFileMappingW(file, nullptr, PAGE_READONLY, 0, 0, nullptr) : nullptr;
+  CloseHandle(file);
+  if (!mapping) return false;
+  const void* data = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+  CloseHandle(mapping);
+  if (!data) return false;
+  content = {static_cast<const char*>(data), static_cast<size_t>(size.QuadPart)};
+  return true;
+}
+
+void unmap(Bytes content) { UnmapViewOfFile(content.data); }
+#elif !defined(__wasm__)
+#if defined(MAP_POPULATE)
+constexpr int kPrivate = MAP_PRIVATE | MAP_POPULATE;  // all of it is read: one request in place of one for every few pages
+#else
+constexpr int kPrivate = MAP_PRIVATE;
+#endif
+
+bool map(const char* path, Bytes& content) {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  struct stat about;
+  const bool right = fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 && static_cast<uint64_t>(about.st_size) <= kLargest;
+  void* data = right ? mmap(nullptr, static_cast<size_t>(about.st_size), PROT_READ, kPrivate, file, 0) : MAP_FAILED;
+  close(file);
+  if (data == MAP_FAILED) return false;
+  content = {static_cast<const char*>(data), static_cast<size_t>(about.st_size)};
+  return true;
+}
+
+void unmap(Bytes content) { munmap(const_cast<char*>(content.data), content.size); }
 #endif
 
 }  // namespace
 
 bool is_plain_name(const char* name) {
   const size_t bytes = std::strlen(name);
-  return bytes > 0 && bytes <= kLongestName && name[0] != '.' && !std::strpbrk(name, "/\\:");
-}
-
-Files::~Files() {
-  for (int i = 0; i < known_; ++i) std::free(read_[i].name);
+  return bytes > 0 && bytes <= Files::kLongestName && name[0] != '.' && !std::strpbrk(name, "/\\:");
 }
 
 genmo_status Files::get(const char* name, Bytes& content, genmo_error* error) {
@@ -42,33 +92,26 @@ genmo_status Files::get(const char* name, Bytes& content, genmo_error* error) {
 }
 
 #if defined(__wasm__)
+Files::~Files() = default;
+
 genmo_status Files::read(const char*, Bytes&, genmo_error* error) {
   return fail(error, GENMO_UNSUPPORTED, "a page has no folders; genmo_open_memory takes the files");
 }
 #else
+Files::~Files() {
+  for (int i = 0; i < known_; ++i) unmap(read_[i].content);
+}
+
 genmo_status Files::read(const char* name, Bytes& content, genmo_error* error) {
   char path[kLongestPath];
   const int length = std::snprintf(path, sizeof path, "%s/%s", folder_, name);
   if (length < 0 || static_cast<size_t>(length) >= sizeof path || known_ == kMost)
     return fail(error, GENMO_BAD_ENGINE, "the path of %s is too long, or an engine has more files than it may", name);
-  std::FILE* file = std::fopen(path, "rb");
-  long size = -1;
-  if (file && std::fseek(file, 0, SEEK_END) == 0) size = std::ftell(file);
-  const size_t name_bytes = std::strlen(name) + 1;
-  char* block = nullptr;
-  bool good = size >= 0 && static_cast<size_t>(size) <= kLargest && std::fseek(file, 0, SEEK_SET) == 0;
-  if (good) {
-    block = static_cast<char*>(std::malloc(name_bytes + static_cast<size_t>(size)));
-    good = block && std::fread(block + name_bytes, 1, static_cast<size_t>(size), file) == static_cast<size_t>(size);
-  }
-  if (file) std::fclose(file);
-  if (!good) {
-    std::free(block);
-    return fail(error, GENMO_BAD_ENGINE, "%.150s cannot be read; wanted a file of an engine's folder", path);
-  }
-  std::memcpy(block, name, name_bytes);
-  content = {block + name_bytes, static_cast<size_t>(size)};
-  read_[known_++] = {block, content};
+  Read& next = read_[known_];
+  if (!map(path, next.content)) return fail(error, GENMO_BAD_ENGINE, "%.150s cannot be read; wanted a file of an engine's folder", path);
+  std::memcpy(next.name, name, std::strlen(name) + 1);  // a plain name, which has room
+  content = next.content;
+  ++known_;
   return GENMO_OK;
 }
 #endif

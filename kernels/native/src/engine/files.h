@@ -19,15 +19,18 @@ class Files {
   Files& operator=(const Files&) = delete;
   ~Files();
 
-  // The content of a file, until this object ends.  A folder's is read here; empty with `error` filled when it cannot be.
+  // The content of a file, until this object ends; `error` is filled when it cannot be read.  A folder's is mapped, not copied: whoever
+  // cuts it meanwhile ends the program, as with any mapped file.
   genmo_status get(const char* name, Bytes& content, genmo_error* error);
+
+  static constexpr size_t kLongestName = 255;
 
  private:
   genmo_status read(const char* name, Bytes& content, genmo_error* error);
 
   static constexpr int kMost = 16;
   struct Read {
-    char* name;  // with the content behind it, in memory of its own that nobody has to clear first
+    char name[kLongestName + 1];
     Bytes content;
   };
   const char* folder_ = nullptr;

@@ -18,13 +18,20 @@ class Opening {
   Opening(Model& model, Files& files, const genmo_options& options, genmo_error* error)
       : model_(model), files_(files), options_(options), error_(error) {}
 
+  // Hashes are computed on a thread of their own where the engine may have one.
   genmo_status run() {
     genmo_status status = describe();
-    if (status == GENMO_OK) status = check_hashes();
-    if (status == GENMO_OK) status = normalise();
-    if (status == GENMO_OK) status = open_words();
-    if (status == GENMO_OK) status = configure();
-    return status == GENMO_OK ? open_weights() : status;
+    if (status == GENMO_OK) status = list_hashes();
+    if (status != GENMO_OK) return status;
+    pthread_t beside;
+    const bool apart = digest_count_ && options_.threads > 1 && pthread_create(&beside, nullptr, compute_hashes, this) == 0;
+    if (!apart) {
+      compute_hashes(this);
+      return compare_hashes() ? read() : GENMO_BAD_ENGINE;
+    }
+    status = read();
+    pthread_join(beside, nullptr);
+    return compare_hashes() ? status : GENMO_BAD_ENGINE;
   }
 
  private:
@@ -47,22 +54,43 @@ class Opening {
     return GENMO_OK;
   }
 
+  genmo_status read() {
+    genmo_status status = normalise();
+    if (status == GENMO_OK) status = open_words();
+    if (status == GENMO_OK) status = configure();
+    return status == GENMO_OK ? open_weights() : status;
+  }
+
   // Of the files that are read.  A folder holds others, of which the description says as much.
-  genmo_status check_hashes() {
+  genmo_status list_hashes() {
     if (options_.trusted) return GENMO_OK;
     const Json& listed = (*about_)["files"];
+    digests_ = arena_.get<Digest>(listed.count);
+    if (arena_.failed()) return fail(error_, GENMO_NO_MEMORY, "no memory for engine.json");
     for (const Json* file = listed.first; file; file = file->next) {
       if (!file->key || !is_plain_name(file->key) || file->kind != Json::kString) return wrong("files is no table of names and hashes");
       if (!is_read(file->key)) continue;
       Bytes content;
       const genmo_status status = files_.get(file->key, content, error_);
       if (status != GENMO_OK) return status;
-      char digest[65];
-      sha256(content.data, content.size, digest);
-      if (!file->is(digest))
-        return fail(error_, GENMO_BAD_ENGINE, "%.100s: its SHA-256 is not the one in engine.json: damaged or altered; %s", file->key, kExport);
+      digests_[digest_count_++] = {file, content, ""};
     }
     return GENMO_OK;
+  }
+
+  static void* compute_hashes(void* opening) {
+    const Opening& self = *static_cast<const Opening*>(opening);
+    for (int64_t i = 0; i < self.digest_count_; ++i) sha256(self.digests_[i].content.data, self.digests_[i].content.size, self.digests_[i].hex);
+    return nullptr;
+  }
+
+  bool compare_hashes() {
+    for (int64_t i = 0; i < digest_count_; ++i) {
+      if (digests_[i].entry->is(digests_[i].hex)) continue;
+      fail(error_, GENMO_BAD_ENGINE, "%.100s: its SHA-256 is not the one in engine.json: damaged or altered; %s", digests_[i].entry->key, kExport);
+      return false;
+    }
+    return true;
   }
 
   bool is_read(const char* name) const {
@@ -196,6 +224,13 @@ class Opening {
   genmo_error* error_;
   Arena arena_;
   const Json* about_ = nullptr;
+  struct Digest {
+    const Json* entry;  // of engine.json, with what it should be
+    Bytes content;
+    char hex[65];
+  };
+  Digest* digests_ = nullptr;
+  int64_t digest_count_ = 0;
   genmo_network_options o_{};
 };
 

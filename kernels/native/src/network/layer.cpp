@@ -6,40 +6,53 @@ namespace genmo {
 
 namespace {
 
-// The column's weights with the norm's folded in, rounded to float32; returns the bias.
-float read_column(const LayerSource& source, int64_t column, float* values) {
-  const int64_t depth = source.weight.rows;
-  double bias = source.bias.data ? double{source.bias.at(0, column)} : 0.0;
-  for (int64_t k = 0; k < depth; ++k) {
-    const float weight = source.weight.at(k, column);
-    values[k] = weight;
-    if (source.norm_weight.data) {
-      values[k] = static_cast<float>(double{weight} * double{source.norm_weight.at(0, k)});
-      bias += double{weight} * double{source.norm_bias.at(0, k)};
+// Rows of `columns` weights of the source from column `first` on, with the norm's folded in and rounded to float32, `stride` apart in
+// `values`; and their biases.  Row by row, as they lie in the file.
+void read_panel(const LayerSource& source, int first, int columns, float* values, int64_t stride, float* biases) {
+  double sums[kMaxPanel];
+  for (int c = 0; c < columns; ++c) sums[c] = source.bias.data ? double{source.bias.at(0, source.column(first + c))} : 0.0;
+  for (int64_t k = 0; k < source.weight.rows; ++k, values += stride) {
+    if (source.order) {
+      for (int c = 0; c < columns; ++c) values[c] = source.weight.at(k, source.order[first + c]);
+    } else {
+      std::memcpy(values, source.weight.data + (k * source.weight.columns + first) * 4, static_cast<size_t>(columns) * 4);
+    }
+    if (!source.norm_weight.data) continue;
+    const double scale = double{source.norm_weight.at(0, k)}, shift = double{source.norm_bias.at(0, k)};
+    for (int c = 0; c < columns; ++c) {
+      sums[c] += double{values[c]} * shift;
+      values[c] = static_cast<float>(double{values[c]} * scale);
     }
   }
-  return static_cast<float>(bias);
+  for (int c = 0; c < columns; ++c) biases[c] = static_cast<float>(sums[c]);
 }
 
-// One column of whole numbers in a panel of pairs; returns their unit.  They are as large as they may be without a sum of
-// kFlush products with the largest activations leaving an int32: their magnitudes' sum decides, not the largest of them
+// Columns of whole numbers in a panel of pairs, of `values` [depth, panel]; their units.  They are as large as they may be without a
+// sum of kFlush products with the largest activations leaving an int32: their magnitudes' sum decides, not the largest of them
 // alone, which gains one bit over that.
-float quantise_column(const float* values, int depth, int panel, int16_t* pairs) {
-  double most = 0, sum = 0;
+void quantise_panel(const float* values, int depth, int panel, int columns, int16_t* pairs, float* units) {
+  double most[kMaxPanel] = {}, sum[kMaxPanel] = {}, per_unit[kMaxPanel] = {};
   for (int from = 0; from < depth; from += kFlush) {
-    double block = 0;
-    for (int k = from; k < depth && k < from + kFlush; ++k) {
-      block += std::fabs(double{values[k]});
-      most = std::fmax(most, std::fabs(double{values[k]}));
-    }
-    sum = std::fmax(sum, block);
+    double block[kMaxPanel] = {};
+    for (int k = from; k < depth && k < from + kFlush; ++k)
+      for (int c = 0; c < columns; ++c) {
+        const double size = std::fabs(double{values[int64_t{k} * panel + c]});
+        block[c] += size;
+        most[c] = size > most[c] ? size : most[c];
+      }
+    for (int c = 0; c < columns; ++c) sum[c] = std::fmax(sum[c], block[c]) + 0 * block[c];  // a NaN stays one
   }
-  if (!(most > 1e-30) || !(sum < 1e30)) return most > 1 ? NAN : 0.0f;  // NAN: the weights are not finite
   const double allowed = 2147483647.0 / kActivation - 0.5 * kFlush;  // every weight may be rounded up by a half
-  const double per_unit = std::fmin(32767.0 / most, allowed / sum);
+  for (int c = 0; c < columns; ++c) {
+    const bool right = most[c] > 1e-30 && sum[c] < 1e30;
+    per_unit[c] = right ? std::fmin(32767.0 / most[c], allowed / sum[c]) : 0.0;
+    units[c] = right ? static_cast<float>(1.0 / per_unit[c]) : sum[c] < 1 ? 0.0f : NAN;  // NAN: the weights are not finite
+  }
   for (int k = 0; k < depth; ++k)
-    pairs[(k / 2) * 2 * panel + k % 2] = static_cast<int16_t>(std::lrint(values[k] * per_unit));
-  return static_cast<float>(1.0 / per_unit);
+    for (int c = 0; c < columns; ++c) {
+      if (!(per_unit[c] > 0)) continue;
+      pairs[int64_t{k / 2} * 2 * panel + 2 * c + k % 2] = static_cast<int16_t>(std::lrint(double{values[int64_t{k} * panel + c]} * per_unit[c]));
+    }
 }
 
 }  // namespace
@@ -51,24 +64,22 @@ Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed,
   layer.columns = source.columns;
   layer.panels = round_up(source.columns, panel) / panel;
   const int padded = layer.panels * panel, even = round_up(layer.depth, 2);
+  const int64_t size = int64_t{panel} * layer.depth;
   float* bias = arena.get<float>(padded);
-  float* weight = fixed ? nullptr : arena.get<float>(int64_t{padded} * layer.depth);
+  float* weight = fixed ? nullptr : arena.get<float>(size * layer.panels);
   float* unit = fixed ? arena.get<float>(padded) : nullptr;
   int16_t* pairs = fixed ? arena.get<int16_t>(int64_t{padded} * even) : nullptr;
   Arena scratch;
-  float* values = scratch.get<float>(layer.depth);
+  float* values = fixed ? scratch.get<float>(size) : nullptr;
   if (arena.failed() || scratch.failed()) {
     arena.get<char>(-1);  // remembers the failure
     return layer;
   }
-  for (int column = 0; column < source.columns; ++column) {
-    const int64_t from = source.order ? source.order[column] : column;
-    bias[column] = read_column(source, from, values);
-    const int64_t at = int64_t{column / panel} * panel;
-    if (fixed)
-      unit[column] = quantise_column(values, layer.depth, panel, pairs + at * even + (column % panel) * 2);
-    else
-      for (int k = 0; k < layer.depth; ++k) weight[at * layer.depth + int64_t{k} * panel + column % panel] = values[k];
+  for (int column = 0; column < source.columns; column += panel) {
+    const int columns = source.columns - column < panel ? source.columns - column : panel;
+    float* const to = fixed ? values : weight + column / panel * size;
+    read_panel(source, column, columns, to, panel, bias + column);
+    if (fixed) quantise_panel(values, layer.depth, panel, columns, pairs + int64_t{column} * even, unit + column);
   }
   layer.weight = weight;
   layer.fixed = pairs;

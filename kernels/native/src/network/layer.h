@@ -40,6 +40,8 @@ struct LayerSource {
   Stored norm_weight, norm_bias;    // [1, depth] of the LayerNorm before it, which is folded in; or none
   const int32_t* order = nullptr;   // the file's column of every column; nullptr: as they are
   int columns = 0;                  // how many
+
+  int64_t column(int64_t index) const { return order ? order[index] : index; }
 };
 
 // Memory comes from the arena, whose `failed` says whether the layer may be used.

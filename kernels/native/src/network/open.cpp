@@ -23,7 +23,7 @@ class Reader {
       : tensors_(tensors), count_(count), error_(error) {}
 
   // The tensor of a role; rows or columns of 0 are whatever it has.
-  Stored read(int64_t rows, int64_t columns, const char* format, ...) __attribute__((format(printf, 4, 5))) {
+  Stored read(int64_t rows, int64_t columns, const char* format, ...) GENMO_PRINTF(4, 5) {
     char role[96];
     va_list arguments;
     va_start(arguments, format);
@@ -171,12 +171,14 @@ class Opener {
     const LayerSource out = source(name, "out", width, width, false);
     text.null = copy(null);
     float* silent = network_.arena.get<float>(stride_of(width));
-    if (!reader_.good() || !silent) return;
-    for (int column = 0; column < width; ++column) {
-      double sum = out.bias.data ? double{out.bias.at(0, column)} : 0.0;
-      for (int k = 0; k < width; ++k) sum += double{null.at(0, k)} * double{out.weight.at(k, column)};
-      silent[column] = static_cast<float>(sum);
-    }
+    Arena scratch;
+    double* sums = scratch.get<double>(width);
+    if (scratch.failed()) network_.arena.get<char>(-1);
+    if (!reader_.good() || !silent || !sums) return;
+    for (int column = 0; column < width; ++column) sums[column] = out.bias.data ? double{out.bias.at(0, column)} : 0.0;
+    for (int k = 0; k < width; ++k)
+      for (int column = 0; column < width; ++column) sums[column] += double{null.at(0, k)} * double{out.weight.at(k, column)};
+    for (int column = 0; column < width; ++column) silent[column] = static_cast<float>(sums[column]);
     text.silent = silent;
   }
 

@@ -55,7 +55,10 @@ genmo_status WordPieces::open(Bytes table, Bytes vocabulary, genmo_error* error)
     shares[row] = from_half(weights + 2 * row);
     if (!(shares[row] > 0 && shares[row] <= 1)) return fail(error, GENMO_BAD_ENGINE, "a weight of text_encoder.npz is not in 0 to 1");
     content[row] = true;
-    for (const char* word : kFunctionWords) content[row] = content[row] && std::strcmp(word, names_[row]) != 0;
+  }
+  for (const char* word : kFunctionWords) {
+    const int32_t row = row_of(word, static_cast<int>(std::strlen(word)), false);
+    if (row >= 0) content[row] = false;
   }
   for (int c = 0; c < kChannels; ++c)
     if (!std::isfinite(units[c])) return fail(error, GENMO_BAD_ENGINE, "a scale of text_encoder.npz is not finite");

@@ -1,0 +1,123 @@
+"""From the start of a program to its first motion: C with libgenmo, and Python.
+
+    cmake -S . -B build/native -DGENMO_KERNELS=OFF && cmake --build build/native
+    python benchmarks/first_motion.py --out benchmarks/results/first_motion.md
+
+Every run is a new process that opens the engine that ships, whose files the system has in memory, and makes its first
+pose of a stream, or a second of motion from keypoints or from a text.  Wall time from the start of the process to its
+end, and what the process itself counts for opening and for the motion.  Runs are interleaved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import command
+import machine
+import numpy as np
+
+from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.support.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = ROOT / "build" / "native" / "kernels" / "native" / "first_motion"
+PYTHON = """
+import time; started = time.perf_counter()
+import numpy as np
+from genmo.runtime import MotionModel, MotionStream
+model = MotionModel.load(backend="{backend}", threads=1)
+opened = time.perf_counter()
+points = np.full((1, 17, 3), 0.9)
+points[0, :, 0], points[0, :, 1] = 600 + 40 * (np.arange(17) % 2), 100 + 30 * np.arange(17)
+MotionStream(model, image_size=(1280.0, 720.0)).step(points).joints_world()
+print(1000 * (opened - started), 1000 * (time.perf_counter() - opened))
+"""
+
+
+def peers(program: Path) -> dict[str, list[str]]:
+    """Command lines by what they do."""
+    made = {}
+    for what, kind in (
+        ("first pose", "pose"),
+        ("a second from keypoints", "keypoints"),
+        ("a second from a text", "text"),
+    ):
+        for name, options in (
+            ("", []), (", fixed point", ["fast"]), (", hashes not compared", ["trusted"]), (", two threads", ["2"]),
+            (", fixed point, two threads", ["fast", "2"]),
+        ):  # fmt: skip
+            if kind == "pose" or name in ("", ", fixed point"):
+                made[f"C, {what}{name}"] = [str(program), str(SHIPPED), kind, *options]
+    for backend in ("native", "onnxruntime"):
+        made[f"Python, first pose, {backend}"] = [sys.executable, "-c", PYTHON.format(backend=backend)]
+    return made
+
+
+def milliseconds(arguments: Sequence[str]) -> tuple[float, float, float]:
+    """Of the whole process, of opening and of the motion."""
+    environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    started = time.perf_counter()
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    whole = 1000 * (time.perf_counter() - started)
+    if done.returncode:
+        raise InputError(f"{arguments[0]}: {done.stderr.strip()[-300:]}")
+    opened, made = map(float, done.stdout.split())
+    return whole, opened, made
+
+
+def table(program: Path, runs: int) -> list[str]:
+    """Lines of the page."""
+    commands = peers(program)
+    for arguments in commands.values():
+        milliseconds(arguments)
+    times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+    for block in range(runs):
+        for name in list(commands)[:: 1 if block % 2 == 0 else -1]:
+            times[name].append(milliseconds(commands[name]))
+    rows = []
+    for name, taken in times.items():
+        whole, opened, made = np.array(taken).T
+        cells = (
+            f"{np.min(whole):.1f}",
+            f"{np.median(whole):.1f}",
+            f"{np.median(opened):.1f}",
+            f"{np.median(made):.1f}",
+        )
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    heads = "| process | whole, ms, least | median | opening, median | motion, median |"
+    return [heads, "|---|---:|---:|---:|---:|", *rows]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--program", type=Path, default=PROGRAM, help="the built tests/first_motion")
+    made.add_argument("--runs", type=command.above_zero(int), default=15, help="of each peer (default: %(default)s)")
+    made.add_argument("--out", type=Path, help="page to write")
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.program.is_file():
+        raise InputError(f"{options.program} is not there; build it: cmake --build build/native")
+    before = machine.snapshot()
+    lines = table(options.program, options.runs)
+    load = machine.disturbed(machine.load_between(before, machine.snapshot()))
+    parts = [[f"**A trial, not a result**: {load}."]] if load else []
+    title = "From the start of a program to its first motion"
+    command.publish(title, [*parts, lines], machine.describe(("numpy", "onnxruntime")), options.out)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 for what cannot be measured."""
+    return command.answer(parser(), run, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
