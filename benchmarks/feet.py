@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command
 import machine
 import numpy as np
 
@@ -24,7 +25,7 @@ from genmo.runtime.motion.skeleton import CONTACT_JOINTS
 from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker, clean_feet
 from genmo.runtime.refine.pipeline import CAMERA_FEET, ESTIMATED_FEET
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.generation import PROMPTS, statistics
@@ -200,19 +201,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options.add_argument("--samples", type=int, default=2, help="motions a prompt (default: %(default)s)")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the page there as well")
-    args = options.parse_args(arguments)
-    try:
-        model = MotionModel.load(args.engine)
-        clips = held_out_clips(args.data, model, args.clips)
-        tables = (estimation_table(model, clips), generation_table(model, args.samples), real_table(clips))
-    except GenmoError as error:
-        print(f"feet.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    origin = [f"- {name}: {value}" for name, value in machine.describe(PACKAGES).items()]
-    page = "\n\n".join("\n".join(table) for table in (["# Clean feet"], *tables, origin))
-    print(page)
-    if args.out:
-        args.out.write_text(page + "\n")
+    return command.answer(options, run, arguments)
+
+
+def run(args: argparse.Namespace) -> int:
+    """The page."""
+    model = MotionModel.load(args.engine)
+    clips = held_out_clips(args.data, model, args.clips)
+    tables = (estimation_table(model, clips), generation_table(model, args.samples), real_table(clips))
+    facts = {name: str(value) for name, value in machine.describe(PACKAGES).items()}
+    command.publish("Clean feet", tables, facts, args.out)
     return 0
 
 

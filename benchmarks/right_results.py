@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import command
 import machine
 import numpy as np
 
@@ -26,7 +27,7 @@ from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.readers.timeline_file import read_timeline
 from genmo.runtime.refine.floor_clearance import sole_points
 from genmo.runtime.support.arrays import Array
-from genmo.runtime.support.errors import GenmoError, InputError
+from genmo.runtime.support.errors import InputError
 from genmo.train.datasets.clips import Clip
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.generation import PROMPTS
@@ -228,18 +229,15 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="row groups (default: all)")
     options.add_argument("--seeds", type=int, default=10, help="motions of each text (default: %(default)s)")
     options.add_argument("--out", type=Path, metavar="FILE.md", help="write the page there as well")
-    args = options.parse_args(arguments)
-    try:
-        model = MotionModel.load(args.engine)
-        tables = [ROWS[name](model, Options(args.data, args.seeds)) for name in args.rows]
-    except GenmoError as error:
-        print(f"right_results.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    origin = [f"- {name}: {value}" for name, value in machine.describe(PACKAGES).items()]
-    page = "\n\n".join("\n".join(table) for table in (["# What comes out"], *tables, origin))
-    print(page)
-    if args.out:
-        args.out.write_text(page + "\n")
+    return command.answer(options, run, arguments)
+
+
+def run(args: argparse.Namespace) -> int:
+    """The page of the rows that are asked for."""
+    model = MotionModel.load(args.engine)
+    tables = [ROWS[name](model, Options(args.data, args.seeds)) for name in args.rows]
+    facts = {name: str(value) for name, value in machine.describe(PACKAGES).items()}
+    command.publish("What comes out", tables, facts, args.out)
     return 0
 
 
