@@ -1,4 +1,4 @@
-"""genmo_stream and genmo_generator of genmo.h, for measurements: what a C program calls."""
+"""genmo_stream, genmo_generator and genmo_generate of genmo.h, for measurements: what a C program calls."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ class _Stream(ctypes.Structure):
 
 class _Pose(ctypes.Structure):
     _fields_ = _fields(("frame settled rotations translation joints contacts betas root_in_camera", ARRAY))
+
+
+class _Text(ctypes.Structure):
+    _fields_ = (("prompt", ctypes.c_char_p), ("start", INT), ("end", INT))
+
+
+class _Generation(ctypes.Structure):
+    _fields_ = _fields(
+        ("frames", INT), ("texts", ARRAY), ("text_count steps", INT), ("guidance", ctypes.c_double),
+        ("seed", ctypes.c_uint64), ("sample", ctypes.c_uint32), ("whole_texts loose_feet seed_count", INT),
+        ("seeds", ARRAY), ("reference_count", INT), ("references progress user", ARRAY),
+    )  # fmt: skip
 
 
 class Streams(Estimator):
@@ -61,3 +73,18 @@ class Streams(Estimator):
             native.call("genmo_generator_next", generator, INT(frames), ctypes.byref(motion))
 
         return block
+
+    def generate(self, prompt: str, frames: int) -> Callable[[], np.ndarray]:
+        """A function that makes `frames` frames of a text from the beginning, in the usual steps, and answers their
+        joints [frames, 24, 3]."""
+        native, text = self._native, _Text(prompt.encode())
+        joints = np.empty((frames, 24, 3), np.float32)
+        motion = native.sized(_Motion, capacity=frames, joints=joints.ctypes.data)
+        asked = native.sized(_Generation, frames=frames, texts=ctypes.addressof(text), text_count=1)
+
+        def made() -> np.ndarray:
+            assert text.prompt  # kept for as long as its pointer
+            native.call("genmo_generate", self._model, ctypes.byref(asked), ctypes.byref(motion))
+            return joints
+
+        return made

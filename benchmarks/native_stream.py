@@ -1,4 +1,4 @@
-"""Ticks of keypoints and endless motion: the C interface against MotionStream and MotionGenerator.
+"""Ticks, endless motion and motions of texts: the C interface against MotionStream, MotionGenerator and MotionModel.
 
     python benchmarks/native_stream.py --out benchmarks/results/native_stream.md
 
@@ -25,7 +25,7 @@ from genmo.runtime.support import native
 from genmo.runtime.support.errors import InputError
 
 NUMPY, LIBRARY, C, FAST = "numpy, ONNX Runtime", "libgenmo, --backend native", "in C", "in C, fixed point"
-WHAT = {"tick": "tick", "endless": "60 frames without end"}
+WHAT = {"tick": "tick", "endless": "60 frames without end", "generate": "120 frames of a text"}
 MEAN, LARGEST = 0.002, 0.05
 """millimetres by which the joints of C may differ from the runtime's, in fp32 with the same network"""
 
@@ -38,7 +38,7 @@ def parity_rows(library: Peer) -> tuple[list[str], bool]:
             made[name] = Path(folder) / f"{len(made)}.npz"
             library.ask(case=case, file=str(made[name]))
         answers = {name: np.load(file) for name, file in made.items()}
-        rows = [f"| stream of | ticks | in C from {LIBRARY}, mm |", "|---|---:|---|"]
+        rows = [f"| ticks of keypoints; a text | frames | in C from {LIBRARY}, mm |", "|---|---:|---|"]
         sound = True
         for name in answers[C].files:
             apart = 1000 * np.linalg.norm(answers[C][name] - answers[LIBRARY][name], axis=-1)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 says: measured_pairs((numpy, library), (case, case + end), args, bar) for case, says in WHAT.items()
             }
             parts.append(rows_of(measured, NUMPY, name))
-    publish("Ticks and endless motion, in C", parts, "native_stream.py", start, args)
+    publish("Ticks, endless motion and motions of texts, in C", parts, "native_stream.py", start, args)
     for one in (numpy, library):
         one.close()
     return 0

@@ -59,7 +59,12 @@ def calls() -> dict[str, Callable[[], object]]:
 
     for _ in range(FRAMES):
         tick()
-    return {"estimate": lambda: model.estimate(keypoints), "tick": tick, "endless": lambda: endless.next(BLOCK)}
+    return {
+        "estimate": lambda: model.estimate(keypoints),
+        "tick": tick,
+        "endless": lambda: endless.next(BLOCK),
+        "generate": lambda: model.generate(PROMPT, FRAMES, tries=1),
+    }
 
 
 def stages() -> dict[str, Callable[[], object]]:
@@ -137,7 +142,7 @@ def in_c() -> dict[str, Callable[[], object]]:
 
 
 def streamed_in_c() -> dict[str, Callable[[], object]]:
-    """Ticks and blocks of endless motion by the C interface alone."""
+    """Ticks, blocks of endless motion and motions of a text by the C interface alone."""
     from c_streams import Streams
 
     from genmo.runtime import read_keypoints
@@ -152,18 +157,21 @@ def streamed_in_c() -> dict[str, Callable[[], object]]:
             tick(next(frames) % FRAMES)
         timed[f"tick streamed in C{end}"] = lambda tick=tick, frames=frames: tick(next(frames) % FRAMES)
         timed[f"endless streamed in C{end}"] = streams.endless(PROMPT, BLOCK)
+        timed[f"generate streamed in C{end}"] = streams.generate(PROMPT, FRAMES)
     return timed
 
 
 def ticks(file: Path, c: bool) -> None:
-    """Joints of a stream of every example's first `TICKS` frames into `file`, by the C interface or the runtime."""
+    """Joints of a stream of every example's first `TICKS` frames, and of a text, into `file`, by the C interface or the
+    runtime."""
     from c_streams import Streams
 
     from genmo.runtime import MotionStream, read_keypoints
     from genmo.runtime.engine.bundle import SHIPPED
 
-    made = {}
     model = Streams(SHIPPED) if c else load()
+    text = model.generate(PROMPT, FRAMES)() if c else model.generate(PROMPT, FRAMES, tries=1)[0].joints_world()
+    made = {PROMPT: text}
     for name in KEYPOINTS:
         keypoints = read_keypoints(EXAMPLES / f"{name}.npz").first(TICKS)
         keypoints.points[:] = keypoints.points.astype(np.float32)  # as C has them
