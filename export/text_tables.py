@@ -44,7 +44,7 @@ def write_prompts(known: KnownPrompts | None, folder: Path) -> dict[str, Any]:
     """Write what a checkpoint was trained on in words into an engine's folder; the entry of `engine.json`."""
     if known is None:
         return {}
-    (folder / FILE).write_text(json.dumps(known.to_json(), indent=1) + "\n", encoding="utf-8")
+    (folder / FILE).write_text(json.dumps(known.to_json(), separators=(",", ":")) + "\n", encoding="utf-8")
     return {"prompts": FILE}
 
 

@@ -17,7 +17,7 @@ from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
-from genmo.export.text_tables import described_encoder, write_table
+from genmo.export.text_tables import described_encoder, write_prompts, write_table
 from genmo.export.token_card import token_card
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
@@ -79,6 +79,7 @@ def export_tokens(options: ExportOptions) -> Path:
             checkpoint, options, write_token_graphs(checkpoint.model, folder, STORAGES[options.precision])
         )
         write_table(checkpoint.model.text_encoder, folder)
+        described |= write_prompts(checkpoint.known_prompts, folder)
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         _write(folder, described)
         described["parity"] = parity(checkpoint, load_token_engine(folder), options)

@@ -66,7 +66,7 @@ class Result:
     """how far each motion is from keyframes and joint targets, millimetres"""
     notes: tuple[str, ...] = ()
     """what the motions may be judged by, one line each: texts that were divided, words that the engine was not trained
-    on, limbs that were slowed down, keyframes under the ground"""
+    on or that reach beyond the end, limbs that were slowed down, keyframes under the ground"""
 
     @classmethod
     def of(cls, timeline: Timeline, motions: list[Motion], timings: Timings, notes: Sequence[str]) -> Result:
@@ -284,11 +284,11 @@ class MotionModel(TimelineModel):
         """The timeline with its texts as the engine is given them, what they say of the arms alone, and notes."""
         encoder = self.engine.text_encoder
         arms: tuple[Text, ...] = ()
-        notes: list[str] = []
+        notes = timeline.cut_texts
         if split and encoder is not None and encoder.any_text:
             timeline, in_order = with_texts_in_order(timeline)
             timeline, arms, at_once = with_arms_apart(timeline)
-            notes = [*in_order, *at_once]
+            notes += [*in_order, *at_once]
         return timeline, arms, [*notes, *text_notes(self.engine, [*timeline.texts, *arms])]
 
     def _said(self, timeline: Timeline, arms: Sequence[Text], tries: int | None) -> tuple[Said, ...]:

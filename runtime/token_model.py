@@ -12,6 +12,7 @@ import numpy as np
 from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
+from genmo.runtime.engine.text_conditions import text_notes
 from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
 from genmo.runtime.model import MotionModel, Result, TimelineModel, Timings, notes_of_sample
 from genmo.runtime.motion.motion import Motion
@@ -87,10 +88,11 @@ class TokenModel(TimelineModel):
         _check(timeline, samples)
         if tries not in (None, 1):
             raise InputError(f"tries is {tries}; engines of motion tokens make one take: leave it out")
-        notes: list[str] = []
+        notes = timeline.cut_texts
         if split_texts and self.engine.text_encoder is not None:
             timeline, divided = with_texts_in_order(timeline)
             notes += divided
+        notes += text_notes(self.engine, timeline.texts)
         timeline = _settled(timeline)
         parts = stretches(timeline.texts, timeline.frames)
         texts = {part.prompt: self._text(part.prompt) for part in parts}

@@ -37,11 +37,18 @@ def parser() -> OneLineParser:
     add = options.add_argument
     add("spec", nargs="?", metavar="SPEC.yaml", help="which clips; --example prints one")
     add("--example", action="store_true", help="print a specification of 24 clips and their transitions, and stop")
-    add("--out", metavar="DIR", help="folder that is made: library.glb, manifest.json, sheet.html")
+    add("--out", action="once", metavar="DIR", help="folder that is made: library.glb, manifest.json, sheet.html")
     each = "/".join(EACH)
     add("--each", action="append", default=[], metavar=each, help="a file of every clip too; repeatable")
-    add("--character", metavar="F.glb", help="who plays: .glb, .gltf or .vrm (default: genmo's own body)")
-    add("--character-map", metavar="F.json", help="where names of bones do not tell: part -> bone of the character")
+    add(
+        "--character", action="once", metavar="F.glb", help="who plays: .glb, .gltf or .vrm (default: genmo's own body)"
+    )
+    add(
+        "--character-map",
+        action="once",
+        metavar="F.json",
+        help="where names of bones do not tell: part -> bone of the character",
+    )
     add("--no-root-bone", dest="root_bone", action="store_false", help="leave the way over the ground to the pelvis")
     add("--in-place", action="store_true", help="without the way over the ground; the manifest has it")
     add("--seed", type=int, metavar="n", help="another seed than the specification's")

@@ -9,19 +9,23 @@ from __future__ import annotations
 import html
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
-from genmo.runtime.cli.motion_pages import AT_ONCE, motions_page
+from genmo.runtime.cli.motion_pages import AT_ONCE, SUFFIXES, motions_page
+from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.local_server import LocalServer, Query, Response, text_response
+from genmo.runtime.support.safe_read import open_file
 
+LISTED = 2**20
+"""bytes of a .glb's JSON in which its animations are looked for"""
 MAX_FILES = 2000
 """motions that the list of a folder shows"""
-BESIDE = (".glb", ".bvh", ".html", ".svg", ".png", ".gif", ".mp4")
+BESIDE = (*SUFFIXES, ".html", ".svg", ".png", ".gif", ".mp4")
 """files of the same name that are offered next to a motion"""
 _HTML = "text/html; charset=utf-8"
 _TYPES = {
@@ -45,7 +49,10 @@ class Entry:
 
 
 def motions_in(folder: Path) -> dict[str, Entry]:
-    """The motion `.npz` files in a folder and its folders by name, in order; nothing that a link leads out to."""
+    """The motion files in a folder and its folders by name, in order; nothing that a link leads out to.
+
+    Of files of one name the first of `SUFFIXES` is the motion, the others are beside it.
+    """
     root = folder.resolve()
     entries: dict[str, Entry] = {}
     for path in _files(root):
@@ -62,10 +69,12 @@ def motions_in(folder: Path) -> dict[str, Entry]:
 
 def _entry(path: Path, root: Path) -> Entry | None:
     """The entry of a motion; None for other files, and for names that a browser cannot be given."""
-    name = path.relative_to(root).as_posix()
-    if path.suffix.lower() != ".npz" or not _is_utf8(name) or not _inside(path, root) or not _is_motion(path):
+    name, kind = path.relative_to(root).as_posix(), path.suffix.lower()
+    if kind not in SUFFIXES or not _is_utf8(name) or not _is_motion_of(path, root):
         return None
-    siblings = {suffix: path.with_suffix(suffix) for suffix in BESIDE}
+    siblings = {suffix: path.with_suffix(suffix) for suffix in BESIDE if suffix != kind}
+    if any(_is_motion_of(siblings[suffix], root) for suffix in SUFFIXES[: SUFFIXES.index(kind)]):
+        return None
     beside = tuple(suffix for suffix, other in siblings.items() if other.is_file() and _inside(other, root))
     return Entry(name, path, path.stat().st_size, beside)
 
@@ -89,14 +98,34 @@ def _inside(path: Path, root: Path) -> bool:
     return path.resolve().is_relative_to(root)
 
 
-def _is_motion(path: Path) -> bool:
-    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+def _is_motion_of(path: Path, root: Path) -> bool:
+    """Whether a file of the folder looks like a motion."""
+    if not path.is_file() or not _inside(path, root):  # opening a pipe would wait for whoever writes to it
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {"rotations.npy", "joints_world.npy"} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, RecursionError):
+        return _LOOKS[path.suffix.lower()](path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, RecursionError, InputError):
         return False
+
+
+def _is_npz_motion(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return {"rotations.npy", "joints_world.npy"} <= set(archive.namelist())
+
+
+def _is_animated_glb(path: Path) -> bool:
+    """A .glb whose JSON, which comes first, names animations: not a character's file without any."""
+    with open_file(path, "a .glb") as file:
+        head = file.read(20)
+        return head[:4] == b"glTF" and b'"animations"' in file.read(min(int.from_bytes(head[12:16], "little"), LISTED))
+
+
+def _is_bvh(path: Path) -> bool:
+    with open_file(path, "a .bvh") as file:
+        return b"HIERARCHY" in file.read(64).upper()
+
+
+_LOOKS: dict[str, Callable[[Path], bool]] = {".npz": _is_npz_motion, ".glb": _is_animated_glb, ".bvh": _is_bvh}
 
 
 @lru_cache(maxsize=16)
@@ -146,7 +175,8 @@ def index_page(folder: Path, entries: dict[str, Entry]) -> bytes:
 def _row(entry: Entry) -> str:
     query, name = quote(entry.name, safe=""), html.escape(entry.name, quote=True)
     files = "".join(
-        f'<a class="file" href="/file?m={query}&amp;as={suffix[1:]}">{suffix}</a>' for suffix in (".npz", *entry.beside)
+        f'<a class="file" href="/file?m={query}&amp;as={suffix[1:]}">{suffix}</a>'
+        for suffix in (entry.path.suffix.lower(), *entry.beside)
     )
     return (
         f'<tr><td><input type="checkbox" name="m" value="{name}" aria-label="compare {name}"></td>'
@@ -173,12 +203,13 @@ class FolderServer(LocalServer):
         if path == "/play":
             chosen = [entries[name].path for name in names]
             return Response(_page_of(tuple((str(each), each.stat().st_mtime_ns) for each in chosen)), _HTML)
-        return _file(entries[names[0]], "." + query.get("as", ["npz"])[0])
+        entry = entries[names[0]]
+        return _file(entry, "." + query.get("as", [entry.path.suffix[1:]])[0].lower())
 
 
 def _file(entry: Entry, suffix: str) -> Response:
     """The motion itself, or a file of its name beside it."""
-    if suffix not in (".npz", *entry.beside):
+    if suffix not in (own := entry.path.suffix.lower(), *entry.beside):
         return text_response(HTTPStatus.NOT_FOUND, "no such file beside that motion")
-    path = entry.path if suffix == ".npz" else entry.path.with_suffix(suffix)
+    path = entry.path if suffix == own else entry.path.with_suffix(suffix)
     return Response(path.read_bytes(), _TYPES[suffix], filename=path.name, foreign=True)

@@ -30,9 +30,14 @@ def parser() -> OneLineParser:
         metavar=FORM,
         help=f"a frame (from 0) of a {', '.join(SUFFIXES)}, and when it is in the motion: 3.5s or 105f",
     )
-    add("--names", metavar="F.json", help="where names of bones do not tell: SMPL joint -> bone of the file")
+    add(
+        "--names",
+        action="once",
+        metavar="F.json",
+        help="where names of bones do not tell: SMPL joint -> bone of the file",
+    )
     add("--anywhere", action="store_true", help="leave places out: the poses may be anywhere in the motion")
-    add("--out", required=True, metavar="F.npz", help="for genmo-run --keyframes")
+    add("--out", action="once", required=True, metavar="F.npz", help="for genmo-run --keyframes")
     return options
 
 

@@ -58,19 +58,39 @@ def parser() -> OneLineParser:
     )
     source = options.add_argument_group("where the person is seen")
     add = source.add_argument
-    add("--keypoints", metavar="FILE|DIR", help="keypoints that genmo-run reads, played at the speed of life")
-    add("--video", metavar="FILE|N", help="a video at the speed of life, or the camera of that number")
+    add(
+        "--keypoints",
+        action="once",
+        metavar="FILE|DIR",
+        help="keypoints that genmo-run reads, played at the speed of life",
+    )
+    add("--video", action="once", metavar="FILE|N", help="a video at the speed of life, or the camera of that number")
     add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
     add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
     add("--person", metavar="largest|ID", help="who of several people in --keypoints (default: largest)")
     add("--image-size", metavar="WxH", help="in pixels, where the keypoint file does not say")
     add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
-    add("--camera", metavar="FILE|DIR", help="camera of the keypoints")
+    add("--camera", action="once", metavar="FILE|DIR", help="camera of the keypoints")
     performing = options.add_argument_group("or an endless performer, told by lines what to do")
     add = performing.add_argument
-    add("--text", metavar="PROMPT", help="what the person does at first; then every line typed is a prompt or an order")
-    add("--path", metavar="PATH", help="where they go: 'X,Z X,Z ... @SPEED' (metres, m/s), or a constraints .npz")
-    add("--start", metavar="FILE", help="go on from the end of this .bvh, .glb, .gltf, .vrm, .npz or .npy")
+    add(
+        "--text",
+        action="once",
+        metavar="PROMPT",
+        help="what the person does at first; then every line typed is a prompt or an order",
+    )
+    add(
+        "--path",
+        action="once",
+        metavar="PATH",
+        help="where they go: 'X,Z X,Z ... @SPEED' (metres, m/s), or a constraints .npz",
+    )
+    add(
+        "--start",
+        action="once",
+        metavar="FILE",
+        help="go on from the end of this .bvh, .glb, .gltf, .vrm, .npz or .npy",
+    )
     add("--listen", type=int, metavar="P", help="take lines as UDP datagrams on this port of 127.0.0.1 too; 0: any")
     add("--lead", type=int, metavar="N", help=f"frames made ahead, and the delay of an order (default: {LEAD})")
     add("--steps", type=int, metavar="K", help=f"denoising steps (default: {LIVE_STEPS}; 3 is cheaper)")

@@ -38,10 +38,22 @@ def parser() -> OneLineParser:
         help="a motion that genmo-run wrote as .npz, a .bvh of any common skeleton, or the .npy of another model of "
         "text to motion: joints or HumanML3D's features",
     )
-    add("--character", required=True, metavar="FILE", help=".glb, .gltf, .vrm or .bvh with the character's skeleton")
-    add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    add(
+        "--character",
+        action="once",
+        required=True,
+        metavar="FILE",
+        help=".glb, .gltf, .vrm or .bvh with the character's skeleton",
+    )
+    add(
+        "--character-map",
+        action="once",
+        metavar="F.yaml",
+        help="which of its bones is which, where the names do not tell",
+    )
     add(
         "--names",
+        action="once",
         metavar="F.json",
         help="of a .bvh motion, where its names do not tell: SMPL joint -> joint of the file",
     )

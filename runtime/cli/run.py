@@ -20,7 +20,8 @@ from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw
 from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.engine.bundle import TOKENS, family_of, load_engine
+from genmo.runtime.engine.bundle import SHIPPED, TOKENS, Engine, family_of, load_engine
+from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
 from genmo.runtime.model import MotionModel, Result
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.motion.resampling import frames_at
@@ -180,12 +181,8 @@ def measure(options: RunOptions) -> None:
 
 def list_prompts(options: RunOptions) -> None:
     """`--prompts`: print prompts that the engine was trained on, one a line.  Raises InputError where it has none."""
-    if family_of(options.engine) == TOKENS:
-        raise InputError(
-            f"--prompts with {options.engine}, which makes motion tokens and has no list of prompts; leave --engine "
-            "out for those of the engine that ships"
-        )
-    engine = load_engine(options.engine)
+    load = load_token_engine if family_of(options.engine) == TOKENS else load_engine
+    engine: Engine | TokenEngine = load(options.engine or SHIPPED)
     if engine.known_prompts is None or not engine.known_prompts.prompts:
         raise InputError(
             f"{engine.folder} has no list of prompts; wanted an engine of a checkpoint that has prompts.json"

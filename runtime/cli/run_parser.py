@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, get_args
 
 from genmo.runtime.cli.edit_span import FORM as EDIT_FORM
@@ -64,7 +65,7 @@ def parser() -> OneLineParser:
 
 def _conditions(group: argparse._ArgumentGroup) -> None:
     """What the motion obeys."""
-    add = group.add_argument
+    add, once = group.add_argument, partial(group.add_argument, action="once")
     add(
         "--text",
         action="append",
@@ -72,12 +73,12 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         metavar='"..."[@start-end]',
         help="a text; in seconds, the span it reaches",
     )
-    add(
+    once(
         "--keypoints", metavar="FILE|DIR", help="genmo .npz, or JSON of OpenPose, MMPose, COCO, AlphaPose, ViTPose, ..."
     )
-    add("--video", metavar="FILE", help="people in a video (once: genmo-get-pose), or what --keypoints are about")
-    add("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
-    add(
+    once("--video", metavar="FILE", help="people in a video (once: genmo-get-pose), or what --keypoints are about")
+    once("--music", metavar="FILE", help="wav, flac, ogg, mp3, mp4, or features as .npy")
+    once(
         "--keyframes",
         metavar="F.npz",
         help="poses to meet exactly: frames [K], rotations [K,24,3,3]; or a motion's .npz",
@@ -89,32 +90,32 @@ def _conditions(group: argparse._ArgumentGroup) -> None:
         metavar=KEYFRAME_FORM,
         help="a frame of a .bvh, .glb or .npz as a keyframe: walk.bvh:40@3.5s; may be repeated",
     )
-    add("--edit", metavar=EDIT_FORM, help="make a span of a motion anew, in seconds: walk.bvh:1.5-3; the rest is kept")
-    add(
+    once("--edit", metavar=EDIT_FORM, help="make a span of a motion anew, in seconds: walk.bvh:1.5-3; the rest is kept")
+    once(
         "--edit-parts",
         metavar="NAMES",
         help="of the span, make these anew alone: arms, left leg, trunk, upper, lower, path",
     )
-    add("--vary", type=float, metavar="SHARE", help="of the span, make a share anew, 0 to 1: a motion like this one")
-    add("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
-    add(
+    once("--vary", type=float, metavar="SHARE", help="of the span, make a share anew, 0 to 1: a motion like this one")
+    once("--constraints", metavar="F.npz", help="places to bring joints to: frames [M], joints [M], positions [M,3]")
+    once(
         "--between",
         nargs=2,
         default=(),
         metavar=("A", "B"),
         help="two motions (.bvh, .glb, .npz): A, then --seconds of made-up frames (default: 1), then B where A leads",
     )
-    add("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
+    once("--timeline", metavar="F.yaml", help="all of these with their times in one file, and the length")
 
 
 def _keypoints(group: argparse._ArgumentGroup) -> None:
     """What the keypoint file does not say itself."""
-    add = group.add_argument
+    add, once = group.add_argument, partial(group.add_argument, action="once")
     add("--person", metavar="largest|all|ID", help="who of several people; all: a file each (default: largest)")
     add("--image-size", metavar="WxH", help="of the video in pixels, where the keypoint file does not say")
     add("--fps", type=float, metavar="F", help="rate of the keypoints, where the file does not say (default: 30)")
     add("--first-frame", type=int, metavar="N", help="number of the video's first frame in the files' names")
-    add(
+    once(
         "--camera",
         metavar="static|vo|FILE",
         help="static; vo: from the video's background; genmo .npz, COLMAP, nerfstudio, TUM, Blender (default: static)",
@@ -129,13 +130,13 @@ def _keypoints(group: argparse._ArgumentGroup) -> None:
 
 def _video(group: argparse._ArgumentGroup) -> None:
     """The networks that look at the video, and what is kept of it."""
-    add = group.add_argument
+    add, once = group.add_argument, partial(group.add_argument, action="once")
     add("--pose", metavar="NAME|FILE.onnx", help=POSE_HELP)
     add("--detector", metavar="FILE.onnx", help=DETECTOR_HELP)
     add("--video-features", metavar="FILE.onnx", help="image encoder, for engines trained with video features")
     add("--focal-length", type=float, metavar="MM", help="35 mm equivalent (default: the header's, else 43)")
-    add("--save-keypoints", metavar="F.npz", help="keep the keypoints, for --keypoints")
-    add("--overlay", metavar="F.mp4|png|jpg", help="the video, or a contact sheet, with what was found drawn on it")
+    once("--save-keypoints", metavar="F.npz", help="keep the keypoints, for --keypoints")
+    once("--overlay", metavar="F.mp4|png|jpg", help="the video, or a contact sheet, with what was found drawn on it")
 
 
 def _length(options: argparse.ArgumentParser) -> None:
@@ -211,9 +212,9 @@ def _cpu_numbers(text: str) -> tuple[int, ...]:
 
 def _machine(group: argparse._ArgumentGroup) -> None:
     """The engine, and the library and processor that run it."""
-    add = group.add_argument
+    add, once = group.add_argument, partial(group.add_argument, action="once")
     add("--engine", metavar="DIR", help="engine: folder, or the name of one that ships (default: small)")
-    add("--body", metavar="F.npz", help="your SMPLX_NEUTRAL.npz: the body of the person, with released weights")
+    once("--body", metavar="F.npz", help="your SMPLX_NEUTRAL.npz: the body of the person, with released weights")
     add("--backend", choices=BACKENDS, help="library that runs it (default: the first of these that is installed)")
     add("--device", choices=("cpu", "cuda"), help="where the engine runs (default: cpu; tensorrt: cuda)")
     add("--threads", type=int, default=0, metavar="n", help="CPU threads (default: all cores)")
@@ -225,18 +226,18 @@ def _machine(group: argparse._ArgumentGroup) -> None:
 
 def _output(group: argparse._ArgumentGroup) -> None:
     """The files and what is printed."""
-    add = group.add_argument
+    add, once = group.add_argument, partial(group.add_argument, action="once")
     add("--json", action="store_true", help="print one JSON object about the run")
     add("--verbose", action="store_true", help="tell on stderr what is loaded and done")
     add("--out-fps", type=float, metavar="F", help="frames a second of what is written, as 24, 25, 60 (default: 30)")
-    add(
+    once(
         "--character",
         metavar="FILE",
         help="who plays in .glb, .bvh and .usd: a .glb, .gltf, .vrm or .bvh with a skeleton",
     )
-    add("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
+    once("--character-map", metavar="F.yaml", help="which of its bones is which, where the names do not tell")
     add("--in-place", action="store_true", help=IN_PLACE_HELP)
     add("--root-bone", action="store_true", help=ROOT_BONE_HELP)
-    add("--ground", metavar="FILE", help="what the person walks on: planes in .yaml, a grid of heights in .npz")
+    once("--ground", metavar="FILE", help="what the person walks on: planes in .yaml, a grid of heights in .npz")
     add("--out", action="append", default=[], metavar="FILE", help=f"{', '.join(SUFFIXES)}; may be repeated")
     add("--view", action="store_true", help="open the motion in the browser")

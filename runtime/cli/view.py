@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmo.runtime.cli.folder_server import FolderServer
-from genmo.runtime.cli.motion_pages import AT_ONCE, motions_page, show, show_page
+from genmo.runtime.cli.motion_pages import AT_ONCE, SUFFIXES, motions_page, show, show_page
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
@@ -37,9 +37,14 @@ def parser() -> OneLineParser:
         epilog="Examples: genmo-view walk.npz; genmo-view a.npz b.npz; genmo-view takes/ --port 9000",
     )
     add = options.add_argument
-    add("paths", nargs="*", metavar="FILE|DIR", help=f"one to {AT_ONCE} motion .npz, or a folder (default: this one)")
+    add(
+        "paths",
+        nargs="*",
+        metavar="FILE|DIR",
+        help=f"one to {AT_ONCE} motions as {' '.join(SUFFIXES)}, or a folder (default: this one)",
+    )
     add("--port", type=int, metavar="P", help=f"of 127.0.0.1 for a folder; 0: any free one (default: {PORT})")
-    add("--out", metavar="F.html", help="write the page of FILEs here")
+    add("--out", action="once", metavar="F.html", help="write the page of FILEs here")
     add("--no-open", action="store_true", help="do not open the browser; print where to look")
     return options
 

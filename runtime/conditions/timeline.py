@@ -164,6 +164,16 @@ class Timeline:
         return sorted(frame for frame in frames if 0 < frame < self.frames)
 
     @property
+    def cut_texts(self) -> list[str]:
+        """A line on each text that reaches beyond the motion's end, where it is cut."""
+        return [
+            f"text {text.prompt!r} reaches to {time_text(text.end, text.unit)}, the motion to "
+            f"{time_text(self.frames, text.unit)}: the rest of it is cut"
+            for text in self.texts
+            if text.end is not None and text.end > self.frames
+        ]
+
+    @property
     def edges(self) -> list[int]:
         """Frames around which nothing may jerk: boundaries of conditions, and keyframes."""
         return [*self.boundaries, *map(int, self.keyframes.frames)]

@@ -145,11 +145,11 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         if name not in files:
             raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
     text_encoder = open_text_encoder(folder, config, encoder, files)
-    known, reader = _known_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
+    known, reader = listed_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
     return Engine(folder, config, mean, std, text_encoder, description, known, reader)
 
 
-def _known_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
+def listed_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
     """The training texts that engine.json names, None where it names none.  Raises EngineError for what is none."""
     name = description.get("prompts")
     if name is None:

@@ -11,11 +11,12 @@ from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import Engine
 from genmo.runtime.engine.known_prompts import prompt_notes
 from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
+from genmo.runtime.engine.token_bundle import TokenEngine
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import InputError
 
 
-def text_notes(engine: Engine, texts: Sequence[Text]) -> list[str]:
+def text_notes(engine: Engine | TokenEngine, texts: Sequence[Text]) -> list[str]:
     """A line on each text with words that the engine was not trained on (`engine.known_prompts`)."""
     known, encoder = engine.known_prompts, engine.text_encoder
     if known is None or not isinstance(encoder, WordPieceTextEncoder):

@@ -14,7 +14,8 @@ import numpy as np
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
-from genmo.runtime.engine.bundle import TOKENS, engine_folder, read_description
+from genmo.runtime.engine.bundle import TOKENS, engine_folder, listed_prompts, read_description
+from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_ngram import TextEncoder
@@ -83,6 +84,8 @@ class TokenEngine:
     """by the names in TOKEN_GRAPHS"""
     description: dict[str, Any]
     """all of engine.json"""
+    known_prompts: KnownPrompts | None = None
+    """what it was trained on in words; None for engines that do not say"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -122,4 +125,5 @@ def load_token_engine(folder: str | Path) -> TokenEngine:
     sizes = ModelConfig(text_width=config.text_width, text_tokens=config.text_tokens)
     text_encoder = open_text_encoder(folder, sizes, encoder, files)
     graphs = {name: folder / file for name, file in names.items()}
-    return TokenEngine(folder, config, mean, std, longest, text_encoder, graphs, description)
+    known = listed_prompts(folder, description, files)
+    return TokenEngine(folder, config, mean, std, longest, text_encoder, graphs, description, known)

@@ -28,6 +28,8 @@ ROOT_CHANNELS = ("Xposition", "Yposition", "Zposition", *ROTATIONS)
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 MAX_BYTES = 2**27  # 36 minutes of 78 joints take half of it
 MAX_JOINTS = 5000
+SHORTEST_FRAME, LONGEST_FRAME = 1e-3, 60.0
+"""seconds; filters are as many frames long as a span of time has"""
 END_SITE = 0.08  # metres; length given to the last bone of each limb, which has no child to point at
 
 
@@ -226,8 +228,8 @@ def read_bvh(path: str | Path) -> Bvh:
     frames = reader.count("the number of frames")
     reader.label("Frame", "Time")
     frame_time = reader.number("the seconds of a frame")
-    if frame_time <= 0:
-        reader.fail(f"a frame time of {frame_time}", "more than 0 seconds")
+    if not SHORTEST_FRAME <= frame_time <= LONGEST_FRAME:
+        reader.fail(f"a frame time of {frame_time}", f"{SHORTEST_FRAME:g} to {LONGEST_FRAME:g} seconds")
     width = sum(len(channels) for channels in hierarchy.channels)
     rotations, positions = _poses(hierarchy, reader.rows(frames, width, len(hierarchy.names)))
     return Bvh(

@@ -11,10 +11,11 @@ import numpy as np
 
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import quoted
+from genmo.runtime.support.safe_read import LARGEST, quoted
 
 MAX_POSES = 2**23
 """Joints of all frames: a pose of one takes 96 bytes."""
+_NAN = ("nan", "1.#qnan", "1.#snan", "1.#ind")
 _AT_ONCE = 2**16  # words turned into numbers together: as text they take 15 times the memory
 
 
@@ -68,8 +69,8 @@ class BvhWords:
             value = float(word)
         except ValueError:
             self.fail(quoted(word), expected)
-        if not np.isfinite(value):
-            self.fail(quoted(word), expected)
+        if not abs(value) <= LARGEST:  # NaN is not
+            self.fail(quoted(word), f"{expected} (at most {LARGEST:g})" if np.isfinite(value) else expected)
         return value
 
     def count(self, expected: str) -> int:
@@ -85,7 +86,7 @@ class BvhWords:
         """The numbers [rows, width] that end the file.
 
         Writers miscount: Rokoko's files have a row more than they say, others a row less, or say 0.  What is there
-        is read; a file that lacks more than a row was cut short.
+        is read; a file that lacks more than a row was cut short.  NaN is what the nearest frame has.
         """
         most = MAX_POSES // joints
         if frames - 1 > most:
@@ -107,7 +108,7 @@ class BvhWords:
                 f"the end of the file after {count} rows{f' and {over} numbers' if over else ''}",
                 f"{frames} rows of {width} numbers (the file was cut short, or says Frames: wrongly)",
             )
-        return np.concatenate(parts).reshape(count, width)
+        return self._without_gaps(np.concatenate(parts).reshape(count, width))
 
     def _values(self, words: list[tuple[int, str]], start: int, width: int) -> Array:
         """The numbers that words stand for; `start`: how many numbers came before, in rows of `width`."""
@@ -115,12 +116,35 @@ class BvhWords:
         try:
             values = np.asarray([word for _, word in words], np.float64)
         except ValueError:
-            values = np.full(len(words), np.nan)
-        if np.isfinite(values).all():
+            values = np.full(len(words), np.inf)
+        if ((np.abs(values) <= LARGEST) | np.isnan(values)).all():
             return values
         # Something is wrong: go through it again, slowly, to tell on which line.
         after, self._words = self._words, iter(words)
-        indices = range(start, start + len(words))
-        values = np.asarray([self.number(f"a number in frame {index // width} (from 0)") for index in indices])
+        expected = [f"a number in frame {index // width} (from 0)" for index in range(start, start + len(words))]
+        found = zip(words, expected, strict=True)
+        values = np.asarray([self._skipped() if _is_nan(word) else self.number(what) for (_, word), what in found])
         self._words = after
         return values
+
+    def _skipped(self) -> float:
+        """NaN for the next word, which stands for it."""
+        next(self._words)
+        return np.nan
+
+    def _without_gaps(self, rows: Array) -> Array:
+        """Each NaN with the number of the nearest frame that has one in that channel."""
+        missing = np.isnan(rows)
+        for column in np.flatnonzero(missing.any(axis=0)):
+            known, gaps = np.flatnonzero(~missing[:, column]), np.flatnonzero(missing[:, column])
+            if not len(known):
+                self.fail("a channel that is NaN in every frame", "numbers")
+            place = np.searchsorted(known, gaps)
+            after, before = known[np.minimum(place, len(known) - 1)], known[np.maximum(place - 1, 0)]
+            rows[gaps, column] = rows[np.where(abs(after - gaps) < abs(before - gaps), after, before), column]
+        return rows
+
+
+def _is_nan(word: str) -> bool:
+    """Whether a word is what some program prints for NaN: `nan`, `-nan(ind)`, `1.#QNAN`."""
+    return word.lower().lstrip("+-").startswith(_NAN)

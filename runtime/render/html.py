@@ -20,7 +20,7 @@ from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources
 from genmo.runtime.motion.ground import HeightGrid, Heights
 from genmo.runtime.motion.motion import Camera, Motion, contact_labels
 from genmo.runtime.motion.rotation import continuous_quaternions
-from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINTS, PARENTS
+from genmo.runtime.motion.skeleton import CONTACT_JOINTS, JOINT_COUNT, JOINTS, PARENTS
 from genmo.runtime.motion.smpl_body import SMPLX_PELVIS
 from genmo.runtime.render.mannequin import GROUND, body_mesh
 from genmo.runtime.render.terrain import grid_around
@@ -54,8 +54,9 @@ def compare_html(
 
 
 def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str | None = None) -> bytes:
-    """The page of several `motion_payload`s."""
+    """The page of several payloads, of motions and of files."""
     text = (PLAYER / "page.html").read_text(encoding="utf-8")
+    files_alone = all("file" in person for person in people)
     payload = {
         "title": title,
         "prompt": prompt,
@@ -65,6 +66,7 @@ def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str
         "ground": GROUND,
         "smplxPelvis": SMPLX_PELVIS,
         "people": list(people),
+        "mannequin": motion_payload(_standing()) if files_alone else None,
     }
     # JSON in a script element may hold no "<": the browser would look for "</script>" in it.
     data = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
@@ -79,6 +81,12 @@ def page(people: Sequence[dict[str, Any]], title: str | None = None, prompt: str
 def script(names: Sequence[str]) -> str:
     """Scripts of the page by their names, joined."""
     return "".join((PLAYER / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+def file_payload(name: str, data: bytes) -> dict[str, Any]:
+    """What the page's script reads of a motion that it opens itself: a .bvh or .glb of any skeleton, as its `name`
+    ends."""
+    return {"name": name, "file": base64.b64encode(data).decode()}
 
 
 def motion_payload(
@@ -116,6 +124,11 @@ def _terrain_payload(grid: HeightGrid) -> dict[str, Any]:
     size = [int(count) for count in np.shape(grid.heights)]
     placed = {"origin": list(grid.origin), "spacing": grid.spacing, "size": size}
     return placed | {"heights": _packed(np.asarray(grid.heights), "<f4")}
+
+
+def _standing() -> Motion:
+    """A frame of the mean body, whose skin files of its skeleton are shown with."""
+    return Motion(np.tile(np.eye(3), (1, JOINT_COUNT, 1, 1)), np.array([[0.0, 1.0, 0.0]]))
 
 
 def _camera_payload(camera: Camera, known: bool) -> dict[str, Any]:

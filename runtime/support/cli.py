@@ -26,10 +26,14 @@ _UNRECOGNIZED = "unrecognized arguments: "
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser with `--version`, whose errors are one line on stderr and exit status 2, without the usage in front."""
+    """A parser with `--version`, whose errors are one line on stderr and exit status 2, without the usage in front.
+
+    Options of the action "once" are refused a second time.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.register("action", "once", _Once)
         about = "show the version, and whether libgenmo computes, and exit"
         self.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help=about)
 
@@ -46,6 +50,17 @@ class OneLineParser(argparse.ArgumentParser):
         typed = message.removeprefix(_UNRECOGNIZED).split()[0].split("=")[0]
         similar = difflib.get_close_matches(typed, _option_names(self), n=1) if typed.startswith("-") else []
         return f"; did you mean {similar[0]}?" if similar else ""
+
+
+class _Once(argparse.Action):
+    """Stores what a motion is made of or goes to: of two files, one would be left out without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) != self.default:
+            raise argparse.ArgumentError(self, "given twice; wanted it once")
+        setattr(namespace, self.dest, values)
 
 
 class _Version(argparse.Action):

@@ -1,14 +1,20 @@
 """genmo-export of motion tokens: an engine with its parity, or one line and nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from genmo.export.__main__ import main
 from genmo.export.token_pipeline import LOGIT_GATES
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.token_bundle import load_token_engine
-from genmo.train.network.token_model import TokenCheckpoint, TokenModel, load_token_checkpoint, save_token_checkpoint
+from genmo.runtime.token_model import TokenModel
+from genmo.train.network import token_model
+from genmo.train.network.token_model import TokenCheckpoint, load_token_checkpoint, save_token_checkpoint
 
 
 def test_an_engine_says_what_it_is(token_checkpoint, tmp_path, capsys):
@@ -25,6 +31,20 @@ def test_an_engine_says_what_it_is(token_checkpoint, tmp_path, capsys):
     card = (out / "MODEL_CARD.md").read_text()
     assert "16 codes for each of: path, trunk" in card and "| tokens | output | `codes` |" in card and "100.0 %" in card
     assert set(described["files"]) == {path.name for path in out.iterdir()} - {"engine.json"}
+
+
+def test_what_it_was_trained_on_in_words_goes_along(token_checkpoint, tmp_path, capsys):
+    """From the checkpoint into the engine, which notes other words."""
+    known = KnownPrompts(("a person walks",), frozenset({"a", "person", "walks"}))
+    checkpoint = replace(load_token_checkpoint(token_checkpoint), known_prompts=known)
+    save_token_checkpoint(tmp_path / "run", checkpoint)
+    assert load_token_checkpoint(tmp_path / "run").known_prompts == known
+    assert main([str(tmp_path / "run"), "--out", str(tmp_path / "engine")]) == 0
+    model = TokenModel.load(tmp_path / "engine", threads=1)
+    assert model.engine.known_prompts == known
+    notes = [model.follow(Timeline(8, (Text(words),))).notes for words in ("a person walks", "a person qwertyzxcv")]
+    assert notes[0] == () and "was not trained on ('qwertyzxcv')" in notes[1][0]
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +82,7 @@ def test_an_engine_over_its_gate_is_not_written(token_checkpoint, tmp_path, caps
 
 def test_a_run_of_stage_1_is_no_engine(token_checkpoint, tmp_path, capsys):
     checkpoint = load_token_checkpoint(token_checkpoint)
-    first = TokenModel(checkpoint.model.config)
+    first = token_model.TokenModel(checkpoint.model.config)
     first.vq.load_state_dict(checkpoint.model.vq.state_dict())
     assert torch.equal(first.vq.codebook.codes, checkpoint.model.vq.codebook.codes)
     save_token_checkpoint(tmp_path / "vq", TokenCheckpoint(first, checkpoint.normalisation, {}))

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
+from torch import nn
 
 from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, words_of
 from genmo.runtime.support.arrays import Array
-from genmo.train.network.checkpoint import Model
 from genmo.train.network.wordpiece_text import WordPieceText
 
 KEPT = 200
@@ -41,11 +41,10 @@ class SeenPrompts:
             if prompt and (prompt in self._counts or len(self._counts) < COUNTED):
                 self._counts[prompt] += 1
 
-    def known(self, model: Model) -> KnownPrompts | None:
-        """The words, and up to KEPT prompts that differ for the text encoder of `model`, the commonest first; None
-        before the first."""
+    def known(self, encoder: nn.Module | None) -> KnownPrompts | None:
+        """The words, and up to KEPT prompts that differ for a model's text encoder, the commonest first; None before
+        the first."""
         common = [prompt for prompt, _ in self._counts.most_common(CONSIDERED) if len(prompt) <= LONGEST]
-        encoder = model.text_encoder
         chosen = _different(common, encoder.encoder.table) if isinstance(encoder, WordPieceText) else common[:KEPT]
         return KnownPrompts(tuple(chosen), frozenset(self._words)) if self._words else None
 

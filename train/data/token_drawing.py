@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,8 +14,12 @@ from genmo.runtime.support.arrays import Numbers
 from genmo.runtime.tokens.config import FRAMES_A_TOKEN
 from genmo.train.data.batch_sampler import BatchSampler, Window
 from genmo.train.data.token_store import TokenStore
+from genmo.train.datasets.clips import Clip
 from genmo.train.network.mevq import MotionVQ
 from genmo.train.network.normalisation import Normalisation
+from genmo.train.settings.augmentation import AugmentationConfig
+from genmo.train.settings.captions import CaptionConfig
+from genmo.train.settings.token_config import TokenTrainConfig
 
 TOGETHER = 32
 """windows that are encoded at a time"""
@@ -34,6 +38,31 @@ def encoded(windows: Sequence[Window], vq: MotionVQ, normalisation: Normalisatio
     return ids
 
 
+def variety(config: TokenTrainConfig) -> AugmentationConfig:
+    """How the windows of stages 2 and 3 vary: mirrored, and at other speeds."""
+    return AugmentationConfig(mirror=config.variety.mirror, speed=config.variety.speed, shape=0.0)
+
+
+def token_sampler(config: TokenTrainConfig, clips: list[Clip], captions: CaptionConfig | None) -> BatchSampler:
+    """What draws the windows of stages 2 and 3, with captions in stage 3."""
+    return BatchSampler(clips, variety(config), config.seed, captions=captions, lengths=config.frames)
+
+
+def draw_windows(sampler: BatchSampler, count: int, frames: Sequence[int], seed: int) -> Iterator[list[Window]]:
+    """`count` windows, up to TOGETHER of one length at a time, the lengths drawn from `frames`."""
+    for first in tqdm(range(0, count, TOGETHER), desc="tokens", unit=f"{TOGETHER} windows", disable=None):
+        random = np.random.default_rng((seed, first, 7))
+        length = int(random.choice(frames))
+        yield list(sampler.windows(0, min(TOGETHER, count - first), length, random)[0])
+
+
+def drawn_captions(sampler: BatchSampler, count: int, frames: Sequence[int], seed: int) -> Iterator[str]:
+    """The captions of the motions that `draw_store` makes."""
+    for windows in draw_windows(sampler, count, frames, seed):
+        for window in windows:
+            yield from (caption for _, caption in _parts(window, len(window.rotations) // FRAMES_A_TOKEN))
+
+
 def draw_store(
     sampler: BatchSampler, vq: MotionVQ, normalisation: Normalisation, count: int, frames: Sequence[int], seed: int
 ) -> TokenStore:
@@ -43,10 +72,7 @@ def draw_store(
     """
     ids: list[Numbers] = []
     captions: list[str] = []
-    for first in tqdm(range(0, count, TOGETHER), desc="tokens", unit=f"{TOGETHER} windows", disable=None):
-        random = np.random.default_rng((seed, first, 7))
-        length = int(random.choice(frames))
-        windows, _ = sampler.windows(0, min(TOGETHER, count - first), length, random)
+    for windows in draw_windows(sampler, count, frames, seed):
         for row, window in zip(encoded(windows, vq, normalisation), windows, strict=True):
             for part, caption in _parts(window, len(row)):
                 ids.append(row[part])

@@ -10,19 +10,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.load_sets import drawn_weights, load_data
-from genmo.train.data.token_drawing import draw_store
+from genmo.train.data.seen_prompts import SeenPrompts
+from genmo.train.data.token_drawing import draw_store, token_sampler, variety
 from genmo.train.data.token_store import TokenStore, fingerprint, read_store, write_store
 from genmo.train.data.token_windows import TokenWindows
-from genmo.train.datasets.clips import Clip
 from genmo.train.loop.mask_stage import HELD_OUT, MaskStage
 from genmo.train.loop.vq_stage import VQStage
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.token_model import TokenModel, load_token_checkpoint
 from genmo.train.network.wordpiece_text import read_text_table
-from genmo.train.settings.augmentation import AugmentationConfig
 from genmo.train.settings.captions import CaptionConfig
 from genmo.train.settings.token_config import TokenTrainConfig
 
@@ -53,6 +53,8 @@ class Beginning:
     normalisation: Normalisation
     before: dict[str, Any]
     """provenance of the run of the stage before"""
+    known_prompts: KnownPrompts | None = None
+    """what stage 3 learns in words"""
 
 
 def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Beginning:
@@ -69,17 +71,16 @@ def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Begin
     model = _model_of(config, before.model).to(device)
     normalisation = before.normalisation.to(device)
     captions = config.captions if config.stage == 3 else None
-    sampler = _sampler(config, clips, captions)
+    sampler = token_sampler(config, clips, captions)
     sampler.weights = weights
     own = None if captions is None else CaptionConfig(captions.measured, captions.beside, 0.0, 0.0)
     folder.mkdir(parents=True, exist_ok=True)
-    samplers = sampler, _sampler(config, enough, own) if enough else None
+    samplers = sampler, token_sampler(config, enough, own) if enough else None
     store, other = token_stores(config, folder, model, normalisation, samplers)
-    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance)
-
-
-def _sampler(config: TokenTrainConfig, clips: list[Clip], captions: CaptionConfig | None) -> BatchSampler:
-    return BatchSampler(clips, variety(config), config.seed, captions=captions, lengths=config.frames)
+    seen = SeenPrompts()
+    seen.add(store.captions)
+    known = seen.known(model.text_encoder)
+    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known)
 
 
 def _model_of(config: TokenTrainConfig, before: TokenModel) -> TokenModel:
@@ -124,8 +125,3 @@ def token_stores(
         found.append(store)
     assert found[0] is not None
     return found[0], found[1]
-
-
-def variety(config: TokenTrainConfig) -> AugmentationConfig:
-    """How the windows of stages 2 and 3 vary: mirrored, and at other speeds."""
-    return AugmentationConfig(mirror=config.variety.mirror, speed=config.variety.speed, shape=0.0)

@@ -130,7 +130,7 @@ class TokenTrainer:
         settings["data"] = [Path(folder).name for folder in self.config.data]
         settings["init"] = Path(settings["init"]).name
         provenance = {"train": settings, "step": self.step, "before": self.started.before}
-        return TokenCheckpoint(self.average, self.normalisation, provenance)
+        return TokenCheckpoint(self.average, self.normalisation, provenance, self.started.known_prompts)
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from."""

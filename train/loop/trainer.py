@@ -302,7 +302,7 @@ class Trainer:
             settings[path] = Path(settings[path]).name
         model = self.scales.folded(self.average)
         provenance = {"train": settings, "step": self.step}
-        return Checkpoint(model, self.normalisation, provenance, self.seen_prompts.known(self.model))
+        return Checkpoint(model, self.normalisation, provenance, self.seen_prompts.known(self.model.text_encoder))
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from: one file, so that a kill leaves one step's or the

@@ -11,6 +11,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from genmo.runtime.engine.known_prompts import FILE as PROMPTS
+from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
@@ -49,6 +51,8 @@ class TokenCheckpoint:
     normalisation: Normalisation
     provenance: dict[str, Any]
     """training config, step, data, scores: plain JSON"""
+    known_prompts: KnownPrompts | None = None
+    """what it was trained on in words; of stage 3"""
 
 
 def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
@@ -68,6 +72,8 @@ def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
         if model.text_encoder is not None:
             for name, content in wordpiece_files(model.text_encoder.encoder.table).items():
                 write_aside(folder / name, content)
+        if checkpoint.known_prompts is not None:
+            write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -95,4 +101,5 @@ def load_token_checkpoint(folder: str | Path) -> TokenCheckpoint:
         raise InputError(f"{folder}/model.json: normalisation is not {width[0]} means and positive spreads")
     model = TokenModel(config, stage, read_wordpiece_table(folder) if stage == 3 else None)
     load_weights(model, folder / "weights.safetensors")
-    return TokenCheckpoint(model.eval(), statistics, provenance)
+    known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
+    return TokenCheckpoint(model.eval(), statistics, provenance, known_prompts)

@@ -89,7 +89,7 @@ overlay.ondblclick = reset;
 overlay.addEventListener("wheel", (event) => { event.preventDefault(); zoom(Math.exp(event.deltaY * (event.deltaMode ? 0.05 : 0.0015))); }, { passive: false });
 addEventListener("resize", relay);
 dark.addEventListener("change", () => { state.stale = true; });
-show(data.people.map((p) => makePerson(unpacked(p))), data.title, data.prompt);
+show(data.people.map(carried), data.title, data.prompt);
 for (const word of location.hash.slice(1).split("&")) {          // #frame=40&film&dark opens paused on frame 40, in the camera view, dark
   const [name, value] = word.split("=");
   if (name === "frame") { state.time = Math.max(0, Math.min(+value || 0, frames - 1)); state.playing = false; }

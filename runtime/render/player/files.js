@@ -1,9 +1,20 @@
 // ---------------------------------------------------------------- files: opened and saved in the page, nothing leaves it
 const READERS = { npz: readNpz, bvh: readBvh, glb: readGlb };
+const kindOf = (name) => name.split(".").pop().toLowerCase();
+function mannequin() {                                           // whose skin is stretched over skeletons that have none
+  const p = data.mannequin || data.people.find((one) => !one.file);
+  return p.made = p.made || makePerson(unpacked(p));
+}
+function carried(p) {                                            // a motion that the page holds, as arrays or as a file
+  if (!p.file) return makePerson(unpacked(p));
+  try {
+    return makePerson({ ...READERS[kindOf(p.name)](decode(p.file, Uint8Array)), name: p.name }, mannequin());
+  } catch (problem) { say(`${p.name}: ${problem.message}`); return mannequin(); }
+}
 let saying = 0;
 function say(words) { $("note").textContent = words; $("note").hidden = !words; clearTimeout(saying); saying = setTimeout(() => { $("note").hidden = true; }, 12000); }
 async function readFile(file) {
-  const kind = file.name.split(".").pop().toLowerCase();
+  const kind = kindOf(file.name);
   if (!READERS[kind]) throw new Error(`${file.name} is no motion the player opens; wanted .npz, .bvh or .glb`);
   try {
     return { ...await READERS[kind](new Uint8Array(await file.arrayBuffer())), name: file.name };
@@ -12,7 +23,7 @@ async function readFile(file) {
 async function openFiles(files) {                                // up to four, side by side; what was shown stays when one cannot be read
   try {
     if (files.length > 4) throw new Error(`${files.length} files; wanted up to four at once`);
-    const model = data.people[0].made = data.people[0].made || makePerson(unpacked(data.people[0]));
+    const model = mannequin();
     const list = []; for (const file of files) list.push(makePerson(await readFile(file), model));
     if (!list.length) return;
     show(list, list.length > 1 ? "" : list[0].name, list.length > 1 ? "" : list[0].given.texts.map((t) => t[0]).join(", "));

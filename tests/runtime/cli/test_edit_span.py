@@ -93,6 +93,6 @@ def test_a_limb_is_made_anew_and_the_rest_stays(files, token_engine, tmp_path, c
         assert main([*command, *options, "--out", str(tmp_path / "x.npz")]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / "x.npz").exists()
     assert main([*command[:2], "--prompts"]) == 2
-    assert "has no list of prompts; leave --engine out" in capsys.readouterr().err
+    assert "has no list of prompts; wanted an engine of a checkpoint that has prompts.json" in capsys.readouterr().err
     assert main([*edit, "--threads", "1", "--out", str(tmp_path / "x.npz")]) == 2  # the engine that ships
     assert "which engines of motion tokens do" in capsys.readouterr().err

@@ -222,6 +222,30 @@ def test_actions_in_order_are_noted(run, tmp_path):
     assert status == 0 and "in order" not in errors
 
 
+@pytest.mark.parametrize(
+    ("options", "noted"),
+    [
+        (
+            ("--text", "walk@0-3", "--seconds", 2),
+            "text 'walk' reaches to 3 s, the motion to 2 s: the rest of it is cut",
+        ),
+        (("--text", "walk@0-1.5", "--text", "sit@1-9", "--frames", 60), "text 'sit' reaches to 9 s, the motion to 2 s"),
+        (("--text", "walk@0-2", "--text", "sit@1-", "--seconds", 2), None),
+        (("--text", "walk@0-2"), None),
+    ],
+)
+def test_a_text_that_is_cut_is_noted(run, tmp_path, options, noted):
+    status, _, errors = run(*options, "--steps", 1, "--out", tmp_path / "m.npz")
+    assert status == 0 and load_motion(tmp_path / "m.npz").frames == 60
+    assert "is cut" not in errors if noted is None else noted in errors and errors.count("is cut") == 1
+
+
+@pytest.mark.parametrize("name", ["--keypoints", "--edit", "--timeline", "--character", "--constraints", "--music"])
+def test_files_of_one_kind_are_not_dropped(run, tmp_path, name):
+    status, _, errors = run("--text", "walk", name, "a.x", name, "b.x", "--out", tmp_path / "m.npz")
+    assert status == 2 and f"argument {name}: given twice; wanted it once" in errors and errors.count("\n") == 1
+
+
 def save_poses(path, frames=(3, 20), **changes):
     arrays = {"frames": np.array(frames), "rotations": np.tile(np.eye(3), (len(frames), 24, 1, 1))}
     np.savez(path, **arrays, trans=np.tile([0, 0.9, 0.5], (len(frames), 1)), **changes)

@@ -1,9 +1,12 @@
 """genmo-view: pages of files, and a folder served to this machine and nobody else."""
 
+import base64
 import http.client
 import io
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +24,8 @@ from genmo.runtime.cli.motion_pages import show
 from genmo.runtime.cli.view import main
 from genmo.runtime.conditions.provenance import MotionSources
 from genmo.runtime.conditions.spans import Text
-from genmo.runtime.formats import save_motion
+from genmo.runtime.formats import save_motion, to_bvh, to_glb
+from genmo.runtime.formats.gltf import pack
 from genmo.runtime.formats.npz import to_npz
 
 
@@ -69,6 +73,58 @@ def test_motions_are_found_and_nothing_else(takes):
     result = motions_in(takes)
     assert list(result) == ["a.npz", "day two/b & c.npz"]
     assert result["a.npz"].beside == (".glb",)
+
+
+@pytest.fixture
+def others(takes, random_motion):
+    """Motions of other formats, and files of these formats that are none."""
+    motion, folder = random_motion(20), takes / "other"
+    folder.mkdir()
+    for name in ("a.npz", "a.bvh", "b.glb", "b.bvh", "c.bvh", "d.GLB"):
+        (folder / name).write_bytes(WRITERS[name[2:].lower()](motion))
+    still = parse_glb(to_glb(motion))
+    (folder / "hero.glb").write_bytes(pack({k: v for k, v in still[0].items() if k != "animations"}, still[1]))
+    (folder / "x.bvh").write_text("no motion")
+    (folder / "y.bvh").write_text("HIERARCHY ROOT hips {")
+    (folder / "z.glb").write_bytes(b"glTF" + bytes(12) + b"JSON")
+    yield folder
+    shutil.rmtree(folder)
+
+
+WRITERS = {"npz": to_npz, "bvh": to_bvh, "glb": to_glb}
+
+
+def parse_glb(data):
+    length = int.from_bytes(data[12:16], "little")
+    return json.loads(data[20 : 20 + length]), data[28 + length :]
+
+
+def test_motions_of_every_format_are_listed_once(takes, server, others):
+    """Of one name the .npz, then the .glb; the rest is beside it.  A character without an animation is no motion."""
+    result = {name: entry.beside for name, entry in motions_in(takes).items() if name.startswith("other/")}
+    last = {"other/d.GLB": (), "other/y.bvh": ()}
+    assert result == last | {"other/a.npz": (".bvh",), "other/b.glb": (".bvh",), "other/c.bvh": ()}
+    for name in ("b.glb", "c.bvh", "d.GLB"):
+        answer, page = ask(server, f"/play?m={quote(f'other/{name}', safe='')}")
+        data = json.loads(re.search(r'<script id="motion"[^>]*>(.*?)</script>', page)[1])
+        (person,) = data["people"]
+        assert answer.status == 200 and person["name"] == name and data["mannequin"]["frames"] == 1
+        assert base64.b64decode(person["file"]) == (others / name).read_bytes()
+        assert ask(server, f"/file?m={quote(f'other/{name}', safe='')}")[0].status == 200
+    answer, body = ask(server, "/play?m=other%2Fy.bvh")
+    assert answer.status == 422 and "y.bvh" in body and "\n" not in body
+    both = ask(server, "/play?m=a.npz&m=other%2Fc.bvh")[1]
+    assert '"mannequin":null' in both and both.count('"file":') == 1
+
+
+def test_files_of_other_formats_are_shown_or_one_line(others, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert main([str(others / "c.bvh"), str(others / "d.GLB"), "--out", str(out), "--no-open"]) == 0
+    capsys.readouterr()
+    for name, line in (("hero.glb", "has no animation"), ("y.bvh", "y.bvh"), ("../a.html", "got the suffix")):
+        assert main([str(others / name), "--out", str(out), "--no-open"]) == 2
+        said = capsys.readouterr().err
+        assert line in said and said.count("\n") == 1
 
 
 def test_the_list_and_its_links(server):

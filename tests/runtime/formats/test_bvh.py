@@ -144,7 +144,11 @@ def test_reads_any_skeleton_and_channel_order(tmp_path):
         (lambda text: text.replace("CHANNELS 0", "CHANNELS 99"), 18, "99"),
         (lambda text: text.replace("Frames: 2", "Frames: two"), 22, "two"),
         (lambda text: text.replace("0.04", "0"), 23, "frame time"),
-        (lambda text: text.replace("30 20", "30 nan"), 25, "nan"),
+        (lambda text: text.replace("0.04", "1e-9"), 23, "a frame time of 1e-09, wanted 0.001 to 60 seconds"),
+        (lambda text: text.replace("30 20", "30 inf"), 25, "inf"),
+        (lambda text: text.replace("30 20", "30 1e300"), 25, "(at most 1e+09)"),
+        (lambda text: text.replace("OFFSET 0 0 -2", "OFFSET 0 0 1e300"), 17, "(at most 1e+09)"),
+        (lambda text: re.sub(r"(?m)^(\S+) \S+( \S+ \S+ \S+ \S+ \S+)$", r"\1 nan\2", text), 25, "NaN in every frame"),
         (lambda text: text[: text.index("30 20") + 5], 25, "end of the file"),
         (lambda text: text + "1.0", 26, "1 numbers"),
         (lambda text: text.replace("Frames: 2", "Frames: 4"), 25, "2 rows, wanted 4 rows"),
@@ -226,3 +230,19 @@ def test_scale_channels_and_a_second_root(tmp_path):
     again = read_bvh(path)
     assert (again.names, again.parents, again.channels) == (bvh.names, bvh.parents, bvh.channels)
     np.testing.assert_allclose(again.kinematics()[1], bvh.kinematics()[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "-nan(ind)", "1.#QNAN", "-1.#IND"])
+def test_nan_is_what_the_nearest_frame_has(tmp_path, word):
+    rows = [f"{frame} {20 + frame} 10 0 0 0 90" for frame in range(6)]
+    holes = [
+        rows[0].replace("20", word, 1),
+        *rows[1:3],
+        rows[3].replace("23", word, 1),
+        rows[4].replace("24", word, 1),
+        rows[5],
+    ]
+    path = tmp_path / "holes.bvh"
+    path.write_text(re.sub(r"(?s)Frames: 2.*", "Frames: 6\nFrame Time: 0.04\n" + "\n".join(holes), STRANGE))
+    moved = read_bvh(path).positions[:, 0]
+    assert np.isfinite(moved).all() and sorted(set(moved.ravel()) - {10.0, *range(6)}) == [21, 22, 25]

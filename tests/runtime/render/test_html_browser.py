@@ -16,11 +16,12 @@ import pytest
 
 from genmo.runtime.conditions.provenance import NO_SOURCES, MotionSources, View
 from genmo.runtime.conditions.spans import Text
-from genmo.runtime.formats import to_glb, to_html
+from genmo.runtime.formats import to_bvh, to_glb, to_html
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.rotation import matrix_from_axis_angle
 from genmo.runtime.motion.skeleton import JOINTS, coco_keypoints
-from genmo.runtime.render.html import compare_html
+from genmo.runtime.render.html import compare_html, file_payload
+from genmo.runtime.render.html import page as html_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt install chromium)")]
@@ -163,6 +164,21 @@ def test_two_motions_side_by_side_and_over_one_another(tmp_path, walker):
     script = """setTimeout(() => { const one = panes().length; state.together = true;
       tell([one, panes().length, panes()[0].who.length, frames, frameOf(people[1], 10)]); }, 500);"""
     assert said(tmp_path, page, script) == [2, 1, 2, 30, 20]
+
+
+@pytest.mark.parametrize("kind", ["bvh", "glb"])
+def test_a_file_in_the_page_is_played(tmp_path, walker, kind):
+    """Joints are where the motion's are; a file that cannot be read is said over a standing body."""
+    data = {"bvh": to_bvh, "glb": to_glb}[kind](walker)
+    script = """setTimeout(() => { const p = people[0]; posePerson(p, 10);
+      tell({ frames, joints: p.joints, placed: p.placed.map((at) => [...at]), note: $("note").textContent });
+      }, 500);"""
+    seen = said(tmp_path, html_page([file_payload(f"walk.{kind}", data)], "walk"), script)
+    order = [seen["joints"].index(name) for name in JOINTS]
+    assert seen["frames"] == 30 and not seen["note"]
+    assert np.abs(np.array(seen["placed"])[order] - walker.joints_world()[10]).max() < 1e-3
+    broken = said(tmp_path, html_page([file_payload(f"walk.{kind}", data[:300])], "walk"), script)
+    assert broken["frames"] == 1 and f"walk.{kind}: " in broken["note"]
 
 
 @pytest.mark.parametrize("address", ["#frame=10&dark", "#frame=10&light", "#frame=10&2d&light"])

@@ -130,3 +130,18 @@ def test_streams_that_cannot_be_written_to(line, status, errors):
 def test_text_is_printed_in_every_locale(locale):
     done = shell("run", **locale)
     assert done.returncode == 0 and done.stdout.endswith("café ".encode() + b"\xff\n")
+
+
+def test_what_a_motion_is_made_of_is_said_once(capsys):
+    """Of two files one would be left out; a number may replace the one before it, as scripts have it."""
+    parser = OneLineParser(prog="program")
+    parser.add_argument_group("files").add_argument("--edit", action="once")
+    parser.add_argument("--pair", action="once", nargs=2, default=())
+    parser.add_argument("--seed", type=int)
+    values = parser.parse_args(["--edit", "a", "--pair", "b", "c", "--seed", "1", "--seed", "2"])
+    assert (values.edit, values.pair, values.seed) == ("a", ["b", "c"], 2)
+    for twice in (["--edit", "a", "--edit", "a"], ["--pair", "a", "b", "--pair", "c", "d"]):
+        with pytest.raises(SystemExit) as stop:
+            parser.parse_args(twice)
+        said = capsys.readouterr().err
+        assert stop.value.code == 2 and f"{twice[0]}: given twice; wanted it once" in said and said.count("\n") == 1

@@ -11,6 +11,7 @@ from genmo.train.__main__ import main
 from genmo.train.loop.token_trainer import TokenTrainer
 from genmo.train.network.token_model import load_token_checkpoint
 from genmo.train.settings.token_config import TOKEN_PRESETS, read_token_config
+from genmo.train.tools.known_prompts import main as write_known_prompts
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,6 +91,12 @@ def test_three_stages_follow_each_other(first, motion_set, tmp_path, capsys):
     assert any(not torch.equal(two[name], three[name]) for name in two)
     assert checkpoints[2].model.text_encoder is not None and checkpoints[0].model.transformer is None
     assert checkpoints[2].provenance["before"]["train"]["stage"] == 2
+    assert [checkpoint.known_prompts is None for checkpoint in checkpoints] == [True, True, False]
+    known = runs[3] / "prompts.json"
+    written = known.read_bytes()
+    known.unlink()
+    assert write_known_prompts([str(runs[3]), *(argument for argument in arguments if argument != "--out")]) == 0
+    assert known.read_bytes() == written
     tokens = runs[3] / "tokens.npz"
     before = tokens.stat().st_mtime_ns
     assert main([*arguments, "steps=4", "--out", str(runs[3])]) == 0
