@@ -4,9 +4,9 @@ Parts are called as in VRM's humanoid, in snake case: hips, neck, head, and for 
 lower_leg, foot, toes, shoulder (the clavicle), upper_arm, lower_arm, hand and middle (first bone of the middle finger).
 Twist bones, other fingers, faces and clothes are no parts.
 
-Tools differ in the words, and they put more around them: name spaces (`Hero:`), prefixes that all bones share
-(`Armature_`, `m_avg_`), numbers behind each bone (Sketchfab's `_07`, Blender's `.001`).  Every such reading is tried,
-and the one that finds the most parts is taken.
+Tools differ in the words, and they put more around them: name spaces (`Hero:`), prefixes and endings that all bones
+share (`Armature_`, `m_avg_`; `_jnt`, ARKit's `_joint`), numbers behind each bone (Sketchfab's `_07`, Blender's
+`.001`).  Every such reading is tried, and the one that finds the most parts is taken.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ HUMAN_BODY_BONES = {
 """Unity's HumanBodyBones -> SMPL joint"""
 
 _SIDE_WORDS = {"left": ("left", "l", "左"), "right": ("right", "r", "右")}
-# VRoid's J_Bip_C_Hips and Auto-Rig Pro's root.x mark the middle too
-_MIDDLE_WORDS = ("{}", "c{}", "{}x")
+# VRoid's J_Bip_C_Hips, Auto-Rig Pro's root.x and Advanced Skeleton's Root_M mark the middle too
+_MIDDLE_WORDS = ("{}", "c{}", "{}x", "{}m")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,12 @@ CONVENTIONS = (
                ("肩", "腕", "ひじ", "手首", "中指1"), "頭"),
     Convention("Poser, DAZ or Second Life", "hip hips pelvis", ("thigh thighbend", "shin", "foot", "toe toes"),
                ("collar shoulder", "shldr shldrbend upperarm", "forearm forearmbend", "hand", "mid1")),
+    Convention("OptiTrack", "hip", ("thigh", "shin", "foot", "toe"),
+               ("shoulder", "uarm", "farm", "hand", "middle1")),
+    Convention("Second Life", "mpelvis", ("mhip", "mknee", "mankle", "mfoot mtoe"),
+               ("mcollar", "mshoulder", "melbow", "mwrist", "mhandmiddle1"), "mhead"),
+    Convention("Advanced Skeleton", "root", ("hip", "knee", "ankle", "toes"),
+               ("scapula", "shoulder", "elbow", "wrist", "middlefinger1")),
     Convention("MakeHuman", "root", ("upperleg01", "lowerleg01", "foot", "toe11"),
                ("clavicle", "upperarm01", "lowerarm01", "wrist", "finger31")),
     Convention("Roblox R15", "lowertorso", ("upperleg", "lowerleg", "foot", "toes"),
@@ -126,7 +132,10 @@ def _letters(name: str) -> str:
 
 
 def _shared_prefix(names: Sequence[str]) -> str:
-    """The longest beginning, up to a separator, of more than half of the names; "" where there is none."""
+    """The longest beginning, up to a separator, of more than half of the names; "" where there is none.
+
+    Of names backwards: the ending that they share.
+    """
     counts = Counter(
         name[: index + 1] for name in names for index, sign in enumerate(name[:_PREFIX_LENGTH]) if sign in "_-. "
     )
@@ -138,7 +147,10 @@ def _readings(names: Sequence[str]) -> list[list[str]]:
     bare = [_bare(name) for name in names]
     unnumbered = [_NUMBERED.sub("", name) for name in bare]
     readings = [bare, unnumbered]
-    for reading in (bare, unnumbered):
+    ending = _shared_prefix([name[::-1] for name in bare])[::-1]
+    if ending:
+        readings.append([name.removesuffix(ending) for name in bare])
+    for reading in tuple(readings):
         prefix = _shared_prefix(reading)
         if prefix:
             readings.append([name.removeprefix(prefix) for name in reading])
@@ -182,7 +194,10 @@ def _by_convention(node_of: dict[str, int], parents: Sequence[int]) -> tuple[int
     )
     order = sorted(numbers, key=lambda n: n != best)
     nodes = max((legs[n] for n in order), key=_rank) | max((arms[n] for n in order), key=_rank)
-    for part, word in (("neck", "neck neck1 neck01 necklower 首"), ("head", f"{CONVENTIONS[best].head} head head1")):
+    for part, word in (
+        ("neck", "neck neck1 neck01 necklower mneck 首"),
+        ("head", f"{CONVENTIONS[best].head} head head1"),
+    ):
         node = _first_match(word, None, node_of)
         if node is not None and node not in nodes.values():
             nodes[part] = node

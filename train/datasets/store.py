@@ -241,6 +241,10 @@ def read_store(folder: str | Path) -> list[Recording]:
             raise InputError(
                 f"{folder}: format {quoted(index['format'])} {quoted(index['version'])}; wanted {FORMAT} {VERSION}"
             )
+        if index["fps"] != FPS:
+            raise InputError(
+                f"{folder}: {quoted(index['fps'])} frames a second; wanted {FPS:g}: prepare the data again"
+            )
         arrays = {name: _mapped(folder, name, entry) for name, entry in index["files"].items()}
         return [_recording(folder.name, arrays, number, record) for number, record in enumerate(index["clips"])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -262,7 +266,12 @@ def _mapped(folder: Path, name: str, entry: dict[str, Any]) -> npt.NDArray[Any]:
 
 
 def _recording(store: str, arrays: dict[str, npt.NDArray[Any]], number: int, record: dict[str, Any]) -> Recording:
-    frames, rows = int(record["frames"]), record["rows"]
+    frames, rows, captions = record["frames"], record["rows"], record["captions"]
+    texts = (record["name"], record["subject"], record.get("truth", "world"), *captions)
+    if not isinstance(captions, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"clip {number} has a name, subject, truth or caption that is no text")
+    if not all(type(count) is int and count >= 0 for count in (frames, *rows.values())):
+        raise ValueError(f"clip {number} has frames or rows that are no whole numbers")
     slices = {name: arrays[name][row : row + frames] for name, row in rows.items()}
     if any(len(array) != frames for array in slices.values()):
         raise ValueError(f"clip {record['name']} reaches past the end of its arrays")
@@ -270,7 +279,7 @@ def _recording(store: str, arrays: dict[str, npt.NDArray[Any]], number: int, rec
     return Recording(
         name=f"{store}/{record['name']}",
         subject=f"{store}/{record['subject']}",
-        captions=tuple(record["captions"]),
+        captions=tuple(captions),
         rotations=slices["rotations"],
         translation=slices["translation"],
         offsets=arrays["offsets"][number],

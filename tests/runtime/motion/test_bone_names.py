@@ -48,6 +48,16 @@ FAMILIES = {
     "Xsens FBX": MIXAMO.replace("Spine2", "Spine3").replace("{S}HandMiddle1", "-"),
     "Rokoko Newton": MIXAMO.replace("UpLeg", "Thigh").replace("{S}Leg", "{S}Shin").replace("ToeBase", "Toe"),
     "HumanIK in lower case": MIXAMO.lower(),
+    "an ending that all share": before("", MIXAMO, "_jnt"),
+    "an ending after a blank": before("", MIXAMO, " bone"),
+    "ARKit": "hips_joint spine_1_joint spine_2_joint spine_3_joint neck_1_joint head_joint {s}_upLeg_joint "
+        "{s}_leg_joint {s}_foot_joint {s}_toes_joint - {s}_arm_joint {s}_forearm_joint {s}_hand_joint -",
+    "Second Life, its own skeleton": "mPelvis mTorso mSpine3 mChest mNeck mHead mHip{S} mKnee{S} mAnkle{S} mFoot{S} "
+        "mCollar{S} mShoulder{S} mElbow{S} mWrist{S} mHandMiddle1{S}",
+    "Advanced Skeleton": "Root_M Spine1_M Spine2_M Chest_M Neck_M Head_M Hip_{L} Knee_{L} Ankle_{L} Toes_{L} "
+        "Scapula_{L} Shoulder_{L} Elbow_{L} Wrist_{L} MiddleFinger1_{L}",
+    "OptiTrack": "Hip Ab Spine2 Chest Neck Head {L}Thigh {L}Shin {L}Foot {L}Toe {L}Shoulder {L}UArm {L}FArm "
+        "{L}Hand -",
     "HumanIK with its character": before("Character1_", MIXAMO),
     "Bandai Namco": "Hips Spine - Chest Neck Head UpperLeg_{L} LowerLeg_{L} Foot_{L} Toes_{L} Shoulder_{L} "
                     "UpperArm_{L} LowerArm_{L} Hand_{L} -",

@@ -116,6 +116,13 @@ def spoil(folder, change):
         (lambda i: i["clips"][3].update(frames=9999), "reaches past the end"),
         (lambda i: i["files"]["rotations"].update(shape=[5, 24, 3, 3]), r"rotations.npy: .* its index says \[5"),
         (lambda i: i["clips"][0].pop("captions"), "no entry 'captions'"),
+        (lambda i: i["clips"][0].update(captions=[5]), "clip 0 has a name, subject, truth or caption that is no text"),
+        (lambda i: i["clips"][1].update(name=None), "clip 1 has a name, subject, truth or caption that is no text"),
+        (
+            lambda i: i["clips"][1]["rows"].update(translation=0.5),
+            "clip 1 has frames or rows that are no whole numbers",
+        ),
+        (lambda i: i.update(fps=0), "0 frames a second; wanted 30"),
         (lambda i: i.pop("files"), "no entry 'files'"),
         (lambda i: i["files"].update({"../x": {"shape": [1], "dtype": "<f4", "sha256": ""}}), "lists an array '../x'"),
     ],
