@@ -30,6 +30,7 @@ from genmo.runtime.refine.limb_limits import MAX_SPEED, limit_limb_speed
 from genmo.runtime.refine.multi_shot import follow_cameras, height_anchored, realign_cameras, root_anchored
 from genmo.runtime.refine.root_path import GROUND_PLANE_WINDOW
 from genmo.runtime.refine.said_turns import turned_as_said
+from genmo.runtime.refine.steadying import steadied
 from genmo.runtime.refine.transitions import remove_steps, smooth_motion_transitions, smooth_transitions
 from genmo.runtime.support.arrays import Array, Arrays, Flags
 from genmo.runtime.support.progress import ProgressCallback, no_progress
@@ -137,6 +138,12 @@ def _smooth_transitions(features: Features, context: Context) -> Features:
         return decode(changed, features.layout, camera, context.body).joints_world()
 
     return replace(features, values=smooth_transitions(features.values, context.timeline.edges, joints))
+
+
+def _steady_rest(features: Features, context: Context) -> Features:
+    if not context.timeline.sampled or context.timeline.keypoints:
+        return features
+    return replace(features, values=steadied(features.values, features.layout))
 
 
 def _fit_to_keypoints(motion: Motion, context: Context) -> Motion:
@@ -266,6 +273,13 @@ FEATURE_STAGES: tuple[Stage[Features], ...] = (
         takes="features, and borders and keyframes",
         promises="no joint accelerates there much more than elsewhere",
         keeps="everything where nothing is sharp, and frames further than 15 from a border",
+    ),
+    Stage(
+        "steady_rest",
+        _steady_rest,
+        takes="features of a generated motion without keypoints, and how fast its joints turn",
+        promises="who rests does not shake",
+        keeps="frames around which a joint turns by more than 49 degrees a second",
     ),
 )
 

@@ -469,7 +469,8 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_is_one_line_and_nothing_else(run, tmp_path, name):
+def test_bad_input_is_one_line_and_nothing_else(run, tmp_path, name, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))  # no networks, whoever runs this
     make, message = BAD_INPUT[name]
     arguments = make(tmp_path)
     before = contents(tmp_path)

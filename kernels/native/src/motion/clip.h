@@ -68,6 +68,9 @@ void label_contacts(const Clip& clip, Pool& pool, double* contacts);
 void remove_steps(double* features, int64_t frames, int64_t width, Borders borders);
 void smooth_transitions(double* features, int64_t frames, Borders borders, Pool& pool);
 
+// Smooth features [frames, 181] where the person rests.
+void steady_rest(double* features, int64_t frames, Pool& pool);
+
 // Turns of which a text says the angle are made that far; the texts are those of the body.
 void turn_as_said(Clip& clip, const Span* texts, int count, Pool& pool);
 

@@ -15,6 +15,7 @@ constexpr FeetOptions kGeneratedFeet{0, 60, kEnter, kLeave}, kUnevenFeet{NAN, 45
 Clip finish_generated(double* features, int64_t frames, const Span* texts, int count, Borders borders, bool loose_feet, Pool& pool) {
   remove_steps(features, frames, kFeatures, borders);
   smooth_transitions(features, frames, borders, pool);
+  steady_rest(features, frames, pool);
   Clip clip = decode(features, frames, pool);
   turn_as_said(clip, texts, count, pool);
   auto* floor = pool.get<double>(frames);
