@@ -19,6 +19,7 @@ from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.token_features import decode_motion
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish_motion
+from genmo.runtime.refine.steadying import steadied
 from genmo.runtime.refine.token_choice import TRIES, best_try
 from genmo.runtime.refine.token_revision import features_of_whole_tokens, masked_tokens, with_kept_parts
 from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, windows
@@ -104,9 +105,11 @@ class TokenModel(TimelineModel):
         motions: list[Motion] = []
         for sample, tried in enumerate(filled):
             features = self.features_of(tried)
-            features = features[best_try(features, timeline.keyframes) if takes > 1 else 0]
-            motion = decode_motion(features[: timeline.frames])
+            features = features[best_try(features, timeline.keyframes) if takes > 1 else 0][: timeline.frames]
             layout = self.engine.config.motion_layout
+            if takes == 1 and timeline.revision is None:  # frames that are given are not for it to change
+                features = steadied(features, layout)
+            motion = decode_motion(features)
             context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
             finished = finish_motion(motion, context)
             motions.append(finished if timeline.revision is None else with_kept_parts(finished, timeline.revision))
