@@ -55,8 +55,8 @@ cross: ## libgenmo for Windows, Linux on Arm and old Linux, and macOS, in build/
 
 sanitize: ## libgenmo's tests under ASan with UBSan and under TSan, in build/
 	for kind in address,undefined thread; do \
-	  cmake -S . -B build/$$kind -DGENMO_KERNELS=OFF -DGENMO_SANITIZE=$$kind -DGENMO_PORTABLE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-	  && cmake --build build/$$kind --parallel 2 && ctest --test-dir build/$$kind --output-on-failure || exit 1; \
+	  folder=build/sanitize-$${kind%%,*}; cmake -S . -B $$folder -DGENMO_KERNELS=OFF -DGENMO_SANITIZE=$$kind -DGENMO_PORTABLE=ON -DCMAKE_BUILD_TYPE=Debug \
+	  && cmake --build $$folder --parallel 2 && ctest --test-dir $$folder --output-on-failure || exit 1; \
 	done
 
 bench: .venv-test/.ready native ## measure one denoising step

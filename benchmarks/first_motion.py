@@ -5,13 +5,15 @@
 
 Every run is a new process that opens the engine that ships, whose files the system has in memory, and makes its first
 pose of a stream, or a second of motion from keypoints or from a text.  Wall time from the start of the process to its
-end, and what the process itself counts for opening and for the motion.  Runs are interleaved.
+end, the processor's time of all of it, and what the process itself counts for opening and for the motion.  Runs are
+interleaved.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -59,16 +61,17 @@ def peers(program: Path) -> dict[str, list[str]]:
     return made
 
 
-def milliseconds(arguments: Sequence[str]) -> tuple[float, float, float]:
-    """Of the whole process, of opening and of the motion."""
+def milliseconds(arguments: Sequence[str]) -> tuple[float, ...]:
+    """Of the whole process, of the processor, of opening and of the motion."""
     environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    started = time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
-    whole = 1000 * (time.perf_counter() - started)
+    whole, after = 1000 * (time.perf_counter() - started), resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise InputError(f"{arguments[0]}: {done.stderr.strip()[-300:]}")
     opened, made = map(float, done.stdout.split())
-    return whole, opened, made
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return whole, 1000 * cpu, opened, made
 
 
 def table(program: Path, runs: int) -> list[str]:
@@ -76,22 +79,17 @@ def table(program: Path, runs: int) -> list[str]:
     commands = peers(program)
     for arguments in commands.values():
         milliseconds(arguments)
-    times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+    times: dict[str, list[tuple[float, ...]]] = {name: [] for name in commands}
     for block in range(runs):
         for name in list(commands)[:: 1 if block % 2 == 0 else -1]:
             times[name].append(milliseconds(commands[name]))
     rows = []
     for name, taken in times.items():
-        whole, opened, made = np.array(taken).T
-        cells = (
-            f"{np.min(whole):.1f}",
-            f"{np.median(whole):.1f}",
-            f"{np.median(opened):.1f}",
-            f"{np.median(made):.1f}",
-        )
+        columns = np.array(taken).T
+        cells = [f"{value:.1f}" for column in columns for value in (column.min(), np.median(column))]
         rows.append(f"| {name} | {' | '.join(cells)} |")
-    heads = "| process | whole, ms, least | median | opening, median | motion, median |"
-    return [heads, "|---|---:|---:|---:|---:|", *rows]
+    heads = " | ".join(f"{name}, ms, least | median" for name in ("whole", "CPU", "opening", "motion"))
+    return [f"| process | {heads} |", "|---|" + "---:|" * 8, *rows]
 
 
 def parser() -> argparse.ArgumentParser:

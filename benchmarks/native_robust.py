@@ -33,7 +33,7 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     if "keypoints" in args.parts:
         made.append(["estimate_test", "ENGINE", str(args.count)])
     if "stream" in args.parts:
-        made.append(["stream_test", "ENGINE", "60", str(args.minutes), str(args.stride)])
+        made.append(["stream_test", args.streamed, "60", str(args.minutes)])
     return made
 
 
@@ -74,7 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--minutes", type=command.above_zero(int), default=30, help="of a stream (default: %(default)s)"
     )
-    parser.add_argument("--stride", type=int, default=1, help="estimate every so many ticks (default: each)")
+    parser.add_argument(
+        "--streamed",
+        default="ENGINE",
+        help='engine of the stream; "tiny": one that the test makes up (default: the real)',
+    )
     parser.add_argument("--out", type=Path, help="page to write")
     return command.answer(parser, run, arguments)
 
