@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ TOKEN = "GENMO_SERVE_TOKEN"
 SHORTEST_TOKEN = 16
 MOST_TOKEN = 4096
 """bytes of a file with a token"""
+ORIGIN = re.compile(r"\*|null|https?://[^/\s]+")
+"""as browsers send them"""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BOUNDS = {
     "port": (0, 65535),
@@ -123,6 +126,9 @@ def read_options(arguments: Sequence[str] | None) -> ServeOptions:
             f"--host {values['host']} lets other machines in without a token; wanted --token-file FILE, {TOKEN} in the "
             "environment, or --open"
         )
+    for origin in values["allow_origin"]:
+        if not ORIGIN.fullmatch(origin):
+            raise InputError(f"--allow-origin {origin[:80]!r}; wanted one such as https://example.org, no path, or *")
     if not values["model_id"].strip():
         raise InputError("--model-id is empty; wanted a name")
     settings = ServeSettings(

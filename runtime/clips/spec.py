@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -110,9 +111,9 @@ class LibrarySpec:
     def __post_init__(self) -> None:
         bridges: list[ActionSpec | TransitionSpec] = [*self.actions, *self.transitions]
         names = [one.name for one in self.loops] + [one.name for one in bridges]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"two clips are called {name!r}; wanted every name once")
+        for name, times in Counter(name.lower() for name in names).items():
+            if times > 1:
+                raise InputError(f"two clips are called {name!r}, capitals or not; wanted every name once")
         if len(names) > MOST_CLIPS:
             raise InputError(f"{len(names)} clips and transitions; wanted at most {MOST_CLIPS}")
         loops = [one.name for one in self.loops]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genmo.runtime.motion.ground import HeightGrid, Heights, Plane, Planes
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.safe_read import read_npz
+from genmo.runtime.support.safe_read import LARGEST, numbers, read_npz
 
 WANTED = "a ground: planes in .yaml, or heights, origin and spacing in .npz"
 MOST_PLANES = 1000
@@ -46,6 +45,8 @@ def _plane(entry: object) -> Plane:
         if key not in _KEYS:
             raise InputError(f"unknown entry {str(key)[:40]!r} of a plane; wanted {', '.join(_KEYS)}")
     height, rise_x, rise_z = (_number(name, entry.get(name, 0.0)) for name in ("height", "rise_x", "rise_z"))
+    if not max(abs(height), abs(rise_x), abs(rise_z)) < LARGEST:  # NaN is not
+        raise InputError(f"a plane of {height:g} m that rises by {rise_x:g} and {rise_z:g}; wanted finite metres")
     everywhere = [-np.inf, np.inf]
     x, z = (_span(name, entry.get(name, everywhere)) for name in ("x", "z"))
     return Plane(height, x, z, rise_x, rise_z)
@@ -64,14 +65,15 @@ def _number(name: str, value: object) -> float:
 
 
 def _grid(path: str | Path) -> HeightGrid:
-    arrays: dict[str, Any] = read_npz(path, WANTED)
+    stored, arrays = read_npz(path, WANTED), {}
     for name, axes in _NPZ.items():
-        if name not in arrays or np.ndim(arrays[name]) != axes or not np.issubdtype(arrays[name].dtype, np.number):
-            raise InputError(f"{path}: {name} is missing or no numbers with {axes} axes; wanted {WANTED}")
+        if name not in stored or np.ndim(stored[name]) != axes:
+            raise InputError(f"{path}: {name} is missing or has not {axes} axes; wanted {WANTED}")
+        arrays[name] = numbers(stored[name], f"{path}: {name}")
     if arrays["origin"].shape != (2,):
         raise InputError(f"{path}: origin is {list(arrays['origin'].shape)}; wanted x and z, [2]")
     x, z = (float(value) for value in arrays["origin"])
     try:
-        return HeightGrid(np.asarray(arrays["heights"], np.float64), (x, z), float(arrays["spacing"]))
+        return HeightGrid(arrays["heights"], (x, z), float(arrays["spacing"]))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from motionmcp import ProtocolError, VideoReferenceSegment, fetch_video_url
@@ -29,14 +30,18 @@ def people_finder(settings: ServeSettings, device: str, threads: int) -> Opened 
 
     Raises InputError for networks that were asked for and cannot be had.
     """
+    asked = settings.pose is not None or settings.detector is not None
+    opened = partial(open_people_finder, settings.pose, settings.detector, device, threads)
     try:
         library("av")
         check_pose_options(settings.pose, settings.detector)
     except (InputError, BackendError):
-        if settings.pose is not None or settings.detector is not None:
+        if asked:
             raise
         return None
-    return lambda: open_people_finder(settings.pose, settings.detector, device, threads)
+    if asked:
+        opened()  # a file that is no network is better told now than to whoever sends the first video
+    return opened
 
 
 class Watcher:

@@ -125,6 +125,7 @@ class LocalServer(ThreadingHTTPServer, ABC):
 class _Handler(BaseHTTPRequestHandler):
     server: LocalServer
     timeout = TIMEOUT
+    default_request_version = "HTTP/1.0"  # of a line that cannot be read: HTTP/0.9 has no status
 
     def do_GET(self) -> None:  # the name that http.server calls
         with suppress(OSError):  # the reader has gone

@@ -294,6 +294,8 @@ def intrinsics_of_35mm(millimetres: float, width: float, height: float) -> Array
 
 def _camera(number: int, fps: float | None) -> Iterator[tuple[float, Image]]:
     cv2 = library("cv2")
+    log = cv2.utils.logging  # it would say in its own lines what we say in one
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(number)
     try:
         if not capture.isOpened():

@@ -12,6 +12,7 @@ from genmo.runtime.conditions.revision import Revision
 from genmo.runtime.conditions.spans import KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import engine_folder
+from genmo.runtime.engine.text_conditions import text_notes
 from genmo.runtime.motion.token_features import to_features
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import TokenModel
@@ -132,6 +133,9 @@ def test_the_engine_that_ships(tmp_path):
     folder = engine_folder("tokens")
     assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) <= 15e6
     shipped = TokenModel.load("tokens", threads=1)
+    assert text_notes(shipped.engine, [Text("a person walks forward and waves with both hands")]) == []
+    (note,) = text_notes(shipped.engine, [Text("qwertyzxcv zxcvbqwerty")])
+    assert "was not trained on ('qwertyzxcv', 'zxcvbqwerty'); it knows: " in note
     (walk,) = shipped.generate("a person walks", 90, seed=1)
     forward = np.linalg.norm(walk.translation[-1, ::2] - walk.translation[0, ::2])
     assert forward > 1.0 and np.abs(walk.translation[:, 1] - 0.9).max() < 0.2

@@ -78,7 +78,7 @@ def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Begin
     samplers = sampler, token_sampler(config, enough, own) if enough else None
     store, other = token_stores(config, folder, model, normalisation, samplers)
     seen = SeenPrompts()
-    seen.add(store.captions)
+    seen.add(store.captions if config.stage == 3 else ())
     known = seen.known(model.text_encoder)
     return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known)
 

@@ -29,6 +29,8 @@ def command(capsys, *arguments):
         (["--token-file", "nowhere.txt"], "nowhere.txt: no such file; wanted a file with the token"),
         (["--host", "203.0.113.1", "--open"], "wanted an address of this machine"),
         (["--engine", "nowhere", "--port", "0"], "nowhere"),
+        (["--allow-origin", "example.org"], "--allow-origin 'example.org'; wanted one such as https://example.org"),
+        (["--allow-origin", "https://a.b/c"], "--allow-origin 'https://a.b/c'; wanted one such as https://example.org"),
         (["--prot", "1"], "did you mean --port?"),
     ],
 )

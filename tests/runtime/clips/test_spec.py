@@ -65,3 +65,8 @@ def test_what_cannot_be(tmp_path, text, said):
     assert said in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_names_differ_by_more_than_capitals(tmp_path):
+    with pytest.raises(InputError, match="two clips are called 'idle', capitals or not; wanted every name once"):
+        spec_of(tmp_path, IDLE + "  Idle: {text: a person stands, seconds: 2}\n")

@@ -26,6 +26,8 @@ def test_planes_and_grids(tmp_path):
         ("- {hight: 3}", "unknown entry"),
         ("- {height: high}", "wanted a number"),
         ("- {height: .nan}", "wanted finite"),
+        ("- {height: 1.0e+9}", "wanted finite"),
+        ("- {z: [0, 1], rise_z: 1.0e+300}", "wanted finite"),
         ("- {x: [2, 1]}", "wanted a rising span"),
         ("- {x: 2}", "wanted \\[from, to\\]"),
     ],
@@ -37,7 +39,14 @@ def test_what_is_no_ground(tmp_path, text, said):
 
 
 @pytest.mark.parametrize(
-    "arrays", [{}, {"heights": np.zeros(3)}, {"heights": np.zeros((2, 2)), "origin": np.zeros(3), "spacing": 1.0}]
+    "arrays",
+    [
+        {},
+        {"heights": np.zeros(3)},
+        {"heights": np.zeros((2, 2)), "origin": np.zeros(3), "spacing": 1.0},
+        {"heights": np.zeros((2, 2), complex), "origin": np.zeros(2), "spacing": 1.0},
+        {"heights": np.full((2, 2), 1e308), "origin": np.zeros(2), "spacing": 1.0},
+    ],
 )
 def test_what_is_no_grid(tmp_path, arrays):
     np.savez(tmp_path / "g.npz", **arrays)

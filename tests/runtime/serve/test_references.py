@@ -175,5 +175,7 @@ def test_what_a_server_says_of_videos(shipped, jump, tmp_path, monkeypatch):
     assert people_finder(ServeSettings(), "cpu", 1) is None
     with pytest.raises(InputError, match="genmo-get-pose"):
         people_finder(ServeSettings(pose="full"), "cpu", 1)
+    with pytest.raises(InputError, match="nowhere.onnx"):
+        people_finder(ServeSettings(pose=str(tmp_path / "nowhere.onnx")), "cpu", 1)
     assert application(shipped, ServeSettings(), lambda: Scripted(jump)) is not None
     assert ServeSettings().with_videos().max_body > ServeSettings().max_video * 4 / 3

@@ -121,14 +121,27 @@ def test_threads_are_bounded(server, monkeypatch):
     assert status == b"200"
 
 
-def ask_raw(server):
+def ask_raw(server, request=b"GET /x HTTP/1.0\r\nHost: localhost\r\n\r\n"):
     with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
         connection.settimeout(5)
         try:
-            connection.sendall(b"GET /x HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            connection.sendall(request)
             return connection.recv(1000)[9:12]
         except OSError:
             return b""
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"GET /x HTTP/1.0\r\nHost: localhost", b"200"),
+        (b"GET", b"400"),
+        (bytes(99), b"400"),
+        (b"GET / HTTP/9.9", b"505"),
+    ],
+)
+def test_lines_that_are_no_request_have_a_status(server, line, status):
+    assert ask_raw(server, line + b"\r\n\r\n") == status
 
 
 def test_a_connection_that_says_nothing_is_dropped(monkeypatch):
