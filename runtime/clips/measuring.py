@@ -21,6 +21,8 @@ RUNNING = 2.0
 """m/s from which on slide is judged as that of a run"""
 SEAM = 8
 """frames on either side of a loop's seam"""
+SEEN = 3.0
+"""how much a seam that is sharper than the rest of a loop counts"""
 _CHEST = (0, *(JOINTS.index(name) for name in ("spine1", "spine2", "spine3")))
 
 
@@ -158,7 +160,7 @@ def badness(what: LoopSpec | ActionSpec | TransitionSpec, found: Measures, limit
     """What the best of several tries has least of."""
     cost = found.slide / limits.slide + found.sharpness / limits.sharpness + found.sunk / 20
     if found.seam is not None:
-        cost += max(found.seam - 1, 0)
+        cost += SEEN * max(found.seam - 1, 0)
     if isinstance(what, ActionSpec):
         cost += abs(found.turn - what.turn) / limits.turn / 4
         if what.ahead is not None:

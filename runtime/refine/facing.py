@@ -28,6 +28,8 @@ FARTHEST = np.radians(100.0)
 """radians; nobody looks further away from where the legs go"""
 EASE = 3
 """frames over which the root comes down for legs to reach, and up again: a leg is straight of a sudden"""
+STRAIGHTEST = 0.993
+"""of a leg's length that hip and ankle are apart at most: a knee that is stretched all the way jerks into it"""
 _SPINE = [JOINTS.index(name) for name in ("spine1", "spine2", "spine3")]
 _LEGS = [[JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
 
@@ -49,7 +51,7 @@ def facing_aside(motion: Motion, turn: Array | float) -> Motion:
     turned = replace(motion, rotations=rotations)
     feet = matrix_from_yaw(FEET * turn)
     targets = [joints[:, ball] + rotate(feet, joints[:, ankle] - joints[:, ball]) for *_, ankle, ball in _LEGS]
-    down = _eased(out_of_reach(turned, targets), motion.loops)
+    down = _eased(out_of_reach(turned, targets, STRAIGHTEST), motion.loops)
     turned = replace(turned, translation=turned.translation - down[:, None] * [0.0, 1.0, 0.0])
     for leg, target in zip(_LEGS, targets, strict=True):
         turned = with_leg(turned, leg, target, feet @ world[:, leg[2]])
@@ -83,14 +85,16 @@ def with_leg(motion: Motion, leg: list[int], target: Array, foot: Array) -> Moti
     return replace(motion, rotations=rotations)
 
 
-def out_of_reach(motion: Motion, targets: Sequence[Array]) -> Array:
-    """Metres [frames] by which the root must come down for legs to reach their ankles' targets [frames, 3]."""
+def out_of_reach(motion: Motion, targets: Sequence[Array], straightest: float = 1.0) -> Array:
+    """Metres [frames] by which the root must come down for legs to reach their ankles' targets [frames, 3]; these are
+    no longer then than `straightest` of their length."""
     joints = motion.joints_world()
     down = np.zeros(motion.frames)
     for (hip, knee, ankle, _), target in zip(_LEGS, targets, strict=True):
         bones = (joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee])
         straight = sum(np.linalg.norm(bone, axis=-1) for bone in bones)
-        longest = np.maximum(EXTENDED * straight, np.linalg.norm(joints[:, ankle] - joints[:, hip], axis=-1))
+        now = np.linalg.norm(joints[:, ankle] - joints[:, hip], axis=-1)
+        longest = np.minimum(np.maximum(EXTENDED * straight, now), straightest * straight)
         along = np.linalg.norm((target - joints[:, hip])[:, [0, 2]], axis=-1)
         drop = joints[:, hip, 1] - target[:, 1]
         down = np.maximum(down, drop - np.sqrt(np.maximum(longest**2 - along**2, 0.0)))

@@ -36,7 +36,7 @@ STRAIGHT = 1e-3
 """radians of the body over the legs that nobody sees"""
 _RECENT = 15
 """frames whose line says where a motion is and how fast, when a plan begins"""
-LED_HORIZON, STOP_HORIZON = 10, 4
+LED_HORIZON, STOP_HORIZON = 8, 4
 """frames over which the root's slide is averaged when feet are cleaned: who is led keeps to the path, the feet do the
 rest; who stops does not sway after"""
 

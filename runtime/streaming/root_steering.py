@@ -29,6 +29,10 @@ from genmo.runtime.support.arrays import Array
 
 STRIDE = 21
 """frames over which the root's difference from the plan is averaged: what is quicker is the gait's own"""
+LONG_STRIDE = 31
+"""the same of who walks slowly"""
+SLOW = (1.1, 0.8)
+"""m/s of the plan from which down steps become longer in time, and at which they are"""
 SHARP = 7
 """the same where the plan brakes or speeds up, or stands, and there is no gait to keep"""
 BRAKING = 4.0
@@ -77,12 +81,12 @@ def steered(features: Array, layout: Layout, camera: Camera, reference: Referenc
     gravity_view, velocity = features[:, slices["gravity_view_orientation"]], features[:, slices["root_velocity"]]
     root, path = roll_out(matrix_from_6d(gravity_view), velocity, gravity_view_yaw(camera.rotation))
     last, growth = reference.border, reference.growth()
-    sharp = _sharpness(reference.positions)
-    turn = growth[:, None] * _slow(_wrapped(reference.headings - heading(root[..., 2])), sharp)
+    sharp, leisure = _sharpness(reference.positions), _leisure(reference.positions)
+    turn = growth[:, None] * _slow(_wrapped(reference.headings - heading(root[..., 2])), sharp, leisure)
     turned = matrix_from_yaw(turn[:, 0]) @ root
     moved = _integrated(turned, velocity, last, reference.root)
     shift = np.zeros_like(path)
-    shift[:, GROUND] = growth[:, None] * _slow(reference.positions - moved[:, GROUND], sharp)
+    shift[:, GROUND] = growth[:, None] * _slow(reference.positions - moved[:, GROUND], sharp, leisure)
     moved = moved + shift
     before = path - path[last] + reference.root
     return _with_root(features, layout, camera, turned, (before, moved))
@@ -96,10 +100,17 @@ def _sharpness(positions: Array) -> Array:
     return np.clip(local_trend(sharp[:, None], SHARP), 0, 1)
 
 
-def _slow(difference: Array, sharp: Array) -> Array:
+def _leisure(positions: Array) -> Array:
+    """How slowly [window] a plan walks, 0 to 1."""
+    speed = length(local_trend(np.gradient(positions, axis=0), STRIDE)) * FPS
+    return np.asarray(smoothstep((SLOW[0] - speed) / (SLOW[0] - SLOW[1])))
+
+
+def _slow(difference: Array, sharp: Array, leisure: Array) -> Array:
     """The slow part [window, n] of a difference [window, n] or [window]."""
     columns = difference.reshape(len(difference), -1)
     slow = local_trend(columns, STRIDE)
+    slow = slow + leisure[:, None] * (local_trend(columns, LONG_STRIDE) - slow)
     return np.asarray(slow + sharp * (local_trend(columns, SHARP) - slow))
 
 

@@ -8,7 +8,7 @@
 namespace genmo {
 namespace {
 
-constexpr int32_t kFreeHorizon = 60, kLedHorizon = 10, kStopHorizon = 4;
+constexpr int32_t kFreeHorizon = 60, kLedHorizon = 8, kStopHorizon = 4;
 constexpr double kStands = 0.3;
 constexpr double kStraight = 1e-3;  // radians of the body over the legs that nobody sees
 constexpr FeetOptions kFeet{0, kFreeHorizon, kEnter, kLeave};

@@ -10,8 +10,8 @@
 namespace genmo {
 namespace {
 
-constexpr int kStride = 21, kSharp = 7, kEnter = 8;
-constexpr double kBraking = 4, kStanding = 0.3;
+constexpr int kStride = 21, kLongStride = 31, kSharp = 7, kEnter = 8;
+constexpr double kBraking = 4, kStanding = 0.3, kSlowFrom = 1.1, kSlowAt = 0.8;
 
 // `out` [frames]: numpy's gradient of values [frames] with `stride`.
 void gradient(const double* values, int64_t frames, int64_t stride, double* out) {
@@ -44,6 +44,20 @@ void sharpness(const double* positions, int64_t frames, Pool& pool, double* shar
   for (int64_t frame = 0; frame < frames; ++frame) sharp[frame] = std::clamp(sharp[frame], 0.0, 1.0);
 }
 
+// How slowly [frames] a plan walks, 0 to 1.
+void leisure_of(const double* positions, int64_t frames, Pool& pool, double* leisure) {
+  const Pool::Scope scope(pool);
+  auto *velocity = pool.get<double>(frames), *slow = pool.get<double>(frames);
+  std::fill_n(leisure, frames, 0.0);
+  for (int axis = 0; axis < 2; ++axis) {
+    gradient(positions + axis, frames, 2, velocity);
+    local_trend(velocity, frames, kStride, pool, slow);
+    for (int64_t frame = 0; frame < frames; ++frame) leisure[frame] += slow[frame] * slow[frame];
+  }
+  for (int64_t frame = 0; frame < frames; ++frame)
+    leisure[frame] = smoothstep((kSlowFrom - std::sqrt(leisure[frame]) * GENMO_FPS) / (kSlowFrom - kSlowAt));
+}
+
 // The known frame next to the others.
 int64_t border_of(const Reference& reference, int64_t frames) {
   const int64_t known = std::max<int64_t>(reference.known, 1);
@@ -51,10 +65,12 @@ int64_t border_of(const Reference& reference, int64_t frames) {
 }
 
 // The slow part of a difference [frames], in its place, grown from nothing away from the known frames.
-void correct(double* difference, const double* sharp, int64_t frames, const Reference& reference, Pool& pool) {
+void correct(double* difference, const double* sharp, const double* leisure, int64_t frames, const Reference& reference, Pool& pool) {
   const Pool::Scope scope(pool);
-  auto *slow = pool.get<double>(frames), *quick = pool.get<double>(frames);
+  auto *slow = pool.get<double>(frames), *slower = pool.get<double>(frames), *quick = pool.get<double>(frames);
   local_trend(difference, frames, kStride, pool, slow);
+  local_trend(difference, frames, kLongStride, pool, slower);
+  for (int64_t frame = 0; frame < frames; ++frame) slow[frame] += leisure[frame] * (slower[frame] - slow[frame]);
   local_trend(difference, frames, kSharp, pool, quick);
   for (int64_t frame = 0; frame < frames; ++frame) {
     const int64_t away = (frame - border_of(reference, frames)) * (reference.back ? -1 : 1);
@@ -105,8 +121,9 @@ void steer_root(double* features, int64_t frames, const Still& camera, const Ref
   const int64_t last = border_of(reference, frames);
   const Mat3 yaw = matrix_from_yaw(gravity_view_yaw(camera.rotation));
   auto *root = pool.get<double>(9 * frames), *before = pool.get<double>(3 * frames), *after = pool.get<double>(3 * frames);
-  auto *sharp = pool.get<double>(frames), *difference = pool.get<double>(frames);
+  auto *sharp = pool.get<double>(frames), *leisure = pool.get<double>(frames), *difference = pool.get<double>(frames);
   sharpness(reference.positions, frames, pool, sharp);
+  leisure_of(reference.positions, frames, pool, leisure);
   for (int64_t frame = 0; frame < frames; ++frame) {
     matrix_from_6d(features + frame * kFeatures + kGravityView, root + 9 * frame);
     put(root + 9 * frame, yaw * mat_at(root + 9 * frame));
@@ -114,12 +131,12 @@ void steer_root(double* features, int64_t frames, const Still& camera, const Ref
   }
   integrate(root, features, frames, last, reference.root, before);
   centre(difference, frames, pool);
-  correct(difference, sharp, frames, reference, pool);
+  correct(difference, sharp, leisure, frames, reference, pool);
   for (int64_t frame = 0; frame < frames; ++frame) put(root + 9 * frame, matrix_from_yaw(difference[frame]) * mat_at(root + 9 * frame));
   integrate(root, features, frames, last, reference.root, after);
   for (int axis = 0; axis < 2; ++axis) {
     for (int64_t frame = 0; frame < frames; ++frame) difference[frame] = reference.positions[2 * frame + axis] - after[3 * frame + 2 * axis];
-    correct(difference, sharp, frames, reference, pool);
+    correct(difference, sharp, leisure, frames, reference, pool);
     for (int64_t frame = 0; frame < frames; ++frame) after[3 * frame + 2 * axis] += difference[frame];
   }
   put_root(features, frames, camera, root, before, after);

@@ -11,7 +11,7 @@
 namespace genmo {
 namespace {
 
-constexpr double kPelvisShare = 0.55, kFeetShare = 0.45, kFarthest = 100 * kPi / 180, kExtended = 0.97;
+constexpr double kPelvisShare = 0.55, kFeetShare = 0.45, kFarthest = 100 * kPi / 180, kExtended = 0.97, kStraightest = 0.993;
 constexpr double kOver = 0.042, kSwing = 1.4, kSoft = 0.006;
 constexpr int kBeginning = 4, kEase = 3;
 constexpr int kSpine[] = {kSpine1, kSpine2, kSpine3};
@@ -40,7 +40,8 @@ void reach(const Posed& posed, const int (&leg)[4], Vec3 target, const Mat3& foo
 // Metres by which the root must come down for a leg to reach the target.
 double out_of_reach(const Posed& posed, const int (&leg)[4], Vec3 target) {
   const Vec3 hip = posed.place(leg[0]), knee = posed.place(leg[1]), ankle = posed.place(leg[2]);
-  const double longest = std::max(kExtended * (length(knee - hip) + length(ankle - knee)), length(ankle - hip));
+  const double straight = length(knee - hip) + length(ankle - knee);
+  const double longest = std::min(std::max(kExtended * straight, length(ankle - hip)), kStraightest * straight);
   const double x = target.x - hip.x, z = target.z - hip.z;
   return hip.y - target.y - std::sqrt(std::max(longest * longest - (x * x + z * z), 0.0));
 }
