@@ -1,6 +1,7 @@
 """What people see before they install: a README that stands alone, who to cite, forms, workflows, a website."""
 
 import importlib.util
+import itertools
 import json
 import re
 import tomllib
@@ -49,8 +50,14 @@ def test_a_form_asks_for_what_makes_it_happen_again(form):
 
 
 def runs_of(workflow):
+    """Every command, for every choice of its job's matrix that it names."""
     for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values():
-        yield from (step["run"] for step in job["steps"] if "run" in step)
+        choices = job.get("strategy", {}).get("matrix", {})
+        for command in (step["run"] for step in job["steps"] if "run" in step):
+            named = re.findall(r"\$\{\{ matrix\.(\w+) \}\}", command)
+            for chosen in itertools.product(*(choices[name] for name in named)):
+                values = iter(map(str, chosen))
+                yield re.sub(r"\$\{\{ matrix\.\w+ \}\}", lambda _, values=values: next(values), command)
 
 
 @pytest.mark.parametrize("name", ["tests", "wheels"])
