@@ -80,15 +80,26 @@ export class Genmo {
    * `progress(share)` may answer false to cancel.  Answers {frames, fps, rotations [frames x 24 x 4] quaternions x, y, z, w from the
    * parent's frame, translation [frames x 3] of the root in metres, joints [frames x 24 x 3] in the world, contacts [frames x 6],
    * offsets [24 x 3] of the rest pose}; y is up.
+   *
+   * What the motion must meet, with which `texts` may be []: `keyframes` [{frame, rotations [24 x 4], root [3] or left out: anywhere}],
+   * poses that frames have exactly; `targets` [{frame, joint, position: [x, y, z]}], metres, null where a coordinate is free, joint 0 the
+   * root; `headings` [{frame, radians}] from +z to +x.  Then it stands in their world.
    */
-  generate(texts, { frames, seconds = 4, steps = 0, guidance = 0, seed = 0, progress } = {}) {
+  generate(texts, { frames, seconds = 4, steps = 0, guidance = 0, seed = 0, progress, keyframes = [], targets = [], headings = [] } = {}) {
     const count = frames ?? Math.round(seconds * FPS);
     if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
       throw new GenmoError(`frames is ${count}; wanted 1 to ${MOST_FRAMES}`, 1);
-    const { add_text, generate } = this.#exports;
+    const { forget, add_text, add_keyframe, add_target, add_heading, generate } = this.#exports;
     return this.#motion(count, false, progress, (values, hold) => {
+      forget();
       for (const { text, start = 0, end = 0 } of typeof texts === "string" ? [{ text: texts }] : texts)
         this.#check(add_text(hold(this.#text(text)), start, end));
+      for (const { frame, rotations, root = null } of keyframes) {
+        const pose = hold(this.#floats(rotations, JOINTS * 4, `the rotations of the keyframe of frame ${frame}`));
+        this.#check(add_keyframe(frame, pose, root === null ? 0 : hold(this.#floats(root, 3, `the root of the keyframe of frame ${frame}`))));
+      }
+      for (const { frame, joint, position } of targets) this.#check(add_target(frame, joint, ...Array.from({ length: 3 }, (_, i) => position[i] ?? NaN)));
+      for (const { frame, radians } of headings) this.#check(add_heading(frame, radians));
       this.#check(generate(count, steps, guidance, seed >>> 0, values));
     });
   }
@@ -110,13 +121,14 @@ export class Genmo {
 
   /** A person who goes on for ever and does what is said last; see Person. */
   person({ prompt = null, steps = 0, guidance = 0, seed = 0 } = {}) {
-    const { person_open, person_close, person_prompt, person_texts, person_stick, person_release, person_ready, person_next, add_text } = this.#exports;
+    const { person_open, person_close, person_prompt, person_texts, person_stick, person_release, person_ready, person_next, forget, add_text } = this.#exports;
     const number = person_open(steps, guidance, seed >>> 0);
     if (number < 0) this.#check(1);
     const person = new Person({
       prompt: (text) => this.#held((hold) => this.#check(person_prompt(number, text === null ? 0 : hold(this.#text(text))))),
       tell: (texts) =>
         this.#held((hold) => {
+          forget();
           for (const { text, start = 0, end = 0 } of texts) this.#check(add_text(hold(this.#text(text)), start, end));
           this.#check(person_texts(number));
         }),
@@ -193,6 +205,11 @@ export class Genmo {
     if (!at) throw new GenmoError(`no memory for ${bytes.length} bytes`, 2);
     new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
     return at;
+  }
+
+  #floats(numbers, count, what) {
+    if (numbers?.length !== count) throw new GenmoError(`${what} has ${numbers?.length ?? 0} numbers; wanted ${count}`, 1);
+    return this.#copy(new Uint8Array(Float32Array.from(numbers).buffer));
   }
 
   #text(text) {

@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from genmo.runtime import MotionGenerator, MotionModel, Stick, read_keypoints, save_motion
+from genmo.runtime.conditions.constraints import Headings, JointTargets, Keyframes
 from genmo.runtime.conditions.keypoints import default_intrinsics
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.motion.rotation import quaternion_from_matrix
 
 HERE = Path(__file__).parent
 SCRIPTS = ("genmo.js", "worker.js", "index.html", "package.json", "README.md")
@@ -59,9 +62,30 @@ def expected(model: MotionModel) -> dict[str, object]:
         "estimated": model.estimate(seen).joints_world(),
         "endless": np.concatenate([part.joints_world() for part in parts]),
     }
-    told = {"text": TEXT, "frames": FRAMES, "seed": SEED, "points": keypoints.points.ravel().tolist()}
+    keyframes, targets, headings = constraints(model)
+    timeline = Timeline(40, keyframes=keyframes, places=targets, headings=headings, seed=SEED)
+    joints_met = model.follow(timeline, tries=1).motions[0].joints_world()
+    quaternions = np.roll(quaternion_from_matrix(keyframes.rotations[0]), -1, axis=-1)
+    met = {
+        "frames": timeline.frames,
+        "keyframes": [{"frame": 30, "rotations": quaternions.ravel().tolist(), "root": keyframes.root[0].tolist()}],
+        "targets": [{"frame": 15, "joint": 20, "position": [0.25, 1.5, None]}],
+        "headings": [{"frame": 5, "radians": 0.5}],
+        "joints": joints_met.round(7).ravel().tolist(),
+    }
+    told = {"met": met, "text": TEXT, "frames": FRAMES, "seed": SEED, "points": keypoints.points.ravel().tolist()}
     told |= {"width": width, "height": height}
     return told | {name: array.round(7).ravel().tolist() for name, array in joints.items()}
+
+
+def constraints(model: MotionModel) -> tuple[Keyframes, JointTargets, Headings]:
+    """A pose of a dance, a place for the left hand of which the depth is free, and a heading."""
+    pose = model.generate("a person dances", 20, steps=2, tries=1)[0].rotations[10:11]
+    return (
+        Keyframes(np.array([30]), pose, np.array([[0.25, 0.875, 1.5]])),
+        JointTargets(np.array([15]), np.array([20]), np.array([[0.25, 1.5, np.nan]])),
+        Headings(np.array([5]), np.array([0.5])),
+    )
 
 
 def main() -> None:

@@ -79,13 +79,26 @@ class Reference(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Keyframe(ctypes.Structure):
+    _fields_ = [("frame", INT), ("rotations", ctypes.c_void_p), ("root", ctypes.c_void_p)]
+
+
+class JointTarget(ctypes.Structure):
+    _fields_ = [("frame", INT), ("joint", INT), ("position", ctypes.c_double * 3)]
+
+
+class Heading(ctypes.Structure):
+    _fields_ = [("frame", INT), ("radians", ctypes.c_double)]
+
+
 class Generation(ctypes.Structure):
     _fields_ = [
         *fields(frames=INT), ("texts", ctypes.POINTER(Text)), ("text_count", INT), ("steps", INT),
         ("guidance", ctypes.c_double), ("seed", ctypes.c_uint64), ("sample", ctypes.c_uint32), ("whole_texts", INT),
         ("loose_feet", INT), ("seed_count", INT), ("seeds", ctypes.c_void_p), ("reference_count", INT),
         ("references", ctypes.c_void_p), ("progress", PROGRESS),
-        ("user", ctypes.c_void_p),
+        ("user", ctypes.c_void_p), ("keyframe_count", INT), ("keyframes", ctypes.c_void_p), ("target_count", INT),
+        ("targets", ctypes.c_void_p), ("heading_count", INT), ("headings", ctypes.c_void_p),
     ]  # fmt: skip
 
 
@@ -125,6 +138,45 @@ def reference_of(start, strength, rotations, translation, contacts):
     """genmo_reference of float32 arrays, which the caller keeps."""
     arrays = (None if array is None else array.ctypes.data for array in (rotations, translation, contacts))
     return Reference(start, len(translation), *arrays, strength)
+
+
+def table_of(kind, rows):
+    """The fields of a generation for the rows of one kind of constraint, in an array that the caller keeps."""
+    name, table = {Keyframe: "keyframe", JointTarget: "target", Heading: "heading"}[kind], (kind * len(rows))(*rows)
+    return table, {f"{name}_count": len(rows), f"{name}s": ctypes.addressof(table)}
+
+
+def keyframe_of(frame, rotations, root=None):
+    """genmo_keyframe of float32 arrays [24, 4] and [3], which the caller keeps."""
+    return Keyframe(frame, rotations.ctypes.data, None if root is None else root.ctypes.data)
+
+
+def target_of(frame, joint, position):
+    return JointTarget(frame, joint, (ctypes.c_double * 3)(*position))
+
+
+def constrained_by(keyframes=(), targets=(), headings=()):
+    """Arrays to keep and fields of (frame, rotations [24, 4], root [3] or None), (frame, joint, position) and (frame,
+    radians)."""
+    parts = [
+        table_of(Keyframe, [keyframe_of(*one) for one in keyframes]),
+        table_of(JointTarget, [target_of(*one) for one in targets]),
+        table_of(Heading, [Heading(*one) for one in headings]),
+    ]
+    return [table for table, _ in parts], {name: value for _, given in parts for name, value in given.items()}
+
+
+def solved(motion, constraints, anchored=None):
+    """Rotations [frames, 24, 3, 3] and translation [frames, 3] of a motion after genmo_solve_constraints."""
+    kept, fields = constrained_by(**constraints)
+    rotations, translation = motion.rotations.copy(), motion.translation.copy()
+    offsets = np.ascontiguousarray(motion.rest_offsets, np.float64)
+    wanted = sized(Generation, frames=motion.frames, **fields)
+    stays = None if anchored is None else anchored.astype(np.uint8)
+    wanted.kept = kept  # for as long as the pointers
+    arrays = (array if array is None else address(array) for array in (offsets, stays, rotations, translation))
+    call("genmo_solve_constraints", ctypes.byref(wanted), *arrays)
+    return rotations, translation
 
 
 def cleaned(keypoints):
@@ -175,9 +227,12 @@ class Model:
     def __exit__(self, *error):
         library().genmo_close(self.handle)
 
-    def generate(self, texts, frames=120, progress=None, seeds=(), references=(), **options):
+    def generate(
+        self, texts, frames=120, progress=None, seeds=(), references=(), constraints=None, earlier=False, **options
+    ):
         """The motion's arrays by name; `texts`: a prompt, or (prompt, start, end) of several; `seeds` (start, end,
-        seed); `references`: (start, strength, rotations [frames, 24, 4], translation [frames, 3], contacts or None)."""
+        seed); `references`: (start, strength, rotations [frames, 24, 4], translation [frames, 3], contacts or None);
+        `constraints`: those of `constrained_by`; `earlier`: by a program that was compiled before these."""
         texts = [(texts, 0, 0)] if isinstance(texts, str) else texts
         table = (Text * len(texts))(*(Text(prompt.encode(), start, end) for prompt, start, end in texts))
         arrays = empty(ARRAYS, frames, np.float32)
@@ -187,7 +242,12 @@ class Model:
         options |= {"seed_count": len(seeds), "seeds": ctypes.addressof(own)}
         like = (Reference * len(references))(*(reference_of(*reference) for reference in references))
         options |= {"reference_count": len(references), "references": ctypes.addressof(like)}
+        kept, constrained = constrained_by(**constraints or {})
+        options |= constrained
         generation = sized(Generation, frames=frames, texts=table, text_count=len(texts), progress=heard, **options)
+        generation.kept = kept  # for as long as the pointers
+        if earlier:
+            generation.size = Generation.keyframe_count.offset
         call("genmo_generate", self.handle, ctypes.byref(generation), ctypes.byref(motion))
         assert motion.frames == frames
         return arrays

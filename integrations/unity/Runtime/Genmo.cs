@@ -28,6 +28,44 @@ namespace Genmo
         public Text(string prompt, int start = 0, int end = 0) { Prompt = prompt; Start = start; End = end; }
     }
 
+    /// <summary>A pose that a frame has exactly.</summary>
+    public struct Keyframe
+    {
+        public int Frame;
+        /// <summary>[24, 4] quaternions x, y, z, w, as a frame of Motion.Rotations.</summary>
+        public float[] Rotations;
+        /// <summary>[3] the root in the world, metres; null: the pose may be anywhere.</summary>
+        public float[] Root;
+
+        public Keyframe(int frame, float[] rotations, float[] root = null) { Frame = frame; Rotations = rotations; Root = root; }
+    }
+
+    /// <summary>Where a joint should be in a frame, metres in genmo's world; a coordinate that is NaN is free. Joint 0 is the root.</summary>
+    public struct JointTarget
+    {
+        public int Frame, Joint;
+        public double X, Y, Z;
+
+        public JointTarget(int frame, int joint, double x, double y, double z) { Frame = frame; Joint = joint; X = x; Y = y; Z = z; }
+    }
+
+    /// <summary>Which way the body faces in a frame: radians about +y from +z, so that +x is a quarter turn.</summary>
+    public struct Heading
+    {
+        public int Frame;
+        public double Radians;
+
+        public Heading(int frame, double radians) { Frame = frame; Radians = radians; }
+    }
+
+    /// <summary>What a motion must meet, each kind in any order.</summary>
+    public sealed class Constraints
+    {
+        public readonly List<Keyframe> Keyframes = new List<Keyframe>();
+        public readonly List<JointTarget> Targets = new List<JointTarget>();
+        public readonly List<Heading> Headings = new List<Heading>();
+    }
+
     /// <summary>Frames of one person.</summary>
     public sealed class Motion
     {
@@ -104,7 +142,9 @@ namespace Genmo
         /// <param name="steps">of the denoiser; 0: the engine's usual number</param>
         /// <param name="guidance">weight of the texts; 0: the engine's usual one</param>
         /// <param name="progress">hears the share that is done, and cancels by false; null: nobody</param>
-        public void Generate(IList<Text> texts, int frames, Motion motion, ulong seed = 0, int steps = 0, double guidance = 0, Func<float, bool> progress = null)
+        /// <param name="constraints">keyframes, joint targets and headings, with which there need be no text; null: none</param>
+        public void Generate(IList<Text> texts, int frames, Motion motion, ulong seed = 0, int steps = 0, double guidance = 0, Func<float, bool> progress = null,
+            Constraints constraints = null)
         {
             Native.Generation wanted = new Native.Generation { frames = frames, steps = steps, guidance = guidance, seed = seed, text_count = texts.Count };
             wanted.size = Native.Size(wanted);
@@ -112,9 +152,11 @@ namespace Genmo
             wanted.progress = heard == null ? IntPtr.Zero : Marshal.GetFunctionPointerForDelegate(heard);
             Native.Error error = Native.NewError();
             using (Table table = new Table(texts))
+            using (Met met = new Met(constraints ?? new Constraints()))
             using (Pinned arrays = new Pinned(motion))
             {
                 wanted.texts = table.Address;
+                met.Fill(ref wanted);
                 int status = Native.genmo_generate(Handle, ref wanted, ref arrays.Out, ref error);
                 GC.KeepAlive(heard);
                 Native.Check(status, error);
@@ -327,6 +369,49 @@ namespace Genmo
         }
     }
 
+    /// <summary>Constraints as the library reads them.</summary>
+    sealed class Met : IDisposable
+    {
+        readonly List<GCHandle> held = new List<GCHandle>();
+        readonly Native.NativeKeyframe[] keyframes;
+        readonly Native.NativeTarget[] targets;
+        readonly Native.NativeHeading[] headings;
+
+        public Met(Constraints given)
+        {
+            // what cannot be pinned must be right before anything is
+            foreach (Keyframe one in given.Keyframes)
+                if (one.Rotations == null || one.Rotations.Length != Motion.Joints * 4 || (one.Root != null && one.Root.Length != 3))
+                    throw new GenmoException(1, "the keyframe of frame " + one.Frame + " has no rotations [24, 4], or a root that is not [3]");
+            keyframes = given.Keyframes.ConvertAll(one => new Native.NativeKeyframe { frame = one.Frame, rotations = Hold(one.Rotations), root = Hold(one.Root) }).ToArray();
+            targets = given.Targets.ConvertAll(one => new Native.NativeTarget { frame = one.Frame, joint = one.Joint, x = one.X, y = one.Y, z = one.Z }).ToArray();
+            headings = given.Headings.ConvertAll(one => new Native.NativeHeading { frame = one.Frame, radians = one.Radians }).ToArray();
+        }
+
+        public void Fill(ref Native.Generation wanted)
+        {
+            wanted.keyframe_count = keyframes.Length;
+            wanted.keyframes = Hold(keyframes);
+            wanted.target_count = targets.Length;
+            wanted.targets = Hold(targets);
+            wanted.heading_count = headings.Length;
+            wanted.headings = Hold(headings);
+        }
+
+        public void Dispose()
+        {
+            foreach (GCHandle one in held) one.Free();
+        }
+
+        IntPtr Hold(Array array)
+        {
+            if (array == null) return IntPtr.Zero;
+            GCHandle one = GCHandle.Alloc(array, GCHandleType.Pinned);
+            held.Add(one);
+            return one.AddrOfPinnedObject();
+        }
+    }
+
     /// <summary>A motion's arrays, which stay where they are while the library writes them.</summary>
     sealed class Pinned : IDisposable
     {
@@ -408,6 +493,33 @@ namespace Genmo
             public IntPtr seeds;
             public int reference_count;
             public IntPtr references, progress, user;
+            public int keyframe_count;
+            public IntPtr keyframes;
+            public int target_count;
+            public IntPtr targets;
+            public int heading_count;
+            public IntPtr headings;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct NativeKeyframe
+        {
+            public int frame;
+            public IntPtr rotations, root;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct NativeTarget
+        {
+            public int frame, joint;
+            public double x, y, z; // genmo_joint_target.position
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct NativeHeading
+        {
+            public int frame;
+            public double radians;
         }
 
         [StructLayout(LayoutKind.Sequential)]

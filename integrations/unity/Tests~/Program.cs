@@ -29,6 +29,19 @@ static class Program
             try { model.Generate(new[] { new Text("a person walks") }, 40, motion, 3, 2, 0, share => { throw new InvalidOperationException(); }); }
             catch (GenmoException error) { Console.WriteLine("cancelled " + error.Status); }
 
+            float[] pose = new float[96], root = { 0.25f, 0.875f, 1.5f };
+            Array.Copy(motion.Rotations, 20 * 96, pose, 0, 96);
+            Constraints constraints = new Constraints();
+            constraints.Keyframes.Add(new Keyframe(35, pose, root));
+            constraints.Targets.Add(new JointTarget(20, 20, 0.25, 1.5, double.NaN));
+            constraints.Headings.Add(new Heading(5, 0.5));
+            Print("pose", pose, 96);
+            model.Generate(new Text[0], 40, motion, 3, 2, 0, null, constraints);
+            Print("met", motion.Positions, 40 * 72);
+            constraints.Keyframes.Add(new Keyframe(36, pose, new float[2]));
+            try { model.Generate(new Text[0], 40, motion, 3, 2, 0, null, constraints); }
+            catch (GenmoException error) { Console.WriteLine("unmet " + error.Message); }
+
             using (Generator person = new Generator(model, 5, 2))
             {
                 person.Prompt = "a person walks";

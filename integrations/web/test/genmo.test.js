@@ -31,6 +31,19 @@ test("the motion is the Python runtime's", (context) => {
   assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
 });
 
+test("keyframes, targets and headings are met as in the Python runtime", () => {
+  const { keyframes, targets, headings, joints, frames } = expected.met;
+  const motion = genmo.generate([], { frames, seed: expected.seed, keyframes, targets, headings });
+  const off = millimetresOff(motion.joints, joints);
+  assert.ok(off.mean <= 0.01 && off.most <= 0.1, JSON.stringify(off));
+  const [{ frame, rotations, root }] = keyframes;
+  assert.deepEqual([...motion.translation.slice(3 * frame, 3 * frame + 3)], root);
+  assert.throws(() => genmo.generate([], { frames, keyframes: [{ frame, rotations: [1] }] }), /the rotations of the keyframe of frame 30 has 1 numbers; wanted 96/);
+  assert.throws(() => genmo.generate([], { frames, keyframes: [{ frame: 99, rotations }] }), /a keyframe at frame 99; wanted it within 0 to 39/);
+  assert.throws(() => genmo.generate([], { frames, targets: [targets[0], targets[0]] }), /frame 15 has two places for left_wrist/);
+  assert.throws(() => genmo.generate([], { frames }), /0 texts; wanted 1 to 1024, or keyframes/);
+});
+
 test("keypoints become the Python runtime's motion", () => {
   const motion = genmo.estimate(expected.points, { width: expected.width, height: expected.height });
   const off = millimetresOff(motion.joints, expected.estimated);

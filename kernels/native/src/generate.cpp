@@ -1,5 +1,6 @@
 // Engines and motions from texts: the public part of the C interface.
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -7,6 +8,7 @@
 #include "engine/model.h"
 #include "error.h"
 #include "motion/answer.h"
+#include "sampling/constrained.h"
 #include "sampling/draft.h"
 #include "sampling/noise.h"
 #include "sampling/sampler.h"
@@ -15,6 +17,7 @@
 namespace genmo {
 namespace {
 
+constexpr size_t kConstrainedBytes = 16000;  // a frame of a motion with constraints
 constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostReferences = 1024, kMostThreads = 64, kMostSteps = 1000;
 
 // A motion of no consequence, which leaves the memory of one of this length behind.
@@ -51,7 +54,16 @@ genmo_status open(Files&& files, const genmo_options* given, genmo_model** opene
   return GENMO_OK;
 }
 
-// Fills the defaults in; the texts are checked elsewhere.
+// The caller's, of this version or of that before keyframes, which ends in front of them.
+bool read_generation(const genmo_generation* given, genmo_generation& g) {
+  constexpr size_t kEarlier = offsetof(genmo_generation, keyframe_count), kAligned = alignof(genmo_generation);
+  const bool whole = given && given->size == sizeof g, earlier = given && given->size == (kEarlier + kAligned - 1) / kAligned * kAligned;
+  g = {};
+  if (whole || earlier) std::memcpy(&g, given, whole ? sizeof g : kEarlier);
+  return whole || earlier;
+}
+
+// Fills the defaults in; texts and constraints are checked elsewhere.
 genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error* error) {
   if (g.frames == 0) g.frames = kUsualFrames;
   if (g.steps == 0) g.steps = kUsualSteps;
@@ -62,8 +74,13 @@ genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error*
   if (status != GENMO_OK) return status;
   if (g.steps < 1 || g.steps > kMostSteps) return fail(error, GENMO_BAD_ARGUMENT, "steps is %d; wanted 1 to %d", g.steps, kMostSteps);
   if (!(std::abs(g.guidance) <= kMostGuidance)) return fail(error, GENMO_BAD_ARGUMENT, "guidance is %g; wanted -%g to %g", g.guidance, kMostGuidance, kMostGuidance);
-  if (!g.texts || g.text_count < 1 || g.text_count > kMostTexts)
-    return fail(error, GENMO_BAD_ARGUMENT, "%d texts; wanted 1 to %d", g.texts ? g.text_count : 0, kMostTexts);
+  if (!g.texts) g.text_count = 0;
+  if (!g.keyframes) g.keyframe_count = 0;
+  if (!g.targets) g.target_count = 0;
+  if (!g.headings) g.heading_count = 0;
+  const bool constrained = g.keyframe_count || g.target_count || g.heading_count;
+  if (g.text_count < !constrained || g.text_count > kMostTexts)
+    return fail(error, GENMO_BAD_ARGUMENT, "%d texts; wanted 1 to %d, or keyframes, targets or headings", g.text_count, kMostTexts);
   if (!g.references) g.reference_count = 0;
   if (g.reference_count < 0 || g.reference_count > kMostReferences)
     return fail(error, GENMO_BAD_ARGUMENT, "%d references; wanted 0 to %d", g.reference_count, kMostReferences);
@@ -72,7 +89,7 @@ genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error*
   for (int32_t i = 0; i < g.seed_count; ++i)
     if (g.seeds[i].start < 0 || g.seeds[i].start >= g.seeds[i].end || g.seeds[i].end > g.frames)
       return fail(error, GENMO_BAD_ARGUMENT, "a seed spans frames %d to %d; wanted some of 0 to %d", g.seeds[i].start, g.seeds[i].end, g.frames);
-  return GENMO_OK;
+  return check_counts(g.keyframe_count, g.target_count, g.heading_count, g.frames, error);
 }
 
 // A text with its span inside a motion of so many frames.
@@ -136,12 +153,14 @@ Borders borders_of(const Sampling& s, Pool& pool) {
 genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo_motion& motion, genmo_error* error) {
   const Pool::Scope scope(pool);
   Sampling s;
+  Constraints constraints;
   genmo_status status = read_spans(g, pool, s, error);
+  if (status == GENMO_OK) status = read_constraints(g, pool, constraints, error);
   if (status == GENMO_OK) status = check_references(g.references, g.reference_count, g.frames, pool, error);
   if (status != GENMO_OK) return status;
   s.frames = g.frames;
   s.steps = g.steps;
-  s.guidance = g.guidance;
+  s.guidance = s.text_count ? g.guidance : 1;
   s.seed = g.seed;
   s.seeds = g.seeds;
   s.seed_count = g.seed_count;
@@ -150,11 +169,14 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   s.sample = g.sample;
   s.progress = g.progress;
   s.user = g.user;
+  Projected projected{model, constraints, s.frames};
+  const Inpainting inpainting = inpainting_of(projected, pool);
+  if (constraints.any()) s.inpainting = &inpainting;
   auto* features = pool.get<double>(s.frames * kFeatures);
   status = sample_motion(model, s, pool, features, error);
   if (status != GENMO_OK) return status;
   const Borders borders = borders_of(s, pool);
-  const Clip clip = finish_generated(features, s.frames, s.texts, s.text_count, borders, g.loose_feet != 0, pool);
+  const Clip clip = finish_generated(features, s.frames, {s.texts, s.text_count, borders, &constraints, g.loose_feet != 0}, pool);
   answer(clip, pool, motion);
   if (g.progress) g.progress(g.user, 1);
   return GENMO_OK;
@@ -182,13 +204,14 @@ void genmo_close(genmo_model* model) { delete reinterpret_cast<genmo::Model*>(mo
 
 genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion, genmo_error* error) {
   using namespace genmo;
-  if (!model || !generation || generation->size != sizeof *generation)
-    return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof *generation));
-  genmo_generation g = *generation;
+  genmo_generation g;
+  if (!model || !read_generation(generation, g))
+    return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof g));
   const genmo_status bad = check(g, motion, error);
   if (bad != GENMO_OK) return bad;
   Model& opened = *reinterpret_cast<Model*>(model);
-  Pool* pool = opened.take_pool(pool_bytes(g.frames, g.text_count));
+  const size_t constrained = constraint_bytes(g.keyframe_count, g.target_count, g.heading_count) + (g.keyframe_count || g.target_count || g.heading_count ? static_cast<size_t>(g.frames) * kConstrainedBytes : 0);
+  Pool* pool = opened.take_pool(pool_bytes(g.frames, g.text_count) + constrained);
   if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", g.frames);
   const genmo_status status = generate(opened, g, *pool, *motion, error);
   opened.give_pool(pool);

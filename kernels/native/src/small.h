@@ -74,6 +74,12 @@ inline Mat3 matrix_from_turn(double angle, Vec3 axis) {
   return matrix_from_quaternion(std::cos(0.5 * angle), std::sin(0.5 * angle) * axis);
 }
 
+// The rotation by axis times angle in radians.
+inline Mat3 matrix_from_axis_angle(Vec3 turn) {
+  const double angle = length(turn);
+  return angle > 0 ? matrix_from_turn(angle, (1 / angle) * turn) : matrix_from_quaternion(1, {0, 0, 0});
+}
+
 // The rotation about +y by an angle in radians; it takes +z to (sin, 0, cos).
 inline Mat3 matrix_from_yaw(double yaw) {
   const double c = std::cos(yaw), s = std::sin(yaw);

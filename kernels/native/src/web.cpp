@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int kMostFiles = 16, kMostTexts = 64, kMostPeople = 16;
+constexpr int kMostFiles = 16, kMostTexts = 64, kMostPeople = 16, kMostKeyframes = 1024, kMostTargets = 8192, kMostHeadings = 1024;
 
 // The page's function that hears of progress.
 __attribute__((import_module("genmo"), import_name("progress"))) int32_t heard(float share);
@@ -21,6 +21,10 @@ genmo_file files[kMostFiles];
 int32_t file_count = 0;
 genmo_text texts[kMostTexts];
 int32_t text_count = 0;
+genmo_keyframe keyframes[kMostKeyframes];
+genmo_joint_target targets[kMostTargets];
+genmo_heading headings[kMostHeadings];
+int32_t keyframe_count = 0, target_count = 0, heading_count = 0;
 genmo_generator* people[kMostPeople] = {};  // of endless motion, by number
 
 // Rotations [frames, 24, 4], translation [frames, 3], joints [frames, 24, 3], contacts [frames, 6], offsets [24, 3] and root_in_camera
@@ -43,6 +47,9 @@ int32_t wrong(const char* message) {
   std::strcpy(error.message, message);
   return GENMO_BAD_ARGUMENT;
 }
+
+// What was added and not yet taken.
+void forget() { text_count = keyframe_count = target_count = heading_count = 0; }
 
 }  // namespace
 
@@ -78,14 +85,35 @@ GENMO_WEB("open") int32_t web_open(int32_t fast) {
   return genmo_open_memory(files, count, &options, &model, &error);
 }
 
-// The text stays the page's until the motion is made.
+GENMO_WEB("forget") void web_forget() { forget(); }
+
+// Texts and arrays stay the page's until the motion is made.
 GENMO_WEB("add_text") int32_t web_add_text(const char* prompt, int32_t start, int32_t end) {
-  if (text_count == kMostTexts) return GENMO_BAD_ARGUMENT;
+  if (text_count == kMostTexts) return wrong("more than 64 texts");
   texts[text_count++] = {prompt, start, end};
   return GENMO_OK;
 }
 
-// The motion of the texts that were added, in `values`.
+// `root` NULL: anywhere.
+GENMO_WEB("add_keyframe") int32_t web_add_keyframe(int32_t frame, const float* rotations, const float* root) {
+  if (keyframe_count == kMostKeyframes) return wrong("more than 1024 keyframes");
+  keyframes[keyframe_count++] = {frame, rotations, root};
+  return GENMO_OK;
+}
+
+GENMO_WEB("add_target") int32_t web_add_target(int32_t frame, int32_t joint, double x, double y, double z) {
+  if (target_count == kMostTargets) return wrong("more than 8192 targets");
+  targets[target_count++] = {frame, joint, {x, y, z}};
+  return GENMO_OK;
+}
+
+GENMO_WEB("add_heading") int32_t web_add_heading(int32_t frame, double radians) {
+  if (heading_count == kMostHeadings) return wrong("more than 1024 headings");
+  headings[heading_count++] = {frame, radians};
+  return GENMO_OK;
+}
+
+// The motion of the texts and constraints that were added, in `values`.
 GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double guidance, uint32_t seed, float* values) {
   genmo_generation wanted = {};
   wanted.size = sizeof wanted;
@@ -96,7 +124,13 @@ GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double
   wanted.guidance = guidance;
   wanted.seed = seed;
   wanted.progress = progress;
-  text_count = 0;
+  wanted.keyframe_count = keyframe_count;
+  wanted.keyframes = keyframes;
+  wanted.target_count = target_count;
+  wanted.targets = targets;
+  wanted.heading_count = heading_count;
+  wanted.headings = headings;
+  forget();
   if (frames < 1) return wrong("frames is less than 1");
   genmo_motion motion = motion_in(frames, values, false);
   return genmo_generate(model, &wanted, &motion, &error);

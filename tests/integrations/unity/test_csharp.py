@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from genmo.runtime import MotionModel, MotionStream
+from genmo.runtime.conditions.constraints import Headings, JointTargets, Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
 from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.root_plan import Stick
 from genmo.runtime.support import native
@@ -65,6 +68,18 @@ def test_motions_are_those_of_the_runtime(said, python):
     assert said["heard"] == "1" and said["skeleton"] == "pelvis right_hand -1 21"
 
 
+def test_keyframes_targets_and_headings_are_met_as_in_the_runtime(said, python):
+    pose = np.array(said["pose"].split(), np.float64).reshape(24, 4)
+    keyframes = Keyframes(
+        np.array([35]), matrix_from_quaternion(np.roll(pose, 1, axis=-1))[None], np.array([[0.25, 0.875, 1.5]])
+    )
+    targets = JointTargets(np.array([20]), np.array([20]), np.array([[0.25, 1.5, np.nan]]))
+    headings = Headings(np.array([5]), np.array([0.5]))
+    timeline = Timeline(40, keyframes=keyframes, places=targets, headings=headings, seed=3, steps=2)
+    assert millimetres_off(said, "met", python.follow(timeline, tries=1).motions[0].joints_world()) <= 0.05
+    assert said["unmet"].startswith("the keyframe of frame 36 has no rotations [24, 4], or a root")
+
+
 def test_endless_motion_is_that_of_the_runtime(said, python):
     generator = MotionGenerator(python, "a person walks", seed=5, steps=2)
     assert millimetres_off(said, "endless", generator.next(20).joints_world()) <= 0.05
@@ -104,7 +119,8 @@ def test_every_structure_has_the_names_of_the_header():
     assert f"Abi = {abi};" in source
     header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     named = {"Options": "options", "Generation": "generation", "Keypoints": "keypoints", "NativeMotion": "motion",
-             "NativeText": "text", "GeneratorOptions": "generator_options", "Stick": "stick",
+             "NativeText": "text", "NativeKeyframe": "keyframe",
+             "NativeHeading": "heading", "GeneratorOptions": "generator_options", "Stick": "stick",
              "StreamOptions": "stream_options", "StreamPose": "stream_pose"}  # fmt: skip
     for ours, theirs in named.items():
         body = re.search(rf"struct genmo_{theirs} {{(.*?)}} genmo_{theirs};", header, re.S)[1]

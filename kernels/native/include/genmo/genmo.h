@@ -136,11 +136,31 @@ typedef struct genmo_reference {
   float strength;           /* how closely, 0 to 1; 0: 0.5 */
 } genmo_reference;
 
+/* A pose that a frame has exactly. */
+typedef struct genmo_keyframe {
+  int32_t frame;
+  const float* rotations; /* [24, 4] and */
+  const float* root;      /* [3] as a frame of a genmo_motion has them; NULL: the pose may be anywhere */
+} genmo_keyframe;
+
+/* Where a joint should be in a frame; in the frame of a keyframe it counts nothing. */
+typedef struct genmo_joint_target {
+  int32_t frame;
+  int32_t joint;      /* 0 to 23; 0 is the root: a path is targets of it */
+  double position[3]; /* in the world; a coordinate that is NaN is free */
+} genmo_joint_target;
+
+/* Which way the body faces in a frame. */
+typedef struct genmo_heading {
+  int32_t frame;
+  double radians; /* about +y from +z, so that +x is a quarter turn */
+} genmo_heading;
+
 typedef struct genmo_generation {
   uint32_t size;  /* sizeof(genmo_generation) */
   int32_t frames; /* 1 to 65536; 0: 120 */
   const genmo_text* texts;
-  int32_t text_count; /* 1 to 1024 */
+  int32_t text_count; /* 1 to 1024; 0: only beside keyframes, targets or headings */
   int32_t steps;      /* of the denoiser, 1 to 1000; 0: the engine's usual number */
   double guidance;    /* weight of the texts, -10 to 10; 0: the engine's usual one; 1: none */
   uint64_t seed;      /* the same seed and sample, the same motion */
@@ -153,10 +173,16 @@ typedef struct genmo_generation {
   const genmo_reference* references; /* NULL: none */
   genmo_progress progress; /* may be NULL */
   void* user;
-} genmo_generation;
+  int32_t keyframe_count; /* 0 to the number of frames, each once; whichever order, as are targets and headings */
+  const genmo_keyframe* keyframes; /* NULL: none */
+  int32_t target_count;
+  const genmo_joint_target* targets; /* NULL: none; a joint once a frame */
+  int32_t heading_count;
+  const genmo_heading* headings; /* NULL: none */
+} genmo_generation; /* may end in front of keyframe_count, as it did at first */
 
-/* The motion that genmo.runtime's MotionModel.generate makes of the same texts, seeds and options. It starts over the origin and
- * faces +z. */
+/* The motion that genmo.runtime's MotionModel.follow makes of the same texts, keyframes, targets, headings, seeds and options in one take.
+ * It starts over the origin and faces +z; with keyframes, targets or headings it stands in their world, whose ground is y = 0. */
 GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
                                       genmo_error* error);
 

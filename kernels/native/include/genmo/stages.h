@@ -310,6 +310,12 @@ typedef struct genmo_action {
 GENMO_API genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action* actions, int32_t capacity,
                                      int32_t* count, genmo_error* error);
 
+/* A motion of `wanted.frames` made to meet its keyframes, targets and headings; of `wanted` nothing else is read. Changes local rotations
+ * [frames, 24, 3, 3] and the root [frames, 3] of a body of rest offsets [24, 3]. `anchored` [frames] 1: heading and path stay there unless a
+ * keyframe is near; NULL: nowhere. */
+GENMO_API genmo_status genmo_solve_constraints(const genmo_generation* wanted, const double* offsets, const uint8_t* anchored,
+                                               double* rotations, double* translation, genmo_error* error);
+
 /* --- what a motion from keypoints goes through ----------------------------------------------------------------------- */
 
 /* Sides put right, outliers hidden, short gaps bridged, noise smoothed: `points` [frames, 17, 3], and `feet` [frames, 4, 3]

@@ -4,6 +4,7 @@
 
 #include "angles.h"
 #include "endless/performer.h"
+#include "sampling/known_frames.h"
 #include "small.h"
 
 namespace genmo {
@@ -111,7 +112,7 @@ void Performer::know(Opening& opening, Inpainting& inpainting) {
   }
   auto *condition = scratch_.get<float>(window * kKeyframeWidth), *shown = scratch_.get<float>(window);
   const Pool::Scope scope(scratch_);
-  auto* features = scratch_.get<double>(known * kFeatures);
+  auto *features = scratch_.get<double>(known * kFeatures), *path = scratch_.get<double>(3 * window);
   Clip past = new_clip(known, scratch_);
   std::copy_n(offsets_, 3 * kJoints, past.offsets);
   copy_frames(past_, 0, known, past, 0);
@@ -125,8 +126,9 @@ void Performer::know(Opening& opening, Inpainting& inpainting) {
   }
   // a frame's velocity leads to the next one, which is unknown for the last
   if (!opening.back) std::fill_n(opening.mask + (known - 1) * kFeatures + kVelocity, 3, uint8_t{0});
-  const double yaw = gravity_view_yaw(opening.camera.rotation);
-  keyframe_condition(opening.values, opening.mask, window, past.translation, first, known, yaw, condition, shown);
+  std::fill_n(path, 3 * window, NAN);
+  std::copy_n(past.translation, 3 * known, path + 3 * first);
+  keyframe_condition(opening.values, opening.mask, window, path, gravity_view_yaw(opening.camera.rotation), condition, shown);
   inpainting.known = {condition, shown};
 }
 

@@ -8,11 +8,8 @@
 namespace genmo {
 namespace {
 
-constexpr int kEase = 20, kReach = 60;
-constexpr double kCameraDistance = 5.8, kCameraHeight = 1.2, kPelvisHeight = 0.95, kClose = 8, kLine = 0.05;
-
-// Blocks of layout "genmo", of the joints the root apart: what of a frame is given as a whole.
-constexpr int kGroups[kKeyframeGroups + 1] = {kGravityView, kVelocity, kTurns, kTurns + 6, kShape, kRootInCamera, kCameraTurn, kCameraTurn + 6, kContactsAt, kFeatures};
+constexpr int kEase = 20;
+constexpr double kCameraDistance = 5.8, kCameraHeight = 1.2, kPelvisHeight = 0.95;
 
 // Frames [start, end) in which a feature is known, one after the other; none: start == end.
 struct Known {
@@ -54,35 +51,6 @@ void ease_from_known(const float* values, const uint8_t* mask, int64_t frames, b
       x = static_cast<float>(static_cast<double>(x) + offset);
     }
     for (int64_t frame = 0; frame < known; ++frame) x_0[place(frame, i)] = values[place(frame, i)];
-  }
-}
-
-void keyframe_condition(const float* values, const uint8_t* mask, int64_t frames, const double* path, int64_t first, int64_t known, double yaw,
-                        float* out, float* out_mask) {
-  const Mat3 level = matrix_from_yaw(-yaw);
-  for (int64_t frame = 0; frame < frames; ++frame) {
-    float* row = out + frame * kKeyframeWidth;
-    std::fill(row, row + kKeyframeWidth, 0.0f);
-    int64_t nearest = kReach + 1;
-    for (int group = 0; group < kKeyframeGroups; ++group) {
-      const Known given = known_of(mask, frames, kGroups[group]);
-      if (given.start == given.end) continue;
-      const int64_t from = std::clamp(frame, given.start, given.end - 1), away = std::abs(frame - from);
-      std::copy(values + from * kFeatures + kGroups[group], values + from * kFeatures + kGroups[group + 1], row + kGroups[group]);
-      row[kFeatures + group] = static_cast<float>(std::exp(-static_cast<double>(away) / kClose));
-      nearest = std::min(nearest, away);
-    }
-    if (frame >= first && frame + 1 < first + known) {
-      const double* here = path + 3 * (frame - first);
-      const Vec3 step = level * (at(here + 3) - at(here));
-      float* line = row + kFeatures + kKeyframeGroups;
-      line[0] = static_cast<float>(step.x / kLine);
-      line[1] = static_cast<float>(step.y / kLine);
-      line[2] = static_cast<float>(step.z / kLine);
-      line[3] = 1;
-    }
-    out_mask[frame] = nearest <= kReach;
-    if (nearest > kReach) std::fill(row, row + kKeyframeWidth, 0.0f);
   }
 }
 

@@ -1,5 +1,5 @@
-// How a block of endless motion opens: the camera that sees its known frames, and the step into the new ones.  Twins:
-// runtime/streaming/known_past.py, runtime/denoiser/known_frames.py.
+// How a block of endless motion opens: the camera that sees its known frames, and the step into the new ones.  Twin:
+// runtime/streaming/known_past.py.
 #pragma once
 
 #include "motion/clip.h"
@@ -12,12 +12,5 @@ Still facing_camera(double yaw, const double* pelvis);
 // x_0 [frames, 181] that goes through the known `values`, of which each feature is known up to some frame by `mask`; counted from the
 // last frame where time runs `back`.
 void ease_from_known(const float* values, const uint8_t* mask, int64_t frames, bool back, float* x_0);
-
-// The condition "keyframes": `out` [frames, 194] and `out_mask` [frames].  values, mask [frames, 181]; path [known, 3] of the root in the
-// frames from `first` on; yaw of the camera.
-void keyframe_condition(const float* values, const uint8_t* mask, int64_t frames, const double* path, int64_t first, int64_t known, double yaw,
-                        float* out, float* out_mask);
-
-inline constexpr int kKeyframeGroups = 9, kKeyframeWidth = kFeatures + kKeyframeGroups + 4;
 
 }  // namespace genmo

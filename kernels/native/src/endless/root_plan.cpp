@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "angles.h"
-#include "endless/spline.h"
 #include "genmo/genmo.h"
+#include "motion/spline.h"
 
 namespace genmo {
 namespace {
@@ -90,7 +90,7 @@ void places_on(const RootPath& path, int64_t first, int64_t count, Pool& pool, d
   const int64_t left = std::min(std::lower_bound(frames, past, low - reach) - frames, std::upper_bound(frames, past, low) - frames - 4);
   const int64_t right = std::max(std::lower_bound(frames, past, high + reach) - frames, std::lower_bound(frames, past, high) - frames + 4);
   const int64_t from = std::max<int64_t>(left, 0), knots = std::min(right, path.count) - from;
-  const TensionSpline spline(frames + from, path.positions + 2 * from, knots, kSplineTension, pool);
+  const TensionSpline spline(frames + from, path.positions + 2 * from, knots, 2, kSplineTension, pool);
   for (int64_t i = 0; i < count; ++i) spline.at(static_cast<double>(std::clamp(first + i, start, end)), places + 2 * i);
 }
 

@@ -1,7 +1,7 @@
 // A motion between the network and the caller, and the stages that it goes through.
 #pragma once
 
-#include "motion/body.h"
+#include "conditions/constraints.h"
 #include "pool.h"
 #include "text/order.h"
 
@@ -27,7 +27,7 @@ struct FeetOptions {
   double enter, leave;
 };
 
-// Frames at which a condition begins or ends, rising.
+// Frames around which nothing may jerk.
 struct Borders {
   const int64_t* frames;
   int count;
@@ -89,8 +89,17 @@ void smooth_motion_transitions(Clip& clip, Borders borders, Pool& pool);
 void limit_limb_speed(Clip& clip, Pool& pool, int64_t fixed = 0);  // the first `fixed` frames stay
 void face_forward(Clip& clip);
 
-// From features [frames, 181] that the network answered, which are changed, to the finished motion of `texts` [count].
-Clip finish_generated(double* features, int64_t frames, const Span* texts, int count, Borders borders, bool loose_feet, Pool& pool);
+// What a motion without a camera was made of.
+struct Made {
+  const Span* texts;
+  int text_count;
+  Borders borders;  // frames at which a condition begins or ends, rising
+  const Constraints* constraints;
+  bool loose_feet;
+};
+
+// From features [frames, 181] that the network answered, which are changed, to the finished motion.
+Clip finish_generated(double* features, int64_t frames, const Made& made, Pool& pool);
 
 // Bytes of a pool that `finish_generated` and what calls it need for so many frames.
 size_t pool_bytes(int64_t frames, int texts);

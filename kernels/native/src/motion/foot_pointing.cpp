@@ -26,12 +26,6 @@ Vec3 shortest_turn_vector(Vec3 source, Vec3 target) {
   return (angle / std::max(sine, 1e-12)) * axis;
 }
 
-// The rotation by axis times angle.
-Mat3 matrix_from_axis_angle(Vec3 turn) {
-  const double angle = length(turn);
-  return angle > 0 ? matrix_from_turn(angle, (1 / angle) * turn) : matrix_from_quaternion(1, {0, 0, 0});
-}
-
 }  // namespace
 
 void point_feet(double* rotations, const double* root, const double* offsets, const Keypoints& keypoints, Pool& pool) {

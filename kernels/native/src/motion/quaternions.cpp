@@ -24,6 +24,14 @@ void quaternion_of(const double* m, double* q) {
 
 }  // namespace
 
+Vec3 axis_angle(const Mat3& rotation) {
+  double matrix[9], q[4];
+  put(matrix, rotation);
+  quaternion_of(matrix, q);
+  const double sine = length(at(q + 1));
+  return (sine > 1e-8 ? 2 * std::atan2(sine, q[0]) / sine : 2.0) * at(q + 1);
+}
+
 void continuous_quaternions(const double* rotations, int64_t frames, int joints, double* quaternions, const double* first) {
   for (int64_t i = 0; i < frames * joints; ++i) {
     double* q = quaternions + 4 * i;

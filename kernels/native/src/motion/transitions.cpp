@@ -40,13 +40,15 @@ void smooth_around(const double* values, int64_t frames, int64_t width, int64_t 
 double limit_of(const double* sharp, int64_t count, Borders borders, Pool& pool) {
   const Pool::Scope scope(pool);
   auto* away = pool.get<double>(count);
-  int64_t kept = 0;
-  for (int64_t frame = 0; frame < count; ++frame) {
-    bool near = false;
-    for (int i = 0; i < borders.count; ++i)
-      near = near || (frame >= borders.frames[i] - 1 - kBorderFrames && frame < borders.frames[i] + kBorderFrames);
-    if (!near) away[kept++] = sharp[frame];
+  auto* near = pool.get<bool>(count);
+  std::fill(near, near + count, false);
+  for (int i = 0; i < borders.count; ++i) {
+    const int64_t first = std::max<int64_t>(borders.frames[i] - 1 - kBorderFrames, 0), past = std::min(borders.frames[i] + kBorderFrames, count);
+    std::fill(near + std::min(first, count), near + std::max(past, std::min(first, count)), true);
   }
+  int64_t kept = 0;
+  for (int64_t frame = 0; frame < count; ++frame)
+    if (!near[frame]) away[kept++] = sharp[frame];
   if (!kept) return kSharpnessFloor;
   return std::max(kSharpnessFloor, kSharpnessLimit * quantile(away, kept, kElsewhere));
 }

@@ -28,7 +28,7 @@ genmo_step Conditioned::sizes(int64_t frames, int texts, int batch) {
 
 genmo_status Conditioned::prepare(const KnownFrames& known, genmo_error* error) {
   const genmo_status status = fuse(known, error);
-  return status == GENMO_OK ? read_texts(error) : status;
+  return status == GENMO_OK && count_ ? read_texts(error) : status;
 }
 
 genmo_status Conditioned::step(const float* x_t, int64_t timestep, float* x_0, genmo_error* error) {
