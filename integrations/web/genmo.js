@@ -89,16 +89,12 @@ export class Genmo {
     const count = frames ?? Math.round(seconds * FPS);
     if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
       throw new GenmoError(`frames is ${count}; wanted 1 to ${MOST_FRAMES}`, 1);
-    const { forget, add_text, add_keyframe, add_target, add_heading, generate } = this.#exports;
+    const { forget, add_text, add_heading, generate } = this.#exports;
     return this.#motion(count, false, progress, (values, hold) => {
       forget();
       for (const { text, start = 0, end = 0 } of typeof texts === "string" ? [{ text: texts }] : texts)
         this.#check(add_text(hold(this.#text(text)), start, end));
-      for (const { frame, rotations, root = null } of keyframes) {
-        const pose = hold(this.#floats(rotations, JOINTS * 4, `the rotations of the keyframe of frame ${frame}`));
-        this.#check(add_keyframe(frame, pose, root === null ? 0 : hold(this.#floats(root, 3, `the root of the keyframe of frame ${frame}`))));
-      }
-      for (const { frame, joint, position } of targets) this.#check(add_target(frame, joint, ...Array.from({ length: 3 }, (_, i) => position[i] ?? NaN)));
+      this.#constrain(keyframes, targets, hold);
       for (const { frame, radians } of headings) this.#check(add_heading(frame, radians));
       this.#check(generate(count, steps, guidance, seed >>> 0, values));
     });
@@ -121,7 +117,7 @@ export class Genmo {
 
   /** A person who goes on for ever and does what is said last; see Person. */
   person({ prompt = null, steps = 0, guidance = 0, seed = 0 } = {}) {
-    const { person_open, person_close, person_prompt, person_texts, person_stick, person_release, person_ready, person_next, forget, add_text } = this.#exports;
+    const { person_open, person_close, person_prompt, person_texts, person_stick, person_release, person_constrain, person_ready, person_next, forget, add_text } = this.#exports;
     const number = person_open(steps, guidance, seed >>> 0);
     if (number < 0) this.#check(1);
     const person = new Person({
@@ -134,6 +130,12 @@ export class Genmo {
         }),
       steer: (x, z, facing) => this.#check(facing === undefined ? person_stick(number, x, z, 0, 0) : person_stick(number, x, z, facing, 1)),
       release: () => this.#check(person_release(number)),
+      constrain: (keyframes, targets) =>
+        this.#held((hold) => {
+          forget();
+          this.#constrain(keyframes, targets, hold);
+          this.#check(person_constrain(number));
+        }),
       ready: () => person_ready(number),
       next: (count) => this.#motion(count, false, null, (values) => this.#check(person_next(number, count, values))),
       close: () => person_close(number),
@@ -145,6 +147,16 @@ export class Genmo {
       throw error;
     }
     return person;
+  }
+
+  // Adds poses and places for what is made next.
+  #constrain(keyframes, targets, hold) {
+    const { add_keyframe, add_target } = this.#exports;
+    for (const { frame, rotations, root = null } of keyframes) {
+      const pose = hold(this.#floats(rotations, JOINTS * 4, `the rotations of the keyframe of frame ${frame}`));
+      this.#check(add_keyframe(frame, pose, root === null ? 0 : hold(this.#floats(root, 3, `the root of the keyframe of frame ${frame}`))));
+    }
+    for (const { frame, joint, position } of targets) this.#check(add_target(frame, joint, ...Array.from({ length: 3 }, (_, i) => position[i] ?? NaN)));
   }
 
   // Calls `work(hold)`, where `hold(address)` gives memory back when it ends.
@@ -254,6 +266,11 @@ export class Person {
     this.#calls.release();
   }
 
+  /** Poses and places as Genmo.generate takes them, at frames that are still to come, in the place of those of before. */
+  constrain({ keyframes = [], targets = [] }) {
+    this.#calls.constrain(keyframes, targets);
+  }
+
   /** How many frames come at once. */
   get ready() {
     return this.#calls.ready();
@@ -271,7 +288,7 @@ export class Person {
     const gone = () => {
       throw new GenmoError("the person was closed", 1);
     };
-    this.#calls = { prompt: gone, tell: gone, steer: gone, release: gone, ready: gone, next: gone, close: () => {} };
+    this.#calls = { prompt: gone, tell: gone, steer: gone, release: gone, constrain: gone, ready: gone, next: gone, close: () => {} };
   }
 }
 

@@ -5,7 +5,18 @@ import ctypes
 import numpy as np
 
 from genmo.runtime.support.native import call, library, sized
-from tests.kernels.native_abi import ANSWERED, INT, ONCE, PROGRESS, Motion, Text, empty, fields, pointers
+from tests.kernels.native_abi import (
+    ANSWERED,
+    INT,
+    ONCE,
+    PROGRESS,
+    Motion,
+    Text,
+    constrained_by,
+    empty,
+    fields,
+    pointers,
+)
 
 DOUBLE = ctypes.c_double
 
@@ -14,7 +25,7 @@ class Options(ctypes.Structure):
     _fields_ = [
         *fields(overlap__block__first_block__steps__loose_feet__texts__points=INT), ("guidance", DOUBLE),
         ("seed", ctypes.c_uint64), ("betas", ctypes.c_void_p), ("start", ctypes.POINTER(Motion)),
-        ("progress", PROGRESS), ("user", ctypes.c_void_p),
+        ("progress", PROGRESS), ("user", ctypes.c_void_p), ("keyframes", INT), ("targets", INT),
     ]  # fmt: skip
 
 
@@ -36,7 +47,7 @@ def start_of(arrays):
 class Generator:
     """Endless motion of a `native_abi.Model`."""
 
-    def __init__(self, model, betas=None, start=None, progress=None, **options):
+    def __init__(self, model, betas=None, start=None, progress=None, earlier=False, **options):
         self.handle = ctypes.c_void_p()
         self.kept = [PROGRESS() if progress is None else PROGRESS(lambda user, share: progress(share)), betas, start]
         options["progress"] = self.kept[0]
@@ -44,8 +55,10 @@ class Generator:
             options["betas"] = betas.ctypes.data
         if start is not None:
             options["start"] = ctypes.pointer(start)
-        wanted = ctypes.byref(sized(Options, **options))
-        call("genmo_generator_open", model.handle, wanted, ctypes.byref(self.handle))
+        wanted = sized(Options, **options)
+        if earlier:
+            wanted.size = Options.keyframes.offset
+        call("genmo_generator_open", model.handle, ctypes.byref(wanted), ctypes.byref(self.handle))
 
     def __enter__(self):
         return self
@@ -87,6 +100,12 @@ class Generator:
             arrays["facing"] = np.ascontiguousarray(facing, np.float64)
         path = sized(Path, count=len(frames), **pointers(arrays))
         call("genmo_generator_path", self.handle, ctypes.byref(path))
+
+    def constrain(self, **constraints):
+        """`keyframes` and `targets` as `native_abi.constrained_by` takes them."""
+        (keyframes, targets, _), _ = constrained_by(**constraints)
+        tables = keyframes, INT(len(keyframes)), targets, INT(len(targets))
+        call("genmo_generator_constrain", self.handle, *tables)
 
     def next(self, frames, capacity=None):
         """The arrays of the next frames by name; `answered` has those that were made before it failed."""

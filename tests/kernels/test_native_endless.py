@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime import MotionModel
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.formats.bvh import read_bvh
@@ -166,6 +167,52 @@ def test_a_path(facing, model, python):
     both.check()
 
 
+def constrained(both, poses, keys, targets=()):
+    """Tells both that they must have poses at frames (frame, pose, root or None) and joints at places."""
+    rows = [(frame, np.ascontiguousarray(poses["rotations"][pose]), root) for frame, pose, root in keys]
+    roots = [None if root is None else np.array(root, np.float32) for _, _, root in rows]
+    both.native.constrain(
+        keyframes=[(frame, pose, root) for (frame, pose, _), root in zip(rows, roots, strict=True)], targets=targets
+    )
+    turns = np.array([np.roll(pose.astype(np.float64), 1, axis=-1) for _, pose, _ in rows]).reshape(-1, 24, 4)
+    places = np.array([np.full(3, np.nan) if root is None else root for root in roots], np.float64).reshape(-1, 3)
+    both.python.constrain(
+        Keyframes(np.array([frame for frame, _, _ in rows], np.int64), matrix_from_quaternion(turns), places),
+        JointTargets(
+            np.array([frame for frame, _, _ in targets], np.int64),
+            np.array([joint for _, joint, _ in targets], np.int64),
+            np.array([place for _, _, place in targets], np.float64).reshape(-1, 3),
+        ),
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"clean_feet": False, "first_block": 15}], ids=str)
+def test_poses_and_places_that_are_still_to_come(options, model, python):
+    poses = model.generate("a person dances", 30, seed=1, steps=2)
+    both = Both(model, python, seed=6, **(QUICK | options))
+    both.prompt("a person walks forward")
+    constrained(both, poses, [(20, 4, None)], [(9, 20, (0.4, 1.3, np.nan)), (28, 0, (0.1, np.nan, 0.6))])
+    both.next(5, 40)
+    ahead = both.expected[-1].translation[-1]
+    constrained(both, poses, [(70, 8, ahead + [0.2, 0.0, 0.7])], [(110, 15, (*(ahead[[0, 2]] + [0.3, 1.5]), np.nan))])
+    both.stick(0.3, 0.6)
+    both.next(30, 25)
+    both.free()
+    constrained(both, poses, [])
+    both.next(30)
+    made = both.check()
+    agree = np.sign((made["rotations"][70] * poses["rotations"][8]).sum(axis=-1, keepdims=True))
+    assert np.abs(made["rotations"][70] * agree - poses["rotations"][8]).max() < 1e-6
+
+
+def test_programs_compiled_before_there_were_constraints_go_on(model):
+    frames = []
+    for earlier in (False, True):
+        with Generator(model, seed=4, earlier=earlier, **QUICK) as generator:
+            frames.append(generator.next(30)["joints"])
+    assert np.array_equal(*frames)
+
+
 def test_texts_with_spans(model, python):
     both = Both(model, python, seed=5, **QUICK)
     both.prompt("a person stands still")
@@ -259,6 +306,7 @@ def test_cancelled_it_begins_the_block_again(model):
         ({"steps": 1001}, "steps is 1001; wanted 1 to 1000"),
         ({"guidance": float("nan")}, "guidance is nan; wanted -10 to 10"),
         ({"texts": 65}, "first_block, texts or points is 0, 65, 256; wanted 0 or more, at most 64"),
+        ({"keyframes": -1}, "keyframes and targets are -1 and 1024; wanted 1 to 65536"),
         ({"betas": np.full(10, np.inf, np.float32)}, "betas hold a number that is not finite"),
         ({"start": start_of({"translation": np.zeros((3, 3), np.float32)})}, "start is no motion with rotations"),
     ],
@@ -284,6 +332,9 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(model):
             (lambda: generator.path([5, 5], np.zeros((2, 2))), "frame 5 of a path; wanted frames that rise"),
             (lambda: generator.path([5, 70000], np.zeros((2, 2))), "within 65536"),
             (lambda: generator.path([5], [[np.inf, 0]]), "point 0 of a path is not finite"),
+            (lambda: generator.constrain(targets=[(9, 3, (0, 1, 0))]), "a target at frame 9; wanted it within 10 to"),
+            (lambda: generator.constrain(targets=[(20, 30, (0, 1, 0))]), "a target of joint 30; wanted 0 to 23"),
+            (lambda: generator.constrain(targets=[(20, 3, (0, 1, 0))] * 1025), "0 keyframes and 1025 targets; wanted"),
             (lambda: generator.next(0), "frames is 0; wanted 1 to 65536"),
             (lambda: generator.next(5, capacity=4), "motion.capacity is 4; wanted room for 5 frames"),
         ):

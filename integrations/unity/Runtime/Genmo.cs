@@ -240,6 +240,20 @@ namespace Genmo
             Native.Check(Native.genmo_generator_release(handle, IntPtr.Zero, ref error), error);
         }
 
+        /// <summary>Poses and places at frames that are still to come, in the place of those of before: 64 keyframes and 1024 targets at most; headings
+        /// are for motions of texts alone.</summary>
+        public void Constrain(Constraints constraints)
+        {
+            if (constraints.Headings.Count > 0) throw new GenmoException(1, "headings in endless motion; wanted keyframes and targets, and Steer for where to face");
+            Native.Error error = Native.NewError();
+            using (Met met = new Met(constraints))
+            {
+                Native.Generation asked = new Native.Generation();
+                met.Fill(ref asked);
+                Native.Check(Native.genmo_generator_constrain(handle, asked.keyframes, asked.keyframe_count, asked.targets, asked.target_count, ref error), error);
+            }
+        }
+
         /// <summary>Frames that `Next` gives at once.</summary>
         public int Ready { get { return Native.genmo_generator_ready(handle); } }
 
@@ -542,6 +556,7 @@ namespace Genmo
             public double guidance;
             public ulong seed;
             public IntPtr betas, start, progress, user;
+            public int keyframes, targets;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -581,6 +596,7 @@ namespace Genmo
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int genmo_generator_texts(IntPtr generator, IntPtr texts, int count, ref Error error);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int genmo_generator_stick(IntPtr generator, ref Stick stick, ref Error error);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, EntryPoint = "genmo_generator_stick")] public static extern int genmo_generator_release(IntPtr generator, IntPtr none, ref Error error);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int genmo_generator_constrain(IntPtr generator, IntPtr keyframes, int keyframe_count, IntPtr targets, int target_count, ref Error error);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int genmo_generator_ready(IntPtr generator);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern long genmo_generator_frame(IntPtr generator);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] public static extern int genmo_generator_next(IntPtr generator, int frames, ref NativeMotion motion, ref Error error);

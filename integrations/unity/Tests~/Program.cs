@@ -55,6 +55,12 @@ static class Program
                 person.Release();
                 person.Next(5, motion);
                 Print("told", motion.Positions, 5 * 72);
+                Constraints ahead = new Constraints();
+                ahead.Targets.Add(new JointTarget(45, 20, double.NaN, 1.5, double.NaN));
+                ahead.Keyframes.Add(new Keyframe(48, pose));
+                person.Constrain(ahead);
+                person.Next(10, motion);
+                Print("ahead", motion.Positions, 10 * 72);
                 Console.WriteLine("frame " + person.Frame + " " + (person.Ready > 0));
             }
 

@@ -68,7 +68,13 @@ test("a person without end is the Python runtime's", (context) => {
   assert.throws(() => person.say("!?"), /wanted at least one word in Latin letters/);
   assert.throws(() => person.steer(9, 0), /wanted at most 8 m\/s together/);
   assert.throws(() => person.tell(Array(5).fill({ text: "walk" })), /5 texts; wanted 0 to 4/);
-  person.tell([{ text: "a person sits", start: 70, end: 90 }]);
+  const { keyframes, targets } = expected.met;
+  person.constrain({ keyframes: [{ ...keyframes[0], frame: 70, root: undefined }], targets: [{ ...targets[0], frame: 65 }] });
+  const met = person.next(15);
+  const pose = met.rotations.slice(96 * 10, 96 * 11);
+  for (let i = 4; i < 96; ++i) assert.ok(Math.abs(Math.abs(pose[i]) - Math.abs(keyframes[0].rotations[i])) < 1e-5);
+  assert.throws(() => person.constrain({ targets }), /a target at frame 15; wanted it within 75/);
+  person.tell([{ text: "a person sits", start: 80, end: 90 }]);
   person.release();
   assert.throws(() => person.next(0), /frames is 0; wanted 1 to 65536/);
   person.close();

@@ -12,12 +12,12 @@
 #include "sampling/draft.h"
 #include "sampling/noise.h"
 #include "sampling/sampler.h"
+#include "sized.h"
 #include "text/turns.h"
 
 namespace genmo {
 namespace {
 
-constexpr size_t kConstrainedBytes = 16000;  // a frame of a motion with constraints
 constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostReferences = 1024, kMostThreads = 64, kMostSteps = 1000;
 
 // A motion of no consequence, which leaves the memory of one of this length behind.
@@ -52,15 +52,6 @@ genmo_status open(Files&& files, const genmo_options* given, genmo_model** opene
   }
   *opened = handle;
   return GENMO_OK;
-}
-
-// The caller's, of this version or of that before keyframes, which ends in front of them.
-bool read_generation(const genmo_generation* given, genmo_generation& g) {
-  constexpr size_t kEarlier = offsetof(genmo_generation, keyframe_count), kAligned = alignof(genmo_generation);
-  const bool whole = given && given->size == sizeof g, earlier = given && given->size == (kEarlier + kAligned - 1) / kAligned * kAligned;
-  g = {};
-  if (whole || earlier) std::memcpy(&g, given, whole ? sizeof g : kEarlier);
-  return whole || earlier;
 }
 
 // Fills the defaults in; texts and constraints are checked elsewhere.
@@ -205,7 +196,7 @@ void genmo_close(genmo_model* model) { delete reinterpret_cast<genmo::Model*>(mo
 genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion, genmo_error* error) {
   using namespace genmo;
   genmo_generation g;
-  if (!model || !read_generation(generation, g))
+  if (!model || !read_sized(generation, offsetof(genmo_generation, keyframe_count), g))
     return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof g));
   const genmo_status bad = check(g, motion, error);
   if (bad != GENMO_OK) return bad;

@@ -1,5 +1,6 @@
 // Endless motion: the part of the C interface.
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -7,11 +8,12 @@
 #include "endless/performer.h"
 #include "error.h"
 #include "motion/answer.h"
+#include "sized.h"
 
 namespace genmo {
 namespace {
 
-constexpr int kMostFrames = 65536, kMostSteps = 1000, kMostTold = 64, kUsualTold = 4, kMostPoints = 65536, kUsualPoints = 256;
+constexpr int kMostFrames = 65536, kMostSteps = 1000, kMostTold = 64, kUsualTold = 4, kMostPoints = 65536, kUsualPoints = 256, kUsualKeyframes = 64, kUsualTargets = 1024;
 constexpr int kUsualOverlap = 30, kUsualBlock = 60, kLiveSteps = 5;
 constexpr double kLiveGuidance = 1.5, kMostSpeed = 8, kMostPlace = 1e6;
 constexpr int64_t kLastFrame = int64_t{1} << 30;
@@ -26,6 +28,8 @@ struct Generator {
   Span* texts = nullptr;
   int64_t* frames = nullptr;  // of a path
   double *positions = nullptr, *facing = nullptr;
+  int most_keyframes = 0, most_targets = 0;
+  Constraints told;  // room for so many
   double turns[4 * kJoints] = {};  // quaternions of the last frame answered
   bool answered = false;
 
@@ -42,6 +46,8 @@ genmo_status check(const Model& model, const genmo_generator_options& o, genmo_e
   if (!(std::abs(o.guidance) <= kMostGuidance)) return fail(error, GENMO_BAD_ARGUMENT, "guidance is %g; wanted -%g to %g", o.guidance, kMostGuidance, kMostGuidance);
   if (o.first_block < 0 || o.texts < 1 || o.texts > kMostTold || o.points < 1 || o.points > kMostPoints)
     return fail(error, GENMO_BAD_ARGUMENT, "first_block, texts or points is %d, %d, %d; wanted 0 or more, at most %d, at most %d", o.first_block, o.texts, o.points, kMostTold, kMostPoints);
+  if (o.keyframes < 1 || o.keyframes > kMostFrames || o.targets < 1 || o.targets > kMostFrames)
+    return fail(error, GENMO_BAD_ARGUMENT, "keyframes and targets are %d and %d; wanted 1 to %d", o.keyframes, o.targets, kMostFrames);
   for (int i = 0; o.betas && i < kBetas; ++i)
     if (!std::isfinite(o.betas[i])) return fail(error, GENMO_BAD_ARGUMENT, "betas hold a number that is not finite");
   const genmo_motion* start = o.start;
@@ -78,7 +84,8 @@ PerformerOptions options_of(const genmo_generator_options& o, double* betas) {
 bool get_memory(Generator& g, const genmo_generator_options& o, const PerformerOptions& options) {
   const auto prompts = static_cast<size_t>(o.texts + 1) * (kLongestText + 1), points = static_cast<size_t>(o.points);
   const size_t own = prompts + static_cast<size_t>(o.texts) * sizeof(Span) + points * 4 * sizeof(double) + sizeof(Performer) + 8 * kAlignment;
-  if (!g.memory.reserve(own + Performer::memory_bytes(options)) || !g.scratch.reserve(Performer::scratch_bytes(g.model, options))) return false;
+  const size_t constraints = constraint_bytes(o.keyframes, o.targets, 0);
+  if (!g.memory.reserve(own + constraints + Performer::memory_bytes(options)) || !g.scratch.reserve(constraints + Performer::scratch_bytes(g.model, options))) return false;
   g.most_texts = o.texts;
   g.most_points = o.points;
   g.prompts = g.memory.get<char>(static_cast<int64_t>(prompts));
@@ -86,6 +93,10 @@ bool get_memory(Generator& g, const genmo_generator_options& o, const PerformerO
   g.frames = g.memory.get<int64_t>(o.points);
   g.positions = g.memory.get<double>(2 * int64_t{o.points});
   g.facing = g.memory.get<double>(o.points);
+  g.most_keyframes = o.keyframes;
+  g.most_targets = o.targets;
+  g.told.keyframes = new_keyframes(o.keyframes, g.memory);
+  g.told.targets = new_targets(o.targets, g.memory);
   g.performer = new (g.memory.get<Performer>(1)) Performer(g.model, options, g.memory, g.scratch);
   const genmo_step sizes = Conditioned::sizes(options.window(), most_texts(o.texts, options.window()), options.guidance != 1 ? 2 : 1);
   return g.spaces.open(*reinterpret_cast<Network*>(g.model.network), sizes);
@@ -132,16 +143,18 @@ extern "C" {
 
 genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_options* given, genmo_generator** generator, genmo_error* error) {
   using namespace genmo;
-  if (!model || !generator || (given && given->size != sizeof *given))
+  genmo_generator_options o = {};
+  if (!model || !generator || (given && !read_sized(given, offsetof(genmo_generator_options, keyframes), o)))
     return fail(error, GENMO_BAD_ARGUMENT, "model or generator is NULL, or options.size is not %u", static_cast<unsigned>(sizeof *given));
   Model& opened = *reinterpret_cast<Model*>(model);
-  genmo_generator_options o = given ? *given : genmo_generator_options{};
   if (!o.overlap) o.overlap = kUsualOverlap;
   if (!o.block) o.block = kUsualBlock;
   if (!o.steps) o.steps = kLiveSteps;
   if (o.guidance == 0) o.guidance = kLiveGuidance;
   if (!o.texts) o.texts = kUsualTold;
   if (!o.points) o.points = kUsualPoints;
+  if (!o.keyframes) o.keyframes = kUsualKeyframes;
+  if (!o.targets) o.targets = kUsualTargets;
   const genmo_status status = check(opened, o, error);
   if (status != GENMO_OK) return status;
   double betas[kBetas];
@@ -237,6 +250,26 @@ genmo_status genmo_generator_path(genmo_generator* generator, const genmo_path* 
     unwrap(g.facing, path->count);
   }
   g.performer->directions.command = command;
+  return GENMO_OK;
+}
+
+genmo_status genmo_generator_constrain(genmo_generator* generator, const genmo_keyframe* keyframes, int32_t keyframe_count, const genmo_joint_target* targets, int32_t target_count,
+                                       genmo_error* error) {
+  using namespace genmo;
+  if (!generator || (keyframe_count && !keyframes) || (target_count && !targets)) return fail(error, GENMO_BAD_ARGUMENT, "generator, keyframes or targets is NULL");
+  Generator& g = of(generator);
+  if (keyframe_count < 0 || keyframe_count > g.most_keyframes || target_count < 0 || target_count > g.most_targets)
+    return fail(error, GENMO_BAD_ARGUMENT, "%d keyframes and %d targets; wanted 0 to %d and 0 to %d, more where options.keyframes and .targets say so", keyframe_count, target_count, g.most_keyframes, g.most_targets);
+  const Pool::Scope scope(g.scratch);
+  const Within within{g.performer->frame(), kLastFrame};
+  Constraints read;
+  genmo_status status = read_keyframes(keyframes, keyframe_count, within, g.scratch, read.keyframes, error);
+  if (status == GENMO_OK) status = read_targets(targets, target_count, within, g.scratch, read.targets, error);
+  if (status != GENMO_OK) return status;
+  g.performer->settle();
+  copy_keyframes(read.keyframes, g.told.keyframes);
+  copy_targets(read.targets, g.told.targets);
+  g.performer->directions.constraints = g.told;
   return GENMO_OK;
 }
 

@@ -185,6 +185,13 @@ GENMO_WEB("person_stick") int32_t web_person_stick(int32_t person, double x, dou
   return genmo_generator_stick(people[person], &stick, &error);
 }
 
+// The keyframes and targets that were added, in frames of the person.
+GENMO_WEB("person_constrain") int32_t web_person_constrain(int32_t person) {
+  const int32_t poses = keyframe_count, places = target_count;
+  forget();
+  return genmo_generator_constrain(people[person], keyframes, poses, targets, places, &error);
+}
+
 GENMO_WEB("person_release") int32_t web_person_release(int32_t person) { return genmo_generator_stick(people[person], nullptr, &error); }
 GENMO_WEB("person_ready") int32_t web_person_ready(int32_t person) { return genmo_generator_ready(people[person]); }
 

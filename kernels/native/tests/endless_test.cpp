@@ -41,7 +41,7 @@ std::string phrase(Random& random) {
 void tell(genmo_generator* generator, Random& random) {
   const std::string first = phrase(random), second = phrase(random);
   const auto from = static_cast<int32_t>(genmo_generator_frame(generator));
-  switch (random(5)) {
+  switch (random(6)) {
     case 0:
       genmo_generator_prompt(generator, random(4) ? first.c_str() : nullptr, nullptr);
       break;
@@ -68,6 +68,16 @@ void tell(genmo_generator* generator, Random& random) {
       path.positions = positions;
       path.facing = random(2) ? facing : nullptr;
       genmo_generator_path(generator, &path, nullptr);
+      break;
+    }
+    case 4: {
+      float pose[96] = {}, root[3];
+      for (int i = 3; i < 96; i += 4) pose[i] = 1;
+      for (float& value : root) value = static_cast<float>(wild(random));
+      const genmo_keyframe keyframe{from + static_cast<int32_t>(random(60)), pose, random(2) ? root : nullptr};
+      genmo_joint_target targets[3];
+      for (genmo_joint_target& one : targets) one = {from + static_cast<int32_t>(random(60)), static_cast<int32_t>(random(25)), {wild(random), wild(random), wild(random)}};
+      genmo_generator_constrain(generator, &keyframe, static_cast<int32_t>(random(2)), targets, static_cast<int32_t>(random(4)), nullptr);
       break;
     }
     default:

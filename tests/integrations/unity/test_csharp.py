@@ -90,7 +90,13 @@ def test_endless_motion_is_that_of_the_runtime(said, python):
     generator.next(5)
     generator.command = None
     assert millimetres_off(said, "told", generator.next(5).joints_world()) <= 0.05
-    assert said["frame"] == "40 True"
+    pose = np.array(said["pose"].split(), np.float64).reshape(24, 4)
+    generator.constrain(
+        Keyframes(np.array([48]), matrix_from_quaternion(np.roll(pose, 1, axis=-1))[None], np.full((1, 3), np.nan)),
+        JointTargets(np.array([45]), np.array([20]), np.array([[np.nan, 1.5, np.nan]])),
+    )
+    assert millimetres_off(said, "ahead", generator.next(10).joints_world()) <= 0.05
+    assert said["frame"] == "50 True"
 
 
 def test_keypoints_are_estimated_as_a_file_and_as_a_stream(said, python):

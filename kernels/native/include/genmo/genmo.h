@@ -292,7 +292,9 @@ typedef struct genmo_generator_options {
                                 betas where they are not NULL; it has the body. NULL: none */
   genmo_progress progress; /* of every block; may be NULL. Where it cancels, the next call begins the same block again */
   void* user;
-} genmo_generator_options;
+  int32_t keyframes;    /* that genmo_generator_constrain takes at most, 1 to 65536; 0: 64 */
+  int32_t targets;      /* the same; 0: 1024 */
+} genmo_generator_options; /* may end in front of keyframes, as it did at first */
 
 /* `options` NULL: all as usual. The model must stay open for as long. */
 GENMO_API genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_options* options,
@@ -328,6 +330,11 @@ typedef struct genmo_path {
 
 /* The root is led along a path, which is copied; NULL: by the prompt alone. */
 GENMO_API genmo_status genmo_generator_path(genmo_generator* generator, const genmo_path* path, genmo_error* error);
+
+/* Poses and places of joints at frames of the generator that are still to come, in the place of those that were told before. They are
+ * copied. */
+GENMO_API genmo_status genmo_generator_constrain(genmo_generator* generator, const genmo_keyframe* keyframes, int32_t keyframe_count,
+                                                 const genmo_joint_target* targets, int32_t target_count, genmo_error* error);
 
 GENMO_API int64_t genmo_generator_frame(const genmo_generator* generator); /* how many frames were answered */
 GENMO_API int32_t genmo_generator_ready(const genmo_generator* generator); /* how many more are made already */

@@ -61,6 +61,24 @@ genmo_status check(const genmo_keyframe& given, genmo_error* error) {
 
 }  // namespace
 
+Keyframes new_keyframes(int64_t count, Pool& pool) { return {count, pool.get<int64_t>(count), pool.get<double>(count * 9 * kJoints), pool.get<double>(3 * count)}; }
+
+JointTargets new_targets(int64_t count, Pool& pool) { return {count, pool.get<int64_t>(count), pool.get<int32_t>(count), pool.get<double>(3 * count)}; }
+
+void copy_keyframes(const Keyframes& from, Keyframes& to) {
+  to.count = from.count;
+  std::copy_n(from.frames, from.count, to.frames);
+  std::copy_n(from.rotations, from.count * 9 * kJoints, to.rotations);
+  std::copy_n(from.roots, 3 * from.count, to.roots);
+}
+
+void copy_targets(const JointTargets& from, JointTargets& to) {
+  to.count = from.count;
+  std::copy_n(from.frames, from.count, to.frames);
+  std::copy_n(from.joints, from.count, to.joints);
+  std::copy_n(from.places, 3 * from.count, to.places);
+}
+
 genmo_status check_counts(int32_t keyframes, int32_t targets, int32_t headings, int64_t frames, genmo_error* error) {
   if (keyframes >= 0 && keyframes <= frames && targets >= 0 && targets <= frames * kJoints && headings >= 0 && headings <= frames) return GENMO_OK;
   return fail(error, GENMO_BAD_ARGUMENT, "%d keyframes, %d targets and %d headings of %lld frames; wanted one a frame at most, of targets one a joint", keyframes, targets, headings,
@@ -73,7 +91,7 @@ size_t constraint_bytes(int64_t keyframes, int64_t targets, int64_t headings) {
 }
 
 genmo_status read_keyframes(const genmo_keyframe* given, int64_t count, Within within, Pool& pool, Keyframes& keyframes, genmo_error* error) {
-  keyframes = {count, pool.get<int64_t>(count), pool.get<double>(count * 9 * kJoints), pool.get<double>(3 * count)};
+  keyframes = new_keyframes(count, pool);
   auto* keys = pool.get<uint64_t>(count);
   for (int64_t i = 0; i < count; ++i) {
     genmo_status status = check_frame("keyframe", given[i].frame, within, error);
@@ -97,7 +115,7 @@ genmo_status read_keyframes(const genmo_keyframe* given, int64_t count, Within w
 }
 
 genmo_status read_targets(const genmo_joint_target* given, int64_t count, Within within, Pool& pool, JointTargets& targets, genmo_error* error) {
-  targets = {count, pool.get<int64_t>(count), pool.get<int32_t>(count), pool.get<double>(3 * count)};
+  targets = new_targets(count, pool);
   auto* keys = pool.get<uint64_t>(count);
   for (int64_t i = 0; i < count; ++i) {
     const genmo_joint_target& one = given[i];

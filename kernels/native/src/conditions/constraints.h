@@ -39,6 +39,12 @@ struct Constraints {
   bool any() const { return keyframes.count || targets.count || headings.count; }
 };
 
+// Room for so many, and a copy into it.
+Keyframes new_keyframes(int64_t count, Pool& pool);
+JointTargets new_targets(int64_t count, Pool& pool);
+void copy_keyframes(const Keyframes& from, Keyframes& to);
+void copy_targets(const JointTargets& from, JointTargets& to);
+
 // Frames that constraints may be at.
 struct Within {
   int64_t first, past;

@@ -38,9 +38,11 @@ genmo_status Performer::make_block(const Spaces& own, genmo_error* error) {
   Opening opening;
   Inpainting inpainting;
   directions.drop_past(frame_);
+  drop_past(directions.constraints, frame_);
   opening.known = past_.frames;
+  opening.constraints = constraints_in(directions.constraints, frame_ - opening.known, options_.window(), scratch_);
   plan(opening);
-  opening.back = opening.planned && !directions.prompt && !directions.count && goes_back(plan_, options_.window() - opening.known);
+  opening.back = opening.planned && !directions.prompt && !directions.count && !opening.constraints.any() && goes_back(plan_, options_.window() - opening.known);
   opening.camera = camera_of(opening);
   know(opening, inpainting);
   refer(opening);
@@ -166,16 +168,17 @@ void Performer::refer(Opening& opening) {
   }
 }
 
-// A prediction that continues the known frames and follows the plan.
+// A prediction that continues the known frames, follows the plan and meets keyframes and targets.
 void Performer::project(void* context, float* x_0, Pool& pool) {
   const auto& [performer, opening] = *static_cast<Projection*>(context);
   const int64_t window = performer->options_.window(), count = window * kFeatures;
   if (opening->known) ease_from_known(opening->values, opening->mask, window, opening->back, x_0);
-  if (!opening->planned) return;
+  if (!opening->planned && !opening->constraints.any()) return;
   const Pool::Scope scope(pool);
   auto* features = pool.get<double>(count);
   for (int64_t i = 0; i < count; ++i) features[i] = restored(performer->model_, i, x_0[i]);
-  steer_root(features, window, opening->camera, opening->reference, pool);
+  if (opening->planned) steer_root(features, window, opening->camera, opening->reference, pool);
+  if (opening->constraints.any()) meet_in_features(opening->constraints, opening->camera, performer->past_, window, features, pool);
   for (int64_t i = 0; i < count; ++i) x_0[i] = opening->mask[i] ? opening->values[i] : normalised(performer->model_, i, features[i]);
 }
 
@@ -191,7 +194,7 @@ genmo_status Performer::sample(const Opening& opening, const Inpainting& given, 
   Projection projection{this, &opening};
   Inpainting inpainting = given;
   inpainting.context = &projection;
-  if (opening.known || opening.planned) inpainting.project = project;
+  if (opening.known || opening.planned || opening.constraints.any()) inpainting.project = project;
   Sampling s;
   s.frames = window;
   s.text_count = texts_in(directions, frame_ - opening.known, opening.known, window, runs, run_count, scratch_, texts);
@@ -242,7 +245,7 @@ void Performer::receive(const Opening& opening, const double* features) {
   limit_limb_speed(clip, scratch_, std::max<int64_t>(known, 1));
   auto *feet = scratch_.get<double>(window), *floor = scratch_.get<double>(window);
   carried(clip, scratch_, feet, floor);
-  int64_t kept = window - known;
+  int64_t kept = frames_to_keep(directions.constraints, frame_, window - known, scratch_);
   if (known) kept = std::min(kept, options_.block);
   else if (options_.first_block) kept = std::min(kept, options_.first_block);
   for (int64_t i = 0; i < kept; ++i) {

@@ -1,6 +1,7 @@
 // What a person of endless motion is told to do, and in which words.  Twins: runtime/streaming/directions.py, gaits.py.
 #pragma once
 
+#include "conditions/constraints.h"
 #include "endless/root_plan.h"
 #include "text/order.h"
 
@@ -14,6 +15,7 @@ struct Directions {
   Span* texts = nullptr;
   int count = 0;
   Command command;
+  Constraints constraints;  // keyframes and targets, in its frames
 
   // Forgets what ended before a frame.
   void drop_past(int64_t frame);

@@ -20,6 +20,8 @@ Performer::Performer(Model& model, const PerformerOptions& options, Pool& memory
   const int64_t window = options.window();
   past_ = new_clip(options.overlap, memory);
   past_.frames = 0;
+  answered_ = new_clip(kPinned, memory);
+  answered_.frames = 0;
   raw_ = new_clip(window, memory);
   clean_ = new_clip(window, memory);
   past_plan_ = memory.get<double>(3 * options.overlap);
@@ -37,18 +39,19 @@ Performer::Performer(Model& model, const PerformerOptions& options, Pool& memory
 }
 
 size_t Performer::memory_bytes(const PerformerOptions& options) {
-  const auto frames = static_cast<size_t>(3 * options.window());
+  const auto frames = static_cast<size_t>(3 * options.window() + kPinned);
   return frames * (9 * kJoints + 32) * sizeof(double) + 2 * FeetStream::bytes(0, kFreeHorizon) + 32 * kAlignment;
 }
 
 size_t Performer::scratch_bytes(const Model& model, const PerformerOptions& options) {
-  return pool_bytes(options.window(), 0) + conditioned_bytes(model, options.window(), most_texts(options.texts, options.window()), 2);
+  return pool_bytes(options.window(), 0) + static_cast<size_t>(options.window()) * kConstrainedBytes + conditioned_bytes(model, options.window(), most_texts(options.texts, options.window()), 2);
 }
 
 void Performer::start_from(const Clip& motion) {
   Pool pool;  // of the motion's length
   auto *feet = pool.get<double>(motion.frames), *floor = pool.get<double>(motion.frames);
-  double turns[9 * kJoints], place[3];
+  Clip clean = new_clip(motion.frames, pool);
+  copy_frames(motion, 0, motion.frames, clean, 0);
   bodied_ = true;
   std::copy_n(motion.betas, kBetas, betas_);
   std::copy_n(motion.offsets, 3 * kJoints, offsets_);
@@ -56,8 +59,9 @@ void Performer::start_from(const Clip& motion) {
   for (int64_t frame = 0; frame < motion.frames; ++frame) feet[frame] += kBallHeight;
   tracker_.resume(motion.translation, feet, motion.frames);
   for (int64_t frame = 0; frame < motion.frames && options_.clean_feet; ++frame)
-    feet_.push(motion.rotations + frame * 9 * kJoints, motion.translation + 3 * frame, motion.contacts + frame * kContacts, offsets_, scratch_, turns, place);
-  if (options_.clean_feet) note_balls(turns, place);
+    feet_.push(motion.rotations + frame * 9 * kJoints, motion.translation + 3 * frame, motion.contacts + frame * kContacts, offsets_, scratch_, clean.rotations + frame * 9 * kJoints,
+               clean.translation + 3 * frame);
+  if (options_.clean_feet) note_answered(clean, clean.frames);
   past_.frames = std::min(motion.frames, options_.overlap);
   copy_frames(motion, motion.frames - past_.frames, past_.frames, past_, 0);
   std::fill_n(past_plan_, 3 * past_.frames, NAN);
@@ -91,14 +95,16 @@ void Performer::settle() {
     posture_ = state_ = plan_[last];
     gait_ = gaits_[last];
   }
-  note_balls(clean_.rotations + last * 9 * kJoints, clean_.translation + 3 * last);
+  note_answered(clean_, used_);
 }
 
-void Performer::note_balls(const double* rotations, const double* translation) {
+// The last of the frames of `clean` up to `past`.
+void Performer::note_answered(const Clip& clean, int64_t past) {
+  answered_.frames = std::min(kPinned, past);
+  copy_frames(clean, past - answered_.frames, answered_.frames, answered_, 0);
   double joints[3 * kJoints];
-  kinematics(1, rotations, translation, offsets_, nullptr, joints);
+  kinematics(1, clean.rotations + (past - 1) * 9 * kJoints, clean.translation + 3 * (past - 1), offsets_, nullptr, joints);
   balls_of(joints, 1, balls_);
-  stood_ = true;
 }
 
 // The last frames, `overlap` at most, of the past and `frames` of the block.
@@ -151,11 +157,14 @@ void Performer::finish_block(bool led) {
   if (options_.clean_feet) {
     trial_.copy(feet_);
     clean(trial_, raw_, frames, led, &clean_);
-    swing_clear(clean_, stood_ ? balls_ : nullptr, scratch_);
+    swing_clear(clean_, answered_.frames ? balls_ : nullptr, scratch_);
   }
   straighten(posture_, frames, asides_);
   for (int64_t frame = 0; led && frame < frames; ++frame) asides_[frame] = plan_[frame].aside;
   if (std::any_of(asides_, asides_ + frames, [](double aside) { return std::abs(aside) > kStraight; })) face_aside(clean_, asides_, scratch_);
+  const Pool::Scope scope(scratch_);
+  const Constraints constraints = constraints_in(directions.constraints, frame_, frames, scratch_);
+  if (constraints.any()) meet_in_block(constraints, answered_, clean_, scratch_);
 }
 
 }  // namespace genmo

@@ -2,6 +2,7 @@
 // runtime/streaming/performer.py.
 #pragma once
 
+#include "endless/block_constraints.h"
 #include "endless/directions.h"
 #include "endless/known_past.h"
 #include "endless/steering.h"
@@ -62,6 +63,7 @@ class Performer {
     bool planned = false;  // in plan_
     bool back = false;     // time runs back in the window: the past is its last frames
     Reference reference;
+    Constraints constraints;  // of the window
     float* values = nullptr;  // [window, 181]
     uint8_t* mask = nullptr;  // [window, 181]
   };
@@ -81,7 +83,7 @@ class Performer {
   void track(RootTracker& tracker, int64_t frames, double* path);
   void clean(FeetStream& feet, const Clip& motion, int64_t frames, bool led, Clip* out);
   void finish_block(bool led);
-  void note_balls(const double* rotations, const double* translation);
+  void note_answered(const Clip& clean, int64_t past);
   void keep_past(const Clip& used, int64_t frames);
 
   Model& model_;
@@ -93,8 +95,8 @@ class Performer {
   FeetStream feet_, trial_;
   bool bodied_ = false;
   double betas_[kBetas] = {}, offsets_[3 * kJoints] = {};
-  bool stood_ = false;    // balls_ holds
-  double balls_[6] = {};  // of the feet [2, 3] in the last frame answered
+  Clip answered_;         // the last frames of the last block as they were answered, kPinned at most
+  double balls_[6] = {};  // of the feet [2, 3] in the last of them
   Clip past_;             // the last frames as generated, `overlap` at most
   double* past_plan_;     // [overlap, 3] x, z and heading of the plan in them; NaN where there was none
   bool led_ = false;      // state_ holds

@@ -103,5 +103,6 @@ Clip finish_generated(double* features, int64_t frames, const Made& made, Pool& 
 
 // Bytes of a pool that `finish_generated` and what calls it need for so many frames.
 size_t pool_bytes(int64_t frames, int texts);
+inline constexpr size_t kConstrainedBytes = 16000;  // a frame more where it has constraints
 
 }  // namespace genmo
