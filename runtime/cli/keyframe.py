@@ -45,7 +45,7 @@ def run(picks: Sequence[str], names: str | None, anywhere: bool, out: str) -> No
     """Write the keyframe file and print its name.  Raises InputError."""
     if Path(out).suffix.lower() != ".npz":
         raise InputError(f"--out {out}: wanted a file that ends in .npz")
-    keyframes = picked_keyframes([parse_pick(pick, PROGRAM) for pick in picks], read_names(names))
+    keyframes = picked_keyframes([parse_pick(pick, "a frame") for pick in picks], read_names(names))
     write_aside(out, keyframes_npz(keyframes, with_place=not anywhere))
     print(out)
 
