@@ -13,6 +13,7 @@ from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import SHORTEST_LOOP, Timeline
 from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.bodies import leg_length
+from genmo.runtime.motion.mirror import mirrored
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.motion.root_motion import cycle_step, repeated
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
@@ -20,7 +21,7 @@ from genmo.runtime.refine.facing import backward, facing_aside
 from genmo.runtime.refine.foot_locking import FeetOptions, clean_feet
 from genmo.runtime.support.arrays import Array
 
-LENGTHS = (0.92, 1.0, 1.08)
+LENGTHS = (0.86, 0.92, 1.0, 1.08)
 """of the usual stride at a speed, that are tried"""
 WALK, RUN = 2.0, 2.4
 """m/s up to which people walk, and from which they run"""
@@ -57,7 +58,7 @@ def base_loop(
     for number, frames in enumerate(lengths):
         timeline = Timeline(frames, (Text(spec.text),), seed=seed, loop="exact", velocity=(0.0, spec.speed))
         for cycle in model.follow(timeline, samples=samples, split_texts=False).motions:
-            motion = settled(planted(on_mean_body(cycle)))
+            motion = gentler(planted(on_mean_body(cycle)))
             found = measured(motion)
             cost = badness(ahead, found, limits)
             if best is None or cost < best[0]:
@@ -79,11 +80,20 @@ def _lengths(spec: LoopSpec) -> list[int]:
 
 def directed(base: Motion, direction: float) -> Motion:
     """A loop that goes ahead, going `direction` degrees to the left of where the person looks."""
-    motion = settled(backward(base) if abs(direction) > SIDE else base)
+    motion = gentler(backward(base)) if abs(direction) > SIDE else settled(base)
     goes = measured(motion).direction
     if goes is None:
         return motion
     return settled(facing_aside(motion, np.radians((goes - direction + 180) % 360 - 180)))
+
+
+def gentler(cycle: Motion) -> Motion:
+    """The settled cycle or, if its seam is seen less, its image in a mirror.
+
+    A cycle begins where the left foot lands, its sharpest moment; nobody's feet land alike.
+    """
+    ways = settled(cycle), settled(mirrored(cycle))
+    return min(ways, key=lambda way: measured(way).seam or 0.0)
 
 
 def on_mean_body(motion: Motion) -> Motion:

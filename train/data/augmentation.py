@@ -10,12 +10,10 @@ from torch import Tensor
 
 from genmo.runtime.motion import rotation as numpy_rotation
 from genmo.runtime.motion.joints import joint_indices
-from genmo.runtime.motion.skeleton import JOINT_COUNT, MIRROR_JOINTS
+from genmo.runtime.motion.skeleton import JOINT_COUNT
 from genmo.runtime.support.arrays import Array
 from genmo.train.data.simulated_cameras import wobble
 from genmo.train.geometry.rotation import matrix_from_6d, matrix_from_axis_angle, sixd_from_matrix
-
-_FLIP = np.array([-1.0, 1.0, 1.0], np.float32)
 
 # One word of a row may stand for another: CMU's captions know 150 words, users know more.
 SYNONYMS = (
@@ -69,16 +67,6 @@ def reworded(caption: str, random: np.random.Generator) -> str:
 def mirrored_caption(caption: str) -> str:
     """Left and right exchanged."""
     return _SIDES.sub(lambda match: "right" if match.group(0) == "left" else "left", caption)
-
-
-def mirror(rotations: Array, translation: Array, offsets: Array) -> tuple[Array, Array, Array]:
-    """The motion seen in the mirror x = 0: rotations [..., 24, 3, 3], translation [..., 3], offsets [..., 24, 3]."""
-    flip = _FLIP[:, None] * _FLIP[None, :]
-    return (
-        rotations[..., MIRROR_JOINTS, :, :] * flip,
-        translation * _FLIP,
-        offsets[..., MIRROR_JOINTS, :] * _FLIP,
-    )
 
 
 def change_speed(rotations: Array, translation: Array, rate: float, frames: int) -> tuple[Array, Array]:

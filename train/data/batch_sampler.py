@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genmo.runtime.motion.mirror import mirror
 from genmo.runtime.motion.skeleton import shape_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.augmentation import change_speed, mirror, mirrored_caption, mix_limbs, perturb, reworded
+from genmo.train.data.augmentation import change_speed, mirrored_caption, mix_limbs, perturb, reworded
 from genmo.train.data.batches import Batch, MotionWindows, Randomness, Sources, make_batch
 from genmo.train.data.caption_draws import CaptionDraws, Drawn, is_loose
 from genmo.train.data.condition_dropout import Caption

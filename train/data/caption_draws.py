@@ -11,11 +11,11 @@ import numpy as np
 from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.signals import motion_signals
 from genmo.runtime.actions.tags import tags_of
+from genmo.runtime.motion.mirror import mirror
 from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array, Flags, Numbers
 from genmo.train.captions.describe import describe, describe_apart, sentence_of
 from genmo.train.captions.grammar import one_of
-from genmo.train.data.augmentation import mirror
 from genmo.train.data.condition_dropout import Caption
 from genmo.train.data.gait_loops import joined
 from genmo.train.data.window_index import WindowIndex, index_windows

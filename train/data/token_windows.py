@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genmo.runtime.motion.mirror import mirror
 from genmo.runtime.motion.token_features import leg_scale, to_features
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.augmentation import change_speed, mirror, mix_limbs, perturb
+from genmo.train.data.augmentation import change_speed, mix_limbs, perturb
 from genmo.train.datasets.clips import Clip
 from genmo.train.settings.token_config import TokenVariety
 

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genmo.runtime.motion.mirror import mirror
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.augmentation import mirror, mirrored_caption
+from genmo.train.data.augmentation import mirrored_caption
 from genmo.train.data.batch_sampler import clip_weights
 from genmo.train.datasets.clips import Clip, split_clips
 from genmo.train.datasets.read import read_clips

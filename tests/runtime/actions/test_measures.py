@@ -5,7 +5,7 @@ import pytest
 
 from genmo.runtime.actions.measures import measure, runs_of
 from genmo.runtime.actions.signals import box_filtered, motion_signals, quantile, swings, velocity
-from genmo.train.data.augmentation import mirror
+from genmo.runtime.motion.mirror import mirror
 from genmo.train.datasets.clips import Clip
 from tests.train.made_motions import arm, eased, joints_of, jumping, made, seated
 

@@ -8,7 +8,7 @@ from genmo.runtime.actions.names import mirrored_trait
 from genmo.runtime.actions.signals import motion_signals
 from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.actions.traits import STEPS, steps_over
-from genmo.train.data.augmentation import mirror
+from genmo.runtime.motion.mirror import mirror
 from genmo.train.datasets.clips import Clip
 from tests.train.made_motions import arm, eased, joints_of, jumping, made, seated
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmo.runtime.clips.loops import directed, from_frame, planted, settled, stride_seconds
+from genmo.runtime.clips.loops import directed, from_frame, gentler, planted, settled, stride_seconds
 from genmo.runtime.clips.manifest import gait_phase
 from genmo.runtime.clips.measuring import measured, misses, stands
 from genmo.runtime.clips.spec import ActionSpec, Limits, LoopSpec
 from genmo.runtime.motion.root_motion import repeated
+from genmo.runtime.motion.rotation import matrix_from_axis_angle
+from genmo.runtime.motion.skeleton import JOINTS
 from tests.runtime.refine.walking import CYCLE, walker
 
 SPEED = 0.6
@@ -53,6 +55,19 @@ def test_a_loop_begins_where_the_left_foot_lands():
     phase = gait_phase(stands(repeated(loop, 3))[CYCLE : 2 * CYCLE + 1], True)
     assert phase[0] == pytest.approx(0, abs=0.05)
     np.testing.assert_allclose(np.diff(np.unwrap(phase, period=1)), 1 / CYCLE, atol=0.01)
+
+
+def test_a_loop_begins_with_the_softer_foot():
+    """Where the left foot lands harder than the right one, it is its image in a mirror that is kept."""
+    loop = settled(cycle())
+    rotations = loop.rotations.copy()
+    knee = JOINTS.index("left_knee")
+    rotations[[0, -1], knee] = rotations[[0, -1], knee] @ matrix_from_axis_angle(np.array([0.1, 0.0, 0.0]))
+    hard = replace(loop, rotations=rotations)
+    kept = gentler(hard)
+    assert measured(kept).seam < 0.8 * measured(settled(hard)).seam
+    assert measured(kept).direction == pytest.approx(measured(settled(hard)).direction, abs=2)
+    np.testing.assert_allclose(gentler(kept).joints_world(), kept.joints_world(), atol=1e-5)
 
 
 def test_feet_that_do_not_land_in_turn_have_no_phase():
