@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmo.runtime.motion.mirror import mirror
 from genmo.runtime.motion.rotation import matrix_from_yaw
 from genmo.runtime.motion.skeleton import MIRROR_JOINTS, forward_kinematics
 from genmo.train.data.augmentation import (
@@ -15,7 +16,6 @@ from genmo.train.data.augmentation import (
     SYNONYMS,
     _larger,
     change_speed,
-    mirror,
     mirrored_caption,
     mix_limbs,
     perturb,
