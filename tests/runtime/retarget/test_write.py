@@ -147,7 +147,7 @@ def test_the_command_writes_every_format(tmp_path, mixamo_file, random_motion, c
         ({"--out-fps": "0"}, "--out-fps is 0"),
         ({"--out-fps": "nan"}, "--out-fps is nan"),
         ({"--character-map": "none.yaml"}, "no such file"),
-        ({"motion": "walk.fbx"}, "wanted a motion as .npz or .bvh"),
+        ({"motion": "walk.fbx"}, "wanted a motion as .npz, .npy or .bvh"),
         ({"motion": "none.npz"}, "no such file"),
         ({"--character": "own.bvh"}, "has no mesh to put in a .glb"),
     ],
