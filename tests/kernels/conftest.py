@@ -1,10 +1,14 @@
-"""The C++ part of the kernels, built once a session."""
+"""The C++ part of the kernels, built once a session, and the engine that ships in libgenmo, from C and from Python."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from genmo.runtime import MotionModel
+from genmo.runtime.engine.bundle import SHIPPED
+from tests.kernels.native_abi import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,3 +40,16 @@ def kernel_build(once):
 def library_file(kernel_build):
     """Path of libgenmo_kernels."""
     return kernel_build("genmo_kernels")
+
+
+@pytest.fixture(scope="module")
+def python():
+    """The runtime, with the network in libgenmo."""
+    return MotionModel.load(backend="native", threads=1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The C interface alone."""
+    with Model(SHIPPED) as opened:
+        yield opened

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.constraints import (
     Headings,
     JointTargets,
@@ -68,17 +67,6 @@ CASES = {
     "one frame": (1, [("a person stands", 0, 0)], {"keys": [(0, 3, (1, 0, 1))], "headings": [(0, 1.0)]}, {}),
     "loose": (50, [("a person jumps", 0, 0)], {"keys": [(25, 3, None)]}, {"clean_feet": False, "split_texts": False}),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def python():
-    return MotionModel.load(backend="native", threads=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Model(SHIPPED) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

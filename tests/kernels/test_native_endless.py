@@ -5,7 +5,6 @@ import subprocess
 import numpy as np
 import pytest
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import SHIPPED
@@ -16,7 +15,6 @@ from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.streaming.motion_generator import MotionGenerator
 from genmo.runtime.streaming.root_plan import RootPath, Stick
 from genmo.runtime.support import native
-from tests.kernels.native_abi import Model
 from tests.kernels.native_endless import Generator, start_of
 from tests.kernels.test_native_generate import NATIVE, built
 
@@ -24,17 +22,6 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason=native.descript
 
 QUICK = {"steps": 2, "overlap": 12, "block": 24}
 """of most tests: a window of 36 frames"""
-
-
-@pytest.fixture(scope="module")
-def python():
-    return MotionModel.load(backend="native", threads=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Model(SHIPPED) as opened:
-        yield opened
 
 
 class Both:

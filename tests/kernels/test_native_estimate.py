@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.formats.bvh import read_bvh
@@ -24,17 +23,6 @@ CASES = cases()
 OPTIONS = {
     "clean_keypoints": {"raw_keypoints": 1}, "fit": {"unfitted": 1}, "clean_feet": {"loose_feet": 1}
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def python():
-    return MotionModel.load(backend="native", threads=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Model(SHIPPED) as opened:
-        yield opened
 
 
 def matrices(quaternions):

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genmo.runtime import MotionModel
 from genmo.runtime.conditions.spans import ReferenceSpan, SeedSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
@@ -42,17 +41,6 @@ CASES = {
     "one frame": ([("a person stands", 0, 0)], 1, {}),
     "short": ([("a person jumps", 0, 0)], 5, {"split_texts": False}),
 }
-
-
-@pytest.fixture(scope="module")
-def python():
-    return MotionModel.load(backend="native", threads=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Model(SHIPPED) as opened:
-        yield opened
 
 
 def reference(model, texts, frames, sample=0, **options):

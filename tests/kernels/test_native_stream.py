@@ -5,12 +5,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from genmo.runtime import MotionModel, MotionStream
+from genmo.runtime import MotionStream
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.motion.rotation import matrix_from_quaternion
 from genmo.runtime.support import native
 from tests.kernels.made_keypoints import INTRINSICS, beside, swaying_camera, walked
-from tests.kernels.native_abi import Model
 from tests.kernels.native_stream import Stream
 from tests.kernels.test_native_generate import NATIVE, built
 
@@ -18,17 +17,6 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason=native.descript
 
 QUICK = {"look_ahead": 4}
 FRAMES = 30
-
-
-@pytest.fixture(scope="module")
-def python():
-    return MotionModel.load(backend="native", threads=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    with Model(SHIPPED) as opened:
-        yield opened
 
 
 def poses_of(camera):
