@@ -1,9 +1,9 @@
 """Rotations from joint positions alone, which know no twist: of a body that has its joints there.
 
 Pelvis and chest are turned as their neighbours are (Kabsch 1976), the chest a little as the shoulders, for skeletons
-whose collars all start at one place.  Knees and elbows are hinges: where one is
-bent, its plane tells the twist of thigh or upper arm; where it is straight, the limb is turned as little as can be.
-Heads, hands and toes, which nothing follows, are as in the rest pose.
+whose collars all start at one place.  Knees and elbows are hinges: where one is bent, its plane tells the twist of
+thigh or upper arm; where it is straight, the limb is turned as little as can be.  Heads, hands and toes, which nothing
+follows, are as in the rest pose.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from genmo.runtime import token_model
 from genmo.runtime.cli.run import main
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
@@ -65,6 +66,16 @@ def test_keyframes_are_met_exactly(model, random_motion, given):
     assert np.array_equal(motion.rotations[frames], keys.rotations)
     assert np.array_equal(motion.translation[frames], keys.root)
     assert result.errors[0].keyframes == pytest.approx(0, abs=1e-6)
+
+
+def test_who_rests_is_steady_but_for_frames_that_are_given(model, random_motion, monkeypatch):
+    """With a filter that makes everybody stand still, only frames that are given move."""
+    monkeypatch.setattr(token_model, "steadied", lambda features, layout: np.zeros_like(features) + features[:1])
+    free = model.generate("a person walks", 32, clean_feet=False)[0]
+    assert np.ptp(free.rotations[:, 1:], axis=0).max() < 1e-6
+    keys = Keyframes(np.arange(4), random_motion(4, 1).rotations, root=np.zeros((4, 3)))
+    held = model.follow(Timeline(32, (Text("a person walks"),), keyframes=keys)).motions[0]
+    assert np.ptp(held.rotations[24:, 1:], axis=0).max() > 1e-3
 
 
 def test_given_frames_are_kept_as_tokens(model, random_motion, monkeypatch):

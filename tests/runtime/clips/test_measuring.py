@@ -1,11 +1,12 @@
 """Measures of clips whose numbers are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from genmo.runtime.clips.loops import directed, from_frame, gentler, planted, settled, stride_seconds
+from genmo.runtime.clips.loops import base_loop, directed, from_frame, gentler, planted, settled, stride_seconds
 from genmo.runtime.clips.manifest import gait_phase
 from genmo.runtime.clips.measuring import measured, misses, stands
 from genmo.runtime.clips.spec import ActionSpec, Limits, LoopSpec
@@ -68,6 +69,19 @@ def test_a_loop_begins_with_the_softer_foot():
     assert measured(kept).seam < 0.8 * measured(settled(hard)).seam
     assert measured(kept).direction == pytest.approx(measured(settled(hard)).direction, abs=2)
     np.testing.assert_allclose(gentler(kept).joints_world(), kept.joints_world(), atol=1e-5)
+
+
+def test_a_library_keeps_the_softer_one():
+    """Of a loop that an engine makes."""
+    loop = settled(cycle())
+    rotations = loop.rotations.copy()
+    elbow = JOINTS.index("left_elbow")
+    rotations[[0, -1], elbow] = rotations[[0, -1], elbow] @ matrix_from_axis_angle(np.array([0.0, 0.4, 0.0]))
+    hard = replace(loop, rotations=rotations)
+    engine = SimpleNamespace(follow=lambda *_, **__: SimpleNamespace(motions=[hard]))
+    base, found = base_loop(engine, LoopSpec("walk", "x", SPEED), 0, 1, Limits(), lambda share: None)
+    assert found.seam < 0.8 * measured(settled(planted(hard))).seam
+    assert measured(base).seam == found.seam
 
 
 def test_feet_that_do_not_land_in_turn_have_no_phase():

@@ -106,6 +106,29 @@ def gravity_pair():
         assert np.abs(leaning @ motion.root_camera.rotation - motion.rotations[:, 0]).max() < 1e-6
 
 
+@pytest.mark.parametrize(("box", "ground"), [(0.0, 0.0), (0.4, None)])
+def test_feet_under_a_known_camera_are_pinned_to_flat_ground(box, ground):
+    """Whose height the camera sees wrongly by some centimetres stands on the ground all the same; on a box, on that."""
+    frames = np.arange(120)
+    off = 0.04 * np.sin(frames / 15) + box * ((frames > 40) & (frames < 100))
+    jumps = (np.abs(frames - 41) < 5) | (np.abs(frames - 99) < 5)
+    contacts = np.ones((120, 6)) * ~(jumps & (box > 0))[:, None]
+    still = Motion(np.tile(np.eye(3), (120, 24, 1, 1)), np.zeros((120, 3)), contacts=contacts)
+    stands = BALL_HEIGHT - still.joints_world()[0, FOOT_JOINTS, 1].min()
+    motion = replace(still, translation=np.stack([0 * off, stands + off, 0 * off], axis=-1))
+    camera = Camera(np.tile(np.diag([-1.0, -1.0, 1.0]), (120, 1, 1)), np.tile([0.0, 1.0, -4.0], (120, 1)))
+    seen = replace(motion, camera=camera, root_camera=motion.root_seen_by(camera))
+    points = np.tile([500.0, 500.0, 1.0], (120, 17, 1))
+    span = KeypointSpan(Keypoints(points, np.diag([1000.0, 1000.0, 1.0]), camera))
+    context = Context(Timeline(120, keypoints=(span,)), camera, Features(np.zeros((120, 1)), LAYOUTS["genmo"]))
+    (stage,) = [stage for stage in MOTION_STAGES if stage.name == "lock_feet"]
+    low = stage.apply(seen, context).joints_world()[:, FOOT_JOINTS, 1].min(axis=1)
+    if ground is None:
+        assert low[60:90].min() > box - 0.1
+    else:
+        np.testing.assert_allclose(low, BALL_HEIGHT, atol=0.005)
+
+
 def remove_steps_pair():
     """A step in the features is taken back on both sides offline, and eased out behind the known frames in a stream."""
     ramp = np.linspace(0, 1, 60)[:, None] * np.ones(3)
