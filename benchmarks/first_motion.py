@@ -2,6 +2,7 @@
 
     cmake -S . -B build/native -DGENMO_KERNELS=OFF && cmake --build build/native
     python benchmarks/first_motion.py --out benchmarks/results/first_motion.md
+    python benchmarks/first_motion.py --against OLD/kernels/native --only "first pose"  # and another build's library
 
 Every run is a new process that opens the engine that ships, whose files the system has in memory, and makes its first
 pose of a stream, or a second of motion from keypoints or from a text.  Wall time from the start of the process to its
@@ -17,7 +18,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import command
@@ -42,8 +44,16 @@ print(1000 * (opened - started), 1000 * (time.perf_counter() - opened))
 """
 
 
-def peers(program: Path) -> dict[str, list[str]]:
-    """Command lines by what they do."""
+@dataclass(frozen=True)
+class Peer:
+    """A command, and the folder of another libgenmo than the program's own."""
+
+    arguments: list[str]
+    library: Path | None = None
+
+
+def peers(program: Path, against: Path | None = None) -> dict[str, Peer]:
+    """Commands by what they do; those of C also with the library in the folder `against`."""
     made = {}
     for what, kind in (
         ("first pose", "pose"),
@@ -55,30 +65,34 @@ def peers(program: Path) -> dict[str, list[str]]:
             (", fixed point, two threads", ["fast", "2"]),
         ):  # fmt: skip
             if kind == "pose" or name in ("", ", fixed point"):
-                made[f"C, {what}{name}"] = [str(program), str(SHIPPED), kind, *options]
+                arguments = [str(program), str(SHIPPED), kind, *options]
+                made[f"C, {what}{name}"] = Peer(arguments)
+                if against is not None:
+                    made[f"C, {what}{name}, the other build"] = Peer(arguments, against)
     for backend in ("native", "onnxruntime"):
-        made[f"Python, first pose, {backend}"] = [sys.executable, "-c", PYTHON.format(backend=backend)]
+        made[f"Python, first pose, {backend}"] = Peer([sys.executable, "-c", PYTHON.format(backend=backend)])
     return made
 
 
-def milliseconds(arguments: Sequence[str]) -> tuple[float, ...]:
+def milliseconds(peer: Peer) -> tuple[float, ...]:
     """Of the whole process, of the processor, of opening and of the motion."""
     environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    if peer.library is not None:
+        environment["LD_LIBRARY_PATH"] = str(peer.library)
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    done = subprocess.run(peer.arguments, env=environment, capture_output=True, text=True)
     whole, after = 1000 * (time.perf_counter() - started), resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise InputError(f"{arguments[0]}: {done.stderr.strip()[-300:]}")
+        raise InputError(f"{peer.arguments[0]}: {done.stderr.strip()[-300:]}")
     opened, made = map(float, done.stdout.split())
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return whole, 1000 * cpu, opened, made
 
 
-def table(program: Path, runs: int) -> list[str]:
+def table(commands: Mapping[str, Peer], runs: int) -> list[str]:
     """Lines of the page."""
-    commands = peers(program)
-    for arguments in commands.values():
-        milliseconds(arguments)
+    for peer in commands.values():
+        milliseconds(peer)
     times: dict[str, list[tuple[float, ...]]] = {name: [] for name in commands}
     for block in range(runs):
         for name in list(commands)[:: 1 if block % 2 == 0 else -1]:
@@ -95,6 +109,8 @@ def table(program: Path, runs: int) -> list[str]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--program", type=Path, default=PROGRAM, help="the built tests/first_motion")
+    made.add_argument("--against", type=Path, metavar="FOLDER", help="of another build's libgenmo.so, to compare with")
+    made.add_argument("--only", default="", metavar="WORDS", help="peers with these words in their names")
     made.add_argument("--runs", type=command.above_zero(int), default=15, help="of each peer (default: %(default)s)")
     made.add_argument("--out", type=Path, help="page to write")
     return made
@@ -103,8 +119,13 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     if not options.program.is_file():
         raise InputError(f"{options.program} is not there; build it: cmake --build build/native")
+    if options.against is not None and not (options.against / "libgenmo.so").is_file():
+        raise InputError(f"{options.against} has no libgenmo.so; wanted kernels/native of another build's folder")
+    commands = {name: peer for name, peer in peers(options.program, options.against).items() if options.only in name}
+    if not commands:
+        raise InputError(f'no peer\'s name has {options.only!r} in it; wanted a part of one, such as "first pose"')
     before = machine.snapshot()
-    lines = table(options.program, options.runs)
+    lines = table(commands, options.runs)
     load = machine.disturbed(machine.load_between(before, machine.snapshot()))
     parts = [[f"**A trial, not a result**: {load}."]] if load else []
     title = "From the start of a program to its first motion"

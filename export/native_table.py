@@ -18,6 +18,7 @@ import numpy as np
 
 from genmo.export.onnx.graphs import example_inputs
 from genmo.export.onnx.weight_locations import native_table_of_engine
+from genmo.export.piece_hashes import piece_hashes, read_by_native
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.backends.native import NativeDenoiser
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
@@ -69,6 +70,8 @@ def add_table(folder: Path) -> float | None:
         )
     graphs = engine.denoiser
     table = native_table_of_engine(engine.config, str(engine.description["profile"]), graphs)
+    read = read_by_native(table, engine.description["text_encoder"])
+    table |= {"pieces": piece_hashes(folder, read)}
     measured = None if native.library() is None else check_native(replace(graphs, native=table), engine.config)
     write_aside(folder / "engine.json", json.dumps(engine.description | {"native": table}, indent=1) + "\n")
     return measured

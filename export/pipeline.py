@@ -20,6 +20,7 @@ from genmo.export.onnx.t5_encoder import add_text_encoder
 from genmo.export.onnx.weight_locations import can_describe, native_table
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
+from genmo.export.piece_hashes import piece_hashes, read_by_native
 from genmo.export.released_weights import open_checkpoint
 from genmo.export.text_tables import described_encoder, write_prompts, write_reader, write_table
 from genmo.runtime.denoiser.schedule import STEPS
@@ -129,7 +130,9 @@ def export(options: ExportOptions) -> Path:
         described |= write_reader(None if options.text_encoder else checkpoint.text_reader, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
         if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
-            described["native"] = _native_table(checkpoint, graphs)
+            table = _native_table(checkpoint, graphs)
+            read = read_by_native(table, described["text_encoder"])
+            described["native"] = table | {"pieces": piece_hashes(folder, read)}
         (folder / CARD).write_text(card(described), encoding="utf-8")
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         (folder / "engine.json").write_text(json.dumps(described, indent=1) + "\n")

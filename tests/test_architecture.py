@@ -149,7 +149,7 @@ FLOORS = {
         ("__main__",),
     ],
     "export": [
-        ("options",),
+        ("options", "piece_hashes"),
         ("onnx",),
         (
             "tensorrt",

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,61 @@ def altered(change):
 )
 def test_a_damaged_engine_is_refused_in_a_sentence(change, words):
     with pytest.raises(RuntimeError, match=words):
+        Model(files=altered(change))
+
+
+@pytest.fixture(params=native.instruction_sets())
+def instruction_set(request):
+    with native.using_instruction_set(request.param):
+        yield request.param
+
+
+def pieces_of(files, about, piece):
+    """Their hashes of pieces, written into the description."""
+    about["native"]["pieces"] = {
+        "bytes": piece, "sha256": {name: hash_by_pieces(files[name], piece) for name in NAMES[1:]}
+    }  # fmt: skip
+
+
+def hash_by_pieces(data, piece):
+    pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
+    return sha256(b"".join(sha256(each).digest() for each in pieces)).hexdigest()
+
+
+@pytest.mark.parametrize("piece", [16384, 999_936])
+def test_pieces_are_hashed_as_the_standard_says(piece, instruction_set):
+    """The last pieces are fewer than a register has lanes, and the last of all is short."""
+    Model(files=altered(lambda files, about: pieces_of(files, about, piece)))
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("step.onnx", 0), ("step.onnx", 9_000_000), ("step.onnx", -1), (NAMES[-1], -1)]
+)
+def test_one_bit_in_any_piece_is_seen(name, place, instruction_set):
+    def change(files, about):
+        assert name in about["native"]["pieces"]["sha256"], "the engine that ships has hashes of pieces"
+        content = bytearray(files[name])
+        content[place] ^= 16
+        files[name] = bytes(content)
+
+    with pytest.raises(RuntimeError, match=f"{name}: its SHA-256 is not the one in engine.json"):
+        Model(files=altered(change))
+
+
+@pytest.mark.parametrize("pieces", [{}, [], "16384", {"bytes": 16385, "sha256": {}}, {"bytes": 16384, "sha256": "0"}])
+def test_hashes_of_pieces_that_are_none_are_refused(pieces):
+    with pytest.raises(RuntimeError, match="pieces are not of bytes and hashes"):
+        Model(files=altered(lambda files, about: about["native"].update(pieces=pieces)))
+
+
+def test_an_engine_without_hashes_of_pieces_has_those_of_its_files():
+    Model(files=altered(lambda files, about: about["native"].pop("pieces")))
+
+    def change(files, about):
+        about["native"].pop("pieces")
+        about["files"]["texts.onnx"] = 64 * "0"
+
+    with pytest.raises(RuntimeError, match=r"texts.onnx: its SHA-256 is not the one"):
         Model(files=altered(change))
 
 

@@ -11,6 +11,7 @@
 namespace genmo {
 
 struct NetworkKernels;
+struct PieceDigests;
 
 struct IsaTable {
   const char* name;
@@ -20,6 +21,7 @@ struct IsaTable {
   ShapeEquations shape_equations;
   ShapeMove shape_move;
   const NetworkKernels* network;
+  const PieceDigests* pieces;
 };
 
 const IsaTable& isa();  // the one in use

@@ -13,10 +13,11 @@ bool shape_equations(const FitPlan&, const double*, int, const double*, bool, co
 void shape_move(const FitPlan&, const double*, int, const double*, const FitScratch&);
 
 extern const NetworkKernels network_kernels;
+extern const PieceDigests piece_digests;
 
 extern const IsaTable table;
 const IsaTable table = {
-    GENMO_TEXT(GENMO_ISA), fit_pose, fit_residuals, shape_start, shape_equations, shape_move, &network_kernels,
+    GENMO_TEXT(GENMO_ISA), fit_pose, fit_residuals, shape_start, shape_equations, shape_move, &network_kernels, &piece_digests,
 };
 
 }  // namespace genmo::GENMO_ISA

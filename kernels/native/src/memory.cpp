@@ -6,20 +6,28 @@
 #endif
 
 namespace genmo {
+namespace {
+
+#if defined(MADV_HUGEPAGE)
+constexpr size_t kHuge = size_t{1} << 21;  // where larger blocks begin, and bounds of the pages that hold most of them
+#else
+constexpr size_t kHuge = SIZE_MAX;
+#endif
+
+}  // namespace
 
 // From calloc: what the system has cleared itself is not written again.  Where the block begins is kept in front of it.
 void* get_memory(size_t bytes) {
-  const size_t whole = bytes + kAlignment + sizeof(void*);
+  const size_t alignment = bytes >= kHuge ? kHuge : kAlignment, tail = bytes >= kHuge ? kHuge / 2 : 0;
+  const size_t whole = bytes + alignment + tail + sizeof(void*);
   void* block = whole < bytes ? nullptr : std::calloc(whole, 1);
   if (!block) return nullptr;
   const auto start = reinterpret_cast<uintptr_t>(block) + sizeof(void*);
+  void* memory = reinterpret_cast<void*>((start + alignment - 1) / alignment * alignment);
 #if defined(MADV_HUGEPAGE)
   // Fewer faults while weights are packed, and fewer misses of their addresses while they are read.
-  constexpr uintptr_t kHuge = uintptr_t{1} << 21;
-  const uintptr_t first = (start + kHuge - 1) / kHuge * kHuge, last = (start + bytes) / kHuge * kHuge;
-  if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+  if (tail) madvise(memory, (bytes + tail) / kHuge * kHuge, MADV_HUGEPAGE);
 #endif
-  void* memory = reinterpret_cast<void*>((start + kAlignment - 1) / kAlignment * kAlignment);
   static_cast<void**>(memory)[-1] = block;
   return memory;
 }

@@ -23,6 +23,9 @@ class Arena {
 
   void clear();
 
+  // The next slab has room for so many bytes, and large pages if the system has them.
+  void reserve(size_t bytes) { next_ = bytes > next_ ? bytes : next_; }
+
   // nullptr, from now on `failed()`, when there is no memory or the size overflows.
   template <typename T>
   T* get(int64_t count) {

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <cstring>
+
+#include "engine/sha256_lanes.h"
+#include "isa.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -122,22 +125,21 @@ __attribute__((target("sha,sse4.1,ssse3"))) void absorb_with_sha(uint32_t hash[8
 }
 
 bool has_sha() {
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 29 & 1)) return false;
-  return __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
+  static const bool has = [] {
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 29 & 1)) return false;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
+  }();
+  return has;
 }
 
-void absorb_best(uint32_t hash[8], const unsigned char* data, size_t blocks) {
-  static const bool has = has_sha();
-  (has ? absorb_with_sha : absorb)(hash, data, blocks);
-}
+void absorb_best(uint32_t hash[8], const unsigned char* data, size_t blocks) { (has_sha() ? absorb_with_sha : absorb)(hash, data, blocks); }
 #else
+constexpr bool has_sha() { return false; }
 void absorb_best(uint32_t hash[8], const unsigned char* data, size_t blocks) { absorb(hash, data, blocks); }
 #endif
 
-}  // namespace
-
-void sha256(const void* data, size_t bytes, char digest[65]) {
+void digest_of(const void* data, size_t bytes, unsigned char digest[32]) {
   uint32_t hash[8];
   std::memcpy(hash, constants().start, sizeof hash);
   const auto* at = static_cast<const unsigned char*>(data);
@@ -149,8 +151,38 @@ void sha256(const void* data, size_t bytes, char digest[65]) {
   const size_t length = rest < 56 ? 64 : 128;
   for (int i = 0; i < 8; ++i) last[length - 1 - static_cast<size_t>(i)] = static_cast<unsigned char>(uint64_t{bytes} * 8 >> (8 * i));
   absorb_best(hash, last, length / 64);
-  for (int i = 0; i < 64; ++i) digest[i] = "0123456789abcdef"[(hash[i / 8] >> (28 - 4 * (i % 8))) & 15];
-  digest[64] = 0;
+  for (int i = 0; i < 32; ++i) digest[i] = static_cast<unsigned char>(hash[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+}  // namespace
+
+void sha256(const void* data, size_t bytes, char hex[65]) {
+  unsigned char digest[32];
+  digest_of(data, bytes, digest);
+  for (int i = 0; i < 64; ++i) hex[i] = "0123456789abcdef"[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+  hex[64] = 0;
+}
+
+size_t piece_count(size_t bytes, size_t piece) { return bytes / piece + (bytes % piece != 0); }
+
+void sha256_of_pieces(const void* data, size_t bytes, size_t piece, unsigned char* digests, char hex[65]) {
+  const auto* at = static_cast<const unsigned char*>(data);
+  const PieceDigests& several = *isa().pieces;
+  // Eight lanes take longer than the processor's own rounds, sixteen less.
+  const size_t lanes = several.lanes >= (has_sha() ? 16 : 1) ? static_cast<size_t>(several.lanes) : 0;
+  unsigned char* next = digests;
+  for (size_t left = bytes; left > 0;) {
+    const size_t taken = lanes && left / lanes >= piece ? lanes * piece : left < piece ? left : piece;
+    if (taken > piece) {
+      several.digest(at, piece, constants().start, constants().round, next);
+    } else {
+      digest_of(at, taken, next);
+    }
+    next += taken > piece ? 32 * lanes : 32;
+    at += taken;
+    left -= taken;
+  }
+  sha256(digests, 32 * piece_count(bytes, piece), hex);
 }
 
 }  // namespace genmo

@@ -6,25 +6,43 @@ namespace genmo {
 
 namespace {
 
-// Rows of `columns` weights of the source from column `first` on, with the norm's folded in and rounded to float32, `stride` apart in
-// `values`; and their biases.  Row by row, as they lie in the file.
-void read_panel(const LayerSource& source, int first, int columns, float* values, int64_t stride, float* biases) {
-  double sums[kMaxPanel];
-  for (int c = 0; c < columns; ++c) sums[c] = source.bias.data ? double{source.bias.at(0, source.column(first + c))} : 0.0;
-  for (int64_t k = 0; k < source.weight.rows; ++k, values += stride) {
-    if (source.order) {
-      for (int c = 0; c < columns; ++c) values[c] = source.weight.at(k, source.order[first + c]);
-    } else {
-      std::memcpy(values, source.weight.data + (k * source.weight.columns + first) * 4, static_cast<size_t>(columns) * 4);
-    }
-    if (!source.norm_weight.data) continue;
-    const double scale = double{source.norm_weight.at(0, k)}, shift = double{source.norm_bias.at(0, k)};
-    for (int c = 0; c < columns; ++c) {
-      sums[c] += double{values[c]} * shift;
-      values[c] = static_cast<float>(double{values[c]} * scale);
+void copy(float* to, const unsigned char* from, int count) {
+  for (; count >= 8; count -= 8, from += 32, to += 8) std::memcpy(to, from, 32);
+  std::memcpy(to, from, static_cast<size_t>(count) * 4);
+}
+
+// `columns` weights of a row of the file, from column `first` on.
+void read_row(const LayerSource& source, int64_t k, int first, int columns, float* values) {
+  const unsigned char* row = source.weight.data + k * source.weight.columns * 4;
+  if (!source.order) return copy(values, row + int64_t{first} * 4, columns);
+  for (int c = 0; c < columns;) {
+    const int left = source.run - (first + c) % source.run, together = left < columns - c ? left : columns - c;
+    copy(values + c, row + int64_t{source.order[first + c]} * 4, together);
+    c += together;
+  }
+}
+
+// The weights in panels of `panel` columns, `size` apart, with the norm's folded in and rounded to float32; and their biases.  Row by
+// row, as they lie in the file: each is read once.  `sums` has room for the columns.
+void read_panels(const LayerSource& source, int panel, int64_t size, float* panels, double* sums, float* biases) {
+  const int total = source.columns;
+  for (int c = 0; c < total; ++c) sums[c] = source.bias.data ? double{source.bias.at(0, source.column(c))} : 0.0;
+  for (int64_t k = 0; k < source.weight.rows; ++k) {
+    float* values = panels + k * panel;
+    const bool normed = source.norm_weight.data;
+    const float scale = normed ? source.norm_weight.at(0, k) : 1;
+    const double shift = normed ? double{source.norm_bias.at(0, k)} : 0;
+    for (int first = 0; first < total; first += panel, values += size) {
+      const int columns = total - first < panel ? total - first : panel;
+      read_row(source, k, first, columns, values);
+      if (!normed) continue;
+      for (int c = 0; c < columns; ++c) {
+        sums[first + c] += double{values[c]} * shift;
+        values[c] *= scale;
+      }
     }
   }
-  for (int c = 0; c < columns; ++c) biases[c] = static_cast<float>(sums[c]);
+  for (int c = 0; c < total; ++c) biases[c] = static_cast<float>(sums[c]);
 }
 
 // Columns of whole numbers in a panel of pairs, of `values` [depth, panel]; their units.  They are as large as they may be without a
@@ -57,7 +75,7 @@ void quantise_panel(const float* values, int depth, int panel, int columns, int1
 
 }  // namespace
 
-Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena) {
+Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena, PackScratch& scratch) {
   const int panel = kernels.panel;
   Layer layer;
   layer.depth = static_cast<int>(source.weight.rows);
@@ -69,17 +87,16 @@ Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed,
   float* weight = fixed ? nullptr : arena.get<float>(size * layer.panels);
   float* unit = fixed ? arena.get<float>(padded) : nullptr;
   int16_t* pairs = fixed ? arena.get<int16_t>(int64_t{padded} * even) : nullptr;
-  Arena scratch;
-  float* values = fixed ? scratch.get<float>(size) : nullptr;
-  if (arena.failed() || scratch.failed()) {
+  double* sums = scratch.sums(padded);
+  float* values = fixed ? scratch.values(size * layer.panels) : weight;
+  if (arena.failed() || !sums || !values) {
     arena.get<char>(-1);  // remembers the failure
     return layer;
   }
-  for (int column = 0; column < source.columns; column += panel) {
+  read_panels(source, panel, size, values, sums, bias);
+  for (int column = 0; fixed && column < source.columns; column += panel) {
     const int columns = source.columns - column < panel ? source.columns - column : panel;
-    float* const to = fixed ? values : weight + column / panel * size;
-    read_panel(source, column, columns, to, panel, bias + column);
-    if (fixed) quantise_panel(values, layer.depth, panel, columns, pairs + int64_t{column} * even, unit + column);
+    quantise_panel(values + int64_t{column} * layer.depth, layer.depth, panel, columns, pairs + int64_t{column} * even, unit + column);
   }
   layer.weight = weight;
   layer.fixed = pairs;

@@ -39,13 +39,44 @@ struct LayerSource {
   Stored weight, bias;              // [depth, columns of the file], [1, columns of the file] or none
   Stored norm_weight, norm_bias;    // [1, depth] of the LayerNorm before it, which is folded in; or none
   const int32_t* order = nullptr;   // the file's column of every column; nullptr: as they are
+  int run = 1;                      // so many columns of `order` follow each other in the file
   int columns = 0;                  // how many
 
   int64_t column(int64_t index) const { return order ? order[index] : index; }
 };
 
+// What packing needs meanwhile, kept for the next layer.
+class PackScratch {
+ public:
+  PackScratch() = default;
+  PackScratch(const PackScratch&) = delete;
+  PackScratch& operator=(const PackScratch&) = delete;
+  ~PackScratch() {
+    free_memory(sums_.data);
+    free_memory(values_.data);
+  }
+  // Room for so many; nullptr: no memory.
+  double* sums(int64_t count) { return static_cast<double*>(sums_.get(static_cast<size_t>(count) * sizeof(double))); }
+  float* values(int64_t count) { return static_cast<float*>(values_.get(static_cast<size_t>(count) * sizeof(float))); }
+
+ private:
+  struct Block {
+    void* data = nullptr;
+    size_t size = 0;
+    void* get(size_t bytes) {
+      if (bytes > size) {
+        free_memory(data);
+        data = get_memory(bytes);
+        size = data ? bytes : 0;
+      }
+      return data;
+    }
+  };
+  Block sums_, values_;
+};
+
 // Memory comes from the arena, whose `failed` says whether the layer may be used.
-Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena);
+Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena, PackScratch& scratch);
 
 // Rows of c = or += a [rows, depth] through a layer in float32.
 void multiply(const NetworkKernels& kernels, const Layer& layer, const float* a, ptrdiff_t a_stride, float* c,

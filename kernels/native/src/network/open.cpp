@@ -119,7 +119,7 @@ class Opener {
   }
 
   Layer packed(const LayerSource& from, bool fixed) {
-    return reader_.good() ? pack(from, *network_.kernels, fixed, network_.arena) : Layer{};
+    return reader_.good() ? pack(from, *network_.kernels, fixed, network_.arena, scratch_) : Layer{};
   }
 
   Layer layer(const char* name, const char* part, int depth, int columns, bool normed, bool fixed) {
@@ -143,7 +143,7 @@ class Opener {
 
   // The file has the first halves of all queries, of all keys, the second halves of both, the values.
   void read_attention(SelfAttention& attention, const char* name) {
-    const int width = network_.options.width, heads = network_.options.heads, half = network_.head_width() / 2;
+    const int width = network_.options.width, half = network_.head_width() / 2;
     const bool fixed = network_.options.fast != 0;
     Arena scratch;
     int32_t* order = scratch.get<int32_t>(3 * width);
@@ -154,9 +154,9 @@ class Opener {
       const int group = column / (2 * half), within = column % (2 * half);  // queries' heads, then keys'
       order[column] = (within < half ? 0 : width) + group * half + within % half;
     }
-    static_cast<void>(heads);
     for (int column = 2 * width; column < 3 * width; ++column) order[column] = column;
     from.order = order;
+    from.run = half;
     from.columns = 2 * width;
     attention.query_key = packed(from, fixed);
     from.order = order + 2 * width;
@@ -259,7 +259,21 @@ class Opener {
 
   Network& network_;
   Reader& reader_;
+  PackScratch scratch_;
 };
+
+// About what the packed weights take: whole panels, half of it where they become int16.
+size_t packed_bytes(const genmo_tensor* tensors, int32_t count, bool fast) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  int64_t bytes = 0;
+  for (int32_t i = 0; i < count && bytes < kMost; ++i) {
+    const genmo_tensor& tensor = tensors[i];
+    if (!tensor.role || tensor.rows <= 0 || tensor.columns <= 0 || tensor.rows > kMostHidden || tensor.columns > 3 * kMostHidden) continue;
+    const bool halved = fast && tensor.rows > 1 && std::strncmp(tensor.role, "step.modules.", 13) == 0;
+    bytes += tensor.rows * round_up(static_cast<int>(tensor.columns), kMaxPanel) * (halved ? 2 : 4) + kAlignment;
+  }
+  return static_cast<size_t>(bytes < kMost ? bytes : kMost);
+}
 
 bool known(const genmo_condition_kind& condition) {
   if (!condition.name) return false;
@@ -293,6 +307,7 @@ genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t
   genmo_status status = check(network.options, error);
   if (status != GENMO_OK) return status;
   network.kernels = isa().network;
+  network.arena.reserve(packed_bytes(tensors, count, network.options.fast != 0));
   Reader reader(tensors, count, error);
   Opener(network, reader).read_all();
   if (reader.status() != GENMO_OK) return reader.status();

@@ -14,9 +14,11 @@ constexpr double kPlaceBase = 100;
 constexpr const char* kFunctionWords[] = {"a",  "an",  "the",  "to",  "of", "his", "her", "its", "their", "them", "he", "she",
                                           "it", "they", "is", "are", "was", "be",  "at",  "on",  "in",    "with", "and"};
 
+uint32_t with_letter(uint32_t hash, char letter) { return (hash ^ static_cast<unsigned char>(letter)) * 0x01000193u; }
+
 uint32_t hash_of(const char* letters, int count, uint32_t seed) {
   uint32_t hash = 0x811c9dc5u ^ seed;
-  for (int i = 0; i < count; ++i) hash = (hash ^ static_cast<unsigned char>(letters[i])) * 0x01000193u;
+  for (int i = 0; i < count; ++i) hash = with_letter(hash, letters[i]);
   return hash;
 }
 
@@ -26,15 +28,19 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
 float from_half(const char* at) {
   uint16_t bits;
   std::memcpy(&bits, at, 2);
-  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const uint32_t exponent = bits >> 10 & 31, fraction = bits & 1023;
   if (bits >> 15 || exponent == 31) return -1;
-  return exponent ? std::ldexp(static_cast<float>(1024 + fraction), exponent - 25)
-                  : std::ldexp(static_cast<float>(fraction), -24);
+  if (exponent == 0) return static_cast<float>(fraction) * 0x1p-24f;
+  const uint32_t single = (exponent + 127 - 15) << 23 | fraction << 13;
+  float value;
+  std::memcpy(&value, &single, 4);
+  return value;
 }
 
 }  // namespace
 
 genmo_status WordPieces::open(Bytes table, Bytes vocabulary, genmo_error* error) {
+  arena_.reserve(table.size + 8 * vocabulary.size);  // a token of seven letters has up to 45 bytes in the tables below
   if (!index(vocabulary)) {
     if (arena_.failed()) return fail(error, GENMO_NO_MEMORY, "no memory for a vocabulary");
     return fail(error, GENMO_BAD_ENGINE, "the vocabulary is not one of distinct tokens with every letter among them");
@@ -74,24 +80,25 @@ bool WordPieces::index(Bytes vocabulary) {
   if (count_ < 72 || count_ > kMostRows || vocabulary.data[vocabulary.size - 1] != '\n') return false;
   auto* text = arena_.get<char>(static_cast<int64_t>(vocabulary.size));
   names_ = arena_.get<const char*>(count_);
-  for (slot_count_ = 256; slot_count_ < 3 * static_cast<uint32_t>(count_);) slot_count_ *= 2;
-  slots_ = arena_.get<int32_t>(slot_count_);
+  for (slot_count_ = 256; slot_count_ < 2 * static_cast<uint32_t>(count_);) slot_count_ *= 2;
+  slots_ = arena_.get<Slot>(slot_count_);
   if (arena_.failed()) return false;
   std::memcpy(text, vocabulary.data, vocabulary.size);
-  std::memset(slots_, 0xff, slot_count_ * sizeof *slots_);
   for (int32_t row = 0; row < count_; ++row) {
     names_[row] = text;
-    while (*text != '\n') ++text;
+    const bool goes_on = text[0] == '#' && text[1] == '#';
+    const char* const letters = text += goes_on ? 2 : 0;
+    uint32_t hash = hash_of(letters, 0, goes_on);
+    for (; *text != '\n'; ++text) {
+      if (!is_letter(*text)) return false;
+      hash = with_letter(hash, *text);
+    }
+    const auto length = static_cast<int>(text - letters);
+    if (length < 1) return false;
     *text++ = 0;
-    const bool goes_on = std::strncmp(names_[row], "##", 2) == 0;
-    const char* letters = names_[row] + (goes_on ? 2 : 0);
-    const int length = static_cast<int>(text - 1 - letters);
-    for (int i = 0; i < length; ++i)
-      if (!is_letter(letters[i])) return false;
-    if (length < 1 || row_of(letters, length, goes_on) >= 0) return false;
-    uint32_t slot = hash_of(letters, length, goes_on) & (slot_count_ - 1);
-    while (slots_[slot] >= 0) slot = (slot + 1) & (slot_count_ - 1);
-    slots_[slot] = row;
+    Slot& slot = slot_of(letters, length, goes_on, hash);
+    if (slot.tokens) return false;
+    slot = {hash, row + 1};
   }
   for (const char* letter = "abcdefghijklmnopqrstuvwxyz0123456789"; *letter; ++letter)
     if (row_of(letter, 1, false) < 0 || row_of(letter, 1, true) < 0) return false;
@@ -99,13 +106,20 @@ bool WordPieces::index(Bytes vocabulary) {
 }
 
 int32_t WordPieces::row_of(const char* start, int letters, bool goes_on) const {
-  for (uint32_t slot = hash_of(start, letters, goes_on) & (slot_count_ - 1); slots_[slot] >= 0; slot = (slot + 1) & (slot_count_ - 1)) {
-    const char* name = names_[slots_[slot]];
+  return slot_of(start, letters, goes_on, hash_of(start, letters, goes_on)).tokens - 1;
+}
+
+// The slot of a token, or the empty one that it would have.
+WordPieces::Slot& WordPieces::slot_of(const char* start, int letters, bool goes_on, uint32_t hash) const {
+  uint32_t at = hash & (slot_count_ - 1);
+  for (; slots_[at].tokens; at = (at + 1) & (slot_count_ - 1)) {
+    if (slots_[at].hash != hash) continue;
+    const char* name = names_[slots_[at].tokens - 1];
     if ((std::strncmp(name, "##", 2) == 0) != goes_on) continue;
     name += goes_on ? 2 : 0;
-    if (std::strncmp(name, start, static_cast<size_t>(letters)) == 0 && name[letters] == 0) return slots_[slot];
+    if (std::strncmp(name, start, static_cast<size_t>(letters)) == 0 && name[letters] == 0) break;
   }
-  return -1;
+  return slots_[at];
 }
 
 // Rows of a word: itself, or the longest parts from the left that there are.  `whole`: no letter of it was cut.

@@ -24,12 +24,17 @@ class WordPieces {
   int tokenize(const char* prompt, int most, int32_t* rows) const;
   int add_word(const char* word, int letters, bool whole, int most, int32_t* rows) const;
   int32_t row_of(const char* start, int letters, bool goes_on) const;
+  struct Slot {
+    uint32_t hash;
+    int32_t tokens;  // up to this one: its row and one; 0: empty
+  };
+  Slot& slot_of(const char* start, int letters, bool goes_on, uint32_t hash) const;
   bool index(Bytes vocabulary);
   void whole_text(const int32_t* rows, int count, float* mean) const;
 
   Arena arena_;
   const char** names_ = nullptr;  // [count] tokens, "##" before one that goes on with a word
-  int32_t* slots_ = nullptr;      // a hash table of rows, -1 where it is empty
+  Slot* slots_ = nullptr;         // a hash table of rows
   uint32_t slot_count_ = 0;
   int32_t count_ = 0;
   const int8_t* vectors_ = nullptr;  // [count, kChannels] in units of scales_
