@@ -170,7 +170,9 @@ def unfold(engine: Engine) -> Checkpoint:
         model.text_encoder.table.weight.data = torch.from_numpy(encoder.table / GAIN)
     statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
     provenance = dict(engine.description["provenance"])
-    return Checkpoint(model.eval(), statistics, provenance, engine.known_prompts, engine.text_reader)
+    return Checkpoint(
+        model.eval(), statistics, provenance, engine.known_prompts, engine.text_reader, engine.text_lengths
+    )
 
 
 def run(arguments: Sequence[str] | None) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 
 from genmo.runtime.engine.known_prompts import FILE, KnownPrompts
 from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
+from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
+from genmo.runtime.engine.text_lengths import TextLengths, lengths_file
 from genmo.runtime.engine.text_reader import FILE as READER
 from genmo.runtime.engine.text_reader import TextReader, reader_file
 from genmo.runtime.engine.text_wordpiece import TABLE, VOCABULARY, WORDPIECE_SCHEME, wordpiece_files
@@ -54,6 +56,14 @@ def write_reader(reader: TextReader | None, folder: Path) -> dict[str, Any]:
         return {}
     (folder / READER).write_bytes(reader_file(reader))
     return {"text_reader": READER}
+
+
+def write_lengths(lengths: TextLengths | None, folder: Path) -> dict[str, Any]:
+    """Write what says how long texts take into an engine's folder; the entry of `engine.json`."""
+    if lengths is None:
+        return {}
+    (folder / TEXT_LENGTHS).write_bytes(lengths_file(lengths))
+    return {"text_lengths": TEXT_LENGTHS}
 
 
 def write_table(encoder: NgramTable | WordPieceText | None, folder: Path) -> None:

@@ -17,7 +17,7 @@ from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
-from genmo.export.text_tables import described_encoder, write_prompts, write_table
+from genmo.export.text_tables import described_encoder, write_lengths, write_prompts, write_table
 from genmo.export.token_card import token_card
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
@@ -80,6 +80,7 @@ def export_tokens(options: ExportOptions) -> Path:
         )
         write_table(checkpoint.model.text_encoder, folder)
         described |= write_prompts(checkpoint.known_prompts, folder)
+        described |= write_lengths(checkpoint.text_lengths, folder)
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         _write(folder, described)
         described["parity"] = parity(checkpoint, load_token_engine(folder), options)
@@ -120,7 +121,7 @@ def describe(checkpoint: TokenCheckpoint, options: ExportOptions, graphs: dict[s
         "family": TOKENS,
         "model": config.to_json(),
         "layout": [list(block) for block in config.motion_layout.blocks],
-        "normalisation": {"mean": statistics.mean.tolist(), "std": statistics.std.tolist()},
+        "normalisation": {"mean": decimals(statistics.mean.numpy()), "std": decimals(statistics.std.numpy())},
         "signature": describe_token_signature(config),
         "graphs": graphs,
         "longest": max(frames) // FRAMES_A_TOKEN,
@@ -130,6 +131,11 @@ def describe(checkpoint: TokenCheckpoint, options: ExportOptions, graphs: dict[s
         | {"versions": {"genmo": __version__} | {name: version(name) for name in LIBRARIES}},
         "licence": options.licence,
     }
+
+
+def decimals(values: Array) -> list[float]:
+    """float32 numbers as the shortest decimals that mean them: half of the bytes in JSON."""
+    return [float(str(value)) for value in values.astype(np.float32)]
 
 
 @torch.no_grad()

@@ -23,8 +23,10 @@ from genmo.runtime.denoiser.arms_apart import ArmsApart, arm_share
 from genmo.runtime.denoiser.chunking import ChunkedDenoiser, chunk_frames, receptive_field
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.bundle import Engine, load_engine
+from genmo.runtime.engine.natural_length import NaturalLength, natural_length
 from genmo.runtime.engine.open_denoiser import log, open_denoiser
 from genmo.runtime.engine.text_conditions import said_by, text_conditions, text_notes
+from genmo.runtime.engine.token_bundle import TokenEngine
 from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
@@ -83,10 +85,17 @@ def notes_of_sample(notes: Sequence[str], sample: int, samples: int) -> list[str
 class TimelineModel(ABC):
     """What makes motions of texts and timelines, whatever its network is."""
 
+    engine: Engine | TokenEngine
+
+    def natural_length(self, texts: str | Sequence[Text]) -> NaturalLength:
+        """How long a motion of these texts takes by itself (`engine.natural_length`): a jump 1.6 s, a walk, which says
+        no end, the usual four.  Raises InputError for no text, and for one without a word."""
+        return natural_length((Text(texts),) if isinstance(texts, str) else texts, self.engine.text_lengths)
+
     def generate(
         self,
         texts: str | Sequence[Text],
-        frames: int = 120,
+        frames: int | None = 120,
         *,
         steps: int | None = None,
         guidance: float | None = None,
@@ -98,11 +107,13 @@ class TimelineModel(ABC):
     ) -> list[Motion]:
         """Motions for a text, or several with frames of their own.  The same seed gives the same motions.
 
+        `frames`: 30 a second; None: as long as the texts take (`natural_length`).
         `split_texts`: see `follow`.  `tries`: takes that are made of each motion, as one batch, of which the one is
         kept whose joints do most of what all its texts say (`refine.takes`); None: 4.  One alone is made where no text
         says anything that can be measured, and with an engine that has no reader of texts.
         """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
+        frames = self.natural_length(prompts).frames if frames is None else frames
         timeline = Timeline(frames, prompts, steps=steps, guidance=guidance, seed=seed)
         return self.follow(
             timeline, samples=samples, clean_feet=clean_feet, split_texts=split_texts, tries=tries

@@ -299,6 +299,9 @@ def engine_copy(tiny_engine):
 def token_checkpoint(once, wordpieces):
     """Folder of a checkpoint of motion tokens with random weights, whose outputs look like motion."""
     torch = pytest.importorskip("torch")
+    from genmo.runtime.engine.bundle import SHIPPED
+    from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
+    from genmo.runtime.engine.text_lengths import open_lengths
     from genmo.runtime.motion.layout import TOKEN_LAYOUT
     from genmo.runtime.motion.token_features import encode_motion
     from genmo.train.network.normalisation import Normalisation
@@ -315,7 +318,9 @@ def token_checkpoint(once, wordpieces):
         for parameter in model.transformer.parameters():
             parameter *= 2
         model.transformer.head.weight *= 3  # as sure of some codes as a trained one
-    checkpoint = TokenCheckpoint(model, normalisation, {"train": {"frames": [32], "steps": 0}, "step": 0})
+    lengths = open_lengths(SHIPPED / TEXT_LENGTHS, model.text_encoder.encoder)
+    provenance = {"train": {"frames": [32], "steps": 0}, "step": 0}
+    checkpoint = TokenCheckpoint(model, normalisation, provenance, text_lengths=lengths)
     return once("token_checkpoint", lambda folder: save_token_checkpoint(folder, checkpoint))
 
 

@@ -14,10 +14,10 @@ from genmo.runtime.cli import bench
 from genmo.runtime.cli.outputs import OutputFormat, Outputs, check_output, output_format, save_all, view_all
 from genmo.runtime.cli.progress_bar import progress_bar
 from genmo.runtime.cli.run_between import check_between, made_between
-from genmo.runtime.cli.run_options import PROGRAM, RunOptions, flag
+from genmo.runtime.cli.run_options import AUTO, PROGRAM, RunOptions, flag
 from genmo.runtime.cli.run_parser import read_options
 from genmo.runtime.cli.run_subjects import Subjects, check_subject_options, draw_overlay, find_subjects, with_ending
-from genmo.runtime.cli.run_timeline import notes, timeline_of, title_of
+from genmo.runtime.cli.run_timeline import check_auto, notes, timeline_of, title_of
 from genmo.runtime.conditions.provenance import sources_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED, TOKENS, Engine, family_of, load_engine
@@ -75,12 +75,15 @@ def make(options: RunOptions) -> tuple[AnyModel, Subjects, list[Take]]:
     check_subject_options(options)
     if options.between:
         return make_between(options)
-    model = None if options.video is None else load(options)  # a bad engine should not cost the time a video takes
-    if isinstance(model, TokenModel):
+    check_auto(options)
+    early = options.video is not None or options.seconds == AUTO  # a bad engine should not cost the time a video takes
+    model = load(options) if early else None
+    if options.video is not None and isinstance(model, TokenModel):
         raise InputError(f"--video with {options.engine}, which estimates nothing; wanted an engine of GENMO")
-    subjects = find_subjects(options, model)
+    subjects = find_subjects(options, None if isinstance(model, TokenModel) else model)
+    lengths = None if model is None else model.natural_length
     people: list[int | None] = [*subjects.people] or [None]
-    timelines = {person: timeline_of(options, *subjects.spans(person), subjects.notes) for person in people}
+    timelines = {person: timeline_of(options, *subjects.spans(person), subjects.notes, lengths) for person in people}
     engine: AnyModel = model or load(options)
     takes = [
         Take(person, timeline, title_of(timeline, options), follow(engine, timeline, options))

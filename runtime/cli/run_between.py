@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, RunOptions, flag
+from genmo.runtime.cli.run_options import AUTO, KEYPOINT_OPTIONS, RunOptions, flag
 from genmo.runtime.cli.run_timeline import OF_TIMELINE
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.model import MotionModel, Result
@@ -20,7 +20,7 @@ _TOGETHER = {"text", "seconds"}
 def check_between(options: RunOptions) -> None:
     """Raise InputError for options that do not go with `--between`, and before any work for prompts with spans."""
     others = [name for name in (*OF_TIMELINE, *KEYPOINT_OPTIONS, "timeline", "loop", "tries") if name not in _TOGETHER]
-    name = options.first_given(*others)
+    name = "seconds auto" if options.seconds == AUTO else options.first_given(*others)
     if name is not None:
         raise InputError(f"{flag(name)} together with --between; wanted two motions, --seconds and perhaps one --text")
     if len(options.text) > 1:
@@ -33,7 +33,7 @@ def made_between(model: MotionModel, options: RunOptions) -> tuple[Timeline, str
     """What stands for it as a timeline, its title, and the motion.  Raises InputError."""
     first, second = (motion_from_file(path) for path in options.between)
     prompt = options.text[0] if options.text else None
-    seconds = SECONDS if options.seconds is None else options.seconds
+    seconds = options.seconds if isinstance(options.seconds, int | float) else SECONDS
     timeline, first, second = between_timeline(first, second, seconds, prompt, options.seed or 0, move=True)
     result = model.follow(
         timeline, samples=TRIES, tries=1, clean_feet=options.clean_feet, split_texts=options.split_texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from genmo.runtime.conditions.timeline import Loop
 from genmo.runtime.support.errors import InputError
@@ -16,6 +17,8 @@ POSE_HELP = "full, heavy or lite: BlazePose of genmo-get-pose (default: full); o
 DETECTOR_HELP = "YOLOX or a DETR-like network, for RTMPose and ViTPose"
 IN_PLACE_HELP = "without the way over the ground; with --root-bone without the turning too"
 ROOT_BONE_HELP = "root motion: a bone on the ground carries the way (.glb, .bvh, .usd; .npz has its track)"
+AUTO: Final = "auto"
+"""the value of --seconds that is no number: as long as the texts take"""
 KEYPOINT_OPTIONS = ("person", "image_size", "fps", "first_frame", "camera", "camera_scale")
 VIDEO_OPTIONS = ("detector", "pose", "overlay", "video_features", "focal_length", "save_keypoints")
 
@@ -61,7 +64,7 @@ class RunOptions:
     overlay: str | None
     # how long it is
     frames: int | None
-    seconds: float | None
+    seconds: float | Literal["auto"] | None
     loop: Loop | None
     # how it is made
     steps: int | None

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from genmo.runtime.cli.edit_span import FORM as EDIT_FORM
 from genmo.runtime.cli.keyframe_picks import FORM as KEYFRAME_FORM
 from genmo.runtime.cli.run_options import (
+    AUTO,
     DETECTOR_HELP,
     IN_PLACE_HELP,
     POSE_HELP,
@@ -144,7 +145,12 @@ def _length(options: argparse.ArgumentParser) -> None:
     group = options.add_argument_group("how long it is")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--frames", type=int, metavar="N", help="length in frames, 30 a second")
-    length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: keypoints', else 4)")
+    length.add_argument(
+        "--seconds",
+        type=_seconds,
+        metavar="S|auto",
+        help="length in seconds, or auto: as long as the texts take (default: keypoints', else 4)",
+    )
     group.add_argument(
         "--loop",
         nargs="?",
@@ -152,6 +158,16 @@ def _length(options: argparse.ArgumentParser) -> None:
         choices=get_args(Loop),
         help="make it a cycle: of the nearest whole gait (default), or of exactly the length",
     )
+
+
+def _seconds(text: str) -> float | str:
+    """A number of seconds, or AUTO."""
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length; wanted seconds such as 4 or 2.5, or auto") from None
 
 
 def _sampling(group: argparse._ArgumentGroup) -> None:

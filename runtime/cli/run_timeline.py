@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from genmo.runtime.cli.edit_span import FORM, EditedMotion, edited_motion
 from genmo.runtime.cli.keyframe_picks import parse_pick, picked_keyframes
-from genmo.runtime.cli.run_options import KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
-from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, Keyframes, joined_keyframes
+from genmo.runtime.cli.run_options import AUTO, KEYPOINT_OPTIONS, STATIC, VIDEO_OPTIONS, RunOptions, flag
+from genmo.runtime.conditions.constraints import NO_JOINT_TARGETS, JointTargets, Keyframes, joined_keyframes
 from genmo.runtime.conditions.spans import FeatureSpan, KeypointSpan, Text
 from genmo.runtime.conditions.text_sequence import natural_frames
 from genmo.runtime.conditions.timeline import DEFAULT_FRAMES, Timeline
+from genmo.runtime.engine.natural_length import NaturalLength
 from genmo.runtime.motion.motion import FPS, MAX_FRAMES
 from genmo.runtime.readers.constraints import read_joint_targets, read_keyframes
 from genmo.runtime.readers.music import read_music
@@ -65,14 +67,20 @@ def length_in_frames(frames: int | None, seconds: float | None) -> int | None:
     return frames
 
 
+Lengths = Callable[[Sequence[Text]], NaturalLength]
+"""how long a motion of texts takes by itself, as the engine has it"""
+
+
 def timeline_of(
     options: RunOptions,
     keypoints: tuple[KeypointSpan, ...] = (),
     video: tuple[FeatureSpan, ...] = (),
     subject_notes: tuple[str, ...] = (),
+    lengths: Lengths | None = None,
 ) -> Timeline:
     """What the options ask for: `--timeline`, with its seed, steps, guidance and loop replaced where they are given, or
-    the timeline that the other options describe, with the `keypoints` and `video` features of one person.
+    the timeline that the other options describe, with the `keypoints` and `video` features of one person; `lengths` is
+    for `--seconds auto`.
     Raises InputError for what cannot be.
     """
     sampling = {name: value for name in SAMPLING if (value := getattr(options, name)) is not None}
@@ -87,14 +95,18 @@ def timeline_of(
     edited = None if options.edit is None else _edited(options, options.edit)
     keyframes = _keyframes(options) if edited is None else edited.keyframes
     joint_targets = NO_JOINT_TARGETS if options.constraints is None else read_joint_targets(options.constraints)
-    frames = length_in_frames(options.frames, options.seconds) if edited is None else edited.frames
+    frames = _asked_length(options) if edited is None else edited.frames
+    if lengths is not None and options.seconds == AUTO:
+        natural = lengths(texts)
+        frames = _with_constraints(natural.frames, keyframes, joint_targets)
+        subject_notes += (NaturalLength(frames, natural.goes_on and frames == natural.frames).note(texts),)
     if frames is None:
         ends = [text.end for text in texts if text.end is not None]
         if options.split_texts and not keypoints and music is None:
             open_ended = [text for text in texts if text.end is None]
             ends += [text.start + taken for text in open_ended if (taken := natural_frames(text.prompt)) is not None]
         frames = _default_length(keypoints, None if music is None else len(music), ends)
-        frames = max([frames, *(int(each.frames.max()) + 1 for each in (keyframes, joint_targets) if len(each.frames))])
+        frames = _with_constraints(frames, keyframes, joint_targets)
     music_spans = () if music is None else (FeatureSpan("music", music[:frames], source=str(options.music)),)
     return Timeline(
         frames,
@@ -108,6 +120,26 @@ def timeline_of(
         unit="frames" if options.seconds is None else "seconds",
         **sampling,
     )
+
+
+def check_auto(options: RunOptions) -> None:
+    """Raise InputError for what has a length of its own beside `--seconds auto`, and for no text."""
+    if options.seconds != AUTO:
+        return
+    name = options.first_given("keypoints", "video", "music", "edit", "between", "timeline")
+    if name is not None:
+        raise InputError(f"--seconds auto together with {flag(name)}, which has a length; leave --seconds out")
+    if not options.text:
+        raise InputError("--seconds auto without --text; wanted a text, whose action takes a time, or a number")
+
+
+def _asked_length(options: RunOptions) -> int | None:
+    return length_in_frames(options.frames, None if isinstance(options.seconds, str) else options.seconds)
+
+
+def _with_constraints(frames: int, *constraints: Keyframes | JointTargets) -> int:
+    """So many frames, or as many as reach to the last of the constraints."""
+    return max([frames, *(int(each.frames.max()) + 1 for each in constraints if len(each.frames))])
 
 
 def _keyframes(options: RunOptions) -> Keyframes:

@@ -12,21 +12,12 @@ from dataclasses import replace
 
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.text_changes import Action, changes_of
+from genmo.runtime.conditions.text_timing import SHORTEST, seconds_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import FPS
 
-SHORTEST = 20
-"""frames of a part at least: an action in less is a twitch"""
-SHORT_SECONDS, USUAL_SECONDS, LONG_SECONDS = 2.0, 3.0, 4.0
-"""of an action that is over soon, of one that is not known, and of one that goes on"""
 IMPLIED_SHARE = 0.4
 """of a span, at most, for a part of a change whose time is known"""
-MOST_REPEATS = 10
-
-_NUMBERS = {
-    "twice": 2, "two": 2, "thrice": 3, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10,
-}  # fmt: skip
 _ORDER = re.compile(
     r"(?:(?<=[\w)\"'])|[,;.])\s*(?:,|;|\.)?\s*(?:\band\s+|\bbut\s+)?"
     r"(?<!\bnow and )(?<!\bby )(?<!\bsince )(?<!\beven )"
@@ -50,21 +41,6 @@ _WITHOUT_VERB = re.compile(
     re.IGNORECASE,
 )
 _ADVERB = re.compile(r"^\w+ly\b,?\s+(?=\w)", re.IGNORECASE)
-_GOES_ON = re.compile(
-    r"\b(?:walk|run|jog|danc|swim|crawl|march|strid|stroll|sprint|wander|pac(?:e|es|ing)\b|skip|idl|wait|rest|climb|row|ski"
-    r"|skat|juggl|exercis|box|fight|train|sneak|creep|limp|stand(?:s|ing)? (?:still|idle|there)|moonwalk|waltz|play)",
-    re.IGNORECASE,
-)
-_SOON_OVER = re.compile(
-    r"\b(?:jump|hop|leap|kick|punch|throw|catch|sit|stand|get|turn|bend|bow|crouch|kneel|squat|pick|start|fall|trip"
-    r"|rais|lower|lift|put|point|nod|shrug|wav|clap|step|duck|dodg|lung|spin|somersault|cartwheel|salut|reach|stumbl|ris"
-    r"|lie|lying)",
-    re.IGNORECASE,
-)
-_SECONDS = re.compile(r"\bfor\s+(?:about\s+|around\s+)?(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)
-_TIMES = re.compile(
-    rf"\b(?:({'|'.join(_NUMBERS)})|(\d+))(?:\s+(?:times|jumps|hops|kicks|punches|steps)\b|(?<=ice)\b)", re.I
-)
 
 
 def parts_of(prompt: str) -> list[str]:
@@ -122,20 +98,6 @@ def _verb(clause: str) -> str:
     """The first word, or two of "is walking"."""
     words = clause.split()
     return " ".join(words[: 2 if words and _BE.match(words[0]) else 1]).rstrip(",")
-
-
-def seconds_of(prompt: str) -> float:
-    """How long an action takes: what the prompt says, else by what kind of action it is and how often it is done."""
-    stated = _SECONDS.search(prompt)
-    if stated is not None:
-        return max(SHORTEST / FPS, min(float(stated[1]), 600.0))
-    counted = _TIMES.search(prompt)
-    number = 1 if counted is None else int(counted[2]) if counted[2] else _NUMBERS[counted[1].lower()]
-    repeats = 0.5 + 0.5 * max(1, min(number, MOST_REPEATS))
-    # the first verb counts: "walks and sits" is a walk
-    found = [(match.start(), seconds) for pattern, seconds in ((_GOES_ON, LONG_SECONDS), (_SOON_OVER, SHORT_SECONDS))
-             if (match := pattern.search(prompt))]  # fmt: skip
-    return min(found)[1] * repeats if found else USUAL_SECONDS
 
 
 def natural_frames(prompt: str) -> int | None:

@@ -21,6 +21,7 @@ from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
+from genmo.runtime.engine.text_lengths import TextLengths, open_lengths
 from genmo.runtime.engine.text_ngram import TextEncoder
 from genmo.runtime.engine.text_reader import TextReader, open_reader
 from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
@@ -75,6 +76,8 @@ class Engine:
     """what it was trained on in words; None for engines that do not say"""
     text_reader: TextReader | None = None
     """reads what texts say of a motion; None for engines without one"""
+    text_lengths: TextLengths | None = None
+    """says how long texts take; None for engines that do not"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -146,7 +149,8 @@ def load_engine(folder: str | Path | None = None) -> Engine:
             raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
     text_encoder = open_text_encoder(folder, config, encoder, files)
     known, reader = listed_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
-    return Engine(folder, config, mean, std, text_encoder, description, known, reader)
+    lengths = listed_lengths(folder, description, files, text_encoder)
+    return Engine(folder, config, mean, std, text_encoder, description, known, reader, lengths)
 
 
 def listed_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
@@ -166,15 +170,31 @@ def _reader(
     folder: Path, description: dict[str, Any], files: dict[str, str], encoder: TextEncoder | None
 ) -> TextReader | None:
     """The reader of texts that engine.json names, None where it names none.  Raises EngineError for what is none."""
-    name = description.get("text_reader")
+    found = _of_words("text_reader", folder, description, files, encoder)
+    return None if found is None else open_reader(*found)
+
+
+def listed_lengths(
+    folder: Path, description: dict[str, Any], files: dict[str, str], encoder: TextEncoder | None
+) -> TextLengths | None:
+    """What says how long texts take, as engine.json names it, None where it does not.  Raises EngineError."""
+    found = _of_words("text_lengths", folder, description, files, encoder)
+    return None if found is None else open_lengths(*found)
+
+
+def _of_words(
+    entry: str, folder: Path, description: dict[str, Any], files: dict[str, str], encoder: TextEncoder | None
+) -> tuple[Path, WordPieceTextEncoder] | None:
+    """The file that an entry of engine.json names, and the table of words that it is about; None without the entry."""
+    name = description.get(entry)
     if name is None:
         return None
     if not isinstance(name, str) or name not in files or not isinstance(encoder, WordPieceTextEncoder):
         raise EngineError(
-            f"{folder}/engine.json: text_reader {quoted(name)} is not among its files, or it has no table of words; "
+            f"{folder}/engine.json: {entry} {quoted(name)} is not among its files, or it has no table of words; "
             "export it again"
         )
-    return open_reader(folder / name, encoder)
+    return folder / name, encoder
 
 
 def read_description(folder: Path) -> dict[str, Any]:

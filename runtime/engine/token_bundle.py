@@ -14,10 +14,11 @@ import numpy as np
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
-from genmo.runtime.engine.bundle import TOKENS, engine_folder, listed_prompts, read_description
+from genmo.runtime.engine.bundle import TOKENS, engine_folder, listed_lengths, listed_prompts, read_description
 from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
+from genmo.runtime.engine.text_lengths import TextLengths
 from genmo.runtime.engine.text_ngram import TextEncoder
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import EngineError, first_line
@@ -86,6 +87,8 @@ class TokenEngine:
     """all of engine.json"""
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words; None for engines that do not say"""
+    text_lengths: TextLengths | None = None
+    """says how long texts take; None for engines that do not"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -126,4 +129,5 @@ def load_token_engine(folder: str | Path) -> TokenEngine:
     text_encoder = open_text_encoder(folder, sizes, encoder, files)
     graphs = {name: folder / file for name, file in names.items()}
     known = listed_prompts(folder, description, files)
-    return TokenEngine(folder, config, mean, std, longest, text_encoder, graphs, description, known)
+    of_texts = listed_lengths(folder, description, files, text_encoder)
+    return TokenEngine(folder, config, mean, std, longest, text_encoder, graphs, description, known, of_texts)

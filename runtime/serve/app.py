@@ -1,4 +1,4 @@
-"""The web application: the SDK's own for one backbone, `/health` and `/metrics` beside it, and the gate before it."""
+"""The web application: the SDK's own for one backbone; `/length`, `/health`, `/metrics`; and the gate before it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from genmo.runtime.model import MotionModel
+from genmo.runtime.motion.motion import FPS
 from genmo.runtime.serve.access import Access
 from genmo.runtime.serve.backbone import GenmoBackbone
 from genmo.runtime.serve.exchange import Exchange
+from genmo.runtime.serve.lengths import length_answer
 from genmo.runtime.serve.metrics import Metrics
 from genmo.runtime.serve.settings import ServeSettings
 from genmo.runtime.serve.videos import Opened
@@ -30,6 +32,7 @@ def application(model: MotionModel, settings: ServeSettings, opened: Opened | No
     backbone = GenmoBackbone(model, settings, metrics, opened)
     app = build_app(backbone, title="genmo")
     _add_routes(app, backbone, metrics)
+    _add_length(app, model, settings)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(TypeError, _wrong_shape)
     return Exchange(Access(app, settings), settings, metrics)
@@ -46,6 +49,14 @@ def _add_routes(app: FastAPI, backbone: GenmoBackbone, metrics: Metrics) -> None
 
     app.add_api_route("/health", health, methods=["GET"])
     app.add_api_route("/metrics", counted, methods=["GET"])
+
+
+def _add_length(app: FastAPI, model: MotionModel, settings: ServeSettings) -> None:
+    async def length(request: Request) -> Response:
+        asked = request.query_params
+        return length_answer(model, settings, asked.get("prompt", ""), asked.get("fps", f"{FPS:g}"))
+
+    app.add_api_route("/length", length, methods=["GET"])
 
 
 async def _wrong_shape(_: Request, error: Exception) -> JSONResponse:

@@ -25,7 +25,7 @@ from genmo.runtime.serve.settings import ServeSettings
 
 log = logging.getLogger("genmo.serve")
 
-PATHS = ("/capabilities", "/generate", "/health", "/metrics")
+PATHS = ("/capabilities", "/generate", "/health", "/length", "/metrics")
 """counted by name; all others together"""
 RETRY_AFTER = {429: "5", 503: "5", 504: "30"}
 """status -> seconds"""

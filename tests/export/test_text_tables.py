@@ -17,6 +17,8 @@ from genmo.runtime.cli import run
 from genmo.runtime.engine.bundle import SHIPPED, load_engine
 from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.engine.known_prompts import KnownPrompts
+from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
+from genmo.runtime.engine.text_lengths import lengths_file, open_lengths
 from genmo.runtime.engine.text_reader import FILE as READER
 from genmo.runtime.engine.text_reader import open_reader, reader_file
 from genmo.runtime.engine.text_wordpiece import TABLE, VOCABULARY, WIDTH
@@ -38,7 +40,8 @@ def checkpoint(tmp_path_factory, tiny_checkpoint, wordpieces):
         own | {name: known[name] for name in own if name in known and known[name].shape == own[name].shape}
     )
     reader = open_reader(SHIPPED / READER, model.text_encoder.encoder)
-    save_checkpoint(folder, Checkpoint(model, tiny.normalisation, {"step": 0}, KNOWN, reader))
+    lengths = open_lengths(SHIPPED / TEXT_LENGTHS, model.text_encoder.encoder)
+    save_checkpoint(folder, Checkpoint(model, tiny.normalisation, {"step": 0}, KNOWN, reader, lengths))
     return folder
 
 
@@ -59,19 +62,20 @@ def engine(checkpoint, graphs):
 def test_a_checkpoint_round_trips(checkpoint, wordpieces):
     again = load_checkpoint(checkpoint)
     assert again.known_prompts == KNOWN and reader_file(again.text_reader) == (checkpoint / READER).read_bytes()
+    assert lengths_file(again.text_lengths) == (checkpoint / TEXT_LENGTHS).read_bytes()
     assert again.model.text_encoder.encoder.table.vocabulary == wordpieces.vocabulary
     assert not any(name.startswith("text_encoder") for name in again.model.state_dict())
 
 
 def test_the_engine_has_the_checkpoints_text_encoder(engine, checkpoint):
-    for name in (TABLE, VOCABULARY, READER):
+    for name in (TABLE, VOCABULARY, READER, TEXT_LENGTHS):
         assert (engine / name).read_bytes() == (checkpoint / name).read_bytes()
     prompts, theirs = (json.loads((folder / "prompts.json").read_text()) for folder in (engine, checkpoint))
     assert prompts == theirs  # written without spaces
     opened = load_engine(engine)
     stored = opened.description["text_encoder"]
     assert stored["kind"] == "wordpiece-1" and "all-MiniLM-L6-v2" in stored["teacher"]
-    assert {TABLE, VOCABULARY, "prompts.json", READER} <= set(opened.description["files"])
+    assert {TABLE, VOCABULARY, "prompts.json", READER, TEXT_LENGTHS} <= set(opened.description["files"])
     model = load_checkpoint(checkpoint).model
     rows, mask = model.text_encoder(["a person turns left"])
     theirs = opened.text_encoder.encode("a person turns left")

@@ -43,6 +43,7 @@ def motion_model(
         description={"provenance": checkpoint.provenance},
         known_prompts=checkpoint.known_prompts,
         text_reader=checkpoint.text_reader,
+        text_lengths=checkpoint.text_lengths,
     )
     return MotionModel(engine, TorchDenoiser(model.denoiser), "cpu", "torch")
 

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.engine.known_prompts import FILE as PROMPTS
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
+from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
+from genmo.runtime.engine.text_lengths import TextLengths, lengths_file, open_lengths
 from genmo.runtime.engine.text_reader import FILE as READER
 from genmo.runtime.engine.text_reader import TextReader, open_reader, reader_file
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
@@ -75,6 +77,7 @@ class Checkpoint:
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words"""
     text_reader: TextReader | None = None
+    text_lengths: TextLengths | None = None
     """what reads texts to choose among takes by, as `genmo.train.evaluation.teach_reader` teaches it"""
 
 
@@ -101,6 +104,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
         if checkpoint.text_reader is not None:
             write_aside(folder / READER, reader_file(checkpoint.text_reader))
+        if checkpoint.text_lengths is not None:
+            write_aside(folder / TEXT_LENGTHS, lengths_file(checkpoint.text_lengths))
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -134,7 +139,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     model = Model(config, family, read_wordpiece_table(folder) if config.text_encoder == "wordpiece" else None)
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
-    return Checkpoint(model.eval(), statistics, provenance, known_prompts, _reader(folder, model))
+    lengths = lengths_beside(folder, model.text_encoder)
+    return Checkpoint(model.eval(), statistics, provenance, known_prompts, _reader(folder, model), lengths)
 
 
 def _reader(folder: Path, model: Model) -> TextReader | None:
@@ -143,6 +149,13 @@ def _reader(folder: Path, model: Model) -> TextReader | None:
     if not isinstance(encoder, WordPieceText) or not (folder / READER).is_file():
         return None
     return open_reader(folder / READER, encoder.encoder)
+
+
+def lengths_beside(folder: Path, encoder: nn.Module | None) -> TextLengths | None:
+    """What says how long texts take beside a checkpoint with a table of words, if it is there."""
+    if not isinstance(encoder, WordPieceText) or not (folder / TEXT_LENGTHS).is_file():
+        return None
+    return open_lengths(folder / TEXT_LENGTHS, encoder.encoder)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -13,12 +13,14 @@ from torch import nn
 
 from genmo.runtime.engine.known_prompts import FILE as PROMPTS
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
+from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
+from genmo.runtime.engine.text_lengths import TextLengths, lengths_file
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import numbers, quoted, read_json
 from genmo.runtime.tokens.config import TokenConfig
-from genmo.train.network.checkpoint import FORMAT, MAX_DESCRIPTION, load_weights
+from genmo.train.network.checkpoint import FORMAT, MAX_DESCRIPTION, lengths_beside, load_weights
 from genmo.train.network.masked_transformer import MaskedTransformer
 from genmo.train.network.mevq import MotionVQ
 from genmo.train.network.normalisation import Normalisation
@@ -53,6 +55,8 @@ class TokenCheckpoint:
     """training config, step, data, scores: plain JSON"""
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words; of stage 3"""
+    text_lengths: TextLengths | None = None
+    """says how long texts take; of stage 3"""
 
 
 def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
@@ -74,6 +78,8 @@ def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
                 write_aside(folder / name, content)
         if checkpoint.known_prompts is not None:
             write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
+        if checkpoint.text_lengths is not None:
+            write_aside(folder / TEXT_LENGTHS, lengths_file(checkpoint.text_lengths))
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -102,4 +108,5 @@ def load_token_checkpoint(folder: str | Path) -> TokenCheckpoint:
     model = TokenModel(config, stage, read_wordpiece_table(folder) if stage == 3 else None)
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
-    return TokenCheckpoint(model.eval(), statistics, provenance, known_prompts)
+    lengths = lengths_beside(folder, model.text_encoder)
+    return TokenCheckpoint(model.eval(), statistics, provenance, known_prompts, lengths)

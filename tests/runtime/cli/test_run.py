@@ -135,6 +135,45 @@ def test_length_where_no_option_says_it(run, tmp_path, texts, keypoints, frames)
 
 
 @pytest.mark.end_to_end
+@pytest.mark.parametrize(
+    ("options", "frames", "noted"),
+    [
+        (["--text", "a person jumps for 1.5 seconds"], 45, "1.5 s long: as long as 'a person jumps for 1.5 seconds'"),
+        (["--text", "a person walks for 1 second, then jumps for 1 second"], 60, "2 s long"),
+        (["--text", "a person walks@0-1.2"], 36, "1.2 s long"),
+    ],
+)
+def test_as_long_as_the_texts_take(run, tmp_path, options, frames, noted):
+    """The tiny engine knows no lengths of words, but rules do."""
+    status, out, _ = run(*options, "--seconds", "auto", "--steps", 1, "--json", "--out", tmp_path / "a.npz")
+    facts = json.loads(out)
+    assert status == 0 and facts["frames"] == frames and any(noted in note for note in facts["notes"])
+
+
+def test_the_last_keyframe_is_reached(run, tmp_path):
+    save_poses(tmp_path / "keys.npz", (3, 70))
+    keys = ["--keyframes", tmp_path / "keys.npz", "--text", "a person jumps for 1 second"]
+    status, out, _ = run(*keys, "--seconds", "auto", "--steps", 1, "--json", "--out", tmp_path / "a.npz")
+    assert status == 0 and json.loads(out)["frames"] == 71
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--text", "walk", "--seconds", "long"], "'long' is no length; wanted seconds such as 4 or 2.5, or auto"),
+        (["--keyframes", "k.npz", "--seconds", "auto"], "--seconds auto without --text"),
+        (["--text", "walk", "--keypoints", "k.npz", "--seconds", "auto"], "with --keypoints, which has a length"),
+        (["--text", "walk", "--timeline", "t.yaml", "--seconds", "auto"], "with --timeline, which has a length"),
+        (["--text", "walk", "--edit", "w.bvh:0-1", "--seconds", "auto"], "with --edit, which has a length"),
+        (["--between", "a.bvh", "b.bvh", "--seconds", "auto"], "--seconds auto together with --between"),
+        (["--text", "...", "--seconds", "auto"], "wanted at least one word"),
+    ],
+)
+def test_where_no_text_says_a_length(run, tmp_path, options, said):
+    status, _, errors = run(*options, "--out", tmp_path / "a.npz")
+    assert status == 2 and said in errors and len(errors.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
 def test_every_format_from_one_run(run, tmp_path):
     outs = [tmp_path / f"walk{suffix}" for suffix in SUFFIXES]
     options = [part for out in outs for part in ("--out", out)]

@@ -4,14 +4,13 @@ import pytest
 
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.text_sequence import (
-    SHORTEST,
     actions_of,
     in_order,
     natural_frames,
     parts_of,
-    seconds_of,
     with_texts_in_order,
 )
+from genmo.runtime.conditions.text_timing import SHORTEST, seconds_of
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import FPS
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from genmo.runtime.engine.bundle import family_of, load_engine
+from genmo.runtime.engine.text_lengths import FILE
 from genmo.runtime.engine.token_bundle import load_token_engine
 from genmo.runtime.support.errors import EngineError
 
@@ -28,6 +29,11 @@ def test_families(token_engine):
     with pytest.raises(EngineError, match="family .*tokens.*wanted one of GENMO here"):
         load_engine(token_engine)
     assert load_token_engine(token_engine).longest == 8
+
+
+def test_what_says_how_long_texts_take_is_the_checkpoints(token_engine, token_checkpoint):
+    assert load_token_engine(token_engine).text_lengths is not None
+    assert (token_engine / FILE).read_bytes() == (token_checkpoint / FILE).read_bytes()
 
 
 @pytest.mark.parametrize(

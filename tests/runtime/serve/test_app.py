@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import urllib.error
 import urllib.request
 
 import pytest
@@ -73,6 +74,33 @@ def test_errors_come_in_the_envelope(url, body, change, code):
     with pytest.raises(MmcpError) as caught:
         generate(url, body(**change))
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("prompt=a+person+walks+for+5+seconds", 200, {"duration_frames": 150, "seconds": 5.0, "goes_on": False}),
+        ("prompt=a+person+walks+for+5+seconds&fps=60", 200, {"duration_frames": 300, "fps": 60.0}),
+        ("prompt=a+person+walks+for+500+seconds", 200, {"seconds": 60.0}),
+        ("prompt=a+person+walks", 200, {"duration_frames": 120, "goes_on": True}),
+        ("prompt=...", 400, "wanted at least one word"),
+        ("", 400, "wanted at least one word"),
+        ("prompt=walk&fps=x", 400, "fps is 'x'; wanted 1 to 240"),
+        ("prompt=walk&fps=nan", 400, "wanted 1 to 240"),
+        (f"prompt={'walk+' * 500}", 400, "2000 at most"),
+    ],
+)
+def test_the_length_that_a_text_asks_for(url, query, status, said):
+    try:
+        with urllib.request.urlopen(f"{url}/length?{query}") as answer:
+            got, body = answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        got, body = error.code, json.loads(error.read())
+    assert got == status
+    if status == 200:
+        assert said.items() <= body.items()
+    else:
+        assert said in body["error"]["message"]
 
 
 def test_a_client_that_hangs_up_leaves_the_server_as_it_was(url, body, as_json):
