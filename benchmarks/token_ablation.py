@@ -117,7 +117,10 @@ def masked_variants(base: TokenTrainConfig) -> dict[str, tuple[TokenTrainConfig,
     layers = model.plain_layers + model.path_layers
     return {
         REFERENCE: (base, None),
-        "no pathways": (replace(base, model=replace(model, plain_layers=layers, path_layers=0)), None),
+        "pathways in the last layer alone": (
+            replace(base, model=replace(model, plain_layers=layers - 1, path_layers=1)),
+            None,
+        ),
         "one expert a pathway": (replace(base, model=replace(model, experts=1)), None),
         "sparse experts": (base, sparse),
         "no descriptor": (replace(base, model=replace(model, context="none")), None),

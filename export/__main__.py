@@ -91,11 +91,13 @@ def run(options: CommandOptions) -> None:
     from genmo.export import pipeline, token_pipeline
 
     if token_pipeline.is_tokens(options.engine.checkpoint):
-        if options.plans is not None or options.triton is not None:
-            raise InputError(
-                "TensorRT plans and Triton are for denoisers; motion tokens run in ONNX Runtime: leave them out"
-            )
+        if options.triton is not None:
+            raise InputError("--triton is for denoisers: leave it out for motion tokens")
+        if options.plans is not None:
+            build_plans.check_buildable(options.plans, "fp32")  # whatever their weights are stored in
         out = token_pipeline.export_tokens(options.engine)
+        if options.plans is not None:
+            print(f"wrote {build_plans.build_plans(out, options.plans)}")
         print(f"wrote {out}\nnext:\n{token_pipeline.next_commands(out)}")
         return
     if options.plans is not None:

@@ -58,11 +58,13 @@ class TokenModel(TimelineModel):
     ) -> TokenModel:
         """The model of an engine folder, or of the name of one that ships.
 
-        `backend`: "onnxruntime" (None) or "openvino"; `device`: "cpu" or "cuda"; `threads`: 0 for all cores.
+        `backend`: "onnxruntime" (None), "openvino" or "tensorrt" (its plans: `genmo.export.tensorrt.build_plans`);
+        `device`: "cpu" or "cuda"; `threads`: 0 for all cores.
         Raises EngineError for a bad folder, InputError for other backends, BackendError for one that is not installed.
         """
         start = time.perf_counter()
-        engine, device, backend = load_token_engine(folder), device or "cpu", backend or "onnxruntime"
+        engine, backend = load_token_engine(folder), backend or "onnxruntime"
+        device = device or ("cuda" if backend == "tensorrt" else "cpu")
         graphs = TokenGraphs(engine, device, threads, backend)
         return cls(engine, graphs, device, backend, load_ms=1000 * (time.perf_counter() - start))
 

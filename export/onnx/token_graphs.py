@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from genmo.export.onnx.onnx_builder import FP32, Graph, Linear
 from genmo.export.onnx.stored_weights import Storage, stored
-from genmo.runtime.engine.token_bundle import TOKEN_GRAPHS, token_signature
+from genmo.runtime.engine.graphs import TOKEN_GRAPHS
+from genmo.runtime.engine.token_bundle import token_signature
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.tokens.config import TokenConfig

@@ -16,19 +16,17 @@ from types import ModuleType
 
 from genmo.export.tensorrt.plan_builder import Builder
 from genmo.export.tensorrt.plan_options import RTX, BuildOptions, add_options, check_options, options_of
+from genmo.export.tensorrt.plan_sources import PlanSource, plan_source
 from genmo.runtime.engine.backends.tensorrt_plans import (
     AMPERE,
     ANY_GPU,
     DESCRIPTION,
     FOLDER,
     LIBRARIES,
-    PLANS,
     PlanSet,
-    graph_hashes,
-    plan_profiles,
 )
 from genmo.runtime.engine.backends.tensorrt_session import load_library
-from genmo.runtime.engine.bundle import Engine, load_engine
+from genmo.runtime.engine.bundle import TOKENS, family_of
 from genmo.runtime.engine.graphs import file_hash
 from genmo.runtime.support.atomic_write import put_folder, write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
@@ -80,9 +78,8 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
     EngineError for a folder that is no engine.
     """
     options = options or BuildOptions()
-    engine = load_engine(folder)
-    precision = str(engine.description["precision"])
-    library, gpus, gpu_name = check_buildable(options, precision)
+    source = plan_source(folder, options)
+    library, gpus, gpu_name = check_buildable(options, source.precision)
     plan_root = folder / FOLDER
     cache_file = options.timing_cache or plan_root / TIMING_CACHE
     cache = b""
@@ -93,7 +90,7 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
         aside = Path(scratch) / "plans"
         aside.mkdir()
         builder = Builder(library, options, cache, _kernel(options, gpus))
-        _build_all(engine, options, builder, aside)
+        _build_all(source, builder, aside)
         plans = PlanSet(
             library=library.__name__,
             version=library.__version__,
@@ -102,10 +99,10 @@ def build_plans(folder: Path, options: BuildOptions | None = None) -> Path:
             compatible=options.compatible,
             version_compatible=options.version_compatible,
             tf32=options.tf32,
-            precision=precision,
+            precision=source.precision,
             window_kernel=options.window_kernel,
             profiles=options.profiles,
-            onnx=graph_hashes(engine.denoiser),
+            onnx=source.onnx,
             plans={path.stem: file_hash(path) for path in sorted(aside.iterdir())},
         )
         (aside / DESCRIPTION).write_text(json.dumps(plans.to_json(), indent=1) + "\n")
@@ -126,11 +123,10 @@ def _target(library: ModuleType, options: BuildOptions) -> tuple[tuple[str, ...]
     return (gpu.architecture,), gpu.name
 
 
-def _build_all(engine: Engine, options: BuildOptions, builder: Builder, folder: Path) -> None:
-    shapes = plan_profiles(options.profiles, engine.config, engine.denoiser.null_is_folded, options.window_kernel)
-    for name in PLANS:
+def _build_all(source: PlanSource, builder: Builder, folder: Path) -> None:
+    for name in source.plans:
         started = time.monotonic()
-        plan = builder.build(name, builder.network(name, engine), shapes[name])
+        plan = builder.build(name, source.network(builder, name), source.shapes[name])
         (folder / f"{name}.plan").write_bytes(plan)
         print(f"{name}.plan: {len(plan) / 1e6:.1f} MB in {time.monotonic() - started:.1f} s", file=sys.stderr)
 
@@ -143,7 +139,10 @@ def run(arguments: Sequence[str] | None) -> None:
     add_options(parser)
     args = parser.parse_args(arguments)
     out = build_plans(args.engine, options_of(vars(args), args.library))
-    print(f"wrote {out}\nnext:\n  python -m genmo.export.targets.triton {args.engine} --out models")
+    next_command = f"python -m genmo.export.targets.triton {args.engine} --out models"
+    if family_of(args.engine) == TOKENS:
+        next_command = f'genmo-run --engine {args.engine} --backend tensorrt --text "a person walks" --out walk.html'
+    print(f"wrote {out}\nnext:\n  {next_command}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

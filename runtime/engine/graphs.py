@@ -10,6 +10,8 @@ from typing import Any
 from genmo.runtime.support.safe_read import MAX_WEIGHTS_BYTES, sha256
 
 GRAPHS = ("conditions", "texts", "step")
+TOKEN_GRAPHS = ("encoder", "decoder", "tokens")
+"""of engines of motion tokens"""
 
 
 def file_hash(path: Path) -> str:

@@ -15,6 +15,7 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 from genmo.runtime.engine.bundle import TOKENS, engine_folder, listed_lengths, listed_prompts, read_description
+from genmo.runtime.engine.graphs import TOKEN_GRAPHS
 from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
@@ -26,7 +27,6 @@ from genmo.runtime.support.safe_read import quoted
 from genmo.runtime.tokens.config import TokenConfig
 from genmo.runtime.tokens.decoding import CANDIDATES
 
-TOKEN_GRAPHS = ("encoder", "decoder", "tokens")
 MOST_TOKENS = 2**14
 Specs = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 

@@ -52,7 +52,7 @@ def test_what_it_was_trained_on_in_words_goes_along(token_checkpoint, tmp_path, 
     [
         (["--precision", "bf16"], "--precision bf16 is for denoisers; wanted fp32, fp16, int8"),
         (["--fuse-steps", "3"], "--fuse-steps is for denoisers"),
-        (["--triton", "DIR"], "TensorRT plans and Triton are for denoisers"),
+        (["--triton", "DIR"], "--triton is for denoisers"),
     ],
 )
 def test_what_tokens_do_not_take_is_one_line(token_checkpoint, tmp_path, capsys, options, said):

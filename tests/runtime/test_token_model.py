@@ -128,7 +128,7 @@ def test_the_command_line(token_engine, tmp_path, capsys):
     ("options", "said"),
     [
         (["--precision", "fp32"], "--precision is not for engines of motion tokens"),
-        (["--backend", "native"], "motion tokens run in onnxruntime and openvino"),
+        (["--backend", "native"], "motion tokens run in onnxruntime, openvino, tensorrt"),
         (["--chunk", "30"], "--chunk is not for engines of motion tokens"),
     ],
 )

@@ -22,7 +22,7 @@ from genmo.train.data.reader_pairs import plain_words
 from genmo.train.data.window_index import PLENTY
 from genmo.train.datasets.clips import Clip
 
-CAPTIONS, ON = 0.25, 0.4
+CAPTIONS, ON = 0.1, 0.4
 """shares of the texts that are captions of whole clips, and, of the others, that are of what goes on"""
 MOSTLY = 0.6
 """share of a clip's windows, from which on a clip without an event goes on"""

@@ -7,7 +7,7 @@ given the wrong one may answer with wrong numbers, so everything is compared bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import condition_inputs, step_inputs, text_inputs
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
-from genmo.runtime.engine.graphs import GRAPHS, Graphs, file_hash
+from genmo.runtime.engine.graphs import GRAPHS, TOKEN_GRAPHS, Graphs, file_hash
 from genmo.runtime.motion.motion import MAX_FRAMES
 from genmo.runtime.support.errors import EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import read_json
@@ -115,10 +115,10 @@ class Profile:
         width = config.motion_layout.width
         rolled = [{"values": (1, 1, max(1, self.batch // 2))[i] * self.frames[i] * width} for i in range(3)]
         return {
-            "conditions": _corners(condition_inputs(config), sizes),
-            "texts": _corners(text_inputs(config), spoken),
-            "step": _corners(step_inputs(config), sizes),
-            UPDATE: _corners(UPDATE_INPUTS, rolled),
+            "conditions": corners(condition_inputs(config), sizes),
+            "texts": corners(text_inputs(config), spoken),
+            "step": corners(step_inputs(config), sizes),
+            UPDATE: corners(UPDATE_INPUTS, rolled),
         }
 
 
@@ -139,7 +139,8 @@ def plan_profiles(
     }
 
 
-def _corners(specs: tuple[TensorSpec, ...], sizes: list[dict[str, int]]) -> dict[str, Corners]:
+def corners(specs: tuple[TensorSpec, ...], sizes: list[dict[str, int]]) -> dict[str, Corners]:
+    """Input shapes for the smallest sizes, those to tune for and the largest."""
     least, usual, most = sizes
     return {spec.name: (spec.shape(**least), spec.shape(**usual), spec.shape(**most)) for spec in specs}
 
@@ -203,7 +204,9 @@ class PlanSet:
         entries = {name: value for name, value in stored.items() if name != "format"}
         profiles = tuple(Profile(**(profile | {"frames": tuple(profile["frames"])})) for profile in entries["profiles"])
         plans = cls(**(entries | {"profiles": profiles, "gpus": tuple(entries["gpus"])}))
-        if plans.compatible not in COMPATIBLE or set(plans.plans) != set(PLANS) or set(plans.onnx) != set(GRAPHS):
+        built = (sorted(plans.plans), sorted(plans.onnx))
+        families = ((PLANS, GRAPHS), (TOKEN_GRAPHS, TOKEN_GRAPHS))
+        if plans.compatible not in COMPATIBLE or built not in [tuple(map(sorted, family)) for family in families]:
             raise ValueError("compatible, plans or onnx")
         return plans
 
@@ -266,17 +269,19 @@ def plan_folders(engine: Path) -> Iterator[Path]:
     yield from sorted(folders, key=lambda folder: not folder.name.endswith(KERNEL))
 
 
-def graph_hashes(graphs: Graphs) -> dict[str, str]:
-    """SHA-256 of an engine's ONNX files."""
-    return {name: file_hash(getattr(graphs, name)) for name in GRAPHS}
+def graph_hashes(graphs: Graphs | Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of an engine's ONNX files; of motion tokens, by their names."""
+    files = {name: getattr(graphs, name) for name in GRAPHS} if isinstance(graphs, Graphs) else graphs
+    return {name: file_hash(path) for name, path in files.items()}
 
 
-def find_plans(graphs: Graphs, library: str, version: str, gpu: Gpu) -> tuple[Path, PlanSet]:
+def find_plans(graphs: Graphs | Mapping[str, Path], library: str, version: str, gpu: Gpu) -> tuple[Path, PlanSet]:
     """The folder of plans of this engine that run here, and what they are; their files have their hashes.
 
     Raises EngineError when there are none, with the reason for each and the command that builds some.
     """
-    engine, hashes = graphs.step.parent, graph_hashes(graphs)
+    engine = (graphs.step if isinstance(graphs, Graphs) else graphs[TOKEN_GRAPHS[0]]).parent
+    hashes = graph_hashes(graphs)
     build, reasons = build_command(engine, library), []
     for folder in plan_folders(engine):
         plans = read_plans(folder)

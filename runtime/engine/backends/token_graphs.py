@@ -1,4 +1,4 @@
-"""An engine of motion tokens in ONNX Runtime or OpenVINO; calls are thread-safe."""
+"""An engine of motion tokens in ONNX Runtime, OpenVINO or TensorRT; calls are thread-safe."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 
 from genmo.runtime.engine.backends.onnxruntime import PROVIDERS, OnnxRuntimeGraph
 from genmo.runtime.engine.backends.openvino import OpenVinoGraph
+from genmo.runtime.engine.backends.stepwise import GraphSession
+from genmo.runtime.engine.graphs import TOKEN_GRAPHS
 from genmo.runtime.engine.token_bundle import TokenEngine, token_signature
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.cpus import check_threads
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.tokens.decoding import Likely, Mixture
 
-BACKENDS = ("onnxruntime", "openvino")
+BACKENDS = ("onnxruntime", "openvino", "tensorrt")
 
 
 class TokenGraphs:
@@ -29,19 +31,15 @@ class TokenGraphs:
         self, engine: TokenEngine, device: str = "cpu", threads: int = 0, backend: str = "onnxruntime"
     ) -> None:
         if backend not in BACKENDS:
-            raise InputError(f"backend is {backend!r}; motion tokens run in {' and '.join(BACKENDS)}")
+            raise InputError(f"backend is {backend!r}; motion tokens run in {', '.join(BACKENDS)}")
         if device not in PROVIDERS:
             raise InputError(f"device is {device!r}; wanted one of {', '.join(PROVIDERS)}")
+        if backend == "tensorrt" and device != "cuda":
+            raise InputError(f"device is {device!r} with tensorrt; wanted cuda, or the backend onnxruntime")
         if backend == "openvino" and device != "cpu":
             raise InputError(f"device is {device!r} with openvino; wanted cpu, or the backend onnxruntime")
         check_threads(threads)
-        signature = token_signature(engine.config)
-        self._encoder, self._decoder, self._tokens = (
-            OpenVinoGraph(engine.graphs[name], *signature[name], threads, "fp32")
-            if backend == "openvino"
-            else OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)
-            for name in ("encoder", "decoder", "tokens")
-        )
+        self._encoder, self._decoder, self._tokens = _opened(engine, device, threads, backend)
 
     def encode(self, features: Array) -> Numbers:
         """Ids [batch, tokens, parts] of normalised features [batch, 4 tokens, width]."""
@@ -58,3 +56,21 @@ class TokenGraphs:
         arrays: dict[str, Any] = {"ids": ids, "texts": texts, "mask": mask, "mixture": mixture}
         answer: dict[str, Any] = self._tokens({}, arrays)
         return Likely(answer["logits"], answer["codes"], answer["total"])
+
+
+def _opened(
+    engine: TokenEngine, device: str, threads: int, backend: str
+) -> tuple[GraphSession, GraphSession, GraphSession]:
+    """Encoder, decoder and transformer in a library."""
+    if backend == "tensorrt":
+        from genmo.runtime.engine.backends.tensorrt_tokens import token_plans
+
+        return token_plans(engine)
+    signature = token_signature(engine.config)
+    encoder, decoder, tokens = (
+        OpenVinoGraph(engine.graphs[name], *signature[name], threads, "fp32")
+        if backend == "openvino"
+        else OnnxRuntimeGraph(engine.graphs[name], *signature[name], device, threads)
+        for name in TOKEN_GRAPHS
+    )
+    return encoder, decoder, tokens

@@ -3,9 +3,10 @@
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto
 
 from genmo.export.onnx.onnx_builder import FP32, Graph
-from genmo.export.onnx.stored_weights import SMALL, stored
+from genmo.export.onnx.stored_weights import SMALL, stored, unpacked
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
 
 
@@ -21,6 +22,11 @@ def test_an_error_a_channel(kind, error, channels):
     graph.output(made, "y")
     content = graph.model("g", (out,)).SerializeToString()
     (back,) = onnxruntime.InferenceSession(content).run(None, {"x": np.zeros((40, 50), np.float32)})
+    whole = unpacked(graph.model("g", (out,)))
+    assert {node.op_type for node in whole.graph.node} == {"Add", "Identity"}
+    assert {tensor.data_type for tensor in whole.graph.initializer} == {TensorProto.FLOAT}
+    (same,) = onnxruntime.InferenceSession(whole.SerializeToString()).run(None, {"x": np.zeros((40, 50), np.float32)})
+    assert np.array_equal(same, back)
     largest = np.abs(values).max(axis=1 - channels, keepdims=True)
     assert (np.abs(back - values) <= 1.01 * error * largest + 1e-12).all()
     bytes_of = {"float32": 4, "float16": 2, "int8": 1}[kind]

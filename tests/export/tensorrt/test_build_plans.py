@@ -13,7 +13,7 @@ from genmo.export.tensorrt.plan_options import BuildOptions
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.signature import step_inputs
 from genmo.runtime.engine.backends.tensorrt_plans import DENSE_FRAMES, PLANS, Gpu, Profile, plan_profiles, read_plans
-from genmo.runtime.engine.graphs import GRAPHS, file_hash
+from genmo.runtime.engine.graphs import GRAPHS, TOKEN_GRAPHS, file_hash
 from genmo.runtime.support.errors import BackendError, InputError
 
 SHORT = BuildOptions(library="tensorrt_rtx", profiles=(Profile((40, 40, 40), batch=2, texts=2),))
@@ -38,6 +38,24 @@ def test_what_is_built_and_how_it_is_described(engine_copy, tmp_path, library):
     assert {path.name: path.read_bytes() for path in engine.iterdir() if path.is_file()} == before
     again = build_plans(engine, replace(SHORT, gpus=("sm_80", "sm_89")))
     assert again == out and len(list((engine / "tensorrt").iterdir())) == 1
+
+
+def test_plans_of_motion_tokens(token_engine, tmp_path, library, capsys):
+    """Stored in 8 bits too: their weights are made float32 before the library reads them."""
+    for path in token_engine.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    described = json.loads((tmp_path / "engine.json").read_text()) | {"precision": "int8"}
+    (tmp_path / "engine.json").write_text(json.dumps(described))
+    with pytest.raises(InputError, match="--window-kernel is for denoisers"):
+        build_plans(tmp_path, replace(SHORT, window_kernel=True))
+    options = ["--library", "tensorrt_rtx", "--frames", "40", "--batch", "2", "--gpu", "sm_89"]
+    assert module.main([str(tmp_path), *options]) == 0
+    assert f"genmo-run --engine {tmp_path} --backend tensorrt" in capsys.readouterr().out
+    (out,) = (path for path in (tmp_path / "tensorrt").iterdir())
+    plans = read_plans(out)
+    assert sorted(plans.plans) == sorted(TOKEN_GRAPHS) and plans.precision == "fp32"
+    assert plans.plans == {name: file_hash(out / f"{name}.plan") for name in TOKEN_GRAPHS}
+    assert plans.onnx == {name: file_hash(tmp_path / f"{name}.onnx") for name in TOKEN_GRAPHS}
 
 
 def test_int8_is_refused_with_what_to_do(engine_copy, tmp_path, library):

@@ -20,6 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmo.runtime.conditions.constraints import Keyframes
+from genmo.runtime.conditions.spans import Text
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.denoiser.conventions import GENMO
 from genmo.runtime.denoiser.signature import (
@@ -43,8 +46,12 @@ from genmo.runtime.engine.backends.tensorrt_plans import (
     graph_hashes,
     plan_profiles,
 )
+from genmo.runtime.engine.backends.tensorrt_tokens import token_profiles
 from genmo.runtime.engine.bundle import load_engine
+from genmo.runtime.engine.graphs import TOKEN_GRAPHS
+from genmo.runtime.engine.token_bundle import load_token_engine, token_signature
 from genmo.runtime.support.errors import BackendError, EngineError, InputError
+from genmo.runtime.token_model import TokenModel
 from tests.runtime.arrays import random_inputs
 from tests.tolerances import FEATURES, SAMPLED_FEATURES
 
@@ -219,6 +226,11 @@ class FakeContext:
             return self.shapes["x_t"]
         batch, frames = (self.shapes.get("x_t") or self.shapes.get("keypoints") or (0, 0))[:2]
         sizes = {"batch": batch, "frames": frames}
+        if "x_t" not in self.shapes and "keypoints" not in self.shapes:  # motion tokens
+            for node in self.engine.session.get_inputs():
+                sizes |= zip(node.shape, self.shapes[node.name], strict=True)
+            frames = sizes["frames"] if "features" in self.shapes else 4 * sizes.get("tokens", 0)
+            sizes |= {"frames": frames, "tokens": frames // 4}
         if "text_tokens" in self.shapes:
             prompted, texts, tokens, _ = self.shapes["text_tokens"]
             sizes = {"batch": prompted, "prompted": prompted, "texts": texts, "words": texts * tokens}
@@ -341,6 +353,39 @@ def write_plans(engine, profiles=TWO, **changes):
 @pytest.fixture
 def engine(engine_copy, tmp_path):
     return load_engine(engine_copy(tmp_path / "engine"))
+
+
+def write_token_plans(engine, profiles):
+    """The same of an engine of motion tokens."""
+    shapes, signature = token_profiles(profiles, engine), token_signature(engine.config)
+    contents = {name: fake_plan(engine.graphs[name], shapes[name], *signature[name]) for name in TOKEN_GRAPHS}
+    plans = PlanSet(
+        "tensorrt", "11.4.0", ("sm_89",), "NVIDIA Test 1", "none", False, False, "fp32", profiles,
+        graph_hashes(engine.graphs), {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+    )  # fmt: skip
+    folder = engine.folder / "tensorrt" / plans.key
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / f"{name}.plan").write_bytes(content)
+    (folder / "plans.json").write_text(json.dumps(plans.to_json()))
+
+
+def test_motion_tokens_are_those_of_onnx_runtime(token_engine, cuda, tmp_path):
+    """Texts alone, and keyframes, of which eight tries go through the network at once."""
+    for path in token_engine.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(EngineError, match="no TensorRT plans for this machine .none were built.. Build them here"):
+        TokenModel.load(tmp_path, backend="tensorrt")
+    write_token_plans(load_token_engine(tmp_path), (Profile((1, 60, 100)),))
+    ours, theirs = (TokenModel.load(tmp_path, threads=1, backend=name) for name in ("tensorrt", "onnxruntime"))
+    assert ours.device == "cuda"
+    poses = np.tile(np.eye(3), (8, 24, 1, 1))
+    keys = Keyframes(np.arange(8), poses, np.tile([0.0, 0.95, 0.0], (8, 1)))
+    for timeline in (Timeline(50, (Text("a person walks"),), steps=2), Timeline(40, keyframes=keys, steps=2)):
+        made, wanted = (model.follow(timeline).motions[0] for model in (ours, theirs))
+        np.testing.assert_allclose(made.joints_world(), wanted.joints_world(), atol=1e-3)
+    with pytest.raises(InputError, match="wanted fewer frames, samples or texts, or plans for more"):
+        ours.generate("a person walks", 200)
 
 
 def conditions_of(arrays):

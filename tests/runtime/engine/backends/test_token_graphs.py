@@ -63,7 +63,8 @@ def test_a_motion_in_openvino(token_engine):
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ({"backend": "tensorrt"}, "motion tokens run in onnxruntime and openvino"),
+        ({"backend": "native"}, "motion tokens run in onnxruntime, openvino, tensorrt"),
+        ({"backend": "tensorrt"}, "'cpu' with tensorrt; wanted cuda"),
         ({"device": "cuda", "backend": "openvino"}, "with openvino; wanted cpu"),
         ({"device": "tpu"}, "wanted one of cpu, cuda"),
     ],
