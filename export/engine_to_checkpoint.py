@@ -171,7 +171,13 @@ def unfold(engine: Engine) -> Checkpoint:
     statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
     provenance = dict(engine.description["provenance"])
     return Checkpoint(
-        model.eval(), statistics, provenance, engine.known_prompts, engine.text_reader, engine.text_lengths
+        model.eval(),
+        statistics,
+        provenance,
+        engine.known_prompts,
+        engine.text_reader,
+        engine.text_lengths,
+        engine.examples,
     )
 
 

@@ -75,6 +75,11 @@ def _what(described: dict[str, Any]) -> list[str]:
             if described.get("text_reader")
             else []
         ),
+        *(
+            ["| examples | motions of what is done seldom, that a text finds and takes start from |"]
+            if described.get("examples")
+            else []
+        ),
         f"| precision, profile | {described['precision']}, {described['profile']} |",
         f"| made by | genmo {described['provenance']['versions']['genmo']} |",
     ]

@@ -22,7 +22,14 @@ from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM, Gate, calibration_inputs, parity, passes, real_motion, table
 from genmo.export.piece_hashes import piece_hashes, read_by_native
 from genmo.export.released_weights import open_checkpoint
-from genmo.export.text_tables import described_encoder, write_lengths, write_prompts, write_reader, write_table
+from genmo.export.text_tables import (
+    described_encoder,
+    write_examples,
+    write_lengths,
+    write_prompts,
+    write_reader,
+    write_table,
+)
 from genmo.runtime.denoiser.schedule import STEPS
 from genmo.runtime.denoiser.signature import frame_conditions
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
@@ -129,6 +136,7 @@ def export(options: ExportOptions) -> Path:
         described |= write_prompts(checkpoint.known_prompts, folder)
         described |= write_reader(None if options.text_encoder else checkpoint.text_reader, folder)
         described |= write_lengths(None if options.text_encoder else checkpoint.text_lengths, folder)
+        described |= write_examples(None if options.text_encoder else checkpoint.examples, folder)
         described["parity"] = _measure_parity(checkpoint, options, motion, graphs)
         if options.precision == "fp32" and can_describe(checkpoint.model.denoiser):
             table = _native_table(checkpoint, graphs)

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from genmo.runtime.actions.examples import Examples
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.example_file import examples_file
 from genmo.runtime.engine.known_prompts import FILE, KnownPrompts
 from genmo.runtime.engine.text_encoders import NGRAM_SCHEME
 from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
@@ -64,6 +67,14 @@ def write_lengths(lengths: TextLengths | None, folder: Path) -> dict[str, Any]:
         return {}
     (folder / TEXT_LENGTHS).write_bytes(lengths_file(lengths))
     return {"text_lengths": TEXT_LENGTHS}
+
+
+def write_examples(examples: Examples | None, folder: Path) -> dict[str, Any]:
+    """Write a checkpoint's examples into an engine's folder; the entry of `engine.json`."""
+    if examples is None:
+        return {}
+    (folder / EXAMPLES).write_bytes(examples_file(examples))
+    return {"examples": EXAMPLES}
 
 
 def write_table(encoder: NgramTable | WordPieceText | None, folder: Path) -> None:

@@ -31,6 +31,7 @@ from genmo.runtime.motion.motion import MAX_FRAMES, Motion
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.readers.body_file import read_smplx_body
 from genmo.runtime.refine.cycles import Circle, circle_of, led_circle, unrolled, unrolled_texts
+from genmo.runtime.refine.example_takes import References, example_references
 from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
@@ -109,7 +110,7 @@ class TimelineModel(ABC):
 
         `frames`: 30 a second; None: as long as the texts take (`natural_length`).
         `split_texts`: see `follow`.  `tries`: takes that are made of each motion, as one batch, of which the one is
-        kept whose joints do most of what all its texts say (`refine.takes`); None: 4.  One alone is made where no text
+        kept whose joints do most of what all its texts say (`refine.takes`); None: 6.  One alone is made where no text
         says anything that can be measured, and with an engine that has no reader of texts.
         """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
@@ -231,7 +232,7 @@ class MotionModel(TimelineModel):
         camera, normalisation = join_cameras(timeline), self.engine.normalisation
         conditioned, stepping = time.perf_counter(), 0.0
         fits = fit and bool(timeline.keypoints)
-        batches = rows_of_takes(samples, TAKES if tries is None else tries) if said else [range(samples)]
+        batches = self._batches(timeline, said, samples, tries)
         steps = timeline.estimated_in_part + timeline.step_count
         work = Progress(len(batches) * steps + FIT_WORK * fits, progress)
         denoiser = self._arms_apart(self._chunked(timeline.frames, chunk, work), arms, timeline.frames)
@@ -239,12 +240,12 @@ class MotionModel(TimelineModel):
         of_engine: dict[str, Any] = {"conventions": rules, "body": self.body, "circle": circle}
         context = partial(Context, timeline, camera, fit=fits, clean_feet=clean_feet, **of_engine)
         motions: list[Motion] = []
-        for batch, rows in enumerate(batches):
+        for batch, (rows, references) in enumerate(batches):
             began = time.perf_counter()
-            outputs = answers(*given, rows, work.after(batch * steps), **of_engine)
+            outputs = answers(*given, rows, work.after(batch * steps), references=references, **of_engine)
             stepping += time.perf_counter() - began
             takes = _finished(outputs, normalisation, context, work.part(0, FIT_WORK) if fits else no_progress)
-            for motion, of_motion in [best_of(takes, said)] if said else takes:
+            for motion, of_motion in [best_of(takes, said, sum(map(bool, references)))] if said else takes:
                 notes += notes_of_sample(of_motion, len(motions), samples)
                 motions.append(motion)
         progress(1.0)
@@ -309,6 +310,22 @@ class MotionModel(TimelineModel):
         if tries == 1 or timeline.loop is not None or timeline.keypoints:
             return ()
         return said_by(self.engine, (*timeline.texts, *arms), timeline.frames)
+
+    def _batches(
+        self, timeline: Timeline, said: Sequence[Said], samples: int, tries: int | None
+    ) -> list[tuple[range, list[References]]]:
+        """The rows that are sampled together and what each is to be like: the takes of a motion, or all motions.
+
+        Examples stand for texts alone: where something else is asked for, that leads.
+        """
+        if not said:
+            return [(range(samples), [])]
+        takes, examples = TAKES if tries is None else tries, self.engine.examples
+        alone = not (timeline.constrained or timeline.references or timeline.features)
+        return [
+            (rows, example_references(examples, said, timeline.seed, sample, takes) if examples and alone else [])
+            for sample, rows in enumerate(rows_of_takes(samples, takes))
+        ]
 
     def _arms_apart(self, denoiser: sampler.Denoiser, arms: tuple[Text, ...], frames: int) -> sampler.Denoiser:
         """The denoiser with arms that follow their own texts, if there are some."""

@@ -87,17 +87,17 @@ class Draft:
     """Features that a motion is to be like: it starts from them instead of from noise (SDEdit, Meng et al. 2022)."""
 
     values: Array
-    """[frames, features] normalised"""
+    """[frames, features], or [batch, frames, features] where each motion has its own, normalised"""
     mask: npt.NDArray[np.bool_]
-    """[frames, features] which of `values` are a draft"""
+    """of the same shape: which of `values` are a draft"""
     until: npt.NDArray[np.int64]
-    """[frames] timestep down to which x_t is the draft and noise; from there on the motion is free"""
+    """[frames] or [batch, frames] timestep down to which x_t is the draft and noise; from there on it is free"""
 
     def drawn(self, x_t: Array, noise: Array, timestep: int) -> Array:
         """x_t [batch, frames, features] with the draft in it, as noisy as at the timestep."""
         level = float(schedule.alphas_cumprod()[timestep])
         mixed = np.float32(level**0.5) * self.values + np.float32((1 - level) ** 0.5) * noise
-        return np.where(self.mask & (timestep > self.until)[:, None], mixed, x_t).astype(np.float32)
+        return np.where(self.mask & (timestep > self.until)[..., None], mixed, x_t).astype(np.float32)
 
 
 def estimate(denoiser: Denoiser, conditions: Arrays, shape: tuple[int, int, int]) -> Arrays:

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from genmo.runtime.actions.examples import Examples
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.sampler import Denoiser
 from genmo.runtime.denoiser.signature import inputs, outputs
+from genmo.runtime.engine.example_file import open_examples
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.listed_files import check_files
@@ -78,6 +80,8 @@ class Engine:
     """reads what texts say of a motion; None for engines without one"""
     text_lengths: TextLengths | None = None
     """says how long texts take; None for engines that do not"""
+    examples: Examples | None = None
+    """motions of what is done seldom; None for engines without"""
 
     @property
     def normalisation(self) -> Normalisation:
@@ -150,7 +154,8 @@ def load_engine(folder: str | Path | None = None) -> Engine:
     text_encoder = open_text_encoder(folder, config, encoder, files)
     known, reader = listed_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
     lengths = listed_lengths(folder, description, files, text_encoder)
-    return Engine(folder, config, mean, std, text_encoder, description, known, reader, lengths)
+    examples = _examples(folder, description, files)
+    return Engine(folder, config, mean, std, text_encoder, description, known, reader, lengths, examples)
 
 
 def listed_prompts(folder: Path, description: dict[str, Any], files: dict[str, str]) -> KnownPrompts | None:
@@ -195,6 +200,16 @@ def _of_words(
             "export it again"
         )
     return folder / name, encoder
+
+
+def _examples(folder: Path, description: dict[str, Any], files: dict[str, str]) -> Examples | None:
+    """The examples that engine.json names, None where it names none.  Raises EngineError for what is none."""
+    name = description.get("examples")
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in files:
+        raise EngineError(f"{folder}/engine.json: examples {quoted(name)} is not among its files; export it again")
+    return open_examples(folder / name)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

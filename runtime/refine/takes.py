@@ -18,10 +18,12 @@ from genmo.runtime.support.arrays import Array
 
 Take = tuple[Motion, list[str]]
 """a motion and what is noted of it"""
-TAKES = 4
+TAKES = 6
 """that are made of a motion whose texts say something that can be measured, where nothing else is asked for"""
 ABOUT_EQUAL = 0.3
 """of agreement, within which takes are told apart by how smooth they are"""
+CHOSEN = 0.15
+"""of what the texts say, by which a take with an example has to agree more than others: it was chosen for agreeing"""
 NEAR_FLOOR = 0.06
 """metres over its lowest, at which the ball of a foot should not slide"""
 
@@ -33,16 +35,17 @@ def rows_of_takes(samples: int, takes: int) -> list[range]:
     return [range(sample * takes, (sample + 1) * takes) for sample in range(samples)]
 
 
-def best_of(takes: Sequence[Take], said: Sequence[Said]) -> Take:
-    """The take to keep, with what is noted of it."""
-    return takes[best_take([motion.joints_world() for motion, _ in takes], said)]
+def best_of(takes: Sequence[Take], said: Sequence[Said], of_examples: int = 0) -> Take:
+    """The take to keep, with what is noted of it; the last `of_examples` have an example."""
+    return takes[best_take([motion.joints_world() for motion, _ in takes], said, of_examples)]
 
 
-def best_take(takes: Sequence[Array], said: Sequence[Said]) -> int:
+def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0) -> int:
     """The number of the one to keep of takes' world joints [frames, 24, 3]."""
     if len(takes) == 1:
         return 0
     agreed = np.array([agreement(take, said) for take in takes])
+    agreed[len(takes) - of_examples :] -= CHOSEN * sum(one.amount for one in said)
     equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
     return int(min(equal, key=lambda take: roughness(takes[take])))
 

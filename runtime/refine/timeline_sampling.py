@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genmo.runtime.conditions.spans import ReferenceSpan
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler, schedule
 from genmo.runtime.denoiser.conventions import GENMO, Conventions
 from genmo.runtime.denoiser.known_frames import keyframe_condition
 from genmo.runtime.denoiser.normalisation import Normalisation
+from genmo.runtime.motion.layout import Layout
 from genmo.runtime.motion.motion import Camera
 from genmo.runtime.motion.representation import encode, gravity_view_yaw
 from genmo.runtime.motion.smpl_body import SmplBody
 from genmo.runtime.refine.cycles import Circle
 from genmo.runtime.refine.inpainting import inpainting_features, project_onto_constraints
 from genmo.runtime.refine.multi_shot import root_anchored
-from genmo.runtime.support.arrays import Array, Arrays
+from genmo.runtime.support.arrays import Array, Arrays, Flags, Numbers
 
 SEAM = 4  # frames on either side of a reference's seams and borders that are left open
 REFERRED = (
@@ -55,13 +57,15 @@ def answers(
     conventions: Conventions = GENMO,
     body: SmplBody | None = None,
     circle: Circle | None = None,
+    references: Sequence[Sequence[ReferenceSpan]] = (),
 ) -> Arrays:
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
     `samples`: the number of each row, the only thing beside the seed that its noise depends on; `conditions` [1, ...]
     of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far; `conventions`: of the
     weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
-    `circle`: the period of a timeline that was unrolled from a looped one.
+    `circle`: the period of a timeline that was unrolled from a looped one.  `references`: what each row is to be like,
+    for a timeline that has no references of its own.
     """
     width = normalisation.layout.width
     if not timeline.sampled:
@@ -86,7 +90,7 @@ def answers(
         lambda step: done(before + step),
         inpainting,
         conventions,
-        _draft(timeline, camera, normalisation),
+        _drafts(references or (timeline.references,), timeline.frames, camera, normalisation),
     )
     if observed is None:
         return sampled
@@ -103,30 +107,42 @@ def _noise(timeline: Timeline, sample: int, width: int) -> Array:
     return noise
 
 
-def _draft(timeline: Timeline, camera: Camera, normalisation: Normalisation) -> sampler.Draft | None:
-    """The timeline's references in normalised features.
+def _drafts(
+    rows: Sequence[Sequence[ReferenceSpan]], frames: int, camera: Camera, normalisation: Normalisation
+) -> sampler.Draft | None:
+    """The references of each row in normalised features; one row stands for all."""
+    if not any(rows):
+        return None
+    values, mask, until = (
+        np.stack(arrays)
+        for arrays in zip(*(_draft(row, frames, camera, normalisation.layout) for row in rows), strict=True)
+    )
+    return sampler.Draft(normalisation.normalised(values).astype(np.float32), mask, until)
+
+
+def _draft(
+    references: Sequence[ReferenceSpan], frames: int, camera: Camera, layout: Layout
+) -> tuple[Array, Flags, Numbers]:
+    """The features [frames, features] of references, which of them count, and until which timestep [frames].
 
     The body, its turns, its speed and its contacts are theirs; its shape and where a camera sees it are left open, and
     so are frames at seams and at borders to other frames, which follow from both sides.
     """
-    if not timeline.references:
-        return None
-    layout = normalisation.layout
-    values = np.zeros((timeline.frames, layout.width))
+    values = np.zeros((frames, layout.width))
     mask = np.zeros(values.shape, np.bool_)
-    until = np.zeros(timeline.frames, np.int64)
-    for span in timeline.references:
-        frames = slice(span.start, span.end)
-        values[frames] = encode(span.motion, Camera(camera.rotation[frames], camera.position[frames]), layout)
-        until[frames] = round(schedule.STEPS * (1 - span.strength))
-        borders = [frame for frame in (span.start, span.end) if 0 < frame < timeline.frames]
+    until = np.zeros(frames, np.int64)
+    for span in references:
+        inside = slice(span.start, span.end)
+        values[inside] = encode(span.motion, Camera(camera.rotation[inside], camera.position[inside]), layout)
+        until[inside] = round(schedule.STEPS * (1 - span.strength)) - 1
+        borders = [frame for frame in (span.start, span.end) if 0 < frame < frames]
         seams = np.asarray([*borders, *(span.start + frame for frame in span.free)])
         every = np.arange(span.start, span.end)
         near = (np.abs(every[:, None] - seams) < SEAM).any(axis=1)
         for name in REFERRED:
             if name in layout.slices:
-                mask[frames, layout.slices[name]] = ~near[:, None]
-    return sampler.Draft(normalisation.normalised(values).astype(np.float32), mask, until)
+                mask[inside, layout.slices[name]] = ~near[:, None]
+    return values, mask, until
 
 
 def _repeating(circle: Circle, camera: Camera, normalisation: Normalisation) -> sampler.Inpainting:

@@ -9,18 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmo.runtime import InputError, Keypoints, MotionModel, Text
+from genmo.runtime import model as model_module
 from genmo.runtime.actions.agreement import agreement
-from genmo.runtime.conditions.constraints import Keyframes
+from genmo.runtime.conditions.constraints import Headings, Keyframes
 from genmo.runtime.conditions.keypoints import default_intrinsics
-from genmo.runtime.conditions.spans import KeypointSpan
+from genmo.runtime.conditions.spans import KeypointSpan, ReferenceSpan
 from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
 from genmo.runtime.refine import pipeline
+from genmo.runtime.refine.example_takes import example_references
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.grounding import NEAR_GROUND, align_to_camera, face_forward
-from genmo.runtime.refine.takes import ABOUT_EQUAL, best_take
+from genmo.runtime.refine.takes import ABOUT_EQUAL, best_of, best_take
 from genmo.runtime.refine.timeline_sampling import FADE, share_observed
 from genmo.runtime.refine.transitions import AROUND
 from tests.runtime.runs import run
@@ -271,10 +273,43 @@ def test_the_take_is_kept_that_does_what_is_said(shipped_takes):
     shipped, takes = shipped_takes
     said = shipped._said(Timeline(60, (Text("a person raises the left arm"),)), (), None)
     agreed = [agreement(take.joints_world(), said) for take in takes]
-    kept = shipped.generate("a person raises the left arm", 60, steps=2, tries=3)[0]
+    alone = replace(shipped, engine=replace(shipped.engine, examples=None))
+    kept = alone.generate("a person raises the left arm", 60, steps=2, tries=3)[0]
     assert same(kept, takes[best_take([take.joints_world() for take in takes], said)])
     assert agreement(kept.joints_world(), said) >= max(agreed) - ABOUT_EQUAL
     assert same(shipped.generate("a person raises the left arm", 60, steps=2, tries=1)[0], takes[0])
+
+
+def test_half_of_the_takes_are_performances_of_examples(shipped_takes, monkeypatch):
+    """The others are those that there are without examples; a take of one is like it."""
+    shipped, takes = shipped_takes
+    seen = []
+
+    def kept(made, said, of_examples):
+        seen.append(([motion for motion, _ in made], of_examples))
+        return best_of(made, said, of_examples)
+
+    monkeypatch.setattr(model_module, "best_of", kept)
+    text = "a person raises the left arm"
+    shipped.generate(text, 60, steps=2, tries=3)
+    shipped.generate(text, 60, steps=6, tries=3)  # few steps leave much of the noise, and of what they begin with
+    (few, of_examples), (made, _) = seen
+    assert of_examples == 1 and same(few[0], takes[0]) and same(few[1], takes[1]) and not same(few[2], takes[2])
+    said = shipped._said(Timeline(60, (Text(text),)), (), None)
+    ((span,),) = example_references(shipped.engine.examples, said, 0, 0, 3)[2:]
+    apart = [np.abs(one.rotations[:, 1:22] - span.motion.rotations[:, 1:22]).mean() for one in made]
+    assert apart[2] < 0.5 * min(apart[:2])
+
+
+def test_examples_stand_for_texts_alone(shipped_takes):
+    shipped, _ = shipped_takes
+    texts = (Text("a person raises the left arm"),)
+    said = shipped._said(Timeline(60, texts), (), None)
+    path = Timeline(60, texts, headings=Headings(np.array([59]), np.array([1.0])))
+    like = Timeline(60, texts, references=(ReferenceSpan(shipped_takes[1][0]),))
+    assert any(shipped._batches(Timeline(60, texts), said, 1, 2)[0][1])
+    assert not shipped._batches(path, said, 1, 2)[0][1] and not shipped._batches(like, said, 1, 2)[0][1]
+    assert shipped._batches(like, (), 3, 1) == [(range(3), [])]
 
 
 def test_every_sample_has_takes_of_its_own(shipped_takes):

@@ -18,7 +18,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from genmo.runtime.actions.examples import Examples
 from genmo.runtime.denoiser.config import ModelConfig
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.example_file import examples_file, open_examples
 from genmo.runtime.engine.known_prompts import FILE as PROMPTS
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
@@ -77,8 +80,11 @@ class Checkpoint:
     known_prompts: KnownPrompts | None = None
     """what it was trained on in words"""
     text_reader: TextReader | None = None
-    text_lengths: TextLengths | None = None
     """what reads texts to choose among takes by, as `genmo.train.evaluation.teach_reader` teaches it"""
+    text_lengths: TextLengths | None = None
+    """what says how long texts take, as `genmo.train.evaluation.teach_lengths` teaches it"""
+    examples: Examples | None = None
+    """motions that takes start from, as `genmo.train.evaluation.choose_examples` makes them"""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -106,6 +112,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             write_aside(folder / READER, reader_file(checkpoint.text_reader))
         if checkpoint.text_lengths is not None:
             write_aside(folder / TEXT_LENGTHS, lengths_file(checkpoint.text_lengths))
+        if checkpoint.examples is not None:
+            write_aside(folder / EXAMPLES, examples_file(checkpoint.examples))
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -140,7 +148,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
     lengths = lengths_beside(folder, model.text_encoder)
-    return Checkpoint(model.eval(), statistics, provenance, known_prompts, _reader(folder, model), lengths)
+    examples = open_examples(folder / EXAMPLES) if (folder / EXAMPLES).is_file() else None
+    reader = _reader(folder, model)
+    return Checkpoint(model.eval(), statistics, provenance, known_prompts, reader, lengths, examples)
 
 
 def _reader(folder: Path, model: Model) -> TextReader | None:

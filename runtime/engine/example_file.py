@@ -1,0 +1,63 @@
+"""The example motions of an engine (`genmo.runtime.actions.examples`) as a file of its folder."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmo.runtime.actions.examples import LENGTHS, Examples
+from genmo.runtime.actions.names import mirrored_trait
+from genmo.runtime.motion.packed import CHANNELS, FRAMES, KEPT, MOST
+from genmo.runtime.support.errors import EngineError, InputError
+from genmo.runtime.support.safe_read import read_npz
+
+FILE = "examples.npz"
+MAX_EXAMPLES_BYTES = 2**26
+
+
+def examples_file(examples: Examples) -> bytes:
+    """The content of a file of examples, byte for byte the same for the same examples; inverse of `open_examples`."""
+    arrays: dict[str, Any] = {
+        "traits": np.frombuffer("\n".join(examples.traits).encode(), np.uint8),
+        "example": examples.example.astype(np.uint16),
+        "start": examples.start.astype(np.uint8),
+        "length": examples.length.astype(np.uint8),
+        "does": np.packbits(examples.does, axis=1),
+        "coefficients": np.ascontiguousarray(examples.coefficients.transpose(1, 2, 0)),  # zeros beside zeros
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def open_examples(path: Path) -> Examples:
+    """The examples of a file that `examples_file` made.  Raises EngineError for what is none."""
+    try:
+        arrays = read_npz(path, "example motions of an engine", MAX_EXAMPLES_BYTES)
+        traits = tuple(arrays.pop("traits").tobytes().decode("ascii").split("\n"))
+        example, start, length = (arrays.pop(name).astype(np.int64) for name in ("example", "start", "length"))
+        does = np.unpackbits(arrays.pop("does"), axis=1, count=len(traits)).astype(np.bool_)
+        coefficients = np.ascontiguousarray(arrays.pop("coefficients").transpose(2, 0, 1))
+        examples = Examples(traits, example, start, length, does, coefficients)
+    except (InputError, KeyError, ValueError, TypeError):
+        raise EngineError(f"{path}: not example motions of an engine; export the engine again") from None
+    if arrays or not _is_whole(examples):
+        raise EngineError(f"{path}: not example motions of an engine; export the engine again")
+    return examples
+
+
+def _is_whole(examples: Examples) -> bool:
+    """Whether every array has its shape, every stretch lies in its example, and every trait has its mirror image."""
+    rows, names = len(examples.does), set(examples.traits)
+    columns = (examples.example, examples.start, examples.length)
+    if not rows or not all(column.shape == (rows,) for column in columns):
+        return False
+    count = len(examples.coefficients)
+    right = examples.coefficients.shape == (count, KEPT, CHANNELS) and examples.coefficients.dtype == np.int16
+    right = right and bool((np.abs(examples.coefficients.astype(np.int64)) <= MOST).all())
+    right = right and bool((examples.example < count).all()) and set(examples.length.tolist()) == set(LENGTHS)
+    right = right and bool((examples.start + examples.length <= FRAMES).all())
+    return right and len(names) == len(examples.traits) and all(mirrored_trait(name) in names for name in names)
