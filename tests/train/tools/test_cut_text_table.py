@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.engine.known_prompts import read_known_prompts
 from genmo.runtime.engine.text_wordpiece import read_wordpiece_table
 from genmo.train.tools.cut_text_table import cut, kept_always, main
 
@@ -33,10 +34,18 @@ def test_letters_and_words_of_movement_stay_and_every_word_is_read(table):
         assert "".join(less.vocabulary[row].removeprefix("##") for row in less.pieces(word)) == word
 
 
+def test_words_near_movement_and_those_of_training_stay_before_others(table):
+    fewest = len(cut(table, len(table.vocabulary) - 12000).vocabulary)
+    less = cut(table, fewest, ["governor"])
+    assert {"accelerate", "lifeless", "limping", "governor"} <= set(less.vocabulary)
+    assert "governor" not in cut(table, fewest).vocabulary
+
+
 def test_a_command_writes_it_whole_or_says_in_one_line_why_not(table, tmp_path, capsys):
     assert main([str(SHIPPED), "--tokens", "20000", "--out", str(tmp_path / "table")]) == 0
     assert "20000 tokens" in capsys.readouterr().out
-    assert read_wordpiece_table(tmp_path / "table").vocabulary == cut(table, 20000).vocabulary
+    known = read_known_prompts(SHIPPED / "prompts.json").words
+    assert read_wordpiece_table(tmp_path / "table").vocabulary == cut(table, 20000, known).vocabulary
     for tokens in ("5", "30000"):
         assert main([str(SHIPPED), "--tokens", tokens, "--out", str(tmp_path / "none")]) == 2
         error = capsys.readouterr().err
