@@ -75,4 +75,4 @@ def test_every_entry_is_needed_or_harmless(spoiled, token_engine):
             load_token_engine(folder)
         except EngineError:
             continue
-        assert name in {"layout", "precision", "provenance", "licence", "parity"}
+        assert name in {"layout", "precision", "provenance", "licence", "parity", "text_lengths"}
