@@ -36,9 +36,9 @@ def test_letters_and_words_of_movement_stay_and_every_word_is_read(table):
 
 def test_words_near_movement_and_those_of_training_stay_before_others(table):
     fewest = len(cut(table, len(table.vocabulary) - 12000).vocabulary)
-    less = cut(table, fewest, ["petitioned"])
-    assert {"accelerate", "lifeless", "limping", "petitioned"} <= set(less.vocabulary)
-    assert "petitioned" not in cut(table, fewest).vocabulary
+    less = cut(table, fewest, ["manchester"])
+    assert {"accelerate", "lifeless", "limping", "manchester"} <= set(less.vocabulary)
+    assert "manchester" not in cut(table, fewest).vocabulary
 
 
 def test_a_command_writes_it_whole_or_says_in_one_line_why_not(table, tmp_path, capsys):
