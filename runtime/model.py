@@ -245,7 +245,7 @@ class MotionModel(TimelineModel):
             outputs = answers(*given, rows, work.after(batch * steps), references=references, **of_engine)
             stepping += time.perf_counter() - began
             takes = _finished(outputs, normalisation, context, work.part(0, FIT_WORK) if fits else no_progress)
-            for motion, of_motion in [best_of(takes, said, sum(map(bool, references)))] if said else takes:
+            for motion, of_motion in [best_of(takes, said, references)] if said else takes:
                 notes += notes_of_sample(of_motion, len(motions), samples)
                 motions.append(motion)
         progress(1.0)

@@ -101,6 +101,8 @@ class ReferenceSpan:
     """how closely, 0 to 1"""
     free: tuple[int, ...] = ()
     """frames of the motion around which it says nothing: seams"""
+    fade: int = 0
+    """frames from a border to other frames over which it is followed more and more closely"""
 
     @property
     def frames(self) -> int:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from genmo.runtime.actions.examples import LENGTHS, Examples
 from genmo.runtime.actions.names import mirrored_trait
+from genmo.runtime.actions.traits import STEPS
 from genmo.runtime.motion.packed import CHANNELS, FRAMES, KEPT, MOST
+from genmo.runtime.support.arrays import Numbers
 from genmo.runtime.support.errors import EngineError, InputError
 from genmo.runtime.support.safe_read import read_npz
 
@@ -38,8 +41,11 @@ def open_examples(path: Path) -> Examples:
     try:
         arrays = read_npz(path, "example motions of an engine", MAX_EXAMPLES_BYTES)
         traits = tuple(arrays.pop("traits").tobytes().decode("ascii").split("\n"))
-        example, start, length = (arrays.pop(name).astype(np.int64) for name in ("example", "start", "length"))
-        does = np.unpackbits(arrays.pop("does"), axis=1, count=len(traits)).astype(np.bool_)
+        example, start, length = (_whole_numbers(arrays.pop(name)) for name in ("example", "start", "length"))
+        bits = arrays.pop("does")
+        if bits.ndim != 2 or bits.shape[1] != -(-len(traits) // 8):
+            raise ValueError("does is of other traits")
+        does = np.unpackbits(bits, axis=1, count=len(traits)).astype(np.bool_)
         coefficients = np.ascontiguousarray(arrays.pop("coefficients").transpose(2, 0, 1))
         examples = Examples(traits, example, start, length, does, coefficients)
     except (InputError, KeyError, ValueError, TypeError):
@@ -49,11 +55,20 @@ def open_examples(path: Path) -> Examples:
     return examples
 
 
+def _whole_numbers(array: npt.NDArray[Any]) -> Numbers:
+    """The array as int64.  Raises ValueError for other than whole numbers."""
+    if array.dtype.kind not in "iu":
+        raise ValueError("a column of no whole numbers")
+    return array.astype(np.int64)
+
+
 def _is_whole(examples: Examples) -> bool:
     """Whether every array has its shape, every stretch lies in its example, and every trait has its mirror image."""
     rows, names = len(examples.does), set(examples.traits)
     columns = (examples.example, examples.start, examples.length)
-    if not rows or not all(column.shape == (rows,) for column in columns):
+    if not rows or not all(column.shape == (rows,) and (column >= 0).all() for column in columns):
+        return False
+    if examples.does.shape != (rows, len(examples.traits)) or not names <= set(STEPS):
         return False
     count = len(examples.coefficients)
     right = examples.coefficients.shape == (count, KEPT, CHANNELS) and examples.coefficients.dtype == np.int16

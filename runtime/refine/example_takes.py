@@ -14,11 +14,16 @@ from genmo.runtime.actions.examples import Examples
 from genmo.runtime.actions.names import Said
 from genmo.runtime.conditions.spans import ReferenceSpan
 from genmo.runtime.motion.rotation import matrix_from_yaw, yaw_of
+from genmo.runtime.support.arrays import Array
 
 STRENGTHS = 1.0, 0.5
 """how closely the takes with an example follow theirs, in turn: all the way, and for half of it"""
 CHOICE = 4
 """examples among which a take's is drawn"""
+FADE = 15
+"""frames at the ends of an example over which a take leaves it, where others follow or go before"""
+AROUND = 12
+"""frames around the end of an example in which a motion may jerk, limbs and feet being smoothed"""
 SHORTEST = 20
 """frames of a text, below which no example stands for it"""
 
@@ -50,9 +55,19 @@ def example_references(
             motion = examples.motion(nearest[order[place % len(order)]], frames)
             motion = motion.moved(matrix_from_yaw(np.array(headings[take])), np.zeros(3))
             headings[take] = float(yaw_of(motion.rotations[-1, 0]))
-            at = start + (frames - motion.frames) // 2
-            references[take].append(ReferenceSpan(motion, at, STRENGTHS[place % len(STRENGTHS)]))
+            references[take].append(ReferenceSpan(motion, start, STRENGTHS[place % len(STRENGTHS)], fade=FADE))
     return [tuple(spans) for spans in references]
+
+
+def joins_well(joints: Array, references: References) -> bool:
+    """Whether world joints [frames, 24, 3] jerk nowhere more where examples begin or end than elsewhere."""
+    ends = {frame for span in references for frame in (span.start, span.end) if 0 < frame < len(joints)}
+    if not ends or len(joints) < 3:
+        return True
+    sharpest = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=-1)
+    apart = np.abs(np.arange(1, len(joints) - 1)[:, None] - np.array(sorted(ends)))
+    near = apart.min(axis=1) <= AROUND
+    return bool(near.all() or sharpest[near].max() <= sharpest[~near].max())
 
 
 def _stretches(said: Sequence[Said]) -> list[tuple[int, int, list[Said]]]:

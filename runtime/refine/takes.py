@@ -14,6 +14,7 @@ from genmo.runtime.actions.agreement import agreement
 from genmo.runtime.actions.names import Said
 from genmo.runtime.actions.signals import ANKLES, FEET
 from genmo.runtime.motion.motion import FPS, Motion
+from genmo.runtime.refine.example_takes import References, joins_well
 from genmo.runtime.support.arrays import Array
 
 Take = tuple[Motion, list[str]]
@@ -35,9 +36,15 @@ def rows_of_takes(samples: int, takes: int) -> list[range]:
     return [range(sample * takes, (sample + 1) * takes) for sample in range(samples)]
 
 
-def best_of(takes: Sequence[Take], said: Sequence[Said], of_examples: int = 0) -> Take:
-    """The take to keep, with what is noted of it; the last `of_examples` have an example."""
-    return takes[best_take([motion.joints_world() for motion, _ in takes], said, of_examples)]
+def best_of(takes: Sequence[Take], said: Sequence[Said], references: Sequence[References] = ()) -> Take:
+    """The take to keep, with what is noted of it.
+
+    `references`: the examples of each take, those without first; takes that jerk where one begins or ends are left out.
+    """
+    joints = [motion.joints_world() for motion, _ in takes]
+    spans = list(references) or [()] * len(takes)
+    kept = [take for take, of_take in enumerate(spans) if joins_well(joints[take], of_take)]
+    return takes[kept[best_take([joints[take] for take in kept], said, sum(bool(spans[take]) for take in kept))]]
 
 
 def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0) -> int:

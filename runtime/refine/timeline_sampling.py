@@ -138,6 +138,10 @@ def _draft(
         borders = [frame for frame in (span.start, span.end) if 0 < frame < frames]
         seams = np.asarray([*borders, *(span.start + frame for frame in span.free)])
         every = np.arange(span.start, span.end)
+        if span.fade and borders:
+            share = np.abs(every[:, None] - np.asarray(borders)).min(axis=1) / span.fade
+            faded = np.round(schedule.STEPS * (1 - span.strength * np.minimum(share, 1))) - 1
+            until[inside] = faded.astype(np.int64)
         near = (np.abs(every[:, None] - seams) < SEAM).any(axis=1)
         for name in REFERRED:
             if name in layout.slices:
