@@ -72,7 +72,7 @@ def _is_whole(examples: Examples) -> bool:
         return False
     count = len(examples.coefficients)
     right = examples.coefficients.shape == (count, KEPT, CHANNELS) and examples.coefficients.dtype == np.int16
-    right = right and bool((np.abs(examples.coefficients.astype(np.int64)) <= MOST).all())
+    right = right and -MOST <= int(examples.coefficients.min()) and int(examples.coefficients.max()) <= MOST
     right = right and bool((examples.example < count).all()) and set(examples.length.tolist()) == set(LENGTHS)
     right = right and bool((examples.start + examples.length <= FRAMES).all())
     return right and len(names) == len(examples.traits) and all(mirrored_trait(name) in names for name in names)

@@ -32,3 +32,11 @@ def test_of_equal_takes_the_smoothest_is_kept():
 def test_every_motion_has_rows_of_its_own():
     assert rows_of_takes(3, 1) == [range(3)]
     assert rows_of_takes(2, 4) == [range(4), range(4, 8)]
+
+
+def test_a_take_with_an_example_has_to_agree_more():
+    """By 15 % of what is said: it was chosen for agreeing."""
+    for weight, kept in ((1.0, 0), (2.0, 1)):  # of 10 that are said, 1.5 are asked for beyond what others have
+        walks = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([weight, 0.0], np.float32), amount=10.0)
+        assert best_take([STANDS, WALKS], [walks], of_examples=1) == kept
+        assert best_take([STANDS, WALKS], [walks]) == 1
