@@ -71,7 +71,9 @@ def _is_whole(examples: Examples) -> bool:
     if examples.does.shape != (rows, len(examples.traits)) or not names <= set(STEPS):
         return False
     count = len(examples.coefficients)
-    right = examples.coefficients.shape == (count, KEPT, CHANNELS) and examples.coefficients.dtype == np.int16
+    right = (
+        count > 0 and examples.coefficients.shape == (count, KEPT, CHANNELS) and examples.coefficients.dtype == np.int16
+    )
     right = right and -MOST <= int(examples.coefficients.min()) and int(examples.coefficients.max()) <= MOST
     right = right and bool((examples.example < count).all()) and set(examples.length.tolist()) == set(LENGTHS)
     right = right and bool((examples.start + examples.length <= FRAMES).all())

@@ -75,6 +75,7 @@ def test_a_file_round_trips(examples, tmp_path):
         lambda e: dataclasses.replace(e, traits=("unheard>1", "of>1", "x>1")),
         lambda e: dataclasses.replace(e, traits=(*e.traits, *(f"speed>{n}" for n in range(9)))),
         lambda e: dataclasses.replace(e, traits=("a_left", "b", "c")),
+        lambda e: dataclasses.replace(e, coefficients=e.coefficients[:0]),
         lambda e: dataclasses.replace(e, coefficients=e.coefficients[:, :5]),
         lambda e: dataclasses.replace(e, coefficients=e.coefficients + np.int16(30000)),
     ],
