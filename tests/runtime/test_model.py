@@ -318,6 +318,27 @@ def test_every_sample_has_takes_of_its_own(shipped_takes):
     assert same(first, shipped.generate("a person raises the left arm", 60, steps=2, tries=3)[0])
 
 
+def test_many_frames_are_sampled_a_few_rows_at_a_time(shipped_takes, monkeypatch):
+    """Ten minutes of six takes would need 12 GB at once; rows are the same motions alone."""
+    shipped, takes = shipped_takes
+    text, sizes, heard, whole = "a person raises the left arm", [], [], model_module.answers
+
+    def answers(*args, **named):
+        outputs = whole(*args, **named)
+        sizes.append((len(outputs["x_0"]), len(named["references"])))
+        return outputs
+
+    monkeypatch.setattr(model_module, "answers", answers)
+    together = shipped.generate(text, 60, steps=2, tries=5)[0]
+    monkeypatch.setattr(model_module, "MOST_FRAMES", 130)
+    result = shipped.follow(Timeline(60, (Text(text),), steps=2), samples=3, tries=1, progress=heard.append)
+    few = shipped.generate(text, 60, steps=2, tries=5)[0]
+    assert sizes == [(5, 5), (2, 0), (1, 0), (2, 2), (2, 2), (1, 1)]
+    assert heard == sorted(heard) and heard[-1] == 1
+    for one, other in zip((*result.motions, few), (*takes, together), strict=True):
+        np.testing.assert_allclose(one.joints_world(), other.joints_world(), atol=1e-3)
+
+
 def test_one_take_is_made_where_no_other_could_be_told_from_it(shipped_takes, make_keypoints):
     shipped, _ = shipped_takes
     walk = Text("a person walks")
