@@ -35,14 +35,13 @@ from genmo.runtime.refine.example_takes import References, example_references
 from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
-from genmo.runtime.refine.takes import TAKES, Take, best_of, rows_of_takes
+from genmo.runtime.refine.takes import TAKES, best_of, rows_of_takes
 from genmo.runtime.refine.timeline_sampling import answers
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
 GAIT_PROBE = 60  # frames of the motion in which a gait is looked for, beyond two of the lengths asked for
-MOST_FRAMES = 6000  # that are sampled at once, of all rows: more take memory by the gigabyte and no less time
 FIT_WORK = 5  # steps of the denoiser that take as long as the fit, for the share of work that is done
 
 
@@ -234,23 +233,18 @@ class MotionModel(TimelineModel):
         conditioned, stepping = time.perf_counter(), 0.0
         fits = fit and bool(timeline.keypoints)
         batches = self._batches(timeline, said, samples, tries)
-        at_once = max(1, MOST_FRAMES // timeline.frames)
-        parts = [slice(first, first + at_once) for first in range(0, len(batches[0][0]), at_once)]
         steps = timeline.estimated_in_part + timeline.step_count
-        work = Progress(len(batches) * len(parts) * steps + FIT_WORK * fits, progress)
+        work = Progress(len(batches) * steps + FIT_WORK * fits, progress)
         denoiser = self._arms_apart(self._chunked(timeline.frames, chunk, work), arms, timeline.frames)
         given = denoiser, conditions, timeline, camera, normalisation
         of_engine: dict[str, Any] = {"conventions": rules, "body": self.body, "circle": circle}
         context = partial(Context, timeline, camera, fit=fits, clean_feet=clean_feet, **of_engine)
         motions: list[Motion] = []
         for batch, (rows, references) in enumerate(batches):
-            takes: list[Take] = []
-            for number, part in enumerate(parts, start=batch * len(parts)):
-                began, like = time.perf_counter(), references[part]
-                outputs = answers(*given, rows[part], work.after(number * steps), references=like, **of_engine)
-                stepping += time.perf_counter() - began
-                heard = work.part(0, FIT_WORK / len(parts)) if fits else no_progress
-                takes += _finished(outputs, normalisation, context, heard)
+            began = time.perf_counter()
+            outputs = answers(*given, rows, work.after(batch * steps), references=references, **of_engine)
+            stepping += time.perf_counter() - began
+            takes = _finished(outputs, normalisation, context, work.part(0, FIT_WORK) if fits else no_progress)
             for motion, of_motion in [best_of(takes, said, references)] if said else takes:
                 notes += notes_of_sample(of_motion, len(motions), samples)
                 motions.append(motion)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from genmo.runtime.refine.inpainting import inpainting_features, project_onto_co
 from genmo.runtime.refine.multi_shot import root_anchored
 from genmo.runtime.support.arrays import Array, Arrays, Flags, Numbers
 
+MOST_FRAMES = 6000  # of all rows that are sampled at once: more take memory by the gigabyte and no less time
 SEAM = 4  # frames on either side of a reference's seams and borders that are left open
 REFERRED = (
     "gravity_view_orientation",
@@ -53,7 +55,7 @@ def answers(
     camera: Camera,
     normalisation: Normalisation,
     samples: Sequence[int],
-    done: Callable[[int], object],
+    done: Callable[[float], object],
     conventions: Conventions = GENMO,
     body: SmplBody | None = None,
     circle: Circle | None = None,
@@ -62,11 +64,41 @@ def answers(
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
     `samples`: the number of each row, the only thing beside the seed that its noise depends on; `conditions` [1, ...]
-    of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far; `conventions`: of the
-    weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
+    of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far, of which each of several
+    parts is a share; `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     `circle`: the period of a timeline that was unrolled from a looped one.  `references`: what each row is to be like,
     for a timeline that has no references of its own.
     """
+    at_once = max(1, MOST_FRAMES // timeline.frames)
+    parts = [slice(first, first + at_once) for first in range(0, len(samples), at_once)]
+    steps = timeline.estimated_in_part + timeline.step_count
+    made = []
+    for number, part in enumerate(parts):
+        given = denoiser, conditions, timeline, camera, normalisation, samples[part]
+        heard = partial(_share_done, done, number * steps, len(parts))
+        made.append(_answers_at_once(*given, heard, conventions, body, circle, references[part]))
+    return made[0] if len(made) == 1 else {name: np.concatenate([one[name] for one in made]) for name in made[0]}
+
+
+def _share_done(done: Callable[[float], object], before: int, parts: int, steps: int) -> None:
+    """Tell of so many steps of a part, one of `parts`, after others of as many as `before`."""
+    done((before + steps) / parts)
+
+
+def _answers_at_once(
+    denoiser: sampler.Denoiser,
+    conditions: Arrays,
+    timeline: Timeline,
+    camera: Camera,
+    normalisation: Normalisation,
+    samples: Sequence[int],
+    done: Callable[[int], object],
+    conventions: Conventions,
+    body: SmplBody | None,
+    circle: Circle | None,
+    references: Sequence[Sequence[ReferenceSpan]],
+) -> Arrays:
+    """`answers` of all rows together."""
     width = normalisation.layout.width
     if not timeline.sampled:
         outputs = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))

@@ -18,7 +18,7 @@ from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
-from genmo.runtime.refine import pipeline
+from genmo.runtime.refine import pipeline, timeline_sampling
 from genmo.runtime.refine.example_takes import example_references
 from genmo.runtime.refine.foot_locking import clean_feet
 from genmo.runtime.refine.grounding import NEAR_GROUND, align_to_camera, face_forward
@@ -321,16 +321,15 @@ def test_every_sample_has_takes_of_its_own(shipped_takes):
 def test_many_frames_are_sampled_a_few_rows_at_a_time(shipped_takes, monkeypatch):
     """Ten minutes of six takes would need 12 GB at once; rows are the same motions alone."""
     shipped, takes = shipped_takes
-    text, sizes, heard, whole = "a person raises the left arm", [], [], model_module.answers
+    text, sizes, heard, whole = "a person raises the left arm", [], [], timeline_sampling._answers_at_once
 
-    def answers(*args, **named):
-        outputs = whole(*args, **named)
-        sizes.append((len(outputs["x_0"]), len(named["references"])))
-        return outputs
+    def answers(*args):
+        sizes.append((len(args[5]), len(args[-1])))
+        return whole(*args)
 
-    monkeypatch.setattr(model_module, "answers", answers)
+    monkeypatch.setattr(timeline_sampling, "_answers_at_once", answers)
     together = shipped.generate(text, 60, steps=2, tries=5)[0]
-    monkeypatch.setattr(model_module, "MOST_FRAMES", 130)
+    monkeypatch.setattr(timeline_sampling, "MOST_FRAMES", 130)
     result = shipped.follow(Timeline(60, (Text(text),), steps=2), samples=3, tries=1, progress=heard.append)
     few = shipped.generate(text, 60, steps=2, tries=5)[0]
     assert sizes == [(5, 5), (2, 0), (1, 0), (2, 2), (2, 2), (1, 1)]
