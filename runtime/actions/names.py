@@ -16,8 +16,6 @@ class Said:
     traits: tuple[str, ...]
     weights: Array
     """[traits] how much it speaks for a motion to have the trait"""
-    amount: float = 0.0
-    """by how much motions of such texts agree with it more than any motions do"""
 
 
 def mirrored_tag(tag: str) -> str:

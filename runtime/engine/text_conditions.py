@@ -39,7 +39,7 @@ def said_by(engine: Engine, texts: Sequence[Text], frames: int) -> tuple[Said, .
         reading = engine.text_reader.read(text.prompt)
         if reading.amount >= LEAST_SAID:
             end = frames if text.end is None else min(text.end, frames)
-            found.append(Said(text.start, end, engine.text_reader.traits, reading.weights, reading.amount))
+            found.append(Said(text.start, end, engine.text_reader.traits, reading.weights))
     return tuple(found)
 
 

@@ -1,13 +1,12 @@
-"""What a text says of a motion: how much more often than usual motions of these words have each trait, a measure over a
-step of it (`speed>0.4`).
+"""What a text says of a motion: how much each trait of it, a measure over a step (`speed>0.4`), speaks for the text.
 
-A small network over the engine's own word vectors answers the log odds of every trait (`genmo.runtime.actions.traits`):
+A small network over the engine's own word vectors answers log odds of every trait (`genmo.runtime.actions.traits`):
 
     h = max and sum over tokens of relu(A [vector | its neighbours' first channels] + a), | the mean of the text
-    log odds = C relu(B h + b) + c
+    log odds = C relu(B h + b) + c,    weight of a trait = (log odds - usual log odds) trust
 
-It was taught which traits motions have that a text describes (`genmo.train.evaluation.teach_reader`).  Sides are read
-twice, as they are and with left and right exchanged, so that both are understood equally well.
+It was taught weights that tell motions that do what a text says from others (`genmo.train.evaluation.teach_reader`).
+Sides are read twice, as they are and with left and right exchanged, so that both are understood equally well.
 """
 
 from __future__ import annotations
@@ -81,11 +80,9 @@ class Reading:
 
     weights: Array
     """[traits] how much a motion that has the trait agrees with the text, more than one that has it not"""
-    odds: Array
-    """[traits] share of the motions of such texts that have the trait, 0 to 1"""
     amount: float
-    """by how much motions of such texts agree with it more than any motions do: near 0 where it says nothing that a
-    trait shows"""
+    """by how much motions whose traits are as the log odds have them agree with it more than any motions do: near 0
+    where it says nothing that a trait shows"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +95,14 @@ class TextReader:
     usual: Array
     """[traits] log odds of a trait whatever the text"""
     trust: Array
-    """[traits] above 0: what a trait counts for, less for those that say the same as others"""
+    """[traits] above 0: what a trait's log odds count for"""
 
     def read(self, text: str) -> Reading:
         """What a text says.  Raises InputError for a text without a word."""
         odds = self._both_sides(text)
-        share, usual = _share(odds), _share(self.usual)
         weights = (odds - self.usual) * self.trust
         sided = weights + SIDES_COUNT * (weights - weights[self._mirror])
-        return Reading(sided, share, float((share - usual) @ weights))
+        return Reading(sided, float((_share(odds) - _share(self.usual)) @ weights))
 
     def _both_sides(self, text: str) -> Array:
         """[traits] log odds, the mean of those of the text and those of the text in the mirror."""

@@ -23,8 +23,9 @@ TAKES = 6
 """that are made of a motion whose texts say something that can be measured, where nothing else is asked for"""
 ABOUT_EQUAL = 0.3
 """of agreement, within which takes are told apart by how smooth they are"""
-CHOSEN = 0.15
-"""of what the texts say, by which a take with an example has to agree more than others: it was chosen for agreeing"""
+CHOSEN = 2.0
+"""of agreement, by which a take with an example has to have more than others: it was chosen for agreeing, and where
+others do what is said as well, they are more natural"""
 NEAR_FLOOR = 0.06
 """metres over its lowest, at which the ball of a foot should not slide"""
 
@@ -52,7 +53,7 @@ def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0
     if len(takes) == 1:
         return 0
     agreed = np.array([agreement(take, said) for take in takes])
-    agreed[len(takes) - of_examples :] -= CHOSEN * sum(one.amount for one in said)
+    agreed[len(takes) - of_examples :] -= CHOSEN
     equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
     return int(min(equal, key=lambda take: roughness(takes[take])))
 

@@ -3,11 +3,14 @@
     python -m genmo.train.evaluation.teach_reader FOLDER --data cmu30 ... --leave-out cmu30/07 ... --out READER
 
 FOLDER holds the table of words: a checkpoint or an engine.  Windows of the clips are measured
-(`train/data/reader_windows.py`), drawn by what they do, beside the set's caption or a sentence of the grammar.  The
-network learns which traits go with a text (cross entropy of each), and to tell the window that a text was made of from
-others of the batch by the sum of the traits' weights, which teaches how much each trait counts for (InfoNCE, van den
-Oord et al. 2018).  Tags help it to learn and stay behind: the engine gets the steps of measures.  The prompts that the
-obey report leaves out of training are left out here too.
+(`train/data/reader_windows.py`), drawn by what they do, beside the set's caption or a sentence of the grammar, and
+sentences that were written with the tags that they ask for (`train/captions/sentences.py`) beside windows that do it.
+The network learns which traits go with a text and which tags it asks for (cross entropy of each), and weights of traits
+that tell the windows that do what a text says from the others of a batch (InfoNCE, van den Oord et al. 2018, with every
+window that does it counted as right: Khosla et al. 2020, "L_in").  The weights are what the log odds have over the
+usual ones, times a factor a trait, and a correction: odds alone say that who should turn by 90 degrees had better turn
+by 180, since both are more usual for such texts than for any.  Tags help it to learn and stay behind: the engine gets
+the steps of measures.  The prompts that the obey report leaves out of training are left out here too.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,23 +32,39 @@ from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.atomic_write import write_aside
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import InputError
-from genmo.train.data.reader_pairs import Pairs, draw_pairs, plain_words
+from genmo.train.captions.sentences import written_sentences
+from genmo.train.data.reader_pairs import Pairs, draw_pairs, draw_sentences, plain_words
 from genmo.train.data.reader_windows import Windows, measured_windows
 from genmo.train.datasets.clips import split_clips, without_replaced
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.obey_prompts import LEFT_OUT
 
 PROGRAM = "python -m genmo.train.evaluation.teach_reader"
-HIDDEN = 64
+HIDDEN = 72
 BATCH = 256
 RATE, TRUST_RATE = 3e-3, 3e-2
 DROPPED, NOISE = 0.12, 0.15
 """share of a text's tokens that are left out, and spread of what is added to its vectors, in their own: captions know a
 few thousand words, users know more"""
-APART = 0.3
-"""weight of telling windows apart beside the cross entropy, which is summed over some twenty traits' worth"""
+WRITTEN = 0.6
+"""share of the texts that are written sentences"""
+APART = 2.0
+"""weight of telling windows apart beside the cross entropies, which are summed over some twenty traits' worth"""
 TRAITS_WORTH = 20
 RAREST = 1e-4
+SELDOM = -4.0
+"""log odds of a tag to be asked for, before anything is learned"""
+
+
+class Readings(NamedTuple):
+    """What is read in a batch of texts."""
+
+    odds: Tensor
+    """[texts, traits] log odds of a motion of such a text to have a trait"""
+    weights: Tensor
+    """[texts, traits] how much a motion that has it agrees with the text"""
+    asked: Tensor
+    """[texts, traits] log odds of a trait to be asked for; it stays behind"""
 
 
 class Reader(nn.Module):
@@ -53,37 +73,41 @@ class Reader(nn.Module):
     def __init__(self, usual: Tensor, gain: float) -> None:
         """`usual` [traits]: log odds; `gain`: what vectors of words are multiplied by, so that their spread is 1."""
         super().__init__()
+        count = len(usual)
         self.tokens, self.text = nn.Linear(TOKEN, HIDDEN), nn.Linear(2 * HIDDEN + CHANNELS, HIDDEN)
-        self.traits, self.trust = nn.Linear(HIDDEN, len(usual)), nn.Parameter(torch.zeros(len(usual)))
+        self.traits, self.trust = nn.Linear(HIDDEN, count), nn.Parameter(torch.zeros(count))
+        self.correction, self.asked = nn.Linear(HIDDEN, count), nn.Linear(HIDDEN, count)
+        for layer, bias in ((self.correction, 0.0), (self.asked, SELDOM)):
+            nn.init.zeros_(layer.weight)
+            nn.init.constant_(layer.bias, bias)
         self.register_buffer("usual", usual)
         self.gain = gain
 
-    def forward(self, tokens: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
-        """Log odds [texts, traits] of tokens [texts, tokens, TOKEN], their mask [texts, tokens] and mean."""
+    def forward(self, tokens: Tensor, mask: Tensor, mean: Tensor) -> Readings:
+        """Of tokens [texts, tokens, TOKEN], their mask [texts, tokens] and mean [texts, CHANNELS]."""
         hidden = functional.relu(self.tokens(tokens)) * mask[..., None]
         pooled = torch.cat([hidden.amax(dim=1), SUM_GAIN * hidden.sum(dim=1), mean], dim=-1)
-        said: Tensor = self.traits(functional.relu(self.text(functional.dropout(pooled, 0.1, self.training))))
-        return said
-
-    def agreement(self, odds: Tensor, traits: Tensor) -> Tensor:
-        """[texts, motions] of log odds [texts, traits] and traits [motions, traits]."""
-        assert isinstance(self.usual, Tensor)
-        weighed: Tensor = ((odds - self.usual) * functional.softplus(self.trust)) @ traits.T
-        return weighed
+        text = functional.relu(self.text(functional.dropout(pooled, 0.1, self.training)))
+        odds = self.traits(text)
+        weights = (odds - self.usual) * functional.softplus(self.trust) + self.correction(text)
+        return Readings(odds, weights, self.asked(text))
 
     def runtime(self, encoder: WordPieceTextEncoder, names: tuple[str, ...], kept: Sequence[str] = ()) -> TextReader:
         """As the engine has it, with the traits of `names` that are to be `kept`, or all."""
         columns = [column for column, name in enumerate(names) if not kept or name in kept]
-        layers, gains = (self.tokens, self.text, self.traits), np.ones((2, 2 * HIDDEN + CHANNELS))
+        gains = np.ones((2, 2 * HIDDEN + CHANNELS))
         gains[0], gains[1, 2 * HIDDEN :] = self.gain, self.gain
-        made = []
-        for layer, gain in zip(layers, (gains[0, :TOKEN], gains[1], np.ones(HIDDEN)), strict=True):
-            rows = columns if layer is self.traits else slice(None)
-            made.append(Layer.of(_numbers(layer.weight)[rows].T * gain[:, None], _numbers(layer.bias)[rows]))
-        trust = _numbers(functional.softplus(self.trust)).astype(np.float32)
         assert isinstance(self.usual, Tensor)
+        # weights are one layer of the text: both that make them are
+        trust, usual = functional.softplus(self.trust), self.usual
+        weights = trust[:, None] * self.traits.weight + self.correction.weight
+        bias = trust * (self.traits.bias - usual) + self.correction.bias + usual
+        layers = [(self.tokens, gains[0, :TOKEN]), (self.text, gains[1])]
+        made = [Layer.of(_numbers(layer.weight).T * gain[:, None], _numbers(layer.bias)) for layer, gain in layers]
+        made.append(Layer.of(_numbers(weights)[columns].T, _numbers(bias)[columns]))
         found = tuple(names[column] for column in columns)
-        return TextReader(encoder, found, (made[0], made[1], made[2]), _numbers(self.usual)[columns], trust[columns])
+        counts = np.ones(len(columns), np.float32)
+        return TextReader(encoder, found, (made[0], made[1], made[2]), _numbers(usual)[columns], counts)
 
 
 def _numbers(tensor: Tensor) -> Array:
@@ -139,12 +163,17 @@ def _neighbours(rows: Sequence[int], content: Sequence[bool]) -> tuple[list[int 
     return before, after[::-1]
 
 
-def taught(encoder: WordPieceTextEncoder, pairs: Pairs, rounds: float, seed: int = 0, log: bool = False) -> Reader:
-    """A reader of the pairs, each seen `rounds` times."""
+def taught(
+    encoder: WordPieceTextEncoder, pairs: Pairs, names: Sequence[str], rounds: float, seed: int = 0, log: bool = False
+) -> Reader:
+    """A reader of the pairs, whose traits have these names, each seen `rounds` times."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     inputs, traits = Inputs(encoder, pairs.texts), torch.from_numpy(pairs.traits.astype(np.float32))
     share = traits.mean(dim=0).clamp(RAREST, 1 - RAREST)
+    steps_of = torch.tensor([name in STEPS for name in names], dtype=torch.float32)
+    asked = torch.from_numpy(pairs.asks.mean(axis=0, dtype=np.float32))
+    written = asked.sum(dim=-1) > 0
     reader = Reader(torch.log(share / (1 - share)), inputs.gain)
     steps = max(2, round(rounds * len(pairs.texts) / BATCH))
     others = [parameter for name, parameter in reader.named_parameters() if name != "trust"]
@@ -153,25 +182,38 @@ def taught(encoder: WordPieceTextEncoder, pairs: Pairs, rounds: float, seed: int
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [RATE, TRUST_RATE], total_steps=steps)
     for step in range(steps):
         chosen = random.integers(0, len(pairs.texts), min(BATCH, len(pairs.texts)))
-        odds, has = reader(*inputs.of(chosen, random)), traits[chosen]
-        each = functional.binary_cross_entropy_with_logits(odds, has)
-        told = _told_apart(reader.agreement(odds, has), pairs.window[chosen], has)
+        said, has = reader(*inputs.of(chosen, random)), traits[chosen]
+        each = functional.binary_cross_entropy_with_logits(said.odds, has)
+        # whoever writes of a kick asks for it; what a caption's window does may be asked for or not
+        wanted = torch.where(written[chosen, None], asked[chosen], has * (1 - steps_of))
+        asks = functional.binary_cross_entropy_with_logits(said.asked, wanted, (1 - steps_of).expand_as(wanted))
+        right = _right_ones(pairs, chosen, has)
+        told = _told_apart(said.weights @ (has * steps_of).T, right, pairs.window[chosen])
         optimizer.zero_grad()
-        (TRAITS_WORTH * each + APART * told).backward()
+        (TRAITS_WORTH * (each + asks) + APART * told).backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if log and step % 50 == 0:
-            print(f"step {step} of {steps}: cross entropy {each:.4f}, telling apart {told:.3f}", flush=True)
+            print(f"step {step} of {steps}: cross entropy {each:.4f}, {asks:.4f}, telling apart {told:.3f}", flush=True)
     reader.eval()
     return reader
 
 
-def _told_apart(agreement: Tensor, window: Numbers, traits: Tensor) -> Tensor:
-    """Cross entropy of picking a text's own motion; motions that are or do the same are no wrong answer."""
-    same = torch.from_numpy(window[:, None] == window[None]) | (traits[:, None] == traits[None]).all(dim=-1)
-    others = same & ~torch.eye(len(window), dtype=torch.bool)
-    return functional.cross_entropy(agreement.masked_fill(others, -1e4), torch.arange(len(window)))
+def _right_ones(pairs: Pairs, chosen: Numbers, traits: Tensor) -> Tensor:
+    """[texts, motions] which motions of a batch, of traits [motions, traits], do what a text says: its own, and of a
+    written sentence all that have what it asks for."""
+    asks = torch.from_numpy(pairs.asks[:, chosen].astype(np.float32))
+    asked = asks.sum(dim=-1, keepdim=True)
+    does = ((asks @ traits.T >= asked) & (asked > 0)).any(dim=0)
+    return does | torch.eye(len(chosen), dtype=torch.bool)
+
+
+def _told_apart(agreement: Tensor, right: Tensor, window: Numbers) -> Tensor:
+    """Cross entropy of picking a motion that is right; others of the same window are no wrong answer."""
+    same = torch.from_numpy(window[:, None] == window[None])
+    share = functional.log_softmax(agreement.masked_fill(same & ~right, -1e4), dim=1)
+    return -torch.logsumexp(share.masked_fill(~right, -1e4), dim=1).mean()
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -185,8 +227,8 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument(
         "--windows", type=Path, metavar="FILE.npz", help="measured windows: read, or written where it is not"
     )
-    parser.add_argument("--pairs", type=int, default=40_000, metavar="N", help="texts to draw (default: %(default)s)")
-    parser.add_argument("--rounds", type=float, default=3.0, metavar="N", help="over them (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=240_000, metavar="N", help="texts to draw (default: %(default)s)")
+    parser.add_argument("--rounds", type=float, default=4.0, metavar="N", help="over them (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"where {FILE} goes")
     args = parser.parse_args(arguments)
@@ -204,9 +246,13 @@ def run(arguments: Sequence[str] | None) -> None:
         if args.windows is not None:
             windows.save(args.windows)
     without = {plain_words(prompt.text) for prompt in LEFT_OUT}
-    pairs = draw_pairs(clips, windows, args.pairs, without, args.seed)
+    written = round(WRITTEN * args.pairs)
+    pairs = draw_pairs(clips, windows, args.pairs - written, without, args.seed)
+    pairs = pairs + draw_sentences(written_sentences(), windows, written, without, args.seed)
     encoder = WordPieceTextEncoder(table, TOKENS + 1)
-    reader = taught(encoder, pairs, args.rounds, args.seed, log=True).runtime(encoder, windows.names, STEPS)
+    reader = taught(encoder, pairs, windows.names, args.rounds, args.seed, log=True).runtime(
+        encoder, windows.names, STEPS
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     content = reader_file(reader)
     write_aside(args.out / FILE, content)

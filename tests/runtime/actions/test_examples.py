@@ -30,7 +30,7 @@ def examples():
 
 
 def said(*weights, frames=FRAMES):
-    return [Said(0, frames, TRAITS, np.array(weights, np.float32), 5.0)]
+    return [Said(0, frames, TRAITS, np.array(weights, np.float32))]
 
 
 def test_the_best_comes_first_and_in_the_mirror_where_that_is_better(examples):
@@ -47,7 +47,7 @@ def test_short_texts_have_the_stretch_that_does_it(examples):
 
 
 def test_traits_are_found_by_their_names(examples):
-    other = [Said(0, 60, ("unheard>1", "speed>1"), np.array([9, 1], np.float32), 5.0)]
+    other = [Said(0, 60, ("unheard>1", "speed>1"), np.array([9, 1], np.float32))]
     assert examples.nearest(other, 60, 1) == [Stretch(1, 0, False)]
 
 

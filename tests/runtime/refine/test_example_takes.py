@@ -14,7 +14,7 @@ from tests.train.made_motions import joints_of, made
 
 
 def said(start, end, *weights):
-    return Said(start, end, TRAITS, np.array(weights, np.float32), 5.0)
+    return Said(start, end, TRAITS, np.array(weights, np.float32))
 
 
 @pytest.mark.parametrize(("takes", "of_examples"), [(2, 1), (3, 1), (4, 2), (8, 4)])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from genmo.runtime.support.errors import InputError
+from genmo.train.captions.sentences import Sentence
 from genmo.train.data import reader_windows
-from genmo.train.data.reader_pairs import draw_pairs, plain_words
+from genmo.train.data.reader_pairs import draw_pairs, draw_sentences, plain_words
 from genmo.train.data.reader_windows import Windows, measured_windows
 from tests.train.made_motions import arm, jumping, made, seated
 
@@ -72,6 +73,42 @@ def test_what_is_left_out_is_not_drawn(windows):
     without = {plain_words(first.texts[0])}
     assert not without & {plain_words(text) for text in draw_pairs(CLIPS, windows, 200, without, seed=0).texts}
     assert first.texts == draw_pairs(CLIPS, windows, 200, set(), seed=0).texts
+
+
+SENTENCES = (
+    Sentence("hails a cab with the left", (frozenset({"arm_up_left"}),)),
+    Sentence("hailing", (frozenset({"arm_up_left"}), frozenset({"arm_up_right"}))),
+    Sentence("an ambler on the high street", (frozenset({"walk_forward"}),)),
+    Sentence("moonwalking on her hands", (frozenset({"walk_forward", "arm_up_left"}),)),
+    Sentence("yodels", (frozenset({"yodel"}),)),
+)
+
+
+def test_sentences_stand_beside_windows_that_do_what_they_ask_for(windows):
+    pairs = draw_sentences(SENTENCES, windows, 200, {"an ambler on the high street"}, seed=0)
+    at = {name: column for column, name in enumerate(windows.names)}
+    texts = np.array(pairs.texts)
+    # nobody walks with an arm up, and what a yodel is no measure tells
+    assert set(texts) == {"hails a cab with the left", "hails a cab with the right", "hailing"}
+    for side in ("left", "right"):
+        mine = texts == f"hails a cab with the {side}"
+        assert pairs.traits[mine][:, at[f"raised_{side}>1"]].all()
+        assert (pairs.asks[:, mine].sum(axis=(0, 1)) == 2 * mine.sum() * np.eye(len(at))[at[f"arm_up_{side}"]]).all()
+    either = texts == "hailing"
+    raised = pairs.traits[either][:, [at["raised_left>1"], at["raised_right>1"]]]
+    assert (raised.sum(axis=1) == 1).all() and raised.any(axis=0).all()
+    ways = pairs.asks[:, either][:, :, [at["arm_up_left"], at["arm_up_right"]]].sum(axis=1)
+    assert ways.tolist() == [[either.sum(), 0], [0, either.sum()]]
+
+
+def test_pairs_of_both_kinds_are_put_together(windows):
+    both = draw_pairs(CLIPS, windows, 30, set(), 0) + draw_sentences(SENTENCES, windows, 20, set(), 0)
+    assert len(both.texts) == 50 == len(both.traits) == len(both.window) == both.asks.shape[1]
+    assert not both.asks[:, :30].any() and both.asks[:, 30:].any(axis=-1).all()
+
+
+def test_no_sentence_is_none(windows):
+    assert not draw_sentences(SENTENCES[4:], windows, 20, set(), 0).texts
 
 
 def test_common_windows_are_thinned(monkeypatch):
