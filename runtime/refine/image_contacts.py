@@ -66,7 +66,7 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
     for span in spans:
         frames = slice(span.start, span.end)
         depth = joints_camera[frames, _ANKLES, 2]
-        doubt = network_doubt(contacts[frames])
+        doubt = network_doubt(standing(contacts[frames]))
         if doubt == 0:
             continue
         evidence = doubt * image_evidence(span.keypoints, depth, lifted[frames])
@@ -79,10 +79,14 @@ def with_image_contacts(motion: Motion, spans: Sequence[KeypointSpan]) -> Motion
     return replace(motion, contacts=contacts)
 
 
-def network_doubt(contacts: Array) -> float:
-    """How far the image decides, 0 to 1, beside the network's contacts [frames, 6] of a person."""
-    share = float((contacts[:, :4].max(axis=1) > 0.5).mean())
-    return float(np.clip((SURE - share) / (SURE - DOUBTED), 0, 1))
+def standing(contacts: Array) -> Flags:
+    """Whether a foot stands in each frame [frames] by contacts [frames, 6]."""
+    return np.asarray(contacts[:, :4].max(axis=1) > 0.5)
+
+
+def network_doubt(stood: Flags) -> float:
+    """How far the image decides, 0 to 1, beside the network, by which a foot `stood` or did not in frames [frames]."""
+    return float(np.clip((SURE - float(stood.mean())) / (SURE - DOUBTED), 0, 1))
 
 
 def image_evidence(keypoints: Keypoints, depth: Array, lifted: Array) -> Array:

@@ -38,6 +38,7 @@ from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.streaming.running_mean import RunningMean
+from genmo.runtime.streaming.standing import Standing
 from genmo.runtime.streaming.stream_inputs import (
     absent,
     check_layout,
@@ -172,18 +173,14 @@ class MotionStream:
         self._ring = RingBuffer(window, people, window_fields(self._config))
         self._ticks = 0
         self._pose: Camera | None = None
-        self._age = np.zeros(people, np.int64)
-        """frames of each person so far"""
-        self._estimated = np.zeros(people, np.int64)
-        """the age at which `_x_0` was estimated"""
+        self._age, self._estimated, self._length, self._since = np.zeros((4, people), np.int64)
+        """of each person: frames so far, the age at which `_x_0` was estimated, its frames, those since they became
+        visible again"""
         self._x_0 = np.zeros((people, window, self._layout.width), np.float32)
         """the newest estimate of each person's window, normalised, oldest frame first"""
-        self._length = np.zeros(people, np.int64)
-        """how many frames that estimate has"""
         self._points = np.zeros((people, window, POINT_COUNT, 3))
         """the keypoints of these frames, cleaned"""
-        self._since = np.zeros(people, np.int64)
-        """frames of each person since they became visible again"""
+        self._standing = Standing(people, window)
         self._gate = TrackGate(people, COCO_COUNT)
         self._means = RunningMean(people, len(self._averaged))
         """of the averaged blocks over the settled frames in which the person was visible"""
@@ -278,6 +275,7 @@ class MotionStream:
         answer.betas[who] = betas
         answer.root_camera.rotation[who], answer.root_camera.translation[who] = pose.rotations[:, 0], pose.root
         answer.contacts[who] = np.clip(self._blocks(who, row)["contacts"], 0, 1)
+        self._standing.push(who, frame, answer.contacts[who])
         if self._clean_keypoints:
             self._add_image_contacts(answer, who, row, length)
         if self._lock_feet:
@@ -357,7 +355,8 @@ class MotionStream:
             depth = np.tile(depths[index], (len(around), 1))
             lifted = np.tile(feet[index] - feet[index].min(), (len(around), 1))
             keypoints, now = self._keypoints(person, around, camera), [row[index] - around[0]]
-            doubt = network_doubt(self._blocks(who[[index]], np.arange(length[index]))["contacts"])
+            contacts = self._blocks(who[[index]], np.arange(row[index], length[index]))["contacts"]
+            doubt = network_doubt(self._standing.in_window(person, answer.frame[person], row[index], contacts))
             ankles, toes = (doubt * of(keypoints, depth, lifted)[now] for of in (image_evidence, toe_evidence))
             answer.contacts[person] = with_evidence(answer.contacts[[person]], ankles, toes)[0]
 

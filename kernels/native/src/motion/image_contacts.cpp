@@ -121,9 +121,9 @@ FootViews views_of(const Keypoints& keypoints, const double* depth, Pool& pool) 
   return {ankles, keypoints.feet ? view_of(keypoints, keypoints.feet, kFootPoints, 1, 2, depth, pool) : ankles};
 }
 
-double network_doubt(const double* contacts, int64_t frames) {
-  int64_t standing = 0;
-  for (int64_t frame = 0; frame < frames; ++frame) standing += *std::max_element(contacts + frame * kContacts, contacts + frame * kContacts + 4) > 0.5;
+bool stands(const double* contacts) { return *std::max_element(contacts, contacts + 4) > 0.5; }
+
+double network_doubt(int64_t standing, int64_t frames) {
   const double share = static_cast<double>(standing) / static_cast<double>(frames);
   return std::clamp((kSure - share) / (kSure - kDoubted), 0.0, 1.0);
 }
@@ -143,7 +143,9 @@ void with_image_contacts(Estimated& motion, const Keypoints& keypoints, Pool& po
   const Pool::Scope scope(pool);
   Clip& clip = motion.clip;
   const int64_t frames = clip.frames;
-  const double doubt = network_doubt(clip.contacts, frames);
+  int64_t standing = 0;
+  for (int64_t frame = 0; frame < frames; ++frame) standing += stands(clip.contacts + frame * kContacts);
+  const double doubt = network_doubt(standing, frames);
   if (doubt == 0) return;
   const double* world = joints_of(clip, pool);
   auto *depth = pool.get<double>(2 * frames), *positions = pool.get<double>(6 * frames);

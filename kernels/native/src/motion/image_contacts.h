@@ -19,8 +19,11 @@ struct FootViews {
 // Its arrays are the pool's.
 FootViews views_of(const Keypoints& keypoints, const double* depth, Pool& pool);
 
-// How far the image decides beside contacts [frames, 6], 0 to 1.
-double network_doubt(const double* contacts, int64_t frames);
+// Whether a foot stands by contacts [6] of a frame.
+bool stands(const double* contacts);
+
+// How far the image decides, 0 to 1, beside the network, by which a foot stands in so many of the frames.
+double network_doubt(int64_t standing, int64_t frames);
 
 // Changes contacts [6] of a frame, whose ankles are `height` [2] in the world.
 void add_evidence(const FootViews& views, int64_t frame, const double* height, double doubt, double* contacts);

@@ -73,27 +73,38 @@ int window_start(const StepRows& s, int frame) {
   return clamped(frame - window / 2, 0, most > 0 ? most : 0);
 }
 
+// Queries or keys of the rows at the start of `wide`, turned by their frame's angle.
+void turned(const StepRows& s, const Layer& layer, const float* from) {
+  const Workspace& w = s.space;
+  const Network& net = s.network;
+  const int half = net.head_width() / 2;
+  s.multiply(layer, from, s.stride, w.wide, w.wide_stride, Store::kSet);
+  for (int row = s.begin; row < s.end; ++row) {
+    const int64_t angles = int64_t{row % s.step.frames} * half;
+    net.kernels->rotate(w.wide + int64_t{row} * w.wide_stride, w.cosine + angles, w.sine + angles, half, net.options.heads);
+  }
+}
+
 }  // namespace
 
-void query_keys_values(const StepRows& s, const SelfAttention& attention, int turn) {
+void keys_values(const StepRows& s, const SelfAttention& attention, int turn) {
   Workspace& w = s.space;
-  const Network& net = s.network;
-  const int width = net.options.width, heads = net.options.heads, head_width = net.head_width(), half = head_width / 2;
+  const int width = s.network.options.width;
   const float* normed = s.row(w.normed, s.stride);
   s.normalise();
-  s.multiply(attention.query_key, normed, s.stride, w.wide, w.wide_stride, Store::kSet);
+  turned(s, attention.key, normed);
   s.multiply(attention.value, attention.value.fixed ? nullptr : normed, s.stride, w.values[turn], s.stride, Store::kSet);
   for (int row = s.begin; row < s.end; ++row) {
     const int motion = row / s.step.frames, frame = row % s.step.frames;
-    float* both = w.wide + int64_t{row} * w.wide_stride;
-    net.kernels->rotate(both, w.cosine + int64_t{frame} * half, w.sine + int64_t{frame} * half, half, 2 * heads);
+    const float* key = w.wide + int64_t{row} * w.wide_stride;
     float* keys = w.keys[turn] + int64_t{motion} * width * w.key_stride + frame;
-    for (int i = 0; i < width; ++i) keys[int64_t{i} * w.key_stride] = both[width + i];
+    for (int i = 0; i < width; ++i) keys[int64_t{i} * w.key_stride] = key[i];
   }
 }
 
 void self_attention(const StepRows& s, const SelfAttention& attention, int turn) {
   const Workspace& w = s.space;
+  turned(s, attention.query, attention.query.fixed ? nullptr : s.row(w.normed, s.stride));
   const Network& net = s.network;
   const int width = net.options.width, head_width = net.head_width(), panel = net.kernels->panel;
   const int shown = s.step.frames < net.options.window ? s.step.frames : net.options.window;

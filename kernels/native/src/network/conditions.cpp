@@ -74,6 +74,15 @@ struct Call {
   const genmo_conditions& conditions;
 };
 
+// c = a [rows, depth] of a thread through a layer
+void through(const Call& call, int thread, const Layer& layer, const float* a, int a_stride, float* c, int rows, Store store) {
+  const Scratch& scratch = call.scratch;
+  const int64_t chunk = int64_t{thread} * scratch.rows;
+  FixedRows fixed = {};
+  if (layer.fixed) fixed = {scratch.fixed + chunk * scratch.fixed_stride, scratch.fixed_stride, scratch.unit + chunk};
+  multiply(*call.network.kernels, layer, a, a_stride, c, store == Store::kGelu ? scratch.hidden_stride : scratch.output_stride, rows, store, fixed);
+}
+
 Frame frame_at(const Call& call, int index, int row) {
   const int frames = call.conditions.frames, width = call.network.conditions[index].width;
   const int next = row % frames + 1 < frames ? row + 1 : row;
@@ -108,10 +117,8 @@ void add_condition(const Call& call, int index, int first, int rows, int thread,
     embed(condition, frame_at(call, index, first + m), input + int64_t{m} * scratch.input_stride);
   }
   if (any) {
-    multiply(*net.kernels, condition.mlp.first, input, scratch.input_stride, hidden, scratch.hidden_stride, rows,
-             Store::kGelu);
-    multiply(*net.kernels, condition.mlp.second, hidden, scratch.hidden_stride, output, scratch.output_stride, rows,
-             Store::kSet);
+    through(call, thread, condition.mlp.first, input, scratch.input_stride, hidden, rows, Store::kGelu);
+    through(call, thread, condition.mlp.second, hidden, scratch.hidden_stride, output, rows, Store::kSet);
   }
   for (int m = 0; m < rows; ++m) {
     const float shown = call.conditions.masks[index][first + m];
@@ -129,7 +136,7 @@ void fuse(const Call& call, int first, int rows, int thread) {
   float *total = scratch.total + chunk * scratch.total_stride, *output = scratch.output + chunk * scratch.output_stride;
   std::memset(total, 0, static_cast<size_t>(rows) * static_cast<size_t>(scratch.total_stride) * sizeof(float));
   for (int i = 0; i < net.options.condition_count; ++i) add_condition(call, i, first, rows, thread, total);
-  multiply(*net.kernels, net.condition_in, total, scratch.total_stride, output, scratch.output_stride, rows, Store::kSet);
+  through(call, thread, net.condition_in, total, scratch.total_stride, output, rows, Store::kSet);
   for (int m = 0; m < rows; ++m) {
     float* fused = call.conditions.fused + static_cast<size_t>(first + m) * width;
     std::memcpy(fused, output + int64_t{m} * scratch.output_stride, width * sizeof(float));

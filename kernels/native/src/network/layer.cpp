@@ -106,7 +106,26 @@ Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed,
 }
 
 void multiply(const NetworkKernels& kernels, const Layer& layer, const float* a, ptrdiff_t a_stride, float* c,
-              ptrdiff_t c_stride, int rows, Store store) {
+              ptrdiff_t c_stride, int rows, Store store, const FixedRows& fixed) {
+  if (layer.fixed) {
+    const int even = round_up(layer.depth, 2);
+    if (a) kernels.quantise(a, a_stride, fixed.numbers, fixed.stride, fixed.unit, rows, layer.depth, even);
+    FixedProduct product = {};
+    product.a = fixed.numbers;
+    product.a_stride = fixed.stride;
+    product.a_scale = fixed.unit;
+    product.b = layer.fixed;
+    product.b_scale = layer.unit;
+    product.bias = layer.bias;
+    product.c = c;
+    product.c_stride = c_stride;
+    product.rows = rows;
+    product.depth = even;
+    product.panels = layer.panels;
+    product.store = store;
+    kernels.fixed_product(product);
+    return;
+  }
   Product product = {};
   product.a = a;
   product.a_stride = a_stride;

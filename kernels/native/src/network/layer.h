@@ -78,8 +78,16 @@ class PackScratch {
 // Memory comes from the arena, whose `failed` says whether the layer may be used.
 Layer pack(const LayerSource& source, const NetworkKernels& kernels, bool fixed, Arena& arena, PackScratch& scratch);
 
-// Rows of c = or += a [rows, depth] through a layer in float32.
+// Where rows are put in fixed point.
+struct FixedRows {
+  int16_t* numbers;  // [rows, stride]
+  ptrdiff_t stride;
+  float* unit;  // [rows]
+};
+
+// Rows of c = or += a [rows, depth] through a layer.  nullptr for a layer in fixed point: what is in `fixed`, which a layer in float32
+// does not use.
 void multiply(const NetworkKernels& kernels, const Layer& layer, const float* a, ptrdiff_t a_stride, float* c,
-              ptrdiff_t c_stride, int rows, Store store);
+              ptrdiff_t c_stride, int rows, Store store, const FixedRows& fixed = {});
 
 }  // namespace genmo

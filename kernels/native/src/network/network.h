@@ -16,10 +16,9 @@ struct Mlp {
   Layer first, second;
 };
 
-// Windowed self-attention.  Columns of `query_key`: all heads' queries, then all heads' keys, each head's rotary halves
-// side by side.
+// Windowed self-attention.  Columns of `query` and `key` are the heads', each head's rotary halves side by side.
 struct SelfAttention {
-  Layer query_key, value, out;
+  Layer query, key, value, out;
 };
 
 // Attention to texts; `null` [width] is the value that frames under no text get, `silent` what motions without texts do.
@@ -103,6 +102,7 @@ genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t
 // `own`: memory of the caller's (network/spaces.h); nullptr: any that is idle.
 genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error, Scratch* own = nullptr);
 genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error, Scratch* own = nullptr);
-genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own = nullptr);
+// `first`: only x_0 of the frames from it on is asked for and written, in bits as if all were (network/step.cpp).
+genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own = nullptr, int first = 0);
 
 }  // namespace genmo

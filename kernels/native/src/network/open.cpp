@@ -79,7 +79,7 @@ class Opener {
     network_.x_0 = head("step.heads.x_0", options.features);
     if (options.turning_joints > 0) read_innovation();
     for (int i = 0; i < options.condition_count && reader_.good(); ++i) read_condition(i);
-    network_.condition_in = layer("conditions.in", nullptr, width, width, false, false);
+    network_.condition_in = layer("conditions.in", nullptr, width, width, false, options.fast != 0);
     network_.motion_bias = copy(reader_.read(1, width, "conditions.motion_bias"));
     read_texts();
   }
@@ -157,11 +157,12 @@ class Opener {
     for (int column = 2 * width; column < 3 * width; ++column) order[column] = column;
     from.order = order;
     from.run = half;
-    from.columns = 2 * width;
-    attention.query_key = packed(from, fixed);
-    from.order = order + 2 * width;
     from.columns = width;
-    attention.value = packed(from, fixed);
+    Layer* const parts[] = {&attention.query, &attention.key, &attention.value};
+    for (Layer* part : parts) {
+      *part = packed(from, fixed);
+      from.order += width;
+    }
     attention.out = layer(name, "out", width, width, false, fixed);
   }
 
@@ -203,8 +204,10 @@ class Opener {
     if (condition.kind == ConditionKind::kKeypoints) depth = read_points(condition, name);
     const Stored first = reader_.read(depth, 0, "%s.first.weight", name);
     const int hidden = static_cast<int>(first.columns);
-    condition.mlp.first = layer(name, "first", depth, hidden, false, false);
-    condition.mlp.second = layer(name, "second", hidden, width, false, false);
+    // in fixed point where it is what a camera sees, of which every frame may be another; boxes and cameras are few numbers, but exact
+    const bool fixed = network_.options.fast != 0 && condition.kind != ConditionKind::kFeatures;
+    condition.mlp.first = layer(name, "first", depth, hidden, false, fixed && condition.kind == ConditionKind::kKeypoints);
+    condition.mlp.second = layer(name, "second", hidden, width, false, fixed);
     condition.absent = copy(reader_.read(1, width, "%s.absent", name));
   }
 

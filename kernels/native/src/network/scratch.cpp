@@ -36,6 +36,12 @@ bool allocate(Scratch& scratch, const Network& net) {
   scratch.hidden = scratch.arena.get<float>(rows * scratch.hidden_stride);
   scratch.output = scratch.arena.get<float>(rows * scratch.output_stride);
   scratch.total = scratch.arena.get<float>(rows * scratch.total_stride);
+  if (o.fast) {
+    const int widest = scratch.hidden_stride > scratch.input_stride ? scratch.hidden_stride : scratch.input_stride;
+    scratch.fixed_stride = widest > scratch.total_stride ? widest : scratch.total_stride;
+    scratch.fixed = scratch.arena.get<int16_t>(rows * scratch.fixed_stride);
+    scratch.unit = scratch.arena.get<float>(rows);
+  }
   return !scratch.arena.failed();
 }
 

@@ -14,9 +14,11 @@ struct Scratch {
   Scratch* next = nullptr;  // in the network's list of idle ones
   Arena arena;
   float *input = nullptr, *hidden = nullptr, *output = nullptr, *total = nullptr;
-  float* scores = nullptr;  // one row
+  int16_t* fixed = nullptr;  // a row of anything, in fixed point
+  float* unit = nullptr;     // one number
+  float* scores = nullptr;   // one row
   int rows = 0, score_stride = 0;
-  int input_stride = 0, hidden_stride = 0, output_stride = 0, total_stride = 0;
+  int input_stride = 0, hidden_stride = 0, output_stride = 0, total_stride = 0, fixed_stride = 0;
 };
 
 // An idle one or a new one; nullptr: no memory.

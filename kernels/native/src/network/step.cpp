@@ -1,5 +1,5 @@
 // One denoising step.  Every thread has rows of its own; attention alone reads others', which are complete behind a
-// barrier a module.
+// barrier a module.  Of frames whose answer is not asked for the last module has keys and values alone.
 #include <cmath>
 #include <cstring>
 
@@ -50,7 +50,8 @@ void note_missed(const StepRows& s, int row) {
   for (int i = 0; i < turning; ++i) missed[i] = x_t[i] - root * x_0[i];
 }
 
-void answer(const StepRows& s, Barrier& barrier) {
+// Of rows whose answer is asked for from `first` on.
+void answer(const StepRows& s, int first, Barrier& barrier) {
   const Network& net = s.network;
   const Workspace& w = s.space;
   const int features = net.options.features, joints = net.options.turning_joints;
@@ -60,9 +61,9 @@ void answer(const StepRows& s, Barrier& barrier) {
     s.head(net.innovation, w.variance, stride_of(joints));
     for (int row = s.begin; row < s.end; ++row) note_missed(s, row);
     barrier.wait();
-    for (int row = s.begin; row < s.end; ++row) add_innovation(s, row);
+    for (int row = s.begin > first ? s.begin : first; row < s.end; ++row) add_innovation(s, row);
   }
-  for (int row = s.begin; row < s.end; ++row)
+  for (int row = s.begin > first ? s.begin : first; row < s.end; ++row)
     std::memcpy(s.step.x_0 + int64_t{row} * features, w.answer + int64_t{row} * stride_of(features),
                 static_cast<size_t>(features) * sizeof(float));
 }
@@ -83,11 +84,12 @@ void tokens(const StepRows& s) {
   if (!zero) s.multiply(net.motion_in, x_t, features, s.space.x, stride, Store::kAdd);
 }
 
-void rope_block(const StepRows& s, const Module& module, int index, Barrier& barrier) {
-  query_keys_values(s, module.attention, index % 2);
+// `asked`: the rows that are needed behind it, which may have been another thread's.
+void rope_block(const StepRows& s, const StepRows& asked, const Module& module, int index, Barrier& barrier) {
+  keys_values(s, module.attention, index % 2);
   barrier.wait();
-  self_attention(s, module.attention, index % 2);
-  s.mlp(module.attention_mlp);
+  self_attention(asked, module.attention, index % 2);
+  asked.mlp(module.attention_mlp);
 }
 
 void text_block(const StepRows& s, const Module& module, int index) {
@@ -99,6 +101,8 @@ struct Call {
   Network& network;
   Workspace& space;
   const genmo_step& step;
+  const int first;  // row whose answer is asked for
+  const int from;   // row that it, or one behind it, needs of the last module
 };
 
 // The rows of thread `index` of `count`: whole tiles of motions.
@@ -107,19 +111,27 @@ int first_row(const genmo_step& step, int tile, int index, int count) {
   return static_cast<int>(mine / tiles * step.frames + mine % tiles * tile);
 }
 
+// The row from which thread `index` of `count` has those behind the last module.
+int asked_row(const Call& call, int index, int count) {
+  if (call.from == 0) return first_row(call.step, call.network.kernels->rows, index, count);
+  return call.from + (call.step.frames - call.from) * index / count;
+}
+
 void work(void* context, int index, int count, Barrier& barrier) {
   const Call& call = *static_cast<Call*>(context);
-  const int tile = call.network.kernels->rows;
+  const int tile = call.network.kernels->rows, depth = call.network.options.depth;
   const StepRows s(call.network, call.space, call.step, first_row(call.step, tile, index, count),
                    first_row(call.step, tile, index + 1, count), index);
+  const StepRows last(s, asked_row(call, index, count), asked_row(call, index + 1, count));
   tokens(s);
-  for (int i = 0; i < call.network.options.depth; ++i) {
+  for (int i = 0; i < depth; ++i) {
     const Module& module = call.network.modules[i];
+    const StepRows& asked = i + 1 < depth ? s : last;
     if (call.network.options.text_first) text_block(s, module, i);
-    rope_block(s, module, i, barrier);
-    if (!call.network.options.text_first) text_block(s, module, i);
+    rope_block(s, asked, module, i, barrier);
+    if (!call.network.options.text_first) text_block(asked, module, i);
   }
-  answer(s, barrier);
+  answer(last, call.first, barrier);
 }
 
 genmo_status check(const Network& network, const genmo_step& step, genmo_error* error) {
@@ -146,13 +158,15 @@ genmo_status check(const Network& network, const genmo_step& step, genmo_error* 
 
 }  // namespace
 
-genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own) {
+genmo_status run_step(Network& network, const genmo_step& step, genmo_error* error, Workspace* own, int first) {
   const genmo_status status = check(network, step, error);
   if (status != GENMO_OK) return status;
   Workspace* space = own ? own : take_workspace(network, step);
   if (!space) return fail(error, GENMO_NO_MEMORY, "no memory for %d motions of %d frames", step.batch, step.frames);
   pack_texts(network, *space, step);
-  Call call{network, *space, step};
+  const bool few = step.batch == 1 && step.frames <= network.options.window;  // rows of a tile then have the same keys
+  const int reach = network.options.turning_joints > 0 ? network.reach : 0;
+  Call call{network, *space, step, few ? first : 0, few && first > reach ? first - reach : 0};
   network.team.run(work, &call, network.options.threads);
   if (!own) give_workspace(network, space);
   return GENMO_OK;

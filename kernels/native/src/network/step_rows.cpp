@@ -2,32 +2,11 @@
 
 namespace genmo {
 
-void StepRows::quantise(const float* a, ptrdiff_t a_stride, int depth) const {
-  network.kernels->quantise(a, a_stride, space.fixed + int64_t{begin} * space.fixed_stride, space.fixed_stride,
-                            space.unit + begin, end - begin, depth, round_up(depth, 2));
-}
-
 void StepRows::multiply(const Layer& layer, const float* a, ptrdiff_t a_stride, float* c, ptrdiff_t c_stride,
                         Store store) const {
-  if (layer.fixed) {
-    if (a) quantise(a, a_stride, layer.depth);
-    FixedProduct product = {};
-    product.a = space.fixed + int64_t{begin} * space.fixed_stride;
-    product.a_stride = space.fixed_stride;
-    product.a_scale = space.unit + begin;
-    product.b = layer.fixed;
-    product.b_scale = layer.unit;
-    product.bias = layer.bias;
-    product.c = row(c, c_stride);
-    product.c_stride = c_stride;
-    product.rows = end - begin;
-    product.depth = round_up(layer.depth, 2);
-    product.panels = layer.panels;
-    product.store = store;
-    network.kernels->fixed_product(product);
-    return;
-  }
-  genmo::multiply(*network.kernels, layer, a, a_stride, row(c, c_stride), c_stride, end - begin, store);
+  FixedRows fixed = {};
+  if (layer.fixed) fixed = {space.fixed + int64_t{begin} * space.fixed_stride, space.fixed_stride, space.unit + begin};
+  genmo::multiply(*network.kernels, layer, a, a_stride, row(c, c_stride), c_stride, end - begin, store, fixed);
 }
 
 void StepRows::normalise() const {

@@ -45,9 +45,6 @@ struct StepRows {
   const int begin, end;  // rows
   const int stride;      // of `space.x`, `space.normed` and the values
   float *scores, *mixed, *scratch;
-
- private:
-  void quantise(const float* a, ptrdiff_t a_stride, int depth) const;
 };
 
 }  // namespace genmo

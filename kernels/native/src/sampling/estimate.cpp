@@ -42,7 +42,7 @@ genmo_status fuse(Model& model, const Keypoints& keypoints, const float* camera,
 
 }  // namespace
 
-genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, const Spaces* own, Pool& pool, float* x_0,
+genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, int64_t first, const Spaces* own, Pool& pool, float* x_0,
                                  genmo_error* error) {
   const Pool::Scope scope(pool);
   const int64_t frames = keypoints.frames, count = frames * kFeatures;
@@ -59,9 +59,9 @@ genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const
   step.timestep = &timestep;
   step.fused = fused;
   step.x_0 = x_0;
-  status = run_step(*reinterpret_cast<Network*>(model.network), step, error, own ? own->step : nullptr);
+  status = run_step(*reinterpret_cast<Network*>(model.network), step, error, own ? own->step : nullptr, static_cast<int>(first));
   if (status != GENMO_OK) return status;
-  const bool finite = std::all_of(x_0, x_0 + count, [](float value) { return std::isfinite(value); });
+  const bool finite = std::all_of(x_0 + first * kFeatures, x_0 + count, [](float value) { return std::isfinite(value); });
   return finite ? GENMO_OK : fail(error, GENMO_BAD_ENGINE, "the network answered numbers that are not finite");
 }
 
@@ -69,7 +69,7 @@ genmo_status estimate_features(Model& model, const Keypoints& keypoints, Pool& p
   const Pool::Scope scope(pool);
   const int64_t count = keypoints.frames * kFeatures;
   auto* x_0 = pool.get<float>(count);
-  const genmo_status status = estimate_normalised(model, keypoints, nullptr, nullptr, pool, x_0, error);
+  const genmo_status status = estimate_normalised(model, keypoints, nullptr, 0, nullptr, pool, x_0, error);
   for (int64_t i = 0; i < count && status == GENMO_OK; ++i) features[i] = restored(model, i, x_0[i]);
   return status;
 }

@@ -7,9 +7,9 @@
 
 namespace genmo {
 
-// Writes x_0 [frames, 181] as the network has it.  `camera` [frames, 12]: its condition in the place of the keypoints' own; nullptr: that.
+// Writes x_0 [frames, 181] as the network has it, of the frames from `first` on.  `camera` [frames, 12]: its condition in the place of the keypoints' own; nullptr: that.
 // `own`: the network's memory; nullptr: any.
-genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, const Spaces* own, Pool& pool, float* x_0,
+genmo_status estimate_normalised(Model& model, const Keypoints& keypoints, const float* camera, int64_t first, const Spaces* own, Pool& pool, float* x_0,
                                  genmo_error* error);
 
 // Writes the features [frames, 181] in metres and 6D rotations.

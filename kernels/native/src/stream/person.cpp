@@ -22,13 +22,15 @@ void Person::open(const StreamOptions& options, Pool& memory) {
   body_ = memory.get<double>(options.window * 3 * kPoints);
   foot_ = memory.get<double>(options.window * 3 * kFootPoints);
   x_0_ = memory.get<float>(options.window * kFeatures);
+  stood_ = memory.get<bool>(options.window);
   feet_.open(0, kStreamFeet, memory);
   std::fill_n(raw_, options.window * 3 * kAllPoints, 0.0);
+  std::fill_n(stood_, options.window, false);
 }
 
 size_t Person::bytes(const StreamOptions& options) {
   const auto frames = static_cast<size_t>(options.window);
-  return frames * (6 * kAllPoints * sizeof(double) + kFeatures * sizeof(float)) + FeetStream::bytes(0, kStreamFeet.horizon) + 8 * kAlignment;
+  return frames * (6 * kAllPoints * sizeof(double) + kFeatures * sizeof(float) + 1) + FeetStream::bytes(0, kStreamFeet.horizon) + 9 * kAlignment;
 }
 
 void Person::forget() {
@@ -39,6 +41,7 @@ void Person::forget() {
 void Person::reset() {
   age_ = estimated_ = length_ = since_ = 0;
   gate_ = TrackGate();
+  std::fill_n(stood_, options_.window, false);
   locking_ = false;
   forget();
 }
@@ -88,7 +91,9 @@ genmo_status Person::estimate(Model& model, const StreamCamera& camera, const Sp
   Keypoints keypoints = keypoints_of(camera, 0, length_, false);
   if (options_.clean_keypoints) clean_keypoints(keypoints, pool);
   const float* condition = camera.known ? camera.condition + 12 * (options_.window - length_) : nullptr;
-  return estimate_normalised(model, keypoints, condition, &own, pool, x_0_, error);
+  // answers read the frames that are fitted with them, the one before for its step, and those behind
+  const int64_t before = std::max<int64_t>(options_.reach, 1), first = std::max<int64_t>(length_ - 1 - options_.look_ahead - before, 0);
+  return estimate_normalised(model, keypoints, condition, first, &own, pool, x_0_, error);
 }
 
 void Person::block(const Model& model, int64_t row, int64_t index, int64_t count, double* out) const {
@@ -186,6 +191,18 @@ void Person::place(const StreamCamera& camera, const Rolled& rolled, Mat3 turn, 
   tracker_.advance(step, observed, foot, visible, pose.translation);
 }
 
+// Frames of the window in which a foot stands by the network: those before `frame`, of that row, as they were answered.
+int64_t Person::standing(const Model& model, int64_t frame, int64_t row) const {
+  double contacts[kContacts];
+  int64_t count = 0;
+  for (int64_t i = frame - row; i < frame; ++i) count += stood_[i % options_.window];
+  for (int64_t i = row; i < length_; ++i) {
+    block(model, i, kContactsAt, kContacts, contacts);
+    count += stands(contacts);
+  }
+  return count;
+}
+
 // Contacts changed by the keypoints around a row.
 void Person::add_image_contacts(const Model& model, const StreamCamera& camera, int64_t row, Pool& pool, PersonPose& pose) {
   const Pool::Scope scope(pool);
@@ -197,11 +214,10 @@ void Person::add_image_contacts(const Model& model, const StreamCamera& camera, 
   kinematics(1, local, pose.root_translation, pose.offsets, nullptr, joints);
   for (int foot = 0; foot < 2; ++foot) depth[foot] = joints[3 * kLegs[foot][2] + 2];
   const int64_t first = std::max<int64_t>(row - kContactLag, 0), frames = std::min(row + kContactLag + 1, length_) - first;
-  auto *depths = pool.get<double>(2 * frames), *contacts = pool.get<double>(kContacts * length_);
+  auto* depths = pool.get<double>(2 * frames);
   for (int64_t i = 0; i < 2 * frames; ++i) depths[i] = depth[i % 2];
-  for (int64_t frame = 0; frame < length_; ++frame) block(model, frame, kContactsAt, kContacts, contacts + kContacts * frame);
   const Keypoints keypoints = keypoints_of(camera, first, frames, true);
-  add_evidence(views_of(keypoints, depths, pool), row - first, height, network_doubt(contacts, length_), pose.contacts);
+  add_evidence(views_of(keypoints, depths, pool), row - first, height, network_doubt(standing(model, pose.frame, row), length_), pose.contacts);
 }
 
 void Person::lock_feet(const StreamCamera& camera, Pool& pool, PersonPose& pose) {
@@ -238,6 +254,7 @@ genmo_status Person::answer(const Model& model, const StreamCamera& camera, int6
   put(pose.rotations, turn * mat_at(pose.rotations));
   block(model, row, kContactsAt, kContacts, pose.contacts);
   for (double& contact : pose.contacts) contact = std::clamp(contact, 0.0, 1.0);
+  stood_[frame % options_.window] = stands(pose.contacts);
   if (options_.clean_keypoints) add_image_contacts(model, camera, row, pool, pose);
   if (options_.clean_feet && settled) lock_feet(camera, pool, pose);
   return GENMO_OK;

@@ -73,6 +73,7 @@ class Person {
   genmo_status fit(const Model& model, const StreamCamera& camera, int64_t row, Pool& pool, Mat3& root, PersonPose& pose, genmo_error* error);
   Rolled roll_out(const Model& model, const StreamCamera& camera, int64_t row) const;
   void place(const StreamCamera& camera, const Rolled& rolled, Mat3 turn, const Mat3& tilt, int64_t row, bool visible, PersonPose& pose);
+  int64_t standing(const Model& model, int64_t frame, int64_t row) const;
   void add_image_contacts(const Model& model, const StreamCamera& camera, int64_t row, Pool& pool, PersonPose& pose);
   void lock_feet(const StreamCamera& camera, Pool& pool, PersonPose& pose);
   void forget();
@@ -81,7 +82,8 @@ class Person {
   int64_t age_ = 0, estimated_ = 0, length_ = 0, since_ = 0;  // length of the estimate; frames since they became visible again
   double* raw_ = nullptr;               // [window, 21, 3] the newest points, newest last
   double *body_ = nullptr, *foot_ = nullptr;  // [window, 17, 3], [window, 4, 3] of the estimate, cleaned, oldest first
-  float* x_0_ = nullptr;                // [window, 181] the estimate
+  float* x_0_ = nullptr;                // [window, 181] the estimate, of the frames that answers read
+  bool* stood_ = nullptr;               // [window] whether a foot stood in the answered frames, by the network; at their number modulo the window
   TrackGate gate_;
   RunningMean mean_;
   RunningShape shape_;
