@@ -73,15 +73,16 @@ struct Motion {
   bool operator==(const Motion& other) const { return joints == other.joints && rotations == other.rotations; }
 };
 
-// The engine in a folder, or the made-up one for "tiny", on two threads; ends the program where it does not open.
+// The engine in a folder, or the made-up one for "tiny"; ends the program where it does not open.
 inline bool is_tiny(const char* engine) { return std::strcmp(engine, "tiny") == 0; }
 inline EngineFiles files_of(const char* engine) { return is_tiny(engine) ? static_cast<EngineFiles>(TinyEngine()) : EngineFiles(engine); }
-inline genmo_model* opened(const char* engine) {
+inline genmo_model* opened(const char* engine, int threads = 2, int fast = 0) {
   genmo_error error{};
   error.size = sizeof error;
   genmo_options options{};
   options.size = sizeof options;
-  options.threads = 2;
+  options.threads = threads;
+  options.fast = fast;
   options.trusted = is_tiny(engine);
   genmo_model* model = nullptr;
   if ((is_tiny(engine) ? TinyEngine().open(&model, options, &error) : genmo_open(engine, &options, &model, &error)) == GENMO_OK) return model;

@@ -91,6 +91,31 @@ void check_threads(genmo_model* model) {
   for (int i = 0; i < 3; ++i) expect(alone[i] == together[i], "the same poses from threads at once");
 }
 
+// Of every frame of a stream, by an engine that is opened for it.
+std::vector<float> poses_by(const char* engine, int threads, int fast) {
+  std::vector<float> out;
+  Random random{5};
+  Camera camera;
+  genmo_model* model = ::opened(engine, threads, fast);
+  genmo_stream* stream = opened(model, 3);
+  for (int i = 0; i < 40; ++i) {
+    camera.film(i, random);
+    expect(camera.step(stream) == GENMO_OK, "a frame by several threads");
+    out.insert(out.end(), camera.rotations.begin(), camera.rotations.end());
+    out.insert(out.end(), camera.joints.begin(), camera.joints.end());
+  }
+  genmo_stream_close(stream);
+  genmo_close(model);
+  return out;
+}
+
+void check_team(const char* engine) {
+  for (int fast = 0; fast < 2; ++fast) {
+    const std::vector<float> alone = poses_by(engine, 1, fast);
+    for (int threads = 2; threads < 6; ++threads) expect(poses_by(engine, threads, fast) == alone, "the same poses by any number of threads");
+  }
+}
+
 float wild(Random& random) {
   const float values[] = {0, -1, 1, 1e8f, -1e8f, 1e20f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};
   return values[random(8)];
@@ -173,6 +198,7 @@ int main(int argc, char** argv) {
   genmo_model* model = opened(argv[1]);
   check_memory(model);
   check_threads(model);
+  check_team(argv[1]);
   check_wild_frames(model, argc > 2 ? std::atoi(argv[2]) : 300);
   if (argc > 3) check_minutes(model, std::atoi(argv[3]), argc > 4 ? std::atoi(argv[4]) : 1);
   genmo_close(model);

@@ -18,8 +18,9 @@ bool visible(const double* point) { return point[2] > kVisible; }
 
 // The median of values, which it reorders: the mean of the middle two of an even number.
 double median(double* values, int64_t count) {
-  std::sort(values, values + count);
-  return (values[(count - 1) / 2] + values[count / 2]) / 2;
+  double* upper = values + count / 2;
+  std::nth_element(values, upper, values + count);
+  return ((count % 2 ? *upper : *std::max_element(values, upper)) + *upper) / 2;
 }
 
 // Pixels: the larger side of the box around the visible points, its median over the frames with at least two; 0 without any.

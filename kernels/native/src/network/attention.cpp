@@ -17,7 +17,7 @@ void for_tiles(const StepRows& s, Visit visit) {
   const int frames = s.step.frames, height = s.network.kernels->rows;
   for (int row = s.begin; row < s.end;) {
     const int motion = row / frames, frame = row % frames;
-    const int rows = frames - frame < height ? frames - frame : height;
+    const int left = frames - frame < s.end - row ? frames - frame : s.end - row, rows = left < height ? left : height;
     visit(Tile{row, rows, motion, frame});
     row += rows;
   }

@@ -268,29 +268,37 @@ GENMO_INLINE void sum_pairs(const int16_t* a, ptrdiff_t a_stride, const int16_t*
   __builtin_memcpy(sums, s, sizeof s);
 }
 
+// Sums [rows, panel] of the depth from `from` on become rows of c.  One for tiles of every height.
+__attribute__((noinline)) void finish_fixed(const FixedProduct& p, int row, int rows, int panel, int from, const int32_t* sums) {
+  const bool last = from + kFlush >= p.depth;
+  float* c = p.c + row * p.c_stride + panel * kPanel;
+#pragma GCC unroll 1
+  for (int m = 0; m < rows; ++m)
+#pragma GCC unroll 1
+    for (int v = 0; v < kVectors; ++v) {
+      float* at = c + m * p.c_stride + v * kLanes;
+      const Floats unit = load(p.b_scale + panel * kPanel + v * kLanes) * p.a_scale[row + m];
+      const Ints total = *reinterpret_cast<const IntsAt*>(sums + m * kPanel + v * kLanes);
+      Floats value = __builtin_convertvector(total, Floats) * unit;
+      if (from && p.store == Store::kGelu) value += load(at);
+      if (last && p.bias) value += load(p.bias + panel * kPanel + v * kLanes);
+      const Store how = from && p.store == Store::kSet     ? Store::kAdd
+                        : p.store == Store::kGelu && !last ? Store::kSet
+                                                           : p.store;
+      finish(at, value, how);
+    }
+}
+
 template <int M>
 __attribute__((noinline)) void fixed_tile(const FixedProduct& p, int row, const int16_t* b, int panel) {
-  float* c = p.c + row * p.c_stride + panel * kPanel;
   const int16_t* a = p.a + row * p.a_stride;
   for (int from = 0; from < p.depth; from += kFlush) {
     const int depth = p.depth - from < kFlush ? p.depth - from : kFlush;
-    const bool last = from + depth == p.depth;
     Ints sums[M][kVectors];
     sum_pairs<M>(a + from, p.a_stride, b + from * kPanel, depth / 2, sums);
-#pragma GCC unroll 1
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 1
-      for (int v = 0; v < kVectors; ++v) {
-        float* at = c + m * p.c_stride + v * kLanes;
-        const Floats unit = load(p.b_scale + panel * kPanel + v * kLanes) * p.a_scale[row + m];
-        Floats value = __builtin_convertvector(sums[m][v], Floats) * unit;
-        if (from && p.store == Store::kGelu) value += load(at);
-        if (last && p.bias) value += load(p.bias + panel * kPanel + v * kLanes);
-        const Store how = from && p.store == Store::kSet      ? Store::kAdd
-                          : p.store == Store::kGelu && !last ? Store::kSet
-                                                             : p.store;
-        finish(at, value, how);
-      }
+    int32_t totals[M * kPanel];
+    __builtin_memcpy(totals, sums, sizeof totals);
+    finish_fixed(p, row, M, panel, from, totals);
   }
 }
 
