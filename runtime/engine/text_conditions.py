@@ -25,7 +25,7 @@ def text_notes(engine: Engine | TokenEngine, texts: Sequence[Text]) -> list[str]
     return [note for prompt in prompts for note in prompt_notes(prompt, known, encoder.table)]
 
 
-LEAST_SAID = 3.0
+LEAST_SAID = 1.5
 """of a reading's amount, below which a text says nothing that measuring could tell takes apart by"""
 
 

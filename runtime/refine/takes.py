@@ -23,7 +23,7 @@ TAKES = 6
 """that are made of a motion whose texts say something that can be measured, where nothing else is asked for"""
 ABOUT_EQUAL = 0.3
 """of agreement, within which takes are told apart by how smooth they are"""
-CHOSEN = 2.0
+CHOSEN = 1.0
 """of agreement, by which a take with an example has to have more than others: it was chosen for agreeing, and where
 others do what is said as well, they are more natural"""
 NEAR_FLOOR = 0.06

@@ -9,8 +9,11 @@ The network learns which traits go with a text and which tags it asks for (cross
 that tell the windows that do what a text says from the others of a batch (InfoNCE, van den Oord et al. 2018, with every
 window that does it counted as right: Khosla et al. 2020, "L_in").  The weights are what the log odds have over the
 usual ones, times a factor a trait, and a correction: odds alone say that who should turn by 90 degrees had better turn
-by 180, since both are more usual for such texts than for any.  Tags help it to learn and stay behind: the engine gets
-the steps of measures.  The prompts that the obey report leaves out of training are left out here too.
+by 180, since both are more usual for such texts than for any.  What is told apart in a batch is not all that takes may
+do, though (who idles "and acts a bit" had better run, said a reader alone), so that half of the weights are a second
+reader's, of odds without a correction, that learned of captions and the grammar; both are put together into one
+network.  Tags help to learn and stay behind: the engine gets the steps of measures.  The prompts that the obey report
+leaves out of training are left out here too.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from genmo.runtime.support.errors import InputError
 from genmo.train.captions.sentences import written_sentences
 from genmo.train.data.reader_pairs import Pairs, draw_pairs, draw_sentences, plain_words
 from genmo.train.data.reader_windows import Windows, measured_windows
-from genmo.train.datasets.clips import split_clips, without_replaced
+from genmo.train.datasets.clips import Clip, split_clips, without_replaced
 from genmo.train.datasets.read import read_clips
 from genmo.train.evaluation.obey_prompts import LEFT_OUT
 
@@ -48,8 +51,11 @@ DROPPED, NOISE = 0.12, 0.15
 few thousand words, users know more"""
 WRITTEN = 0.6
 """share of the texts that are written sentences"""
-APART = 2.0
-"""weight of telling windows apart beside the cross entropies, which are summed over some twenty traits' worth"""
+APART, APART_BY_ODDS = 2.0, 0.3
+"""weight of telling windows apart, with a correction and by odds alone, beside the cross entropies, which are summed
+over some twenty traits' worth"""
+BY_ODDS, ROUNDS_BY_ODDS = 40_000, 5.0
+"""pairs that the reader by odds alone learns of, and rounds over them"""
 TRAITS_WORTH = 20
 RAREST = 1e-4
 SELDOM = -4.0
@@ -89,8 +95,11 @@ class Reader(nn.Module):
         pooled = torch.cat([hidden.amax(dim=1), SUM_GAIN * hidden.sum(dim=1), mean], dim=-1)
         text = functional.relu(self.text(functional.dropout(pooled, 0.1, self.training)))
         odds = self.traits(text)
-        weights = (odds - self.usual) * functional.softplus(self.trust) + self.correction(text)
-        return Readings(odds, weights, self.asked(text))
+        return Readings(odds, self.by_odds(odds) + self.correction(text), self.asked(text))
+
+    def by_odds(self, odds: Tensor) -> Tensor:
+        """The part of the weights that log odds make."""
+        return (odds - self.usual) * functional.softplus(self.trust)
 
     def runtime(self, encoder: WordPieceTextEncoder, names: tuple[str, ...], kept: Sequence[str] = ()) -> TextReader:
         """As the engine has it, with the traits of `names` that are to be `kept`, or all."""
@@ -164,9 +173,16 @@ def _neighbours(rows: Sequence[int], content: Sequence[bool]) -> tuple[list[int 
 
 
 def taught(
-    encoder: WordPieceTextEncoder, pairs: Pairs, names: Sequence[str], rounds: float, seed: int = 0, log: bool = False
+    encoder: WordPieceTextEncoder,
+    pairs: Pairs,
+    names: Sequence[str],
+    rounds: float,
+    seed: int = 0,
+    log: bool = False,
+    corrected: bool = True,
 ) -> Reader:
-    """A reader of the pairs, whose traits have these names, each seen `rounds` times."""
+    """A reader of the pairs, whose traits have these names, each seen `rounds` times; by odds alone unless
+    `corrected`."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     inputs, traits = Inputs(encoder, pairs.texts), torch.from_numpy(pairs.traits.astype(np.float32))
@@ -188,9 +204,12 @@ def taught(
         wanted = torch.where(written[chosen, None], asked[chosen], has * (1 - steps_of))
         asks = functional.binary_cross_entropy_with_logits(said.asked, wanted, (1 - steps_of).expand_as(wanted))
         right = _right_ones(pairs, chosen, has)
-        told = _told_apart(said.weights @ (has * steps_of).T, right, pairs.window[chosen])
+        seen = has * steps_of if corrected else has
+        told = _told_apart(
+            (said.weights if corrected else reader.by_odds(said.odds)) @ seen.T, right, pairs.window[chosen]
+        )
         optimizer.zero_grad()
-        (TRAITS_WORTH * (each + asks) + APART * told).backward()
+        (TRAITS_WORTH * (each + asks) + (APART if corrected else APART_BY_ODDS) * told).backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -198,6 +217,33 @@ def taught(
             print(f"step {step} of {steps}: cross entropy {each:.4f}, {asks:.4f}, telling apart {told:.3f}", flush=True)
     reader.eval()
     return reader
+
+
+def put_together(first: TextReader, second: TextReader) -> TextReader:
+    """One reader of both, side by side: its weights are the means of theirs.  Both have the same table and traits."""
+    outer, inner = ([reader.layers[layer].weights.shape[1] for reader in (first, second)] for layer in (0, 1))
+    tokens, text, traits = (
+        [(layer.weights * layer.scales.astype(np.float64), layer.bias) for layer in layers]
+        for layers in zip(first.layers, second.layers, strict=True)
+    )
+    joined = np.zeros((2 * sum(outer) + CHANNELS, sum(inner)))
+    for number, (weights, _) in enumerate(text):
+        columns = slice(sum(inner[:number]), sum(inner[: number + 1]))
+        own, before = outer[number], sum(outer[:number])
+        # rows: the maxima of both, their sums, the mean of the text
+        joined[before : before + own, columns] = weights[:own]
+        joined[sum(outer) + before : sum(outer) + before + own, columns] = weights[own : 2 * own]
+        joined[2 * sum(outer) :, columns] = weights[2 * own :]
+    halves = [reader.trust / 2 for reader in (first, second)]
+    bias = sum(half * (of[1] - reader.usual) for half, of, reader in zip(halves, traits, (first, second), strict=True))
+    layers = (
+        Layer.of(
+            np.concatenate([weights for weights, _ in tokens], axis=1), np.concatenate([one for _, one in tokens])
+        ),
+        Layer.of(joined, np.concatenate([one for _, one in text])),
+        Layer.of(np.concatenate([of[0] * half for half, of in zip(halves, traits, strict=True)]), bias + first.usual),
+    )
+    return TextReader(first.encoder, first.traits, layers, first.usual, np.ones_like(first.usual))
 
 
 def _right_ones(pairs: Pairs, chosen: Numbers, traits: Tensor) -> Tensor:
@@ -214,6 +260,21 @@ def _told_apart(agreement: Tensor, right: Tensor, window: Numbers) -> Tensor:
     same = torch.from_numpy(window[:, None] == window[None])
     share = functional.log_softmax(agreement.masked_fill(same & ~right, -1e4), dim=1)
     return -torch.logsumexp(share.masked_fill(~right, -1e4), dim=1).mean()
+
+
+def _of_both(
+    encoder: WordPieceTextEncoder, clips: Sequence[Clip], windows: Windows, count: int, rounds: float, seed: int
+) -> TextReader:
+    """A reader with a correction, which learns of `count` pairs, written sentences among them, and one by odds alone,
+    put together."""
+    without = {plain_words(prompt.text) for prompt in LEFT_OUT}
+    written = round(WRITTEN * count)
+    pairs = draw_pairs(clips, windows, count - written, without, seed)
+    both = pairs + draw_sentences(written_sentences(), windows, written, without, seed)
+    asked = taught(encoder, both, windows.names, rounds, seed, log=True)
+    plain = draw_pairs(clips, windows, min(BY_ODDS, count), without, seed)
+    by_odds = taught(encoder, plain, windows.names, min(rounds, ROUNDS_BY_ODDS), seed, log=True, corrected=False)
+    return put_together(*(reader.runtime(encoder, windows.names, STEPS) for reader in (by_odds, asked)))
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -245,14 +306,8 @@ def run(arguments: Sequence[str] | None) -> None:
         windows = measured_windows(clips)
         if args.windows is not None:
             windows.save(args.windows)
-    without = {plain_words(prompt.text) for prompt in LEFT_OUT}
-    written = round(WRITTEN * args.pairs)
-    pairs = draw_pairs(clips, windows, args.pairs - written, without, args.seed)
-    pairs = pairs + draw_sentences(written_sentences(), windows, written, without, args.seed)
     encoder = WordPieceTextEncoder(table, TOKENS + 1)
-    reader = taught(encoder, pairs, windows.names, args.rounds, args.seed, log=True).runtime(
-        encoder, windows.names, STEPS
-    )
+    reader = _of_both(encoder, clips, windows, args.pairs, args.rounds, args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     content = reader_file(reader)
     write_aside(args.out / FILE, content)

@@ -10,7 +10,7 @@ from genmo.runtime.engine.text_reader import open_reader
 from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder, layout
 from genmo.train.data.reader_pairs import Pairs
 from genmo.train.evaluation import teach_reader
-from genmo.train.evaluation.teach_reader import Inputs, taught
+from genmo.train.evaluation.teach_reader import Inputs, put_together, taught
 
 TEXTS = ["a person walks", "the man runs", "she kicks with the left leg", "he kicks with the right leg"]
 NAMES = ("kick_left", "kick_right", "foot_speed_left>3.5", "foot_speed_right>3.5", "speed>1.8", "speed>0.4")
@@ -76,6 +76,24 @@ def test_more_than_was_asked_for_is_not_better(encoder):
     with torch.no_grad():
         said = found(*Inputs(encoder, ["she turns left"]).of(np.array([0])))
     assert said.odds[0, 4] > found.usual[4] and said.weights[0, 4] < 0 < said.weights[0, 2]
+
+
+def test_two_readers_put_together_say_what_both_say_in_the_mean(reader, encoder):
+    pairs = pairs_of(TEXTS * 16, np.tile(HAS, (16, 1)), np.arange(64))
+    first = taught(encoder, pairs, NAMES, rounds=40, seed=1, corrected=False).runtime(encoder, NAMES)
+    second = reader.runtime(encoder, NAMES)
+    both = put_together(first, second)
+    for text in (*TEXTS, "somebody kicks"):
+        mean = (first.read(text).weights + second.read(text).weights) / 2
+        np.testing.assert_allclose(both.read(text).weights, mean, atol=0.05 * np.abs(mean).max())
+
+
+def test_by_odds_alone_there_is_no_correction(encoder):
+    pairs = pairs_of(TEXTS * 16, np.tile(HAS, (16, 1)), np.arange(64))
+    found = taught(encoder, pairs, NAMES, rounds=20, corrected=False)
+    with torch.no_grad():
+        said = found(*Inputs(encoder, TEXTS).of(np.arange(4)))
+    torch.testing.assert_close(said.weights, (said.odds - found.usual) * torch.nn.functional.softplus(found.trust))
 
 
 def test_bad_options_are_one_line(tmp_path, capsys):
