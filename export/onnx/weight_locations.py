@@ -16,7 +16,16 @@ import onnx
 import torch
 from torch import nn
 
-from genmo.export.onnx.constant_folding import FoldedStep, Head, Mlp, Norm, fold, norm, single
+from genmo.export.onnx.constant_folding import (
+    FoldedStep,
+    Head,
+    Mlp,
+    Norm,
+    fold,
+    norm,
+    reads_texts,
+    single,
+)
 from genmo.export.onnx.graphs import export_graphs
 from genmo.export.onnx.onnx_builder import Linear
 from genmo.runtime.denoiser import residual_gain
@@ -26,18 +35,19 @@ from genmo.runtime.support.arrays import Array, Arrays
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.support.safe_read import MAX_WEIGHTS_BYTES, read_bytes
 from genmo.train.network.denoiser import Denoiser, KeypointEmbedding
+from genmo.train.network.gem import BLOCK_EPS, FAMILIES, GemDenoiser, GvhmrDenoiser, SumOfConditions
 
 FORMAT = 1
 FLOAT = onnx.TensorProto.FLOAT
 
 
-def network_of_distinct_weights(config: ModelConfig, one_bias: bool) -> Denoiser:
-    """A denoiser in which no two weights are alike, biases and norms included.
+def network_of_distinct_weights(config: ModelConfig, one_bias: bool, family: str = "genmo") -> Denoiser:
+    """A denoiser in which no two weights are alike, biases and norms included; `family`: a key of FAMILIES.
 
     `one_bias`: but for the biases of the two input layers.  They have the same gradients, so training leaves them
     equal, and the tracer stores equal tensors once.
     """
-    denoiser = Denoiser(config)
+    denoiser = FAMILIES[family](config)
     generator = torch.Generator().manual_seed(0)
     for parameter in denoiser.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
@@ -52,13 +62,17 @@ def has_one_bias(conditions: onnx.ModelProto) -> bool:
 
 
 def can_describe(denoiser: nn.Module) -> bool:
-    """Whether libgenmo runs such a network: GENMO's own, not the imported released ones."""
-    return type(denoiser) is Denoiser and set(denoiser.heads) == {"x_0"}
+    """Whether libgenmo runs such a network: GENMO's own, and the released ones."""
+    own = type(denoiser) is Denoiser and set(denoiser.heads) == {"x_0"}
+    return own or type(denoiser) in (GemDenoiser, GvhmrDenoiser)
 
 
 def weights_by_role(denoiser: Denoiser) -> Arrays:
     """Every weight that libgenmo reads, as the fp32 graphs hold it: layers [in, out], vectors [n]."""
-    return _step_weights(fold(denoiser.eval())) | _condition_weights(denoiser) | _text_weights(denoiser)
+    step = _step_weights(fold(denoiser.eval()))
+    if isinstance(denoiser, GemDenoiser):
+        return step | _released_conditions(denoiser) | _released_texts(denoiser)
+    return step | _condition_weights(denoiser) | _text_weights(denoiser)
 
 
 def _step_weights(step: FoldedStep) -> Arrays:
@@ -67,13 +81,17 @@ def _step_weights(step: FoldedStep) -> Arrays:
         name, attention = f"step.modules.{index}", module.attention
         roles |= _norm(f"{name}.attention", attention.norm) | _layer(f"{name}.attention.qkv", attention.qkv)
         roles |= _layer(f"{name}.attention.out", attention.out) | _mlp(f"{name}.attention_mlp", module.attention_mlp)
-        assert module.text is not None and module.text[0].null is not None  # see `can_describe`
+        if module.text is None:
+            continue
         text, mlp = module.text
         roles |= _norm(f"{name}.text", text.norm) | _layer(f"{name}.text.q", text.q)
         roles |= _layer(f"{name}.text.out", text.out) | _mlp(f"{name}.text_mlp", mlp)
-        roles[f"{name}.text.null"] = single(module.text[0].null)
-    assert step.norm is not None
-    roles |= _norm("step", step.norm) | _head("step.heads.x_0", step.heads["x_0"])
+        if text.null is not None:
+            roles[f"{name}.text.null"] = single(text.null)
+    if step.norm is not None:
+        roles |= _norm("step", step.norm)
+    for kind, head in step.heads.items():
+        roles |= _head(f"step.heads.{kind}", head)
     if step.innovation is not None:
         roles |= _head("step.innovation", step.innovation)
         roles["step.innovation.kernel"] = single(residual_gain.kernel())
@@ -131,6 +149,39 @@ def _text_weights(denoiser: Denoiser) -> Arrays:
     return roles
 
 
+def _released_conditions(denoiser: GemDenoiser) -> Arrays:
+    """Of released weights: layers of every condition, and where they have flags, those behind them."""
+    conditions = denoiser.conditions
+    assert isinstance(conditions, SumOfConditions)
+    points = conditions.keypoints
+    roles = _module("conditions.keypoints.point", points.point) | _pair("conditions.keypoints", points.fuse)
+    roles["conditions.keypoints.unseen"] = single(points.unseen.detach().numpy())
+    for kind, embed in conditions.embed.items():
+        name = f"conditions.{kind}"
+        if isinstance(embed[0], nn.LayerNorm):
+            roles |= _norm(name, norm(embed[0])) | _module(f"{name}.first", embed[1])
+        else:
+            roles |= _pair(name, embed)
+        if kind in conditions.flagged:
+            roles |= _pair(f"{name}.flagged", conditions.flagged[kind])
+    if isinstance(denoiser.condition_in, nn.Linear):
+        roles |= _module("conditions.in", denoiser.condition_in)
+    return roles
+
+
+def _pair(name: str, layers: nn.Module) -> Arrays:
+    """Two linear layers with an activation between them."""
+    assert isinstance(layers, nn.Sequential)
+    return _module(f"{name}.first", layers[0]) | _module(f"{name}.second", layers[2])
+
+
+def _released_texts(denoiser: GemDenoiser) -> Arrays:
+    """Of GEM-SMPL: GVHMR reads no texts."""
+    if not reads_texts(denoiser):
+        return {}
+    return _text_weights(denoiser) | {"texts.places": single(denoiser.timestep_table.numpy())}
+
+
 def paired_weights(
     reference: onnx.ModelProto, stored: onnx.ModelProto
 ) -> Iterator[tuple[onnx.TensorProto, onnx.TensorProto]]:
@@ -172,16 +223,29 @@ def native_table(denoiser: Denoiser, graphs: Graphs) -> dict[str, Any]:
     """The table of an engine whose fp32 graphs of `denoiser` are written.
 
     Raises EngineError for a weight that is in none of its files."""
-    return _table(weights_by_role(denoiser), denoiser.norm.eps, graphs)
+    return _table(weights_by_role(denoiser), _epsilon(denoiser), graphs)
 
 
 def native_table_of_engine(config: ModelConfig, profile: str, graphs: Graphs) -> dict[str, Any]:
     """The table of an engine without its checkpoint: the graphs of another network of the same config tell which of the
     engine's initializers is what.  Raises EngineError for graphs that this genmo would write otherwise."""
     stored = {name: onnx.load(getattr(graphs, name)) for name in GRAPHS}
-    reference = network_of_distinct_weights(config, has_one_bias(stored["conditions"]))
+    family = family_of(config, stored["texts"])
+    reference = network_of_distinct_weights(config, family == "genmo" and has_one_bias(stored["conditions"]), family)
     roles = _stored(weights_by_role(reference), export_graphs(reference, profile=profile), stored)
-    return _table(roles, reference.norm.eps, graphs)
+    return _table(roles, _epsilon(reference), graphs)
+
+
+def family_of(config: ModelConfig, texts: onnx.ModelProto) -> str:
+    """Whose network an engine's is, a key of FAMILIES: GVHMR's graph of texts has no weights."""
+    if config.layout == "genmo":
+        return "genmo"
+    return "gem" if any(len(tensor.dims) == 2 for tensor in texts.graph.initializer) else "gvhmr"
+
+
+def _epsilon(denoiser: Denoiser) -> float:
+    """Of the norms in the modules."""
+    return denoiser.norm.eps if isinstance(denoiser.norm, nn.LayerNorm) else BLOCK_EPS
 
 
 def _table(roles: Arrays, epsilon: float, graphs: Graphs) -> dict[str, Any]:

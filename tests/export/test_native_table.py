@@ -22,6 +22,7 @@ from genmo.runtime.engine.native_weights import read_native_weights
 from genmo.runtime.support import native
 from genmo.runtime.support.errors import EngineError
 from genmo.train.network.denoiser import Denoiser
+from genmo.train.network.fusion import CrossAttentionDenoiser
 from genmo.train.network.gem import GemDenoiser
 
 TINY = ModelConfig(
@@ -72,7 +73,7 @@ def test_an_engine_of_another_precision_has_no_table(engine_copy, tmp_path, caps
     described = json.loads((folder / "engine.json").read_text())
     (folder / "engine.json").write_text(json.dumps(described | {"precision": "fp16"}))
     assert native_table.main([str(folder)]) == 2
-    assert "fp16 of layout genmo; wanted an fp32 engine of layout genmo" in capsys.readouterr().err
+    assert "its precision is fp16; wanted an fp32 engine" in capsys.readouterr().err
 
 
 def test_the_engine_that_ships_has_a_table():
@@ -94,4 +95,5 @@ def test_a_table_of_other_weights_is_not_written(tiny_engine):
 
 def test_what_libgenmo_runs():
     assert can_describe(Denoiser(TINY))
-    assert not can_describe(GemDenoiser.__new__(GemDenoiser))
+    assert can_describe(GemDenoiser.__new__(GemDenoiser))
+    assert not can_describe(CrossAttentionDenoiser.__new__(CrossAttentionDenoiser))

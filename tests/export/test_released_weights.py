@@ -2,6 +2,7 @@
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,14 +14,17 @@ import torch.nn.functional as F
 from genmo.export import pipeline, released_weights
 from genmo.export.onnx.constant_folding import folds_null_text
 from genmo.export.onnx.graphs import example_inputs, export_graphs, write_onnx
+from genmo.export.onnx.weight_locations import native_table
 from genmo.export.options import ExportOptions
 from genmo.export.released_weights import HEADS, LAYOUT, Source, convert, infer_config
 from genmo.runtime.cli.run import main as run_command
 from genmo.runtime.denoiser.sampler import _with_and_without, estimate, generate
+from genmo.runtime.engine.backends.native import NativeDenoiser
 from genmo.runtime.engine.backends.onnxruntime import OnnxRuntimeDenoiser
 from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.motion.representation import decode
+from genmo.runtime.support import native
 from genmo.runtime.support.errors import InputError
 from genmo.train.network.safe_unpickle import Storage, StoredTensor
 
@@ -307,7 +311,20 @@ def imported(request, tmp_path_factory, statistics):
     state = released(family)
     checkpoint = convert(save(folder, state), statistics, "up")
     engine = frozen(checkpoint, folder)
-    return SimpleNamespace(family=family, state=state, checkpoint=checkpoint, engine=engine)
+    return SimpleNamespace(family=family, state=state, checkpoint=checkpoint, engine=engine, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def libgenmo(imported):
+    """The same in libgenmo, by instruction set, and in fixed point."""
+    denoiser, config = imported.checkpoint.model.denoiser, imported.checkpoint.model.config
+    graphs = Graphs(*(imported.folder / f"{name}.onnx" for name in GRAPHS), folds_null_text(denoiser))
+    graphs = replace(graphs, native=native_table(denoiser, graphs))
+    opened = {}
+    for name in native.instruction_sets():
+        with native.using_instruction_set(name):
+            opened[name] = NativeDenoiser(graphs, config, threads=3 if name == "portable" else 1)
+    return opened | {"i16": NativeDenoiser(graphs, config, threads=2, precision="i16")}
 
 
 @torch.no_grad()
@@ -341,6 +358,32 @@ def test_torch_and_engine_are_the_released_network(imported, frames):
         wanted = {name: tensor.numpy() for name, tensor in reference(imported.state, imported.family, c).items()}
         assert_same(ask(imported.checkpoint.model.denoiser, arrays), wanted, f"torch, {spans}")
         assert_same(imported.engine(arrays), wanted, f"engine, {spans}")
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.description())
+@pytest.mark.parametrize("frames", [1, 121])
+def test_libgenmo_is_the_released_network(imported, frames, libgenmo):
+    """With every instruction set, on one thread and on three."""
+    third = frames // 3
+    for spans in ((), ((0, frames),), ((0, third), (2 * third, frames)), ((0, frames), (third, third + 5))):
+        spans = [(start, min(end, frames)) for start, end in spans if start < min(end, frames)]
+        c, arrays = asked(imported, frames, spans)
+        wanted = {name: tensor.numpy() for name, tensor in reference(imported.state, imported.family, c).items()}
+        for name in native.instruction_sets():
+            assert_same(libgenmo[name](arrays), wanted, f"{name}, {spans}")
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.description())
+def test_libgenmo_reads_a_batch_of_the_released_network(imported, libgenmo):
+    """As ONNX Runtime does, where some motions have no texts; in fixed point nearly."""
+    config = imported.checkpoint.model.config
+    arrays = example_inputs(config, np.random.default_rng(0), batch=3, frames=30, texts=2)
+    arrays["text_spans"][2] = 0
+    wanted = imported.engine(arrays)
+    for name, ours in libgenmo.items():
+        answered, off = ours(arrays), 2e-2 if name == "i16" else 2e-5
+        for output, expected in wanted.items():
+            np.testing.assert_allclose(answered[output], expected, atol=off * max(np.abs(expected).max(), 1))
 
 
 def test_every_subset_of_conditions_and_batches(imported):

@@ -28,7 +28,7 @@ genmo_status check(const genmo_estimation* estimation, genmo_error* error) {
   return GENMO_OK;
 }
 
-EstimateOptions options_of(const genmo_estimation& e) { return {e.unfitted == 0, e.loose_feet == 0, e.progress, e.user}; }
+EstimateOptions options_of(const genmo_estimation& e, bool released = false) { return {e.unfitted == 0, e.loose_feet == 0, !released, e.progress, e.user}; }
 
 genmo_status estimate(Model& model, const genmo_keypoints& given, const genmo_estimation& e, Pool& pool, genmo_motion& motion, genmo_error* error) {
   const Pool::Scope scope(pool);
@@ -41,7 +41,7 @@ genmo_status estimate(Model& model, const genmo_keypoints& given, const genmo_es
   if (status != GENMO_OK) return status;
   if (e.progress && e.progress(e.user, static_cast<float>(kStepShare))) return fail(error, GENMO_CANCELLED, "cancelled after the network's step");
   Estimated estimated;
-  status = finish_estimated(features, keypoints, options_of(e), pool, estimated, error);
+  status = finish_estimated(features, keypoints, options_of(e, model.released), pool, estimated, error);
   if (status != GENMO_OK) return status;
   answer(estimated, pool, motion);
   if (e.progress) e.progress(e.user, 1);

@@ -198,13 +198,14 @@ genmo_status genmo_generate(genmo_model* model, const genmo_generation* generati
   genmo_generation g;
   if (!model || !read_sized(generation, offsetof(genmo_generation, keyframe_count), g))
     return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof g));
-  const genmo_status bad = check(g, motion, error);
-  if (bad != GENMO_OK) return bad;
   Model& opened = *reinterpret_cast<Model*>(model);
+  genmo_status status = check(g, motion, error);
+  if (status == GENMO_OK) status = refuse_released(opened, "generation", error);
+  if (status != GENMO_OK) return status;
   const size_t constrained = constraint_bytes(g.keyframe_count, g.target_count, g.heading_count) + (g.keyframe_count || g.target_count || g.heading_count ? static_cast<size_t>(g.frames) * kConstrainedBytes : 0);
   Pool* pool = opened.take_pool(pool_bytes(g.frames, g.text_count) + constrained);
   if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", g.frames);
-  const genmo_status status = generate(opened, g, *pool, *motion, error);
+  status = generate(opened, g, *pool, *motion, error);
   opened.give_pool(pool);
   return status;
 }
@@ -215,6 +216,8 @@ genmo_status genmo_read_text(const genmo_model* model, const char* prompt, float
   using namespace genmo;
   if (!model || !prompt || !tokens || !mask) return fail(error, GENMO_BAD_ARGUMENT, "model, prompt, tokens or mask is NULL");
   const Model& opened = *reinterpret_cast<const Model*>(model);
+  const genmo_status status = refuse_released(opened, "reading texts", error);
+  if (status != GENMO_OK) return status;
   if (opened.words.encode(prompt, opened.text_tokens, tokens, mask)) return GENMO_OK;
   return fail(error, GENMO_BAD_ARGUMENT, "text is \"%.150s\"; wanted at least one word in Latin letters", prompt);
 }

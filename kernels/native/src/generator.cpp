@@ -155,7 +155,8 @@ genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_opti
   if (!o.points) o.points = kUsualPoints;
   if (!o.keyframes) o.keyframes = kUsualKeyframes;
   if (!o.targets) o.targets = kUsualTargets;
-  const genmo_status status = check(opened, o, error);
+  genmo_status status = refuse_released(opened, "endless motion", error);
+  if (status == GENMO_OK) status = check(opened, o, error);
   if (status != GENMO_OK) return status;
   double betas[kBetas];
   auto* g = new (std::nothrow) Generator(opened);

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "network/network.h"
+#include "sized.h"
 
 extern "C" {
 
@@ -39,8 +40,9 @@ genmo_status genmo_network_texts(genmo_network* network, const genmo_texts* text
 }
 
 genmo_status genmo_network_step(genmo_network* network, const genmo_step* step, genmo_error* error) {
-  if (!network || !step || step->size != sizeof *step)
+  genmo_step s;
+  if (!network || !genmo::read_sized(step, offsetof(genmo_step, weak_perspective), s))
     return genmo::fail(error, GENMO_BAD_ARGUMENT, "network or step is NULL, or step.size is not this ABI's");
-  return genmo::run_step(*reinterpret_cast<genmo::Network*>(network), *step, error);
+  return genmo::run_step(*reinterpret_cast<genmo::Network*>(network), s, error);
 }
 }

@@ -201,7 +201,8 @@ genmo_status genmo_stream_open(genmo_model* model, const genmo_stream_options* g
   if (!o.people) o.people = 1;
   if (!o.stride) o.stride = 1;
   if (!o.fit_reach) o.fit_reach = kUsualReach;
-  genmo_status status = check(o, opened.window, error);
+  genmo_status status = refuse_released(opened, "a stream", error);
+  if (status == GENMO_OK) status = check(o, opened.window, error);
   if (status == GENMO_OK) status = check_pose(o.camera_to_world, error);
   if (status != GENMO_OK) return status;
   auto* s = new (std::nothrow) Stream(opened);

@@ -73,9 +73,10 @@ struct Motion {
   bool operator==(const Motion& other) const { return joints == other.joints && rotations == other.rotations; }
 };
 
-// The engine in a folder, or the made-up one for "tiny"; ends the program where it does not open.
-inline bool is_tiny(const char* engine) { return std::strcmp(engine, "tiny") == 0; }
-inline EngineFiles files_of(const char* engine) { return is_tiny(engine) ? static_cast<EngineFiles>(TinyEngine()) : EngineFiles(engine); }
+// The engine in a folder, or a made-up one for "tiny" or "released"; ends the program where it does not open.
+inline bool is_released(const char* engine) { return std::strcmp(engine, "released") == 0; }
+inline bool is_tiny(const char* engine) { return is_released(engine) || std::strcmp(engine, "tiny") == 0; }
+inline EngineFiles files_of(const char* engine) { return is_tiny(engine) ? static_cast<EngineFiles>(TinyEngine(is_released(engine))) : EngineFiles(engine); }
 inline genmo_model* opened(const char* engine, int threads = 2, int fast = 0) {
   genmo_error error{};
   error.size = sizeof error;
@@ -85,7 +86,7 @@ inline genmo_model* opened(const char* engine, int threads = 2, int fast = 0) {
   options.fast = fast;
   options.trusted = is_tiny(engine);
   genmo_model* model = nullptr;
-  if ((is_tiny(engine) ? TinyEngine().open(&model, options, &error) : genmo_open(engine, &options, &model, &error)) == GENMO_OK) return model;
+  if ((is_tiny(engine) ? TinyEngine(is_released(engine)).open(&model, options, &error) : genmo_open(engine, &options, &model, &error)) == GENMO_OK) return model;
   std::printf("FAILED: %s\n", error.message);
   std::exit(1);
 }

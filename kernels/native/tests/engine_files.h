@@ -66,25 +66,28 @@ class Npz {
   uint64_t count_ = 0;
 };
 
-// An engine of one narrow module with random weights and no hashes that are right: it is opened as trusted.
+// An engine of one narrow module with random weights and no hashes that are right: it is opened as trusted.  `released`: of layout "gem".
 class TinyEngine : public EngineFiles {
  public:
-  TinyEngine() {
+  explicit TinyEngine(bool released = false) : released_(released), features_(released ? 151 : 181) {
     contents.resize(names.size());
     const std::string tensors = write_weights();
     write_words();
-    contents[0] = R"({"format": 2, "model": {"layout": "genmo", "width": 16, "depth": 1, "heads": 2, "mlp_width": 24, "window": 120,)"
-                  R"( "text_width": 192, "text_tokens": 8, "text_depth": 0, "block_order": "paper", "innovation": true, "video_width": 0,)"
-                  R"( "music_width": 0, "keyframes": true}, "text_encoder": {"kind": "wordpiece-1", "file": "text_encoder.npz",)"
+    const std::string layout = released ? "gem" : "genmo", own = released ? "false" : "true";
+    contents[0] = R"({"format": 2, "model": {"layout": ")" + layout + R"(", "width": 16, "depth": 1, "heads": 2, "mlp_width": 24, "window": 120,)"
+                  R"( "text_width": 192, "text_tokens": 8, "text_depth": 0, "block_order": "paper", "video_width": 0, "innovation": )" +
+                  own + R"(, "music_width": 0, "keyframes": )" + own + R"(}, "text_encoder": {"kind": "wordpiece-1", "file": "text_encoder.npz",)"
                   R"( "vocabulary": "text_vocabulary.txt"}, "normalisation": {"mean": [)" +
-                  mean() + "], \"std\": [" + repeated("0.02", kFeatures) +
+                  mean() + "], \"std\": [" + repeated("0.02", features_) +
                   R"(]}, "files": {"conditions.onnx": "", "texts.onnx": "", "step.onnx": "", "text_encoder.npz": "", "text_vocabulary.txt": ""},)"
                   R"( "native": {"format": 1, "dtype": "float32", "norm_epsilon": 1e-05, "tensors": {)" +
                   tensors + "}}}";
   }
 
  private:
-  static constexpr int kFeatures = 181, kChannels = 104;
+  static constexpr int kChannels = 104;
+  const bool released_;
+  const int features_;
 
   static std::string repeated(const char* word, int count) {
     std::string all = word;
@@ -93,11 +96,12 @@ class TinyEngine : public EngineFiles {
   }
 
   // Somebody who stands upright, four metres in front of a camera.
-  static std::string mean() {
+  std::string mean() const {
     std::string all;
-    for (int i = 0; i < kFeatures; ++i) {
-      const int number = i < 6 ? i : i >= 9 && i < 153 ? (i - 9) % 6 : 1;  // of a rotation's six
-      all += std::string(i ? ", " : "") + (i == 165 ? "4.0" : number == 0 || number == 4 ? "1.0" : "0.0");
+    for (int i = 0; i < features_; ++i) {
+      const int of_released = i < 126 ? i % 6 : i >= 136 && i < 148 ? (i - 136) % 6 : 1, of_ours = i < 6 ? i : i >= 9 && i < 153 ? (i - 9) % 6 : 1;
+      const int number = released_ ? of_released : of_ours;  // of a rotation's six
+      all += std::string(i ? ", " : "") + (i == 165 && !released_ ? "4.0" : number == 0 || number == 4 ? "1.0" : "0.0");
     }
     return all;
   }
@@ -106,7 +110,8 @@ class TinyEngine : public EngineFiles {
   std::string write_weights() {
     RandomWeights random(3);
     std::string table;
-    const NetworkSizes sizes{16, 1, 24, kFeatures, 192, 0, 23, {{"keypoints", 51}, {"bounding_box", 3}, {"camera", 12}, {"keyframes", 194}}};
+    NetworkSizes sizes{16, 1, 24, features_, 192, 0, released_ ? 0 : 23, {{"keypoints", 51}, {"bounding_box", 3}, {"camera", 12}}, released_};
+    if (!released_) sizes.conditions.push_back({"keyframes", 194});
     for (const auto& shape : NetworkShapes(sizes).all) {
       const size_t file = shape.role.compare(0, 5, "step.") == 0 ? 3 : shape.role.compare(0, 6, "texts.") == 0 ? 2 : 1;
       std::string& bytes = contents[file];

@@ -319,9 +319,10 @@ void check_folder(const EngineFiles& engine) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const TinyEngine engine;
+  const TinyEngine engine, released(true);
   check_folder(engine);
   check_engines(engine, argc > 1 ? std::atoi(argv[1]) : 1000);
+  check_engines(released, (argc > 1 ? std::atoi(argv[1]) : 1000) / 4);
   check_options(engine, argc > 2 ? std::atoi(argv[2]) : 1000);
   return finish("fuzz");
 }

@@ -15,6 +15,7 @@ struct TensorShape {
 struct NetworkSizes {
   int width, depth, hidden, features, text_width, text_depth, turning_joints;
   std::vector<genmo_condition_kind> conditions;
+  bool released = false;  // in the manner of GEM-SMPL
 };
 
 // Every tensor of a network of these sizes.
@@ -24,7 +25,11 @@ class NetworkShapes {
     step();
     for (const auto& condition : s_.conditions) read(condition);
     layer("conditions.in", s_.width, s_.width);
-    add("conditions.motion_bias", 1, s_.width);
+    if (s_.released) {
+      add("texts.places", 1000, s_.width);
+    } else {
+      add("conditions.motion_bias", 1, s_.width);
+    }
     texts();
   }
   std::vector<TensorShape> all;
@@ -54,15 +59,20 @@ class NetworkShapes {
       norm(name + ".text", s_.width);
       layer(name + ".text.q", s_.width, s_.width);
       layer(name + ".text.out", s_.width, s_.width);
-      add(name + ".text.null", 1, s_.width);
+      if (!s_.released) add(name + ".text.null", 1, s_.width);
       for (const char* part : {".attention_mlp", ".text_mlp"}) {
         norm(name + part, s_.width);
         mlp(name + part, s_.width, s_.hidden, s_.width);
       }
       layer("texts.modules." + std::to_string(i) + ".key_value", s_.width, 2 * s_.width);
     }
-    norm("step", s_.width);
     mlp("step.heads.x_0", s_.width, s_.width, s_.features);
+    if (s_.released) {
+      mlp("step.heads.weak_perspective", s_.width, s_.width, 3);
+      mlp("step.heads.contact_logits", s_.width, s_.width, 6);
+    } else {
+      norm("step", s_.width);
+    }
     if (s_.turning_joints == 0) return;
     mlp("step.innovation", s_.width, s_.width, s_.turning_joints);
     add("step.innovation.kernel", 1, 25);
@@ -71,12 +81,13 @@ class NetworkShapes {
   }
   void read(const genmo_condition_kind& condition) {
     const std::string kind = condition.name, name = "conditions." + kind;
-    const int inputs = kind == "keypoints" ? 17 * 6 : kind == "bounding_box" ? 9 : condition.width;
-    mlp(name, inputs, s_.hidden, s_.width);
-    add(name + ".absent", 1, s_.width);
+    const int of_released = kind == "camera" ? 6 : condition.width, inputs = s_.released ? of_released : kind == "bounding_box" ? 9 : condition.width;
+    mlp(name, kind == "keypoints" ? 17 * 6 : inputs, s_.hidden, s_.width);
+    if (!s_.released) add(name + ".absent", 1, s_.width);
+    if (s_.released && kind != "keypoints") mlp(name + ".flagged", s_.width + 1, s_.width, s_.width);
     if (kind != "keypoints") return;
-    layer(name + ".point", 4, 6);
-    add(name + ".place", 17, 6);
+    layer(name + ".point", s_.released ? 2 : 4, 6);
+    if (!s_.released) add(name + ".place", 17, 6);
     add(name + ".unseen", 17, 6);
   }
   void texts() {

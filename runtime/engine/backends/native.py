@@ -85,7 +85,7 @@ class _Step(ctypes.Structure):
     _fields_ = _struct(
         *((name, _INT) for name in ("batch", "frames", "prompted", "texts")),
         *((name, _POINTER) for name in ("x_t", "timestep", "fused", "text_bias", "text_reach")),
-        *((name, _POINTER) for name in ("text_keys", "text_values", "x_0")),
+        *((name, _POINTER) for name in ("text_keys", "text_values", "x_0", "weak_perspective", "contact_logits")),
     )
 
 
@@ -104,6 +104,9 @@ class Network:
         if native.library() is None:
             raise BackendError(f"the backend native needs libgenmo; {native.description()}")
         self.config = config
+        self.reads_texts = "texts.in.weight" in weights.tensors
+        self.null_first = self.reads_texts and config.layout == "gem"
+        """the null text is a text, before the others"""
         options = _options(config, weights.norm_epsilon, threads, fast)
         buffers = {name: np.frombuffer(data, np.uint8) for name, data in weights.files.items()}
         tensors = (_Tensor * len(weights.tensors))(
@@ -177,10 +180,14 @@ class NativeGraph(ABC):
         """The outputs for inputs that were kept and others that were not."""
         given = kept | self.keep(arrays)
         sizes = self._sizes(given)
-        answer = {spec.name: np.empty(spec.shape(**sizes), spec.dtype) for spec in self.outputs}
+        answer = self._room(sizes)
         if all(array.size for array in answer.values()):
             self.run(given, answer, sizes)
         return answer
+
+    def _room(self, sizes: dict[str, int]) -> Arrays:
+        """Arrays for the outputs."""
+        return {spec.name: np.empty(spec.shape(**sizes), spec.dtype) for spec in self.outputs}
 
     @abstractmethod
     def run(self, given: Arrays, answer: Arrays, sizes: dict[str, int]) -> None:
@@ -219,7 +226,15 @@ class ConditionsGraph(NativeGraph):
 class TextsGraph(NativeGraph):
     """texts.onnx"""
 
+    def _room(self, sizes: dict[str, int]) -> Arrays:
+        texts = sizes["texts"] + self.network.null_first
+        return super()._room(sizes | {"texts": texts, "words": texts * self.network.config.text_tokens})
+
     def run(self, given: Arrays, answer: Arrays, sizes: dict[str, int]) -> None:
+        if not self.network.reads_texts:
+            for array in answer.values():
+                array[...] = 0
+            return
         depth = range(self.network.config.depth)
         keys, values = (_pointers([answer[f"text_{kind}_{i}"] for i in depth]) for kind in ("keys", "values"))
         arguments = _Texts(
@@ -244,7 +259,8 @@ class StepGraph(NativeGraph):
         arguments = _Step(**{name: sizes[name] for name in ("batch", "frames", "prompted", "texts")})
         for name in ("x_t", "timestep", "fused", "text_bias", "text_reach"):
             setattr(arguments, name, given[name].ctypes.data)
-        arguments.x_0 = answer["x_0"].ctypes.data
+        for name, array in answer.items():
+            setattr(arguments, name, array.ctypes.data)
         arguments.text_keys, arguments.text_values = ctypes.addressof(keys), ctypes.addressof(values)
         self.network.run("step", arguments)
 

@@ -77,7 +77,8 @@ typedef struct genmo_motion {
   float* offsets;      /* [24, 3] each joint in the rest pose, from its parent */
   float* betas;        /* [10] the body's shape, in standard deviations of the actors that it was learnt from */
   float* root_in_camera; /* [frames, 7] of a motion from keypoints, where the camera sees the root: quaternion x, y, z, w and metres,
-                          OpenCV axes; a motion from texts leaves it as it is */
+                          OpenCV axes; a motion from texts leaves it as it is. With released weights, where no frame has two visible
+                          points, metres are NaN */
   float camera_rise;   /* out: metres by which the floor of a motion from keypoints, and its camera with it, was brought to y = 0 */
 } genmo_motion;
 
@@ -102,8 +103,9 @@ typedef struct genmo_options {
   int32_t reserve;  /* frames of a motion from one text whose memory is asked for now; 0: at the first call */
 } genmo_options;
 
-/* `options` NULL: fp32, one thread, hashes compared. Only engines in fp32 of layout "genmo" with a table "native" and a text
- * encoder "wordpiece-1" can be opened, as is the one that ships with genmo. */
+/* `options` NULL: fp32, one thread, hashes compared. Only engines in fp32 with a table "native" can be opened: those of layout "genmo" with
+ * a text encoder "wordpiece-1", as is the one that ships with genmo, and those of layout "gem" (released weights of GEM-SMPL and GVHMR),
+ * with which genmo_estimate alone works. Their body is the mean one, fitted to the keypoints. */
 GENMO_API genmo_status genmo_open(const char* utf8_folder, const genmo_options* options, genmo_model** model,
                                   genmo_error* error);
 /* From memory, which may be freed afterwards: the files of the folder, whichever order. */

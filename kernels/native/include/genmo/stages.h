@@ -255,11 +255,12 @@ typedef struct genmo_conditions {
 GENMO_API genmo_status genmo_network_conditions(genmo_network* network, const genmo_conditions* conditions,
                                                 genmo_error* error);
 
-/* Inputs and outputs of texts.onnx, in the shapes that a step takes with `prompted` = `batch`. */
+/* Inputs and outputs of texts.onnx, in the shapes that a step takes with `prompted` = `batch`. Released weights that read texts answer
+ * texts + 1: the null text comes first. */
 typedef struct genmo_texts {
   uint32_t size; /* sizeof(genmo_texts) */
   int32_t batch, texts;
-  const float* tokens;   /* [batch, texts, text_tokens, text_width] */
+  const float* tokens;   /* [batch, texts, text_tokens, text_width]; of released weights there may be no texts */
   const float* mask;     /* [batch, texts, text_tokens], 0 or 1 */
   const int64_t* spans;  /* [batch, texts, 2] */
   float* bias;           /* [batch, texts, text_tokens] */
@@ -270,7 +271,7 @@ typedef struct genmo_texts {
 
 GENMO_API genmo_status genmo_network_texts(genmo_network* network, const genmo_texts* texts, genmo_error* error);
 
-/* Inputs and outputs of step.onnx. The first `prompted` motions have `texts` texts. */
+/* Inputs and outputs of step.onnx. The first `prompted` motions have `texts` texts: all of them, of released weights that read texts. */
 typedef struct genmo_step {
   uint32_t size; /* sizeof(genmo_step) */
   int32_t batch, frames, prompted, texts;
@@ -282,6 +283,9 @@ typedef struct genmo_step {
   const float* const* text_keys;   /* [depth] of [prompted, heads, width / heads, texts * text_tokens] */
   const float* const* text_values; /* [depth] of [prompted, heads, texts * text_tokens, width / heads] */
   float* x_0;                      /* [batch, frames, features] */
+  /* of released weights, else NULL; a struct that ends here in front of them is taken as well */
+  float* weak_perspective; /* [batch, frames, 3] */
+  float* contact_logits;   /* [batch, frames, 6] */
 } genmo_step;
 
 GENMO_API genmo_status genmo_network_step(genmo_network* network, const genmo_step* step, genmo_error* error);

@@ -31,25 +31,28 @@ bool is_rotation(const Mat3& m) {
   return off <= 1e-3 && dot(m.row[0], cross(m.row[1], m.row[2])) >= 0;
 }
 
-// The centre and side in pixels of the square around the visible points [17, 3] of a frame; false where fewer than two are.
-bool bounding_box(const double* points, double* box) {
-  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+int visible(const double* points) {
   int seen = 0;
+  for (const double* point = points; point < points + 3 * kPoints; point += 3) seen += point[2] > kVisible;
+  return seen;
+}
+
+}  // namespace
+
+bool bounding_box(const double* points, double aspect, double* box) {
+  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
   for (const double* point = points; point < points + 3 * kPoints; point += 3) {
     if (!(point[2] > kVisible)) continue;
-    ++seen;
     for (int axis = 0; axis < 2; ++axis) {
       low[axis] = std::min(low[axis], point[axis]);
       high[axis] = std::max(high[axis], point[axis]);
     }
   }
-  const double side = std::max(high[0] - low[0], high[1] - low[1]);
+  const double side = std::max((high[0] - low[0]) / aspect, high[1] - low[1]);
   for (int axis = 0; axis < 2; ++axis) box[axis] = (low[axis] + high[axis]) / 2;
   box[2] = kBoxMargin * side;
-  return seen >= kFewestPoints && side > 0;
+  return visible(points) >= kFewestPoints && side > 0;
 }
-
-}  // namespace
 
 bool read_points(const float* given, int64_t rows, double* points) {
   for (int64_t row = 0; row < rows; ++row) {
@@ -62,7 +65,7 @@ bool read_points(const float* given, int64_t rows, double* points) {
 
 bool has_box(const double* points) {
   double box[3];
-  return bounding_box(points, box);
+  return bounding_box(points, 1, box);
 }
 
 genmo_status read_lens(const genmo_keypoints& given, Keypoints& keypoints, genmo_error* error) {
@@ -144,16 +147,17 @@ void normalised_rays(const Keypoints& keypoints, const double* points, int count
   }
 }
 
-void keypoint_conditions(const Keypoints& keypoints, const KeypointConditions& out) {
+void keypoint_conditions(const Keypoints& keypoints, const KeypointConditions& out, const ConditionRules& rules) {
   const int64_t frames = keypoints.frames;
   std::fill(out.keypoints, out.keypoints + frames * 3 * kPoints, 0.0f);
   std::fill(out.box, out.box + 3 * frames, 0.0f);
   for (int64_t frame = 0; frame < frames; ++frame) {
     const double* points = keypoints.points + frame * 3 * kPoints;
     double box[3];
-    const bool boxed = bounding_box(points, box);
-    out.keypoints_mask[frame] = out.box_mask[frame] = boxed;
-    out.camera_mask[frame] = keypoints.rotation != nullptr;
+    const bool boxed = bounding_box(points, rules.box_aspect, box), told = boxed && visible(points) >= rules.box_points;
+    out.keypoints_mask[frame] = boxed;
+    out.box_mask[frame] = told;
+    out.camera_mask[frame] = keypoints.rotation || rules.camera_stands;
     if (!boxed) continue;
     for (int i = 0; i < kPoints; ++i) {
       float* local = out.keypoints + (frame * kPoints + i) * 3;
@@ -161,12 +165,13 @@ void keypoint_conditions(const Keypoints& keypoints, const KeypointConditions& o
       for (int axis = 0; axis < 2; ++axis) local[axis] = static_cast<float>(2 * (points[3 * i + axis] - box[axis]) / box[2]);
       local[2] = 1;
     }
-    for (int i = 0; i < 3; ++i) out.box[3 * frame + i] = static_cast<float>((box[i] - (i < 2 ? keypoints.middle[i] : 0)) / keypoints.focal[0]);
+    for (int i = 0; i < 3 && told; ++i) out.box[3 * frame + i] = static_cast<float>((box[i] - (i < 2 ? keypoints.middle[i] : 0)) / keypoints.focal[0]);
   }
   if (keypoints.rotation) {
     camera_condition(keypoints, out.camera);
   } else {
-    std::fill(out.camera, out.camera + 12 * frames, 0.0f);
+    constexpr float kStanding[12] = {1, 0, 0, 0, 1, 0, 0, 0, 0, 0, -1, 0};  // neither turns nor moves; up is against its y
+    for (int64_t i = 0; i < 12 * frames; ++i) out.camera[i] = rules.camera_stands ? kStanding[i % 12] : 0.0f;
   }
 }
 

@@ -35,6 +35,17 @@ bool read_points(const float* given, int64_t rows, double* points);
 genmo_status read_lens(const genmo_keypoints& given, Keypoints& keypoints, genmo_error* error);
 genmo_status read_camera(const genmo_keypoints& given, Pool& pool, Keypoints& keypoints, genmo_error* error);
 
+// How weights want their conditions: runtime/denoiser/conventions.py, the defaults for layout "genmo".
+struct ConditionRules {
+  double box_aspect = 1;     // width over height of what a box is widened to
+  int box_points = 2;        // visible points that the box's condition needs
+  bool camera_stands = false;  // one that is not known is one that stands still; else absent
+};
+inline constexpr ConditionRules kReleasedRules{192.0 / 256.0, 4, true};
+
+// The centre and side in pixels of the square around the visible points [17, 3] of a frame; false where fewer than two are.
+bool bounding_box(const double* points, double aspect, double* box);
+
 // Whether points [17, 3] make a box.
 bool has_box(const double* points);
 
@@ -52,6 +63,6 @@ void normalised_rays(const Keypoints& keypoints, const double* points, int count
 struct KeypointConditions {
   float *keypoints, *keypoints_mask, *box, *box_mask, *camera, *camera_mask;
 };
-void keypoint_conditions(const Keypoints& keypoints, const KeypointConditions& out);
+void keypoint_conditions(const Keypoints& keypoints, const KeypointConditions& out, const ConditionRules& rules = {});
 
 }  // namespace genmo

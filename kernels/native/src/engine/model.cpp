@@ -6,6 +6,7 @@
 
 #include "engine/sha256.h"
 #include "error.h"
+#include "network/network.h"
 
 namespace genmo {
 namespace {
@@ -47,8 +48,10 @@ class Opening {
     if (!about_) return wrong("it is no JSON");
     const Json& about = *about_;
     if (about["format"].whole(0, 1000, -1) != kFormat) return wrong("format is not 2");
-    if (!about["model"]["layout"].is("genmo")) return wrong("the motion's layout is not \"genmo\"");
-    if (!about["text_encoder"]["kind"].is("wordpiece-1")) return wrong("the text encoder is not \"wordpiece-1\"");
+    model_.released = about["model"]["layout"].is("gem");
+    if (model_.released) model_.features = kReleasedFeatures;
+    if (!model_.released && !about["model"]["layout"].is("genmo")) return wrong("the motion's layout is neither \"genmo\" nor \"gem\"");
+    if (!model_.released && !about["text_encoder"]["kind"].is("wordpiece-1")) return wrong("the text encoder is not \"wordpiece-1\"");
     const Json& table = about["native"];
     if (table["format"].whole(0, 1000, -1) != kTableFormat || !table["dtype"].is("float32"))
       return wrong("there is no table \"native\" of float32 weights, which python -m genmo.export.native_table adds to fp32 engines");
@@ -57,7 +60,7 @@ class Opening {
 
   genmo_status read() {
     genmo_status status = normalise();
-    if (status == GENMO_OK) status = open_words();
+    if (status == GENMO_OK && !model_.released) status = open_words();
     if (status == GENMO_OK) status = configure();
     return status == GENMO_OK ? open_weights() : status;
   }
@@ -113,7 +116,7 @@ class Opening {
 
   bool is_read(const char* name) const {
     const Json& encoder = (*about_)["text_encoder"];
-    if (encoder["file"].is(name) || encoder["vocabulary"].is(name)) return true;
+    if (!model_.released && (encoder["file"].is(name) || encoder["vocabulary"].is(name))) return true;
     for (const Json* tensor = (*about_)["native"]["tensors"].first; tensor; tensor = tensor->next)
       if (tensor->kind == Json::kArray && tensor->first && tensor->first->is(name)) return true;
     return false;
@@ -124,7 +127,7 @@ class Opening {
     float* const arrays[] = {model_.mean, model_.spread};
     for (int i = 0; i < 2; ++i) {
       const Json& values = (*about_)["normalisation"][names[i]];
-      if (values.kind != Json::kArray || values.count != kFeatures) return wrong("normalisation is not of 181 features");
+      if (values.kind != Json::kArray || values.count != model_.features) return wrong("normalisation is not of the layout's features");
       float* out = arrays[i];
       for (const Json* value = values.first; value; value = value->next) {
         *out = static_cast<float>(value->number);
@@ -161,7 +164,7 @@ class Opening {
     } sizes[] = {
         {"width", &o_.width, 1, 1 << 14},          {"depth", &o_.depth, 1, 1 << 8},
         {"heads", &o_.heads, 1, 1 << 8},           {"mlp_width", &o_.mlp_width, 1, 1 << 16},
-        {"window", &o_.window, 1, 1 << 16},        {"text_width", &o_.text_width, kTextWidth, kTextWidth},
+        {"window", &o_.window, 1, 1 << 16},        {"text_width", &o_.text_width, model_.released ? 1 : kTextWidth, model_.released ? 1 << 16 : kTextWidth},
         {"text_tokens", &o_.text_tokens, 2, 4096}, {"text_depth", &o_.text_depth, 0, 1 << 8},
     };
     for (const auto& size : sizes) {
@@ -171,7 +174,7 @@ class Opening {
     if (o_.width % (2 * o_.heads) || o_.window % 2) return wrong("width is no multiple of 2 x heads, or window is odd");
     if (!model["block_order"].is("paper") && !model["block_order"].is("public")) return wrong("block_order is unknown");
     o_.size = sizeof o_;
-    o_.features = kFeatures;
+    o_.features = model_.features;
     o_.text_first = model["block_order"].is("public");
     if (model["innovation"].kind == Json::kTrue) {
       o_.first_turn = 9 + 6;  // the joints' turns but the root's
@@ -215,6 +218,7 @@ class Opening {
       if (status != GENMO_OK) return status;
     }
     const genmo_status status = genmo_network_open(&o_, tensors, count, &model_.network, error_);
+    if (status == GENMO_OK && reinterpret_cast<const Network*>(model_.network)->released != model_.released) return wrong("the weights are of another layout");
     return status == GENMO_BAD_ARGUMENT ? GENMO_BAD_ENGINE : status;
   }
 
@@ -282,6 +286,11 @@ void Model::give_pool(Pool* pool) {
   pool->next = idle;
   idle = pool;
   pthread_mutex_unlock(&lock);
+}
+
+genmo_status refuse_released(const Model& model, const char* what, genmo_error* error) {
+  if (!model.released) return GENMO_OK;
+  return fail(error, GENMO_UNSUPPORTED, "%s of released weights (layout \"gem\") is not in libgenmo, genmo_estimate is; wanted genmo-run --engine, or an engine of layout \"genmo\"", what);
 }
 
 genmo_status open_model(Model& model, Files& files, const genmo_options& options, genmo_error* error) {

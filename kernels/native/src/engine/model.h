@@ -16,6 +16,9 @@ struct Model {
   genmo_network* network = nullptr;
   int width = 0, depth = 0, heads = 0, window = 0, text_tokens = 0, condition_count = 0;
   genmo_condition_kind conditions[16];
+  // Of layout "gem" (weights of GEM-SMPL and GVHMR), which estimates alone and reads no texts here; else "genmo".
+  bool released = false;
+  int features = kFeatures;  // a frame, as the network has them
   float mean[kFeatures], spread[kFeatures];
   WordPieces words;
 
@@ -39,6 +42,9 @@ inline double restored(const Model& model, int64_t index, float normalised) {
 inline float normalised(const Model& model, int64_t index, double feature) {
   return static_cast<float>((feature - static_cast<double>(model.mean[index % kFeatures])) / static_cast<double>(model.spread[index % kFeatures]));
 }
+
+// GENMO_UNSUPPORTED, with what to do, for released weights, of which `what` is not here.
+genmo_status refuse_released(const Model& model, const char* what, genmo_error* error);
 
 genmo_status open_model(Model& model, Files& files, const genmo_options& options, genmo_error* error);
 

@@ -18,6 +18,7 @@ struct Estimated {
 // What may be asked of the stages.
 struct EstimateOptions {
   bool fit = true, clean_feet = true;
+  bool root_by_gravity = true;  // under a camera that is given the root in it is turned as in the world; not of released weights
   genmo_progress progress = nullptr;
   void* user = nullptr;
   // The stages that are gone through: 1 decoded, 2 fitted, 3 with contacts from the image, 4 on the camera's path, 5 on its
@@ -38,7 +39,8 @@ void with_image_contacts(Estimated& motion, const Keypoints& keypoints, Pool& po
 // The path anchored to where the camera sees the root, if its poses are known or it stands still and its lens is known.
 void follow_camera(Estimated& motion, const Keypoints& keypoints, Pool& pool);
 
-// From features [frames, 181] that the network answered to the finished motion.
+// From features [frames, 181] that the network answered to the finished motion; where they do not place the root in the camera, which is
+// NaN then, the keypoints and the camera change nothing.
 genmo_status finish_estimated(const double* features, const Keypoints& keypoints, const EstimateOptions& options, Pool& pool,
                               Estimated& motion, genmo_error* error);
 

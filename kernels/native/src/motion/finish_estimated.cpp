@@ -14,8 +14,8 @@ namespace {
 constexpr FeetOptions kCameraFeet{NAN, 45, 0.4, 0.3}, kEstimatedFeet{0, 300, 0.38, 0.27};
 constexpr double kGroundShare = 0.05, kNearGround = 0.15;
 
-// `anchored`: the camera is given, so the root in it is turned as in the world.
-Estimated decode_estimated(const double* features, const Keypoints& keypoints, bool anchored, Pool& pool) {
+// `by_gravity`: the camera is given, so the root in it is turned as in the world.
+Estimated decode_estimated(const double* features, const Keypoints& keypoints, bool by_gravity, Pool& pool) {
   const int64_t frames = keypoints.frames;
   Estimated motion;
   motion.clip = decode(features, frames, pool, keypoints.rotation);
@@ -25,7 +25,7 @@ Estimated decode_estimated(const double* features, const Keypoints& keypoints, b
     const double* row = features + frame * kFeatures;
     double* root = motion.root_rotation + 9 * frame;
     matrix_from_6d(row + kTurns, root);
-    if (anchored) put(root, transposed(mat_at(keypoints.rotation + 9 * frame)) * mat_at(motion.clip.rotations + frame * 9 * kJoints));
+    if (by_gravity) put(root, transposed(mat_at(keypoints.rotation + 9 * frame)) * mat_at(motion.clip.rotations + frame * 9 * kJoints));
     std::copy_n(row + kRootInCamera, 3, motion.root_translation + 3 * frame);
   }
   return motion;
@@ -71,14 +71,14 @@ void lock_feet(Estimated& motion, bool anchored, Pool& pool) {
 
 genmo_status finish_estimated(const double* features, const Keypoints& keypoints, const EstimateOptions& options, Pool& pool,
                               Estimated& motion, genmo_error* error) {
-  const bool anchored = keypoints.rotation && keypoints.ground_known;
-  motion = decode_estimated(features, keypoints, anchored, pool);
-  if (options.fit && options.stages >= 2) {
+  const bool placed = !std::isnan(features[kRootInCamera]), anchored = placed && keypoints.rotation && keypoints.ground_known;
+  motion = decode_estimated(features, keypoints, anchored && options.root_by_gravity, pool);
+  if (placed && options.fit && options.stages >= 2) {
     const genmo_status status = fit_to_keypoints(motion, keypoints, options, pool, error);
     if (status != GENMO_OK) return status;
   }
-  if (options.fit && options.stages >= 3) with_image_contacts(motion, keypoints, pool);
-  if (options.stages >= 4) follow_camera(motion, keypoints, pool);
+  if (placed && options.fit && options.stages >= 3) with_image_contacts(motion, keypoints, pool);
+  if (placed && options.stages >= 4) follow_camera(motion, keypoints, pool);
   if (options.stages >= 5) stand_on_floor(motion, anchored, pool);
   if (options.clean_feet && options.stages >= 6) lock_feet(motion, anchored, pool);
   if (!anchored && options.stages >= 7) {

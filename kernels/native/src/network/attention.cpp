@@ -154,6 +154,18 @@ void add_null(const StepRows& s, const float* null) {
   }
 }
 
+// Every text of released weights has an answer of its own, bias and all; one bias is there already.
+void add_biases(const StepRows& s, const float* bias) {
+  for (int row = s.begin; row < s.end; ++row) {
+    const int motion = row / s.step.frames, frame = row % s.step.frames;
+    const int64_t* spans = s.step.text_reach + int64_t{motion} * s.step.texts * 2;
+    float more = -1;
+    for (int text = 0; text < s.step.texts; ++text)
+      if (frame >= spans[2 * text] && frame < spans[2 * text + 1]) ++more;
+    if (more != 0) s.network.kernels->accumulate(s.space.x + int64_t{row} * s.stride, bias, more, s.network.options.width);
+  }
+}
+
 }  // namespace
 
 void text_attention(const StepRows& all, const TextAttention& attention, int index) {
@@ -175,8 +187,9 @@ void text_attention(const StepRows& all, const TextAttention& attention, int ind
       weigh_texts(s, tile);
       mix(s, tile, head, words, w.text_values + at, head_width);
     });
-  add_null(s, attention.null);
+  if (attention.null) add_null(s, attention.null);
   s.multiply(attention.out, s.row(w.normed, s.stride), s.stride, w.x, s.stride, Store::kAdd);
+  if (!attention.null) add_biases(s, attention.out.bias);
 }
 
 void pack_texts(const Network& network, Workspace& space, const genmo_step& step) {

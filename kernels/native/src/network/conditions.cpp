@@ -68,6 +68,26 @@ void embed_camera(const Frame& frame, float* out) {
   }
 }
 
+// What released weights are shown of a frame (train/network/gem.py).
+void embed_released(const Condition& condition, const Frame& frame, float* out) {
+  if (condition.kind == ConditionKind::kKeypoints) {
+    const int width = condition.point_width;
+    for (int joint = 0; joint < kKeypoints; ++joint, out += width) {
+      const float* here = frame.values + 3 * joint;
+      const bool seen = here[2] * *frame.mask > 0.5f;
+      for (int i = 0; i < width; ++i)
+        out[i] = seen ? here[0] * condition.point[i] + here[1] * condition.point[width + i] + condition.point_bias[i] : condition.unseen[joint * width + i];
+    }
+  } else if (condition.kind == ConditionKind::kCamera) {
+    for (int i = 0; i < kTurnNumbers; ++i) {  // a camera that is not known is one at rest
+      const bool diagonal = i == 0 || i == 4;
+      out[i] = (frame.values[i] - (diagonal ? 1.0f : 0.0f)) / (diagonal ? 1e-3f : 0.1f) * *frame.mask;
+    }
+  } else {
+    std::memcpy(out, frame.values, static_cast<size_t>(condition.width) * sizeof(float));
+  }
+}
+
 struct Call {
   const Network& network;
   const Scratch& scratch;
@@ -128,6 +148,50 @@ void add_condition(const Call& call, int index, int first, int rows, int thread,
   }
 }
 
+// The buffers of one thread, and layers over their rows.
+struct Chunk {
+  const Network& net;
+  const Scratch& scratch;
+  int rows;
+  float *input, *hidden, *output;
+
+  void through(const Mlp& mlp, Activation how) const {
+    if (how == Activation::kNone) {
+      constexpr float kEpsilon = 1e-5f;  // that of the video features' norm
+      net.kernels->normalise(input, scratch.input_stride, input, scratch.input_stride, rows, mlp.first.depth, kEpsilon);
+      return multiply(*net.kernels, mlp.first, input, scratch.input_stride, output, scratch.output_stride, rows, Store::kSet);
+    }
+    multiply(*net.kernels, mlp.first, input, scratch.input_stride, hidden, scratch.hidden_stride, rows, Store::kSet);
+    activate(how, hidden, scratch.hidden_stride, rows, mlp.first.columns);
+    multiply(*net.kernels, mlp.second, hidden, scratch.hidden_stride, output, scratch.output_stride, rows, Store::kSet);
+  }
+};
+
+// total [rows, width] += a condition of released weights: embedded, and where they have flags, told whether it is there.
+void add_released(const Call& call, int index, int first, int rows, int thread, float* total) {
+  const Network& net = call.network;
+  const Scratch& s = call.scratch;
+  const Condition& condition = net.conditions[index];
+  const int64_t at = int64_t{thread} * s.rows;
+  const Chunk chunk{net, s, rows, s.input + at * s.input_stride, s.hidden + at * s.hidden_stride, s.output + at * s.output_stride};
+  const float* masks = call.conditions.masks[index] + first;
+  const bool always = condition.kind == ConditionKind::kKeypoints || condition.kind == ConditionKind::kCamera;
+  bool any = always;
+  for (int m = 0; m < rows && !any; ++m) any = masks[m] != 0;
+  for (int m = 0; m < rows && any; ++m) embed_released(condition, frame_at(call, index, first + m), chunk.input + int64_t{m} * s.input_stride);
+  if (any) chunk.through(condition.mlp, condition.activation);
+  const int width = net.options.width, flagged = condition.flagged.first.depth;
+  for (int m = 0; m < rows && flagged; ++m) {
+    float* input = chunk.input + int64_t{m} * s.input_stride;
+    std::memset(input, 0, static_cast<size_t>(width) * sizeof(float));
+    if (any) net.kernels->accumulate(input, chunk.output + int64_t{m} * s.output_stride, masks[m], width);
+    input[width] = masks[m];
+  }
+  if (flagged) chunk.through(condition.flagged, Activation::kSilu);
+  for (int m = 0; m < rows && (any || flagged); ++m)
+    net.kernels->accumulate(total + int64_t{m} * s.total_stride, chunk.output + int64_t{m} * s.output_stride, always || flagged ? 1.0f : masks[m], width);
+}
+
 void fuse(const Call& call, int first, int rows, int thread) {
   const Network& net = call.network;
   const Scratch& scratch = call.scratch;
@@ -135,12 +199,15 @@ void fuse(const Call& call, int first, int rows, int thread) {
   const auto width = static_cast<size_t>(net.options.width);
   float *total = scratch.total + chunk * scratch.total_stride, *output = scratch.output + chunk * scratch.output_stride;
   std::memset(total, 0, static_cast<size_t>(rows) * static_cast<size_t>(scratch.total_stride) * sizeof(float));
-  for (int i = 0; i < net.options.condition_count; ++i) add_condition(call, i, first, rows, thread, total);
-  through(call, thread, net.condition_in, total, scratch.total_stride, output, rows, Store::kSet);
+  for (int i = 0; i < net.options.condition_count; ++i)
+    net.released ? add_released(call, i, first, rows, thread, total) : add_condition(call, i, first, rows, thread, total);
+  const bool projected = net.condition_in.depth > 0;
+  if (projected)
+    through(call, thread, net.condition_in, total, scratch.total_stride, output, rows, Store::kSet);
   for (int m = 0; m < rows; ++m) {
     float* fused = call.conditions.fused + static_cast<size_t>(first + m) * width;
-    std::memcpy(fused, output + int64_t{m} * scratch.output_stride, width * sizeof(float));
-    net.kernels->accumulate(fused, net.motion_bias, 1.0f, net.options.width);
+    std::memcpy(fused, projected ? output + int64_t{m} * scratch.output_stride : total + int64_t{m} * scratch.total_stride, width * sizeof(float));
+    if (net.motion_bias) net.kernels->accumulate(fused, net.motion_bias, 1.0f, net.options.width);
   }
 }
 
@@ -153,6 +220,13 @@ void work(void* context, int index, int count, Barrier&) {
 }
 
 }  // namespace
+
+void activate(Activation how, float* x, ptrdiff_t stride, int rows, int columns) {
+  constexpr float kRootHalf = 0.70710678f;
+  for (int m = 0; m < rows; ++m, x += stride)
+    for (int i = 0; i < columns; ++i)
+      x[i] = how == Activation::kSilu ? x[i] / (1.0f + std::exp(-x[i])) : 0.5f * x[i] * (1.0f + std::erf(x[i] * kRootHalf));
+}
 
 genmo_status run_conditions(Network& network, const genmo_conditions& conditions, genmo_error* error, Scratch* own) {
   const bool sizes = conditions.batch > 0 && conditions.frames > 0 && conditions.batch <= (1 << 20) &&

@@ -21,7 +21,8 @@ struct SelfAttention {
   Layer query, key, value, out;
 };
 
-// Attention to texts; `null` [width] is the value that frames under no text get, `silent` what motions without texts do.
+// Attention to texts; `null` [width] is the value that frames under no text get, `silent` what motions without texts do.  Released
+// weights have neither: their null text is one of the texts.
 struct TextAttention {
   Layer query, out;
   const float *null = nullptr, *silent = nullptr;
@@ -38,6 +39,10 @@ struct Module {
 typedef Mlp Head;
 
 enum class ConditionKind { kKeypoints, kBox, kCamera, kFeatures };
+enum class Activation { kExactGelu, kSilu, kNone };  // of released weights' layers
+
+// x [rows, columns] of released weights through it, in place.
+void activate(Activation how, float* x, ptrdiff_t stride, int rows, int columns);
 
 // One condition: second(gelu(first(what it is made into))), or `absent` [width] where it is not there.
 struct Condition {
@@ -49,6 +54,10 @@ struct Condition {
   // [17, point width]
   const float *point = nullptr, *point_bias = nullptr, *place = nullptr, *unseen = nullptr;
   int point_width = 0;
+  // of released weights: what is between the layers (kNone: the second is not there, and a norm stands before the first), and
+  // second(silu(first([embedded, 1 or 0]))) of what is there or not (depth 0: none)
+  Activation activation = Activation::kSilu;
+  Mlp flagged;
 };
 
 // Self-attention among the words of a text, and an MLP; norms are in the layers behind them.
@@ -87,16 +96,27 @@ struct Network {
   Workspace* idle = nullptr;
   Scratch* idle_scratch = nullptr;
 
+  // GEM-SMPL's or GVHMR's (train/network/gem.py): no norm before the heads, which are three with an exact GELU; conditions of their own;
+  // the null text is a text.
+  bool released = false, reads_texts = true;
+  Head weak_perspective, contact_logits;
+  const float* text_places = nullptr;  // [1000, width] added to the tokens of every text
+  genmo_step silence{};                // the texts of a motion without one
+
   Network() = default;
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
   ~Network();
 
   int head_width() const { return options.width / options.heads; }
+  bool null_first() const { return released && reads_texts; }  // of the texts
 };
 
 inline constexpr int kTimesteps = 1000, kKeypoints = 17, kCameraNumbers = 12;
 inline constexpr int kBoxNumbers = 9;  // that a bounding box becomes
+// Of released weights: a frame's features and the betas among them, which are the motion's; the heads beside them; what they know of the
+// camera.
+inline constexpr int kReleasedFeatures = 151, kReleasedBetas = 126, kBetaCount = 10, kWeakNumbers = 3, kLogits = 6, kTurnNumbers = 6;
 
 genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t count, genmo_error* error);
 // `own`: memory of the caller's (network/spaces.h); nullptr: any that is idle.

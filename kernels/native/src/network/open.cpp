@@ -71,17 +71,24 @@ class Opener {
 
   void read_all() {
     const genmo_network_options& options = network_.options;
+    network_.released = reader_.has("step.heads.weak_perspective.first.weight");
+    network_.reads_texts = !network_.released || reader_.has("texts.in.weight");
     const int width = options.width;
     network_.time = copy(reader_.read(kTimesteps, width, "step.time"));
     network_.motion_in = layer("step.motion_in", nullptr, options.features, width, false, false);
     network_.modules = network_.arena.get<Module>(options.depth);
     for (int i = 0; i < options.depth && reader_.good() && !network_.arena.failed(); ++i) read_module(i);
     network_.x_0 = head("step.heads.x_0", options.features);
+    if (network_.released) {
+      network_.weak_perspective = head("step.heads.weak_perspective", kWeakNumbers);
+      network_.contact_logits = head("step.heads.contact_logits", kLogits);
+    }
     if (options.turning_joints > 0) read_innovation();
     for (int i = 0; i < options.condition_count && reader_.good(); ++i) read_condition(i);
-    network_.condition_in = layer("conditions.in", nullptr, width, width, false, options.fast != 0);
-    network_.motion_bias = copy(reader_.read(1, width, "conditions.motion_bias"));
-    read_texts();
+    if (!network_.released || reader_.has("conditions.in.weight"))
+      network_.condition_in = layer("conditions.in", nullptr, width, width, false, !network_.released && options.fast != 0);
+    if (!network_.released) network_.motion_bias = copy(reader_.read(1, width, "conditions.motion_bias"));
+    if (network_.reads_texts) read_texts();
   }
 
  private:
@@ -93,10 +100,11 @@ class Opener {
     read_attention(module.attention, name);
     std::snprintf(name, sizeof name, "step.modules.%d.attention_mlp", index);
     module.attention_mlp = mlp(name);
+    if (!network_.reads_texts) return;
     std::snprintf(name, sizeof name, "step.modules.%d.text", index);
     module.text.query = layer(name, "q", width, width, true, network_.options.fast != 0);
     module.text.out = layer(name, "out", width, width, false, network_.options.fast != 0);
-    read_null(module.text, name);
+    if (!network_.released) read_null(module.text, name);
     std::snprintf(name, sizeof name, "step.modules.%d.text_mlp", index);
     module.text_mlp = mlp(name);
   }
@@ -132,12 +140,14 @@ class Opener {
     return {layer(name, "first", width, hidden, true, fixed), layer(name, "second", hidden, width, false, fixed)};
   }
 
-  // A head reads what the last norm gives, which is folded into its first layer.
+  // A head reads what the last norm gives, which is folded into its first layer; released weights have none there.
   Head head(const char* name, int columns) {
     const int width = network_.options.width;
     LayerSource first = source(name, "first", width, width, false);
-    first.norm_weight = reader_.read(1, width, "step.norm.weight");
-    first.norm_bias = reader_.read(1, width, "step.norm.bias");
+    if (!network_.released) {
+      first.norm_weight = reader_.read(1, width, "step.norm.weight");
+      first.norm_bias = reader_.read(1, width, "step.norm.bias");
+    }
     return {packed(first, network_.options.fast != 0), layer(name, "second", width, columns, false, false)};
   }
 
@@ -200,6 +210,7 @@ class Opener {
     const int width = network_.options.width;
     char name[64];
     std::snprintf(name, sizeof name, "conditions.%.40s", described.name);
+    if (network_.released) return read_released(condition, name);
     int depth = condition.kind == ConditionKind::kBox ? kBoxNumbers : described.width;
     if (condition.kind == ConditionKind::kKeypoints) depth = read_points(condition, name);
     const Stored first = reader_.read(depth, 0, "%s.first.weight", name);
@@ -211,13 +222,31 @@ class Opener {
     condition.absent = copy(reader_.read(1, width, "%s.absent", name));
   }
 
-  // The width of all embedded keypoints together.
+  void read_released(Condition& condition, const char* name) {
+    const int width = network_.options.width;
+    int depth = condition.kind == ConditionKind::kCamera ? kTurnNumbers : condition.width;
+    if (condition.kind == ConditionKind::kKeypoints) depth = read_points(condition, name);
+    const bool gelu = condition.kind == ConditionKind::kKeypoints || !std::strcmp(name, "conditions.music");
+    char part[96];
+    std::snprintf(part, sizeof part, "%s.second.weight", name);
+    condition.activation = !reader_.has(part) ? Activation::kNone : gelu ? Activation::kExactGelu : Activation::kSilu;
+    const bool one = condition.activation == Activation::kNone;
+    const int hidden = static_cast<int>(reader_.read(depth, one ? width : 0, "%s.first.weight", name).columns);
+    condition.mlp.first = layer(name, "first", depth, hidden, one, false);
+    if (!one) condition.mlp.second = layer(name, "second", hidden, width, false, false);
+    std::snprintf(part, sizeof part, "%s.flagged.first.weight", name);
+    if (!reader_.has(part)) return;
+    std::snprintf(part, sizeof part, "%s.flagged", name);
+    condition.flagged = {layer(part, "first", width + 1, width, false, false), layer(part, "second", width, width, false, false)};
+  }
+
+  // The width of all embedded keypoints together; released weights read no speed, and no place but through it.
   int read_points(Condition& condition, const char* name) {
-    const Stored point = reader_.read(4, 0, "%s.point.weight", name);
+    const Stored point = reader_.read(network_.released ? 2 : 4, 0, "%s.point.weight", name);
     condition.point_width = static_cast<int>(point.columns);
     condition.point = copy(point);
     condition.point_bias = copy(reader_.read(1, point.columns, "%s.point.bias", name));
-    condition.place = copy(reader_.read(kKeypoints, point.columns, "%s.place", name));
+    if (!network_.released) condition.place = copy(reader_.read(kKeypoints, point.columns, "%s.place", name));
     condition.unseen = copy(reader_.read(kKeypoints, point.columns, "%s.unseen", name));
     return kKeypoints * condition.point_width;
   }
@@ -234,6 +263,7 @@ class Opener {
     network_.word_blocks = network_.arena.get<WordBlock>(options.text_depth);
     for (int i = 0; i < options.text_depth && reader_.good() && !network_.arena.failed(); ++i)
       read_words(network_.word_blocks[i], i);
+    if (network_.released) network_.text_places = copy(reader_.read(kTimesteps, options.width, "texts.places"));
     network_.text_in = layer("texts.in", nullptr, options.text_width, options.width, false, false);
     network_.text_keys_values = network_.arena.get<Layer>(options.depth);
     for (int i = 0; i < options.depth && reader_.good() && !network_.arena.failed(); ++i) {
@@ -264,6 +294,32 @@ class Opener {
   Reader& reader_;
   PackScratch scratch_;
 };
+
+// The null text of released weights as the steps read it: it depends on the weights alone.
+genmo_status read_silence(Network& network, genmo_error* error) {
+  const genmo_network_options& o = network.options;
+  const int64_t words = o.text_tokens, numbers = words * o.width;
+  auto** arrays = network.arena.get<float*>(2 * o.depth);
+  float *all = network.arena.get<float>(2 * o.depth * numbers), *bias = network.arena.get<float>(words);
+  auto* reach = network.arena.get<int64_t>(2);
+  if (network.arena.failed()) return fail(error, GENMO_NO_MEMORY, "no memory for the null text");
+  for (int i = 0; i < 2 * o.depth; ++i) arrays[i] = all + i * numbers;
+  genmo_step& step = network.silence;
+  step.size = sizeof step;
+  step.prompted = step.texts = 1;
+  step.text_bias = bias;
+  step.text_reach = reach;
+  step.text_keys = arrays;
+  step.text_values = arrays + o.depth;
+  genmo_texts texts{};
+  texts.size = sizeof texts;
+  texts.batch = 1;
+  texts.bias = bias;
+  texts.reach = reach;
+  texts.keys = arrays;
+  texts.values = arrays + o.depth;
+  return run_texts(network, texts, error);
+}
 
 // About what the packed weights take: whole panels, half of it where they become int16.
 size_t packed_bytes(const genmo_tensor* tensors, int32_t count, bool fast) {
@@ -313,12 +369,14 @@ genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t
   network.arena.reserve(packed_bytes(tensors, count, network.options.fast != 0));
   Reader reader(tensors, count, error);
   Opener(network, reader).read_all();
+  if (network.released && (network.options.features != kReleasedFeatures || network.options.turning_joints || network.options.text_depth || network.options.text_tokens > kTimesteps))
+    return fail(error, GENMO_BAD_ARGUMENT, "weights of a released network have options of another: %d features, wanted %d", network.options.features, kReleasedFeatures);
   if (reader.status() != GENMO_OK) return reader.status();
   if (network.arena.failed()) return fail(error, GENMO_NO_MEMORY, "no memory for the network's weights");
   if (network.reach > kMostReach) return fail(error, GENMO_BAD_ARGUMENT, "step.innovation.kernel is too long");
   if (!network.team.start(network.options.threads))
     return fail(error, GENMO_NO_MEMORY, "the system gives no %d threads; wanted fewer", network.options.threads);
-  return GENMO_OK;
+  return network.null_first() ? read_silence(network, error) : GENMO_OK;
 }
 
 Network::~Network() {

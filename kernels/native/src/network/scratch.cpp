@@ -15,11 +15,15 @@ bool allocate(Scratch& scratch, const Network& net) {
     const Layer& first = net.conditions[i].mlp.first;
     input = first.depth > input ? first.depth : input;
     hidden = first.columns > hidden ? first.columns : hidden;
+    const Layer& flagged = net.conditions[i].flagged.first;
+    input = flagged.depth > input ? flagged.depth : input;
+    hidden = flagged.columns > hidden ? flagged.columns : hidden;
   }
   for (int i = 0; i < o.text_depth; ++i) {
     const int words = net.word_blocks[i].mlp.first.columns;
     hidden = words > hidden ? words : hidden;
   }
+  if (net.null_first()) input = o.text_width > input ? o.text_width : input;
   if (o.text_depth > 0) {
     input = o.text_width > input ? o.text_width : input;
     hidden = 3 * o.text_width > hidden ? 3 * o.text_width : hidden;

@@ -50,6 +50,49 @@ void note_missed(const StepRows& s, int row) {
   for (int i = 0; i < turning; ++i) missed[i] = x_t[i] - root * x_0[i];
 }
 
+// The rows of `from`, `stride` apart, for the caller, from row `first` on.
+void copy_out(const StepRows& s, int first, const float* from, int stride, int columns, float* to) {
+  for (int row = s.begin > first ? s.begin : first; row < s.end && to; ++row)
+    std::memcpy(to + int64_t{row} * columns, from + int64_t{row} * stride, static_cast<size_t>(columns) * sizeof(float));
+}
+
+// One shape a motion: the mean over all of its frames.
+void average_betas(const StepRows& s) {
+  const int stride = stride_of(kReleasedFeatures), frames = s.step.frames;
+  double mean[kBetaCount] = {};
+  for (int row = s.begin; row < s.end; ++row) {
+    if (row == s.begin || row % frames == 0)
+      for (int k = 0; k < kBetaCount; ++k) {
+        mean[k] = 0;
+        for (int64_t other = row / frames * frames, past = other + frames; other < past; ++other)
+          mean[k] += static_cast<double>(s.space.answer[other * stride + kReleasedBetas + k]) / frames;
+      }
+    for (int k = 0; k < kBetaCount; ++k)
+      s.step.x_0[int64_t{row} * kReleasedFeatures + kReleasedBetas + k] = static_cast<float>(mean[k]);
+  }
+}
+
+// The three heads of released weights.
+void answer_released(const StepRows& s, Barrier& barrier) {
+  constexpr float kSmallestScale = 0.25f;
+  const Network& net = s.network;
+  const Workspace& w = s.space;
+  for (int row = s.begin; row < s.end; ++row)
+    std::memcpy(w.normed + int64_t{row} * s.stride, w.x + int64_t{row} * s.stride, static_cast<size_t>(net.options.width) * sizeof(float));
+  s.head(net.x_0, w.answer, stride_of(kReleasedFeatures));
+  s.head(net.weak_perspective, w.weak, stride_of(kWeakNumbers));
+  s.head(net.contact_logits, w.logits, stride_of(kLogits));
+  for (int row = s.begin; row < s.end; ++row) {
+    float& scale = w.weak[int64_t{row} * stride_of(kWeakNumbers)];
+    if (scale < kSmallestScale) scale = kSmallestScale;
+  }
+  copy_out(s, 0, w.answer, stride_of(kReleasedFeatures), kReleasedFeatures, s.step.x_0);
+  copy_out(s, 0, w.weak, stride_of(kWeakNumbers), kWeakNumbers, s.step.weak_perspective);
+  copy_out(s, 0, w.logits, stride_of(kLogits), kLogits, s.step.contact_logits);
+  barrier.wait();
+  average_betas(s);
+}
+
 // Of rows whose answer is asked for from `first` on.
 void answer(const StepRows& s, int first, Barrier& barrier) {
   const Network& net = s.network;
@@ -63,9 +106,7 @@ void answer(const StepRows& s, int first, Barrier& barrier) {
     barrier.wait();
     for (int row = s.begin > first ? s.begin : first; row < s.end; ++row) add_innovation(s, row);
   }
-  for (int row = s.begin > first ? s.begin : first; row < s.end; ++row)
-    std::memcpy(s.step.x_0 + int64_t{row} * features, w.answer + int64_t{row} * stride_of(features),
-                static_cast<size_t>(features) * sizeof(float));
+  copy_out(s, first, w.answer, stride_of(features), features, s.step.x_0);
 }
 
 // fused + time + x_t through its layer
@@ -93,6 +134,7 @@ void rope_block(const StepRows& s, const StepRows& asked, const Module& module, 
 }
 
 void text_block(const StepRows& s, const Module& module, int index) {
+  if (!s.network.reads_texts) return;
   text_attention(s, module.text, index);
   s.mlp(module.text_mlp);
 }
@@ -131,7 +173,7 @@ void work(void* context, int index, int count, Barrier& barrier) {
     rope_block(s, asked, module, i, barrier);
     if (!call.network.options.text_first) text_block(asked, module, i);
   }
-  answer(last, call.first, barrier);
+  call.network.released ? answer_released(s, barrier) : answer(last, call.first, barrier);
 }
 
 genmo_status check(const Network& network, const genmo_step& step, genmo_error* error) {
@@ -142,6 +184,9 @@ genmo_status check(const Network& network, const genmo_step& step, genmo_error* 
   if (!sizes)
     return fail(error, GENMO_BAD_ARGUMENT, "step of %d motions x %d frames, %d with %d texts, is out of bounds",
                 step.batch, step.frames, step.prompted, step.texts);
+  if (network.null_first() && (step.prompted != step.batch || step.texts < 1))
+    return fail(error, GENMO_BAD_ARGUMENT, "%d of %d motions have %d texts; released weights want them all to have one, the null text at least", step.prompted,
+                step.batch, step.texts);
   const bool arrays = step.x_t && step.timestep && step.fused && step.x_0;
   const bool spoken = step.prompted == 0 || step.texts == 0 ||
                       (step.text_bias && step.text_reach && step.text_keys && step.text_values);
@@ -163,7 +208,7 @@ genmo_status run_step(Network& network, const genmo_step& step, genmo_error* err
   if (status != GENMO_OK) return status;
   Workspace* space = own ? own : take_workspace(network, step);
   if (!space) return fail(error, GENMO_NO_MEMORY, "no memory for %d motions of %d frames", step.batch, step.frames);
-  pack_texts(network, *space, step);
+  if (network.reads_texts) pack_texts(network, *space, step);
   const bool few = step.batch == 1 && step.frames <= network.options.window;  // rows of a tile then have the same keys
   const int reach = network.options.turning_joints > 0 ? network.reach : 0;
   Call call{network, *space, step, few ? first : 0, few && first > reach ? first - reach : 0};

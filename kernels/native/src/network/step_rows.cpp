@@ -21,7 +21,8 @@ void StepRows::mlp(const Mlp& mlp) const {
 }
 
 void StepRows::head(const Head& head, float* c, ptrdiff_t c_stride) const {
-  multiply(head.first, row(space.normed, stride), stride, space.wide, space.wide_stride, Store::kGelu);
+  multiply(head.first, row(space.normed, stride), stride, space.wide, space.wide_stride, network.released ? Store::kSet : Store::kGelu);
+  if (network.released) activate(Activation::kExactGelu, row(space.wide, space.wide_stride), space.wide_stride, end - begin, head.first.columns);
   multiply(head.second, row(space.wide, space.wide_stride), space.wide_stride, c, c_stride, Store::kSet);
 }
 

@@ -18,6 +18,9 @@ struct Call {
   const genmo_texts& texts;
 };
 
+// Texts of a motion that are answered.
+int answered(const Call& call) { return call.texts.texts + call.network.null_first(); }
+
 // Keys [heads, head width, words] and values [heads, words, head width] of a motion's word.
 void scatter(const Network& net, const float* both, int64_t motion, int64_t word, int64_t words, float* keys,
              float* values) {
@@ -84,14 +87,33 @@ void run_word_block(const Rows& rows, const WordBlock& block) {
            Store::kAdd);
 }
 
+// Tokens of released weights: those that are not there are zero, as are all of the null text, which comes first.
+void read_released(const Rows& rows) {
+  const Scratch& s = rows.call.scratch;
+  const genmo_texts& texts = rows.call.texts;
+  const int tokens = rows.call.network.options.text_tokens, width = rows.call.network.options.text_width;
+  for (int m = 0; m < rows.count; ++m) {
+    const int64_t text = (rows.first + m) / tokens, motion = text / (texts.texts + 1), number = text % (texts.texts + 1);
+    const int64_t token = (motion * texts.texts + number - 1) * tokens + (rows.first + m) % tokens;
+    float* words = rows.words + int64_t{m} * s.input_stride;
+    std::memset(words, 0, static_cast<size_t>(width) * sizeof(float));
+    if (number > 0) rows.call.network.kernels->accumulate(words, texts.tokens + token * width, texts.mask[token], width);
+  }
+}
+
 void project(const Rows& rows) {
   const Call& call = rows.call;
   const Network& net = call.network;
   const Scratch& s = call.scratch;
-  const int64_t words = int64_t{call.texts.texts} * net.options.text_tokens;
+  const int64_t words = int64_t{answered(call)} * net.options.text_tokens;
   const int text_width = net.options.text_width;
-  const float* tokens = call.texts.tokens + int64_t{rows.first} * text_width;
+  const float* tokens = net.null_first() ? nullptr : call.texts.tokens + int64_t{rows.first} * text_width;
   ptrdiff_t stride = text_width;
+  if (net.null_first()) {
+    read_released(rows);
+    tokens = rows.words;
+    stride = s.input_stride;
+  }
   if (net.options.text_depth > 0) {
     for (int m = 0; m < rows.count; ++m)
       std::memcpy(rows.words + int64_t{m} * s.input_stride, tokens + int64_t{m} * text_width,
@@ -101,6 +123,8 @@ void project(const Rows& rows) {
     stride = s.input_stride;
   }
   multiply(*net.kernels, net.text_in, tokens, stride, rows.memory, s.total_stride, rows.count, Store::kSet);
+  for (int m = 0; m < rows.count && net.null_first(); ++m)
+    net.kernels->accumulate(rows.memory + int64_t{m} * s.total_stride, net.text_places + m % net.options.text_tokens * net.options.width, 1.0f, net.options.width);
   for (int module = 0; module < net.options.depth; ++module) {
     multiply(*net.kernels, net.text_keys_values[module], rows.memory, s.total_stride, rows.both, s.output_stride,
              rows.count, Store::kSet);
@@ -114,7 +138,7 @@ void work(void* context, int index, int count, Barrier&) {
   const Call& call = *static_cast<Call*>(context);
   const Scratch& s = call.scratch;
   const int tokens = call.network.options.text_tokens, together = s.rows / tokens;
-  const int64_t texts = int64_t{call.texts.batch} * call.texts.texts, at = int64_t{index} * s.rows;
+  const int64_t texts = int64_t{call.texts.batch} * answered(call), at = int64_t{index} * s.rows;
   const int past = static_cast<int>(texts * (index + 1) / count);
   for (int text = static_cast<int>(texts * index / count); text < past; text += together)
     project({call, text * tokens, (past - text < together ? past - text : together) * tokens,
@@ -134,21 +158,42 @@ void fill_reach(const genmo_texts& texts, int tokens) {
   }
 }
 
+// Of released weights: every token counts, and the null text reaches the frames of motions that no text does.
+void fill_released_reach(const genmo_texts& texts, int tokens) {
+  constexpr int64_t kAllFrames = 1 << 24;
+  for (int64_t motion = 0; motion < texts.batch; ++motion) {
+    int64_t* reach = texts.reach + 2 * motion * (texts.texts + 1);
+    bool spoken = false;
+    for (int64_t number = 0; number < texts.texts; ++number) {
+      const int64_t text = motion * texts.texts + number;
+      bool there = false;
+      for (int64_t i = text * tokens; i < (text + 1) * tokens; ++i) there = there || texts.mask[i] > 0;
+      for (int end = 0; end < 2; ++end) reach[2 * (number + 1) + end] = there ? texts.spans[2 * text + end] : 0;
+      spoken = spoken || reach[2 * (number + 1) + 1] > reach[2 * (number + 1)];
+    }
+    reach[0] = 0;
+    reach[1] = spoken ? 0 : kAllFrames;
+  }
+  std::memset(texts.bias, 0, static_cast<size_t>(texts.batch) * static_cast<size_t>((texts.texts + 1) * tokens) * sizeof(float));
+}
+
 }  // namespace
 
 genmo_status run_texts(Network& network, const genmo_texts& texts, genmo_error* error, Scratch* own) {
   const int tokens = network.options.text_tokens;
-  const bool sizes = texts.batch > 0 && texts.texts > 0 && texts.texts <= (1 << 16) && texts.batch <= (1 << 20) &&
+  if (!network.reads_texts) return fail(error, GENMO_BAD_ARGUMENT, "this network reads no texts");
+  const bool silent = network.null_first() && texts.texts == 0;
+  const bool sizes = texts.batch > 0 && (texts.texts > 0 || silent) && texts.texts <= (1 << 16) && texts.batch <= (1 << 20) &&
                      int64_t{texts.texts} * tokens <= (1 << 20) &&
                      int64_t{texts.batch} * texts.texts * tokens <= (1 << 24);
   if (!sizes)
     return fail(error, GENMO_BAD_ARGUMENT, "%d motions x %d texts are out of bounds", texts.batch, texts.texts);
-  bool arrays = texts.tokens && texts.mask && texts.spans && texts.bias && texts.reach && texts.keys && texts.values;
+  bool arrays = (silent || (texts.tokens && texts.mask && texts.spans)) && texts.bias && texts.reach && texts.keys && texts.values;
   for (int i = 0; arrays && i < network.options.depth; ++i) arrays = texts.keys[i] && texts.values[i];
   if (!arrays) return fail(error, GENMO_BAD_ARGUMENT, "an array of the texts is NULL");
   Scratch* scratch = own ? own : take_scratch(network);
   if (!scratch) return fail(error, GENMO_NO_MEMORY, "no memory for texts");
-  fill_reach(texts, tokens);
+  network.null_first() ? fill_released_reach(texts, tokens) : fill_reach(texts, tokens);
   Call call{network, *scratch, texts};
   network.team.run(work, &call, network.options.threads);
   if (!own) give_scratch(network, scratch);

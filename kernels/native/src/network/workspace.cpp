@@ -30,6 +30,9 @@ void allocate_rows(Workspace& w, const Network& net) {
   w.answer = w.arena.get<float>(rows * stride_of(o.features));
   w.missed = w.arena.get<float>(rows * stride_of(6 * o.turning_joints));
   w.variance = w.arena.get<float>(rows * stride_of(o.turning_joints));
+  if (!net.released) return;
+  w.weak = w.arena.get<float>(rows * stride_of(kWeakNumbers));
+  w.logits = w.arena.get<float>(rows * stride_of(kLogits));
 }
 
 void allocate_threads(Workspace& w, const Network& net) {

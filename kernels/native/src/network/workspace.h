@@ -35,6 +35,7 @@ struct Workspace {
   float* answer = nullptr;       // [rows, features]
   float* missed = nullptr;       // [rows, turning features]
   float* variance = nullptr;     // [rows, turning joints]
+  float *weak = nullptr, *logits = nullptr;  // [rows, 3], [rows, 6] of released weights
   int key_stride = 0, score_stride = 0, mixed_stride = 0, wide_stride = 0, fixed_stride = 0;
   int padded = 0;  // words of a text, in whole panels
 };

@@ -93,7 +93,7 @@ genmo_status Person::estimate(Model& model, const StreamCamera& camera, const Sp
   const float* condition = camera.known ? camera.condition + 12 * (options_.window - length_) : nullptr;
   // answers read the frames that are fitted with them, the one before for its step, and those behind
   const int64_t before = std::max<int64_t>(options_.reach, 1), first = std::max<int64_t>(length_ - 1 - options_.look_ahead - before, 0);
-  return estimate_normalised(model, keypoints, condition, first, &own, pool, x_0_, error);
+  return estimate_normalised(model, keypoints, condition, first, &own, pool, {x_0_}, error);
 }
 
 void Person::block(const Model& model, int64_t row, int64_t index, int64_t count, double* out) const {
