@@ -14,7 +14,7 @@ export const JOINTS = 24;
 /** Frames a second. */
 export const FPS = 30;
 /** Files of an engine that are read. */
-export const ENGINE_FILES = ["engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt"];
+export const ENGINE_FILES = ["engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt", "text_reader.npz", "examples.npz"];
 
 const MOST_FRAMES = 65536;
 const CANCELLED = 6;
@@ -77,6 +77,7 @@ export class Genmo {
    * The motion of a text, or of several as [{text, start, end}] in frames (`end` left out: to the end).
    *
    * `frames` or `seconds` (4); `steps` and `guidance` (0: the engine's own); `seed`, 0 to 2^32 - 1: the same seed, the same motion;
+   * `tries`: takes, of which the one is kept that does most of what the texts say (1: the first alone; Python makes 6, six times as long);
    * `progress(share)` may answer false to cancel.  Answers {frames, fps, rotations [frames x 24 x 4] quaternions x, y, z, w from the
    * parent's frame, translation [frames x 3] of the root in metres, joints [frames x 24 x 3] in the world, contacts [frames x 6],
    * offsets [24 x 3] of the rest pose}; y is up.
@@ -85,7 +86,7 @@ export class Genmo {
    * poses that frames have exactly; `targets` [{frame, joint, position: [x, y, z]}], metres, null where a coordinate is free, joint 0 the
    * root; `headings` [{frame, radians}] from +z to +x.  Then it stands in their world.
    */
-  generate(texts, { frames, seconds = 4, steps = 0, guidance = 0, seed = 0, progress, keyframes = [], targets = [], headings = [] } = {}) {
+  generate(texts, { frames, seconds = 4, steps = 0, guidance = 0, seed = 0, tries = 1, progress, keyframes = [], targets = [], headings = [] } = {}) {
     const count = frames ?? Math.round(seconds * FPS);
     if (!Number.isInteger(count) || count < 1 || count > MOST_FRAMES)
       throw new GenmoError(`frames is ${count}; wanted 1 to ${MOST_FRAMES}`, 1);
@@ -96,7 +97,7 @@ export class Genmo {
         this.#check(add_text(hold(this.#text(text)), start, end));
       this.#constrain(keyframes, targets, hold);
       for (const { frame, radians } of headings) this.#check(add_heading(frame, radians));
-      this.#check(generate(count, steps, guidance, seed >>> 0, values));
+      this.#check(generate(count, steps, guidance, seed >>> 0, tries, values));
     });
   }
 

@@ -25,6 +25,7 @@ from genmo.runtime.motion.rotation import quaternion_from_matrix
 HERE = Path(__file__).parent
 SCRIPTS = ("genmo.js", "worker.js", "index.html", "package.json", "README.md")
 ENGINE = ("engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt")
+ENGINE += ("text_reader.npz", "examples.npz")
 MOST = 30e6
 """bytes of the whole page"""
 TEXT, FRAMES, SEED = "a person walks forward, then waves with the right hand", 90, 3

@@ -53,8 +53,9 @@ class Examples:
         """The stretches for so many frames that do most of what is said, at most one an example, the best first."""
         length = min(LENGTHS, key=lambda length: abs(length - frames))
         rows = np.flatnonzero(self.length == length)
-        weights = np.sum([self._weights(one) for one in said], axis=0)
-        does = self.does[rows].astype(np.float32)
+        # whole numbers: rows that do the same agree the same, whichever order it is summed in
+        weights = np.rint(65536 * np.sum([self._weights(one) for one in said], axis=0)).astype(np.int64)
+        does = self.does[rows].astype(np.int64)
         agreed = np.concatenate([does @ weights, does[:, self._mirror] @ weights])
         found: dict[int, Stretch] = {}
         for at in np.argsort(-agreed, kind="stable").tolist():

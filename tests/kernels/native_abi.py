@@ -98,7 +98,7 @@ class Generation(ctypes.Structure):
         ("loose_feet", INT), ("seed_count", INT), ("seeds", ctypes.c_void_p), ("reference_count", INT),
         ("references", ctypes.c_void_p), ("progress", PROGRESS),
         ("user", ctypes.c_void_p), ("keyframe_count", INT), ("keyframes", ctypes.c_void_p), ("target_count", INT),
-        ("targets", ctypes.c_void_p), ("heading_count", INT), ("headings", ctypes.c_void_p),
+        ("targets", ctypes.c_void_p), ("heading_count", INT), ("headings", ctypes.c_void_p), ("tries", INT),
     ]  # fmt: skip
 
 
@@ -228,11 +228,21 @@ class Model:
         library().genmo_close(self.handle)
 
     def generate(
-        self, texts, frames=120, progress=None, seeds=(), references=(), constraints=None, earlier=False, **options
+        self,
+        texts,
+        frames=120,
+        progress=None,
+        seeds=(),
+        references=(),
+        constraints=None,
+        earlier="",
+        tries=1,
+        **options,
     ):
         """The motion's arrays by name; `texts`: a prompt, or (prompt, start, end) of several; `seeds` (start, end,
         seed); `references`: (start, strength, rotations [frames, 24, 4], translation [frames, 3], contacts or None);
-        `constraints`: those of `constrained_by`; `earlier`: by a program that was compiled before these."""
+        `constraints`: those of `constrained_by`; `earlier`: by a program that was compiled before
+        the generation had this field."""
         texts = [(texts, 0, 0)] if isinstance(texts, str) else texts
         table = (Text * len(texts))(*(Text(prompt.encode(), start, end) for prompt, start, end in texts))
         arrays = empty(ARRAYS, frames, np.float32)
@@ -244,10 +254,12 @@ class Model:
         options |= {"reference_count": len(references), "references": ctypes.addressof(like)}
         kept, constrained = constrained_by(**constraints or {})
         options |= constrained
-        generation = sized(Generation, frames=frames, texts=table, text_count=len(texts), progress=heard, **options)
+        generation = sized(
+            Generation, frames=frames, texts=table, text_count=len(texts), progress=heard, tries=tries, **options
+        )
         generation.kept = kept  # for as long as the pointers
         if earlier:
-            generation.size = Generation.keyframe_count.offset
+            generation.size = getattr(Generation, earlier).offset
         call("genmo_generate", self.handle, ctypes.byref(generation), ctypes.byref(motion))
         assert motion.frames == frames
         return arrays
@@ -268,6 +280,22 @@ class Model:
         arrays = (ctypes.c_void_p(array.ctypes.data) for array in (vectors, mask))
         call("genmo_read_text", self.handle, prompt.encode(), *arrays)
         return vectors, mask
+
+    def said(self, prompt, traits):
+        """What a text says of each of so many traits [traits] float32, and its amount."""
+        weights, amount = np.full(traits, np.nan, np.float32), ctypes.c_double()
+        where = ctypes.c_void_p(weights.ctypes.data)
+        call("genmo_said_traits", self.handle, prompt.encode(), where, INT(traits), ctypes.byref(amount))
+        return weights, amount.value
+
+
+def traits(joints, start, end, names):
+    """Which of the names a stretch of world joints [frames, 24, 3] has: 0, 1, or 2 for no trait."""
+    over, known = np.full(len(names), 9, np.uint8), (ctypes.c_char_p * len(names))(*(name.encode() for name in names))
+    joints = np.ascontiguousarray(joints, np.float64)
+    where = ctypes.c_int64(start), ctypes.c_int64(end), INT(len(names)), known, ctypes.c_void_p(over.ctypes.data)
+    call("genmo_traits", ctypes.c_int64(len(joints)), ctypes.c_void_p(joints.ctypes.data), *where)
+    return over
 
 
 def actions(prompt, start, end, frames):

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason=native.descript
 
 NATIVE = Path(__file__).resolve().parents[2] / "kernels" / "native"
 NAMES = ("engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt")
+"""what has to be there; test_native_takes.py has the rest"""
 
 CASES = {
     "walk": ([("a person walks forward", 0, 0)], 60, {}),
@@ -82,7 +83,7 @@ def test_frames_may_have_seeds_of_their_own(model, python):
     assert np.abs(plain["joints"] - made["joints"]).max() > 0.01
 
 
-@pytest.mark.parametrize("strength", [0.3, 0.8])
+@pytest.mark.parametrize("strength", [0.3, 1.0])
 def test_frames_may_be_like_other_motions(strength, model, python):
     clip = model.generate("a person runs", 60, seed=1, steps=2)
     rotations = matrix_from_quaternion(np.roll(clip["rotations"].astype(np.float64), 1, axis=-1))
@@ -287,7 +288,7 @@ def test_the_c_example_writes_the_motion(tmp_path, python):
     program, out = built(source, ("cc", "gcc", "clang"), tmp_path, "-std=c99", "-Wpedantic"), tmp_path / "walk.bvh"
     done = subprocess.run([program, SHIPPED, "a person walks", "45", out], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith(f"{out}: 45 frames; pelvis ends at"), done.stderr
-    expected = python.generate("a person walks", 45, tries=1)[0].joints_world()
+    expected = python.generate("a person walks", 45)[0].joints_world()
     written = read_bvh(out)
     order = [written.names.index(name) for name in JOINTS]
     assert np.abs(written.kinematics()[1][:, order] / 100 - expected).max() < 1e-4

@@ -21,7 +21,7 @@ static class Program
             Console.WriteLine("skeleton " + Skeleton.Name(0) + " " + Skeleton.Name(23) + " " + Skeleton.Parent(0) + " " + Skeleton.Parent(23));
             Motion motion = new Motion(40);
             float heard = 0;
-            model.Generate(new[] { new Text("a person walks"), new Text("a person waves", 10, 30) }, 40, motion, 3, 2, 0, share => { heard = share; return true; });
+            model.Generate(new[] { new Text("a person walks"), new Text("a person waves", 10, 30) }, 40, motion, 3, 2, 0, share => { heard = share; return true; }, tries: 3);
             Print("generate", motion.Positions, 40 * 72);
             Console.WriteLine("heard " + heard.ToString(CultureInfo.InvariantCulture));
             try { model.Generate(new[] { new Text("!?") }, 40, motion); }

@@ -9,9 +9,8 @@
 #include "error.h"
 #include "motion/answer.h"
 #include "sampling/constrained.h"
-#include "sampling/draft.h"
 #include "sampling/noise.h"
-#include "sampling/sampler.h"
+#include "sampling/takes.h"
 #include "sized.h"
 #include "text/turns.h"
 
@@ -19,6 +18,13 @@ namespace genmo {
 namespace {
 
 constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostReferences = 1024, kMostThreads = 64, kMostSteps = 1000;
+
+// Bytes of a pool for a motion.
+size_t bytes_for(const Model& model, const genmo_generation& g) {
+  const bool constrained = g.keyframe_count || g.target_count || g.heading_count;
+  const size_t more = constraint_bytes(g.keyframe_count, g.target_count, g.heading_count) + (constrained ? static_cast<size_t>(g.frames) * kConstrainedBytes : 0);
+  return pool_bytes(g.frames, g.text_count) + takes_bytes(model, g.frames, g.tries) + more;
+}
 
 // A motion of no consequence, which leaves the memory of one of this length behind.
 genmo_status reserve(genmo_model* model, int32_t frames, genmo_error* error) {
@@ -29,6 +35,11 @@ genmo_status reserve(genmo_model* model, int32_t frames, genmo_error* error) {
   generation.texts = &text;
   generation.text_count = 1;
   generation.steps = 1;
+  Model& opened = *reinterpret_cast<Model*>(model);
+  Pool* pool = opened.take_pool(bytes_for(opened, generation));  // of the usual number of takes
+  if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", frames);
+  opened.give_pool(pool);
+  generation.tries = 1;
   genmo_motion motion{};
   motion.size = sizeof motion;
   motion.capacity = frames;
@@ -72,6 +83,7 @@ genmo_status check(genmo_generation& g, const genmo_motion* motion, genmo_error*
   const bool constrained = g.keyframe_count || g.target_count || g.heading_count;
   if (g.text_count < !constrained || g.text_count > kMostTexts)
     return fail(error, GENMO_BAD_ARGUMENT, "%d texts; wanted 1 to %d, or keyframes, targets or headings", g.text_count, kMostTexts);
+  if (g.tries < 0 || g.tries > kMostTakes) return fail(error, GENMO_BAD_ARGUMENT, "tries is %d; wanted 1 to %d, or 0 for the usual number", g.tries, kMostTakes);
   if (!g.references) g.reference_count = 0;
   if (g.reference_count < 0 || g.reference_count > kMostReferences)
     return fail(error, GENMO_BAD_ARGUMENT, "%d references; wanted 0 to %d", g.reference_count, kMostReferences);
@@ -136,7 +148,7 @@ Borders borders_of(const Sampling& s, Pool& pool) {
   }
   for (int i = 0; i < s.reference_count; ++i) {
     add(s.references[i].start);
-    add(int64_t{s.references[i].start} + s.references[i].frames);
+    add(s.references[i].end());
   }
   return {borders, found};
 }
@@ -147,7 +159,7 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   Constraints constraints;
   genmo_status status = read_spans(g, pool, s, error);
   if (status == GENMO_OK) status = read_constraints(g, pool, constraints, error);
-  if (status == GENMO_OK) status = check_references(g.references, g.reference_count, g.frames, pool, error);
+  if (status == GENMO_OK) status = read_references(g.references, g.reference_count, g.frames, pool, s.references, error);
   if (status != GENMO_OK) return status;
   s.frames = g.frames;
   s.steps = g.steps;
@@ -155,7 +167,6 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   s.seed = g.seed;
   s.seeds = g.seeds;
   s.seed_count = g.seed_count;
-  s.references = g.references;
   s.reference_count = g.reference_count;
   s.sample = g.sample;
   s.progress = g.progress;
@@ -163,11 +174,10 @@ genmo_status generate(Model& model, const genmo_generation& g, Pool& pool, genmo
   Projected projected{model, constraints, s.frames};
   const Inpainting inpainting = inpainting_of(projected, pool);
   if (constraints.any()) s.inpainting = &inpainting;
-  auto* features = pool.get<double>(s.frames * kFeatures);
-  status = sample_motion(model, s, pool, features, error);
+  const Made made{s.texts, s.text_count, borders_of(s, pool), &constraints, g.loose_feet != 0};
+  Clip clip;
+  status = best_of_takes(model, s, made, g.tries, pool, clip, error);
   if (status != GENMO_OK) return status;
-  const Borders borders = borders_of(s, pool);
-  const Clip clip = finish_generated(features, s.frames, {s.texts, s.text_count, borders, &constraints, g.loose_feet != 0}, pool);
   answer(clip, pool, motion);
   if (g.progress) g.progress(g.user, 1);
   return GENMO_OK;
@@ -196,14 +206,14 @@ void genmo_close(genmo_model* model) { delete reinterpret_cast<genmo::Model*>(mo
 genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion, genmo_error* error) {
   using namespace genmo;
   genmo_generation g;
-  if (!model || !read_sized(generation, offsetof(genmo_generation, keyframe_count), g))
+  if (!model || !read_sized(generation, offsetof(genmo_generation, keyframe_count), g, offsetof(genmo_generation, tries)))
     return fail(error, GENMO_BAD_ARGUMENT, "model or generation is NULL, or generation.size is not %u", static_cast<unsigned>(sizeof g));
+  if (generation->size != sizeof g) g.tries = 1;  // of a program that knows nothing of takes, and is as quick as it was
   Model& opened = *reinterpret_cast<Model*>(model);
   genmo_status status = check(g, motion, error);
   if (status == GENMO_OK) status = refuse_released(opened, "generation", error);
   if (status != GENMO_OK) return status;
-  const size_t constrained = constraint_bytes(g.keyframe_count, g.target_count, g.heading_count) + (g.keyframe_count || g.target_count || g.heading_count ? static_cast<size_t>(g.frames) * kConstrainedBytes : 0);
-  Pool* pool = opened.take_pool(pool_bytes(g.frames, g.text_count) + constrained);
+  Pool* pool = opened.take_pool(bytes_for(opened, g));
   if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", g.frames);
   status = generate(opened, g, *pool, *motion, error);
   opened.give_pool(pool);

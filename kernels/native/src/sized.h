@@ -3,17 +3,21 @@
 
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 
 namespace genmo {
 
-// A caller's struct of this version, or of the first one, which ended in front of its field at `first`: what follows is 0.  False: of neither.
+// A caller's struct of this version, or of an earlier one, which ended in front of its field at `first` or `second`: what follows is 0.
+// False: of none of them.
 template <typename T>
-bool read_sized(const T* given, size_t first, T& out) {
+bool read_sized(const T* given, size_t first, T& out, size_t second = 0) {
   out = {};
-  const size_t earlier = (first + alignof(T) - 1) / alignof(T) * alignof(T);
-  if (!given || (given->size != sizeof(T) && given->size != earlier)) return false;
-  std::memcpy(&out, given, given->size == sizeof(T) ? sizeof(T) : first);
-  return true;
+  for (const size_t end : {sizeof(T), first, second}) {
+    if (!given || !end || given->size != (end + alignof(T) - 1) / alignof(T) * alignof(T)) continue;
+    std::memcpy(&out, given, end);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace genmo

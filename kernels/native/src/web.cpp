@@ -114,7 +114,7 @@ GENMO_WEB("add_heading") int32_t web_add_heading(int32_t frame, double radians) 
 }
 
 // The motion of the texts and constraints that were added, in `values`.
-GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double guidance, uint32_t seed, float* values) {
+GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double guidance, uint32_t seed, int32_t tries, float* values) {
   genmo_generation wanted = {};
   wanted.size = sizeof wanted;
   wanted.frames = frames;
@@ -130,6 +130,7 @@ GENMO_WEB("generate") int32_t web_generate(int32_t frames, int32_t steps, double
   wanted.targets = targets;
   wanted.heading_count = heading_count;
   wanted.headings = headings;
+  wanted.tries = tries;
   forget();
   if (frames < 1) return wrong("frames is less than 1");
   genmo_motion motion = motion_in(frames, values, false);

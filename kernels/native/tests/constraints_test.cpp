@@ -18,6 +18,7 @@ struct Asked {
   genmo_generation of(const genmo_text* text, int frames, int steps) const {
     genmo_generation g{};
     g.size = sizeof g;
+    g.tries = 1;
     g.frames = frames;
     g.texts = text;
     g.text_count = text != nullptr;

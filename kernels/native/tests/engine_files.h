@@ -10,7 +10,7 @@
 #include "random_network.h"
 
 struct EngineFiles {
-  std::vector<std::string> names{"engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt"};
+  std::vector<std::string> names{"engine.json", "conditions.onnx", "texts.onnx", "step.onnx", "text_encoder.npz", "text_vocabulary.txt", "text_reader.npz", "examples.npz"};
   std::vector<std::string> contents;
 
   EngineFiles() = default;

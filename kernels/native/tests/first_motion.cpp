@@ -56,6 +56,7 @@ genmo_status first_motion(genmo_model* model, const char* kind, float* joints, g
     wanted.frames = kFrames;
     wanted.texts = &text;
     wanted.text_count = 1;
+    wanted.tries = 1;
     return genmo_generate(model, &wanted, &motion, error);
   }
   const std::vector<float> points = points_of(kFrames);

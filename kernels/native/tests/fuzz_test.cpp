@@ -163,6 +163,7 @@ genmo_status generate(genmo_model* model, Random& random) {
   g.guidance = random(5) ? 0 : wild_number(random);
   g.seed = random(1u << 20) << 20;
   g.sample = static_cast<uint32_t>(wild_count(random));
+  g.tries = random(4) ? static_cast<int32_t>(random(4)) : wild_count(random);
   g.whole_texts = static_cast<int32_t>(random(2));
   g.loose_feet = static_cast<int32_t>(random(2));
   g.seed_count = random(4) ? 0 : static_cast<int32_t>(random(4)) - 1;

@@ -96,7 +96,7 @@ void check_damage(const EngineFiles& engine, int damages) {
   options.trusted = 1;
   for (int i = 0; i < damages; ++i) {
     EngineFiles damaged = engine;
-    const size_t which = (i % 3 == 0) ? 4 + random(2) : 0;
+    const size_t which = (i % 3 == 0) ? 4 + random(engine.contents.back().empty() ? 2 : 4) : 0;
     std::string& content = damaged.contents[which];
     if (i % 5 == 0) content.resize(random(content.size()));
     for (size_t k = random(4); k > 0 && !content.empty(); --k) content[random(content.size())] = static_cast<char>(random(256));

@@ -64,6 +64,7 @@ std::vector<float> text(genmo_model* model, std::istream& line) {
   const genmo_text only{prompt.c_str(), 0, 0};
   wanted.texts = &only;
   wanted.text_count = 1;
+  wanted.tries = 1;
   Motion out(wanted.frames);
   require(genmo_generate(model, &wanted, &out.motion, &error));
   return out.joints;

@@ -108,7 +108,8 @@ typedef struct genmo_options {
  * with which genmo_estimate alone works. Their body is the mean one, fitted to the keypoints. */
 GENMO_API genmo_status genmo_open(const char* utf8_folder, const genmo_options* options, genmo_model** model,
                                   genmo_error* error);
-/* From memory, which may be freed afterwards: the files of the folder, whichever order. */
+/* From memory, which may be freed afterwards: the files of the folder, whichever order. text_reader.npz and examples.npz may be left out:
+ * then one take is made of a motion, or none from an example. */
 GENMO_API genmo_status genmo_open_memory(const genmo_file* files, int32_t count, const genmo_options* options,
                                          genmo_model** model, genmo_error* error);
 GENMO_API void genmo_close(genmo_model* model); /* not while a call of it runs; NULL is no error */
@@ -181,9 +182,13 @@ typedef struct genmo_generation {
   const genmo_joint_target* targets; /* NULL: none; a joint once a frame */
   int32_t heading_count;
   const genmo_heading* headings; /* NULL: none */
-} genmo_generation; /* may end in front of keyframe_count, as it did at first */
+  int32_t tries; /* takes, of which the one is kept that does most of what the texts say, 1 to 64; 0: 6, as in Python; 1: the first
+                    alone, in a sixth of the time */
+} genmo_generation; /* may end in front of tries, or of keyframe_count, as it did at first: one take is made */
 
-/* The motion that genmo.runtime's MotionModel.follow makes of the same texts, keyframes, targets, headings, seeds and options in one take.
+/* The motion that genmo.runtime's MotionModel.follow makes of the same texts, keyframes, targets, headings, seeds and options. Half of the
+ * takes start from examples of the engine where texts alone are asked for. One take is made where no text says anything that can be measured,
+ * and of an engine without a reader of texts.
  * It starts over the origin and faces +z; with keyframes, targets or headings it stands in their world, whose ground is y = 0. */
 GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
                                       genmo_error* error);

@@ -300,6 +300,16 @@ GENMO_API void genmo_noise(uint64_t seed, uint32_t sample, int64_t count, float*
 GENMO_API genmo_status genmo_read_text(const genmo_model* model, const char* prompt, float* tokens, float* mask,
                                        genmo_error* error);
 
+/* How much a text says that a motion has each trait: `weights` [count], in the order of the engine's reader, and by how much motions of
+ * such texts agree with it more than any motions do. GENMO_UNSUPPORTED: the engine has no reader. */
+GENMO_API genmo_status genmo_said_traits(const genmo_model* model, const char* prompt, float* weights, int32_t count, double* amount,
+                                         genmo_error* error);
+
+/* Of each name [count], such as "speed>0.4" or "turn_left>85": `over` [count] is 1 where frames [start, end), at least 14, of world joints
+ * [frames, 24, 3] have this trait, 0 where they have not, 2 where there is no such trait. */
+GENMO_API genmo_status genmo_traits(int64_t frames, const double* joints, int64_t start, int64_t end, int32_t count,
+                                    const char* const* names, uint8_t* over, genmo_error* error);
+
 /* An action of a text. */
 typedef struct genmo_action {
   int32_t start, end; /* frames */

@@ -91,6 +91,12 @@ genmo_status Files::get(const char* name, Bytes& content, genmo_error* error) {
   return fail(error, GENMO_BAD_ENGINE, "%s is not among the files; give every file of the engine's folder", name);
 }
 
+bool Files::may_have(const char* name) const {
+  bool given = folder_ != nullptr;
+  for (int32_t i = 0; i < count_ && !given; ++i) given = files_[i].name && !std::strcmp(files_[i].name, name);
+  return given;
+}
+
 #if defined(__wasm__)
 Files::~Files() = default;
 

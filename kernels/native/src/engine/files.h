@@ -23,6 +23,9 @@ class Files {
   // cuts it meanwhile ends the program, as with any mapped file.
   genmo_status get(const char* name, Bytes& content, genmo_error* error);
 
+  // False for what is not among the caller's files in memory; a folder has every file that is asked for, or cannot be read.
+  bool may_have(const char* name) const;
+
   static constexpr size_t kLongestName = 255;
 
  private:

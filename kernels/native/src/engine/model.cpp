@@ -61,6 +61,8 @@ class Opening {
   genmo_status read() {
     genmo_status status = normalise();
     if (status == GENMO_OK && !model_.released) status = open_words();
+    if (status == GENMO_OK && !model_.released && may_read("text_reader")) status = open_reader();
+    if (status == GENMO_OK && model_.reader.is_open() && may_read("examples")) status = open_examples();
     if (status == GENMO_OK) status = configure();
     return status == GENMO_OK ? open_weights() : status;
   }
@@ -117,6 +119,8 @@ class Opening {
   bool is_read(const char* name) const {
     const Json& encoder = (*about_)["text_encoder"];
     if (!model_.released && (encoder["file"].is(name) || encoder["vocabulary"].is(name))) return true;
+    if ((*about_)["text_reader"].is(name)) return !model_.released && may_read("text_reader");
+    if ((*about_)["examples"].is(name)) return !model_.released && may_read("examples");
     for (const Json* tensor = (*about_)["native"]["tensors"].first; tensor; tensor = tensor->next)
       if (tensor->kind == Json::kArray && tensor->first && tensor->first->is(name)) return true;
     return false;
@@ -152,6 +156,24 @@ class Opening {
     genmo_status status = listed(encoder["file"], table);
     if (status == GENMO_OK) status = listed(encoder["vocabulary"], vocabulary);
     return status == GENMO_OK ? model_.words.open(table, vocabulary, error_) : status;
+  }
+
+  // Whether an engine has this file beside its network; of files in memory it may be left out.
+  bool may_read(const char* role) const {
+    const Json& name = (*about_)[role];
+    return name.kind != Json::kNull && (name.kind != Json::kString || files_.may_have(name.text));
+  }
+
+  genmo_status open_reader() {
+    Bytes file;
+    const genmo_status status = listed((*about_)["text_reader"], file);
+    return status == GENMO_OK ? model_.reader.open(file, error_) : status;
+  }
+
+  genmo_status open_examples() {
+    Bytes file;
+    const genmo_status status = listed((*about_)["examples"], file);
+    return status == GENMO_OK ? model_.examples.open(file, model_.reader.names(), error_) : status;
   }
 
   // The network's sizes, within those of runtime/denoiser/config.py; a bool that is not there is false.

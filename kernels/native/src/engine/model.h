@@ -8,7 +8,7 @@
 #include "genmo/stages.h"
 #include "motion/clip.h"
 #include "pool.h"
-#include "text/wordpiece.h"
+#include "actions/examples.h"
 
 namespace genmo {
 
@@ -21,6 +21,8 @@ struct Model {
   int features = kFeatures;  // a frame, as the network has them
   float mean[kFeatures], spread[kFeatures];
   WordPieces words;
+  TextReader reader;  // not open: the engine has none
+  Examples examples;  // nor these
 
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;  // of the pools that are idle
   Pool* idle = nullptr;

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/inflate.h"
+
 namespace genmo {
 namespace {
 
@@ -19,8 +21,25 @@ const char* directory_end(Bytes file) {
   return number(end, 4) == 0x06054b50 ? end : nullptr;
 }
 
-// The bytes of a stored member; empty where it is not there or compressed.
-Bytes member(Bytes file, const char* name) {
+// A member as it lies in the file.
+struct Member {
+  Bytes bytes;
+  size_t size = 0;  // when it is unpacked
+  bool packed = false;
+};
+
+// The data of an entry of the directory; empty where they are not in the file or packed in another way.
+Member member_of(Bytes file, const char* entry) {
+  const uint64_t method = number(entry + 10, 2);
+  const size_t packed = number(entry + 20, 4), size = number(entry + 24, 4), local = number(entry + 42, 4);
+  if ((method != 8 && (method != 0 || packed != size)) || local > file.size || file.size - local < 30) return {};
+  const size_t start = local + 30 + number(file.data + local + 26, 2) + number(file.data + local + 28, 2);
+  if (start > file.size || file.size - start < packed) return {};
+  return {{file.data + start, packed}, size, method == 8};
+}
+
+// Empty where there is none of this name.
+Member member(Bytes file, const char* name) {
   const char* end = directory_end(file);
   if (!end) return {};
   const size_t length = std::strlen(name);
@@ -28,23 +47,16 @@ Bytes member(Bytes file, const char* name) {
   for (uint64_t left = number(end + 10, 2); left > 0; --left) {
     if (at > file.size || file.size - at < 46 || number(file.data + at, 4) != 0x02014b50) return {};
     const char* entry = file.data + at;
-    const size_t name_bytes = number(entry + 28, 2), size = number(entry + 24, 4), local = number(entry + 42, 4);
-    const size_t whole = 46 + name_bytes + number(entry + 30, 2) + number(entry + 32, 2);
+    const size_t name_bytes = number(entry + 28, 2), whole = 46 + name_bytes + number(entry + 30, 2) + number(entry + 32, 2);
     if (file.size - at < whole) return {};
-    if (name_bytes == length && std::memcmp(entry + 46, name, length) == 0) {
-      const bool stored = number(entry + 10, 2) == 0 && number(entry + 20, 4) == size;
-      if (!stored || local > file.size || file.size - local < 30) return {};
-      const size_t start = local + 30 + number(file.data + local + 26, 2) + number(file.data + local + 28, 2);
-      if (start > file.size || file.size - start < size) return {};
-      return {file.data + start, size};
-    }
+    if (name_bytes == length && std::memcmp(entry + 46, name, length) == 0) return member_of(file, entry);
     at += whole;
   }
   return {};
 }
 
-// Whether a dictionary of an .npy, such as {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, has these.
-bool describes(const char* header, const char* end, const char* dtype, int64_t count) {
+// Whether a dictionary of an .npy, such as {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, has this dtype; its shape.
+bool describes(const char* header, const char* end, const char* dtype, Npy& array) {
   const auto find = [&](const char* wanted) -> const char* {
     const size_t bytes = std::strlen(wanted);
     for (const char* at = header; at + bytes <= end; ++at)
@@ -54,19 +66,47 @@ bool describes(const char* header, const char* end, const char* dtype, int64_t c
   char descr[32];
   std::snprintf(descr, sizeof descr, "'descr': '%s'", dtype);
   const char* shape = find("'shape': (");
-  if (!find(descr) || !find("'fortran_order': False") || !shape) return false;
-  int64_t product = 1, size = -1;
-  for (; shape < end && *shape != ')'; ++shape) {
+  array.columns_first = find("'fortran_order': True") != nullptr;
+  if (!find(descr) || !(array.columns_first || find("'fortran_order': False")) || !shape) return false;
+  int64_t size = -1, product = 1;
+  for (; shape < end; ++shape) {
     if (*shape >= '0' && *shape <= '9') {
       size = (size < 0 ? 0 : size) * 10 + (*shape - '0');
       if (size > INT32_MAX) return false;
     } else if (size >= 0) {
-      product *= size;
+      if (array.dimensions == 3 || (product *= size) > INT32_MAX) return false;
+      array.shape[array.dimensions++] = size;
       size = -1;
-      if (product > INT32_MAX) return false;
     }
+    if (*shape == ')') return true;
   }
-  return (size < 0 ? product : product * size) == count;
+  return false;
+}
+
+// The array of an .npy of this dtype; none where it is damaged or another.
+Npy read_npy(Bytes array, const char* dtype) {
+  Npy read;
+  if (array.size < 10 || std::memcmp(array.data, "\x93NUMPY\x01", 7) != 0) return {};
+  const size_t header = 10 + number(array.data + 8, 2), item = static_cast<size_t>(dtype[2] - '0');
+  if (header > array.size || !describes(array.data + 10, array.data + header, dtype, read)) return {};
+  if (array.size - header != static_cast<size_t>(read.count()) * item) return {};
+  read.data = array.data + header;
+  return read;
+}
+
+// The same numbers of `item` bytes in C order.
+Npy rows_first(const Npy& array, size_t item, Arena& arena) {
+  auto* to = arena.get<char>(array.count() * static_cast<int64_t>(item));
+  if (!to) return {};
+  Npy same = array;
+  same.data = to;
+  same.columns_first = false;
+  const int64_t *shape = array.shape, count = array.count();
+  for (int64_t i = 0; i < count; ++i, to += item) {
+    const int64_t last = i % shape[2], middle = i / shape[2] % shape[1], first = i / shape[2] / shape[1];
+    std::memcpy(to, array.data + static_cast<size_t>(first + shape[0] * (middle + shape[1] * last)) * item, item);
+  }
+  return same;
 }
 
 }  // namespace
@@ -74,12 +114,25 @@ bool describes(const char* header, const char* end, const char* dtype, int64_t c
 const char* npz_array(Bytes file, const char* name, const char* dtype, int64_t count) {
   char path[64];
   std::snprintf(path, sizeof path, "%s.npy", name);
-  const Bytes array = member(file, path);
-  if (array.size < 10 || std::memcmp(array.data, "\x93NUMPY\x01", 7) != 0) return nullptr;
-  const size_t header = 10 + number(array.data + 8, 2);
-  const size_t item = static_cast<size_t>(dtype[2] - '0');
-  if (header > array.size || array.size - header != static_cast<size_t>(count) * item) return nullptr;
-  return describes(array.data + 10, array.data + header, dtype, count) ? array.data + header : nullptr;
+  const Member found = member(file, path);
+  const Npy array = found.packed ? Npy{} : read_npy(found.bytes, dtype);
+  return array.count() == count && !array.columns_first ? array.data : nullptr;
+}
+
+Npy npz_copy(Bytes file, const char* name, const char* dtype, size_t most, Arena& arena) {
+  char path[64];
+  std::snprintf(path, sizeof path, "%s.npy", name);
+  const Member found = member(file, path);
+  if (!found.bytes.data || found.size > most) return {};
+  auto* copy = arena.get<char>(static_cast<int64_t>(found.size));
+  if (!copy) return {};
+  if (!found.packed) {
+    std::memcpy(copy, found.bytes.data, found.size);
+  } else if (!inflate(found.bytes, copy, found.size)) {
+    return {};
+  }
+  const Npy array = read_npy({copy, found.size}, dtype);
+  return array.columns_first ? rows_first(array, static_cast<size_t>(dtype[2] - '0'), arena) : array;
 }
 
 }  // namespace genmo

@@ -17,11 +17,17 @@ constexpr Still kLevel{{-1, 0, 0, 0, -1, 0, 0, 0, 1}, {0, 0, 0}};
 // Which features a reference gives.
 bool is_referred(int feature) { return feature < kPosed || feature >= kContactsAt; }
 
-// A reference of the mean body.
-Clip clip_of(const genmo_reference& reference, Pool& pool) { return read_clip(reference.frames, reference.rotations, reference.translation, reference.contacts, nullptr, pool); }
-
 bool finite(const float* values, int64_t count) {
   return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+// The timestep down to which a frame of a motion is the reference and noise.  At borders to other frames the motion follows from both
+// sides.
+int64_t until(const Like& r, int64_t frame, int64_t frames) {
+  const int64_t after = r.start > 0 ? frame - r.start : frames, before = r.end() < frames ? r.end() - frame : frames;
+  if (std::min(after, before) < kSeam) return kSteps;
+  const double share = r.fade && (r.start > 0 || r.end() < frames) ? std::min(static_cast<double>(std::min(after, before)) / static_cast<double>(r.fade), 1.0) : 1;
+  return static_cast<int64_t>(std::nearbyint(kSteps * (1 - r.strength * share))) - 1;
 }
 
 }  // namespace
@@ -38,12 +44,13 @@ void Draft::draw(const float* noise, int64_t timestep, int64_t frames, float* x_
   }
 }
 
-genmo_status check_references(const genmo_reference* references, int32_t count, int64_t frames, Pool& pool, genmo_error* error) {
-  const Pool::Scope scope(pool);
+genmo_status read_references(const genmo_reference* given, int32_t count, int64_t frames, Pool& pool, const Like*& references, genmo_error* error) {
+  auto* read = pool.get<Like>(count);
+  references = read;
   auto* taken = pool.get<uint8_t>(frames);
   std::fill(taken, taken + frames, uint8_t{0});
   for (int32_t i = 0; i < count; ++i) {
-    const genmo_reference& r = references[i];
+    const genmo_reference& r = given[i];
     if (r.frames < 1 || r.start < 0 || r.start > frames - r.frames || !r.rotations || !r.translation)
       return fail(error, GENMO_BAD_ARGUMENT, "a reference of %d frames from frame %d; wanted it within 0 to %lld, with rotations and translation", r.frames, r.start, static_cast<long long>(frames));
     if (!(r.strength >= 0 && r.strength <= 1)) return fail(error, GENMO_BAD_ARGUMENT, "a reference's strength is %g; wanted 0 to 1", static_cast<double>(r.strength));
@@ -52,28 +59,25 @@ genmo_status check_references(const genmo_reference* references, int32_t count, 
     if (std::any_of(taken + r.start, taken + r.start + r.frames, [](uint8_t used) { return used != 0; }))
       return fail(error, GENMO_BAD_ARGUMENT, "references overlap from frame %d on; wanted them one after another", r.start);
     std::fill_n(taken + r.start, r.frames, uint8_t{1});
+    // of the mean body
+    read[i] = {r.start, read_clip(r.frames, r.rotations, r.translation, r.contacts, nullptr, pool), r.strength > 0 ? static_cast<double>(r.strength) : kUsualStrength};
   }
   return GENMO_OK;
 }
 
-Draft draft_of(const Model& model, const genmo_reference* references, int32_t count, int64_t frames, Pool& pool) {
+Draft draft_of(const Model& model, const Like* references, int count, int64_t frames, Pool& pool) {
   if (!count) return {};
   const Draft draft{pool.get<float>(frames * kFeatures), pool.get<int64_t>(frames)};
   std::fill_n(draft.values, frames * kFeatures, 0.0f);
   std::fill_n(draft.until, frames, int64_t{kSteps});
-  for (const genmo_reference* r = references; r != references + count; ++r) {
+  for (const Like* r = references; r != references + count; ++r) {
     const Pool::Scope scope(pool);
-    const int64_t start = r->start, end = start + r->frames;
-    auto* features = pool.get<double>(r->frames * int64_t{kFeatures});
-    encode(clip_of(*r, pool), kLevel, features);
-    const double strength = r->strength > 0 ? static_cast<double>(r->strength) : kUsualStrength;
-    for (int64_t frame = start; frame < end; ++frame) {
-      // at borders to other frames the motion follows from both sides
-      const bool near = (start > 0 && frame - start < kSeam) || (end < frames && end - frame < kSeam);
-      if (!near) draft.until[frame] = static_cast<int64_t>(std::nearbyint(kSteps * (1 - strength)));
+    auto* features = pool.get<double>(r->clip.frames * kFeatures);
+    encode(r->clip, kLevel, features);
+    for (int64_t frame = r->start; frame < r->end(); ++frame) {
+      draft.until[frame] = until(*r, frame, frames);
       for (int i = 0; i < kFeatures; ++i)
-        if (is_referred(i))
-          draft.values[frame * kFeatures + i] = normalised(model, i, features[(frame - start) * kFeatures + i]);
+        if (is_referred(i)) draft.values[frame * kFeatures + i] = normalised(model, i, features[(frame - r->start) * kFeatures + i]);
     }
   }
   return draft;

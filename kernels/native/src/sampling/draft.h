@@ -14,9 +14,19 @@ struct Draft {
   void draw(const float* noise, int64_t timestep, int64_t frames, float* x_t) const;
 };
 
-// Says what is wrong with references for a motion of so many frames.
-genmo_status check_references(const genmo_reference* references, int32_t count, int64_t frames, Pool& pool, genmo_error* error);
+// A motion that frames are to be like.
+struct Like {
+  int64_t start;
+  Clip clip;
+  double strength;   // how closely, 0 to 1
+  int64_t fade = 0;  // frames from a border to other frames over which it is followed more and more closely
 
-Draft draft_of(const Model& model, const genmo_reference* references, int32_t count, int64_t frames, Pool& pool);
+  int64_t end() const { return start + clip.frames; }
+};
+
+// The caller's references as the pool's, or what is wrong with them for a motion of so many frames.
+genmo_status read_references(const genmo_reference* given, int32_t count, int64_t frames, Pool& pool, const Like*& references, genmo_error* error);
+
+Draft draft_of(const Model& model, const Like* references, int count, int64_t frames, Pool& pool);
 
 }  // namespace genmo

@@ -96,6 +96,16 @@ Noise::Noise(uint64_t seed, uint32_t sample) {
   const uint32_t small[] = {static_cast<uint32_t>(seed), sample};
   uint64_t state[4];
   (seed >> 32 ? Seeds(words, 3) : Seeds(small, 2)).generate(state, 4);
+  start(state);
+}
+
+Noise::Noise(const uint32_t* words, int count) {
+  uint64_t state[4];
+  Seeds(words, count).generate(state, 4);
+  start(state);
+}
+
+void Noise::start(const uint64_t* state) {
   step_high_ = state[2] << 1 | state[3] >> 63;
   step_low_ = state[3] << 1 | 1;
   high_ = low_ = 0;
@@ -103,6 +113,15 @@ Noise::Noise(uint64_t seed, uint32_t sample) {
   low_ += state[1];
   high_ += state[0] + (low_ < state[1]);
   advance(high_, low_, step_high_, step_low_);
+}
+
+uint32_t Noise::below(uint32_t count) {
+  if (count <= 1) return 0;
+  uint32_t mask = 1, value;
+  while (mask < count - 1) mask = 2 * mask + 1;
+  do value = next32() & mask;
+  while (value >= count);
+  return value;
 }
 
 uint64_t Noise::next64() {

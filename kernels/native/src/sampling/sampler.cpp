@@ -129,7 +129,7 @@ genmo_status sample_motion(Model& model, const Sampling& s, Pool& pool, double* 
     const Update& u = schedule->updates[step];
     for (int64_t i = 0; i < count; ++i) x_t[i] = u.keep * x_t[i] + u.now * x_0[i] + u.before * before[i];
     std::copy(x_0, x_0 + count, before);
-    if (s.progress && s.progress(s.user, static_cast<float>(step + 1) / static_cast<float>(s.steps + 1)))
+    if (s.progress && s.progress(s.user, s.done + s.part * static_cast<float>(step + 1) / static_cast<float>(s.steps + 1)))
       return fail(error, GENMO_CANCELLED, "cancelled after %d of %d steps", step + 1, s.steps);
   }
   float* answer = x_t;

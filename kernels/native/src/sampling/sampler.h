@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sampling/conditioned.h"
+#include "sampling/draft.h"
 
 namespace genmo {
 
@@ -22,7 +23,7 @@ struct Sampling {
   uint64_t seed = 0;
   const genmo_seed* seeds = nullptr;  // of frames with one of their own
   int seed_count = 0;
-  const genmo_reference* references = nullptr;
+  const Like* references = nullptr;
   int reference_count = 0;
   uint32_t sample = 0;
   const float* noise = nullptr;  // [frames, 181] in the place of that of a seed
@@ -30,6 +31,7 @@ struct Sampling {
   const Spaces* own = nullptr;  // the network's memory; nullptr: any
   genmo_progress progress = nullptr;
   void* user = nullptr;
+  float done = 0, part = 1;  // of the work that is told, before this motion and its own
 };
 
 // Writes the features [frames, 181] in metres and 6D rotations.
