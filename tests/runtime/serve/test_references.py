@@ -64,7 +64,7 @@ def test_a_span_is_as_long_as_its_segment_and_goes_on_where_it_ended(random_moti
 
 
 def test_a_clip_is_performed_again_from_any_rig_on_any_rig(shipped, body, make_rig):
-    maker = Maker(shipped)
+    maker = Maker(shipped, tries=1)  # which of several is kept is the reader's to say
     jumps = answer(maker, body("mixamo", "a person jumps up and down", frames=60))
     names = [joint["name"] for joint in make_rig("mixamo")["joints"]]
     own = make_rig("mixamo")
