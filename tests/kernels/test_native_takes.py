@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from genmo.runtime.conditions.constraints import JointTargets
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.engine.text_conditions import LEAST_SAID
 from genmo.runtime.engine.text_reader import Layer, reader_file
 from genmo.runtime.motion.packed import unpacked
+from genmo.runtime.refine.takes import ABOUT_EQUAL, CHOSEN, NEAR_FLOOR
 from genmo.runtime.support import native
 from genmo.runtime.support.errors import BackendError
 from tests.kernels.native_abi import Model, traits
@@ -34,6 +38,13 @@ PROMPTS = (
     "he claps his hands while walking backwards and then sits down on a chair and stands up again and leaves quickly",
     "x", "anticlockwise and clockwise",
 )  # fmt: skip
+
+
+def test_takes_are_chosen_by_the_numbers_of_the_runtime():
+    source = (Path(__file__).parents[2] / "kernels" / "native" / "src" / "sampling" / "takes.cpp").read_text()
+    found = dict(re.findall(r"constexpr double k(\w+) = ([\d.]+);", source))
+    ours = {"LeastSaid": LEAST_SAID, "AboutEqual": ABOUT_EQUAL, "Chosen": CHOSEN, "NearFloor": NEAR_FLOOR}
+    assert {name: float(found[name]) for name in ours} == ours
 
 
 def steps_of(joints, start, end):

@@ -7,6 +7,7 @@ import pytest
 
 from genmo.runtime.actions.examples import LENGTHS, Examples, Stretch
 from genmo.runtime.actions.names import Said
+from genmo.runtime.engine.bundle import load_engine
 from genmo.runtime.engine.example_file import examples_file, open_examples
 from genmo.runtime.motion.packed import FRAMES, packed
 from genmo.runtime.support.errors import EngineError
@@ -91,3 +92,17 @@ def test_a_damaged_file_is_refused(examples, tmp_path, damage):
 
 def test_lengths_are_those_of_the_examples():
     assert max(LENGTHS) == FRAMES
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a person stands idle, acting a bit", "a person stands idle, waiting", "stands and chats", "a person is sad"],
+)
+def test_who_stands_finds_no_runners(text):
+    """A reader that had only learned to tell apart what it saw together found people who ran at 3.5 m/s."""
+    engine = load_engine()
+    reading = engine.text_reader.read(text)
+    said = [Said(0, FRAMES, engine.text_reader.traits, reading.weights)]
+    for found in engine.examples.nearest(said, FRAMES, 4):
+        way = np.diff(engine.examples.motion(found, FRAMES).translation[:, [0, 2]], axis=0)
+        assert 30 * np.linalg.norm(way, axis=-1).mean() < 0.3
