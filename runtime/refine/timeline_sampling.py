@@ -64,41 +64,11 @@ def answers(
     """The network's answers under a `settled` timeline [samples, frames, ...]: `x_0`, normalised, and its heads.
 
     `samples`: the number of each row, the only thing beside the seed that its noise depends on; `conditions` [1, ...]
-    of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far, of which each of several
-    parts is a share; `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
+    of `signature.inputs`; `camera` of every frame; `done` is called with the steps so far, those of several parts being
+    shares; `conventions`: of the weights; `body`: whose skeleton it is, for layouts whose betas are SMPL-X's.
     `circle`: the period of a timeline that was unrolled from a looped one.  `references`: what each row is to be like,
     for a timeline that has no references of its own.
     """
-    at_once = max(1, MOST_FRAMES // timeline.frames)
-    parts = [slice(first, first + at_once) for first in range(0, len(samples), at_once)]
-    steps = timeline.estimated_in_part + timeline.step_count
-    made = []
-    for number, part in enumerate(parts):
-        given = denoiser, conditions, timeline, camera, normalisation, samples[part]
-        heard = partial(_share_done, done, number * steps, len(parts))
-        made.append(_answers_at_once(*given, heard, conventions, body, circle, references[part]))
-    return made[0] if len(made) == 1 else {name: np.concatenate([one[name] for one in made]) for name in made[0]}
-
-
-def _share_done(done: Callable[[float], object], before: int, parts: int, steps: int) -> None:
-    """Tell of so many steps of a part, one of `parts`, after others of as many as `before`."""
-    done((before + steps) / parts)
-
-
-def _answers_at_once(
-    denoiser: sampler.Denoiser,
-    conditions: Arrays,
-    timeline: Timeline,
-    camera: Camera,
-    normalisation: Normalisation,
-    samples: Sequence[int],
-    done: Callable[[int], object],
-    conventions: Conventions,
-    body: SmplBody | None,
-    circle: Circle | None,
-    references: Sequence[Sequence[ReferenceSpan]],
-) -> Arrays:
-    """`answers` of all rows together."""
     width = normalisation.layout.width
     if not timeline.sampled:
         outputs = sampler.estimate(denoiser, conditions, (1, timeline.frames, width))
@@ -112,22 +82,31 @@ def _answers_at_once(
     inpainting = _inpainting(timeline, camera, normalisation, observed, body)
     if circle is not None:
         noise, inpainting = circle.noise(noise), _repeating(circle, camera, normalisation)
-    assert timeline.guidance is not None
-    sampled = sampler.generate(
-        denoiser,
-        {name: np.repeat(array, len(samples), axis=0) for name, array in conditions.items()},
-        noise,
-        timeline.step_count,
-        timeline.guidance,
-        lambda step: done(before + step),
-        inpainting,
-        conventions,
-        _drafts(references or (timeline.references,), timeline.frames, camera, normalisation),
-    )
+    made = []
+    parts = _parts(len(samples), timeline.frames)
+    for number, part in enumerate(parts):
+        like = _drafts(references[part] or (timeline.references,), timeline.frames, camera, normalisation)
+        heard = partial(_share_done, done, before, number * timeline.step_count, len(parts))
+        rows = {name: np.repeat(array, len(samples[part]), axis=0) for name, array in conditions.items()}
+        assert timeline.guidance is not None
+        given = denoiser, rows, noise[part], timeline.step_count, timeline.guidance
+        made.append(sampler.generate(*given, heard, inpainting, conventions, like))
+    sampled = {name: np.concatenate([one[name] for one in made]) for name in made[0]}
     if observed is None:
         return sampled
     heads = {name: head for name, head in sampled.items() if name != "x_0"}  # x_0 has what was observed already
     return sampled | {name: head + observed.share * (observed.heads[name] - head) for name, head in heads.items()}
+
+
+def _parts(rows: int, frames: int) -> list[slice]:
+    """Rows that are sampled together."""
+    at_once = max(1, MOST_FRAMES // frames)
+    return [slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once)]
+
+
+def _share_done(done: Callable[[float], object], before: int, of_others: int, parts: int, steps: int) -> None:
+    """Tell of so many steps of one of `parts`, after as many as `of_others` of others, each a share of a step."""
+    done(before + (of_others + steps) / parts)
 
 
 def _noise(timeline: Timeline, sample: int, width: int) -> Array:

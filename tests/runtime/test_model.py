@@ -16,6 +16,7 @@ from genmo.runtime.conditions.keypoints import default_intrinsics
 from genmo.runtime.conditions.spans import KeypointSpan, ReferenceSpan
 from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.conditions.timeline import Timeline
+from genmo.runtime.denoiser import sampler
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
 from genmo.runtime.refine import pipeline, timeline_sampling
@@ -322,18 +323,18 @@ def test_every_sample_has_takes_of_its_own(shipped_takes):
 def test_many_frames_are_sampled_a_few_rows_at_a_time(shipped_takes, monkeypatch):
     """Ten minutes of six takes would need 12 GB at once; rows are the same motions alone."""
     shipped, takes = shipped_takes
-    text, sizes, heard, whole = "a person raises the left arm", [], [], timeline_sampling._answers_at_once
+    text, sizes, heard, whole = "a person raises the left arm", [], [], sampler.generate
 
-    def answers(*args):
-        sizes.append((len(args[5]), len(args[-1])))
+    def generate(*args):
+        sizes.append((len(args[2]), 0 if args[-1] is None else len(args[-1].values)))
         return whole(*args)
 
-    monkeypatch.setattr(timeline_sampling, "_answers_at_once", answers)
+    monkeypatch.setattr(sampler, "generate", generate)
     together = shipped.generate(text, 60, steps=2, tries=5)[0]
     monkeypatch.setattr(timeline_sampling, "MOST_FRAMES", 130)
     result = shipped.follow(Timeline(60, (Text(text),), steps=2), samples=3, tries=1, progress=heard.append)
     few = shipped.generate(text, 60, steps=2, tries=5)[0]
-    assert sizes == [(5, 5), (2, 0), (1, 0), (2, 2), (2, 2), (1, 1)]
+    assert sizes == [(5, 5), (2, 0), (1, 0), (2, 0), (2, 2), (1, 1)]
     assert heard == sorted(heard) and heard[-1] == 1
     for one, other in zip((*result.motions, few), (*takes, together), strict=True):
         np.testing.assert_allclose(one.joints_world(), other.joints_world(), atol=1e-3)
