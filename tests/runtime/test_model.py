@@ -349,6 +349,7 @@ def test_one_take_is_made_where_no_other_could_be_told_from_it(shipped_takes, ma
     assert (
         shipped._said(Timeline(60, (walk,)), (), 1) == () and len(shipped._said(Timeline(60, (walk,)), (), None)) == 1
     )
+    assert shipped._said(Timeline(60, (Text("a person dances"),)), (), None) == ()  # says nothing that is measured
     with pytest.raises(InputError, match="tries is 0; wanted 1 or more"):
         shipped.generate("a person walks", 30, tries=0)
 

@@ -10,7 +10,7 @@ from genmo.runtime.engine.text_reader import open_reader
 from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder, layout
 from genmo.train.data.reader_pairs import Pairs
 from genmo.train.evaluation import teach_reader
-from genmo.train.evaluation.teach_reader import Inputs, put_together, taught
+from genmo.train.evaluation.teach_reader import Inputs, _right_ones, put_together, taught
 
 TEXTS = ["a person walks", "the man runs", "she kicks with the left leg", "he kicks with the right leg"]
 NAMES = ("kick_left", "kick_right", "foot_speed_left>3.5", "foot_speed_right>3.5", "speed>1.8", "speed>0.4")
@@ -76,6 +76,16 @@ def test_more_than_was_asked_for_is_not_better(encoder):
     with torch.no_grad():
         said = found(*Inputs(encoder, ["she turns left"]).of(np.array([0])))
     assert said.odds[0, 4] > found.usual[4] and said.weights[0, 4] < 0 < said.weights[0, 2]
+
+
+def test_all_that_do_what_a_sentence_asks_for_are_right():
+    """Either way to do it, every tag of it; of another text its own window alone."""
+    traits = np.array([[1, 0, 1], [0, 1, 1], [1, 0, 0], [0, 0, 1]], np.bool_)
+    asks = np.zeros((2, 4, 3), np.bool_)
+    asks[:, 0] = [[1, 0, 1], [0, 1, 1]]
+    asks[:, 2] = [1, 0, 0]
+    right = _right_ones(pairs_of(["a"] * 4, traits, np.arange(4), asks), np.arange(4), torch.tensor(traits).float())
+    assert right.int().tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
 
 
 def test_two_readers_put_together_say_what_both_say_in_the_mean(reader, encoder):
