@@ -7,7 +7,9 @@ A hash says that a file is the one that was exported, not who exported it: engin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +20,7 @@ from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.sampler import Denoiser
 from genmo.runtime.denoiser.signature import inputs, outputs
-from genmo.runtime.engine.example_file import open_examples
+from genmo.runtime.engine.example_file import parse_examples, read_packed
 from genmo.runtime.engine.graphs import GRAPHS, Graphs
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.listed_files import check_files
@@ -80,8 +82,13 @@ class Engine:
     """reads what texts say of a motion; None for engines without one"""
     text_lengths: TextLengths | None = None
     """says how long texts take; None for engines that do not"""
-    examples: Examples | None = None
-    """motions of what is done seldom; None for engines without"""
+    read_examples: Callable[[], Examples | None] | None = None
+    """unpacks motions of what is done seldom, when the first takes are made; None for engines without"""
+
+    @cached_property
+    def examples(self) -> Examples | None:
+        """Motions of what is done seldom; None for engines without.  Raises EngineError for a file that has none."""
+        return None if self.read_examples is None else self.read_examples()
 
     @property
     def normalisation(self) -> Normalisation:
@@ -202,14 +209,15 @@ def _of_words(
     return folder / name, encoder
 
 
-def _examples(folder: Path, description: dict[str, Any], files: dict[str, str]) -> Examples | None:
-    """The examples that engine.json names, None where it names none.  Raises EngineError for what is none."""
+def _examples(folder: Path, description: dict[str, Any], files: dict[str, str]) -> Callable[[], Examples] | None:
+    """What unpacks the examples that engine.json names, None where it names none: most calls need none, and unpacking
+    takes longer than reading everything else that is no network.  Raises EngineError for a file that is not there."""
     name = description.get("examples")
     if name is None:
         return None
     if not isinstance(name, str) or name not in files:
         raise EngineError(f"{folder}/engine.json: examples {quoted(name)} is not among its files; export it again")
-    return open_examples(folder / name)
+    return partial(parse_examples, read_packed(folder / name), str(folder / name))
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from genmo.runtime.actions.traits import STEPS
 from genmo.runtime.motion.packed import CHANNELS, FRAMES, KEPT, MOST
 from genmo.runtime.support.arrays import Numbers
 from genmo.runtime.support.errors import EngineError, InputError
-from genmo.runtime.support.safe_read import read_npz
+from genmo.runtime.support.safe_read import parse_npz, read_bytes
 
 FILE = "examples.npz"
 MAX_EXAMPLES_BYTES = 2**26
+EXPECTED = "example motions of an engine"
 
 
 def examples_file(examples: Examples) -> bytes:
@@ -38,8 +39,21 @@ def examples_file(examples: Examples) -> bytes:
 
 def open_examples(path: Path) -> Examples:
     """The examples of a file that `examples_file` made.  Raises EngineError for what is none."""
+    return parse_examples(read_packed(path), str(path))
+
+
+def read_packed(path: Path) -> bytes:
+    """A file of examples as it is.  Raises EngineError when it cannot be read."""
     try:
-        arrays = read_npz(path, "example motions of an engine", MAX_EXAMPLES_BYTES)
+        return read_bytes(path, EXPECTED, MAX_EXAMPLES_BYTES)
+    except InputError as error:
+        raise EngineError(str(error)) from None
+
+
+def parse_examples(content: bytes, source: str) -> Examples:
+    """The examples of a file's content; `source` is its name.  Raises EngineError for what is none."""
+    try:
+        arrays = parse_npz(content, source, EXPECTED, MAX_EXAMPLES_BYTES)
         traits = tuple(arrays.pop("traits").tobytes().decode("ascii").split("\n"))
         example, start, length = (_whole_numbers(arrays.pop(name)) for name in ("example", "start", "length"))
         bits = arrays.pop("does")
@@ -49,9 +63,9 @@ def open_examples(path: Path) -> Examples:
         coefficients = np.ascontiguousarray(arrays.pop("coefficients").transpose(2, 0, 1))
         examples = Examples(traits, example, start, length, does, coefficients)
     except (InputError, KeyError, ValueError, TypeError):
-        raise EngineError(f"{path}: not example motions of an engine; export the engine again") from None
+        raise EngineError(f"{source}: not {EXPECTED}; export the engine again") from None
     if arrays or not _is_whole(examples):
-        raise EngineError(f"{path}: not example motions of an engine; export the engine again")
+        raise EngineError(f"{source}: not {EXPECTED}; export the engine again")
     return examples
 
 

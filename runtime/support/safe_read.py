@@ -9,6 +9,7 @@ quoted at length.  YAML: `safe_yaml`.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import re
@@ -212,22 +213,33 @@ def read_npz(
 
     Raises InputError when it is not one, is larger than `limit` bytes when unpacked or has over `MAX_MEMBERS` arrays.
     """
-    path = Path(path)
-    size = check_file(path, expected, limit)
+    size = check_file(Path(path), expected, limit)
+    with open_file(path, expected, limit) as file:
+        return _arrays(file, size, str(path), expected, limit, names)
+
+
+def parse_npz(data: bytes, source: str, expected: str, limit: int = MAX_BYTES) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz in `data`; raises InputError as `read_npz` does."""
+    return _arrays(io.BytesIO(data), len(data), source, expected, limit, None)
+
+
+def _arrays(
+    file: BinaryIO, size: int, source: str, expected: str, limit: int, names: Collection[str] | None
+) -> dict[str, npt.NDArray[Any]]:
     try:
-        with path.open("rb") as file, open_zip(file, size) as archive:
+        with open_zip(file, size) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
             if len(members) > MAX_MEMBERS:
-                raise InputError(f"{path}: {len(members)} arrays; wanted {expected}, of at most {MAX_MEMBERS}")
+                raise InputError(f"{source}: {len(members)} arrays; wanted {expected}, of at most {MAX_MEMBERS}")
             chosen = {member.filename[: -len(".npy")]: member for member in members}
             chosen = {name: member for name, member in chosen.items() if names is None or name in names}
             if sum(member.file_size for member in chosen.values()) > limit:
-                raise InputError(f"{path}: over {limit} bytes when unpacked; wanted {expected}")
+                raise InputError(f"{source}: over {limit} bytes when unpacked; wanted {expected}")
             return {name: _read_member(archive, member) for name, member in chosen.items()}
     except (
         OSError, ValueError, EOFError, RuntimeError, MemoryError, IndexError, zipfile.BadZipFile, zlib.error
     ) as error:  # fmt: skip
-        raise InputError(f"{path}: not a readable .npz ({first_line(error)}); wanted {expected}") from None
+        raise InputError(f"{source}: not a readable .npz ({first_line(error)}); wanted {expected}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:

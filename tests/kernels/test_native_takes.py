@@ -137,7 +137,7 @@ def test_the_take_that_python_keeps_is_kept(name, examples, python, model):
     if examples:
         assert_same(kept(model, texts, frames, **options), kept_by_python(python, texts, frames, **options))
         return
-    plain = replace(python, engine=replace(python.engine, examples=None))
+    plain = replace(python, engine=replace(python.engine, read_examples=None))
     with Model(files=without("examples.npz")) as opened:
         made = kept(opened, texts, frames, **options)
     assert_same(made, kept_by_python(plain, texts, frames, **options))
@@ -172,11 +172,11 @@ def test_progress_rises_over_all_takes(model):
             model.generate("a person kicks", 20, tries=tries)
 
 
-def opened_with(name, content):
+def opened_with(name, content, **options):
     files = without() | {name: content}
     about = json.loads(files["engine.json"])
     about["files"][name] = sha256(content).hexdigest()
-    return Model(files=files | {"engine.json": json.dumps(about).encode()})
+    return Model(files=files | {"engine.json": json.dumps(about).encode()}, **options)
 
 
 def saved(save=np.savez_compressed, **arrays):
@@ -203,6 +203,19 @@ def test_a_reader_of_another_size_and_one_that_is_not_packed_are_read(python):
         assert np.abs(weights - expected.read(PROMPTS[1]).weights).max() < 1e-3
 
 
+def assert_takes_are_refused(name, content, message):
+    """It opens for everything else; takes are refused each time, and opening is where their memory is reserved."""
+    with opened_with(name, content) as model:
+        model.generate("a person walks", 14, steps=1, tries=1)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=message):
+                model.generate("a person walks", 14, steps=1, tries=2)
+        with pytest.raises(RuntimeError, match=message):
+            model.said("a person walks", 203)
+    with pytest.raises(RuntimeError, match=message):
+        opened_with(name, content, reserve=14)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -217,15 +230,13 @@ def test_a_reader_of_another_size_and_one_that_is_not_packed_are_read(python):
 )
 def test_a_reader_that_is_none_is_refused_in_a_sentence(change):
     content = b"PK" if change is None else saved(**(arrays_of("text_reader.npz") | change))
-    with pytest.raises(RuntimeError, match="text_reader is not a reader of texts; export the engine again"):
-        opened_with("text_reader.npz", content)
+    assert_takes_are_refused("text_reader.npz", content, "text_reader is not a reader of texts; export the engine")
 
 
 def test_packed_bytes_that_are_damaged_are_refused():
     content = bytearray((SHIPPED / "text_reader.npz").read_bytes())
     content[2000:2040] = bytes(40)
-    with pytest.raises(RuntimeError, match="text_reader is not a reader of texts"):
-        opened_with("text_reader.npz", bytes(content))
+    assert_takes_are_refused("text_reader.npz", bytes(content), "text_reader is not a reader of texts")
     with pytest.raises(RuntimeError, match=r"text_reader.npz: its SHA-256 is not the one"):
         Model(files=without() | {"text_reader.npz": bytes(content)})
 
@@ -243,5 +254,5 @@ def test_packed_bytes_that_are_damaged_are_refused():
     ],
 )
 def test_examples_that_are_none_are_refused_in_a_sentence(change):
-    with pytest.raises(RuntimeError, match="examples are not example motions of an engine; export the engine again"):
-        opened_with("examples.npz", saved(np.savez, **(arrays_of("examples.npz") | change)))
+    content = saved(np.savez, **(arrays_of("examples.npz") | change))
+    assert_takes_are_refused("examples.npz", content, "examples are not example motions of an engine; export the")

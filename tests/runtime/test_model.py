@@ -275,7 +275,7 @@ def test_the_take_is_kept_that_does_what_is_said(shipped_takes):
     shipped, takes = shipped_takes
     said = shipped._said(Timeline(60, (Text("a person raises the left arm"),)), (), None)
     agreed = [agreement(take.joints_world(), said) for take in takes]
-    alone = replace(shipped, engine=replace(shipped.engine, examples=None))
+    alone = replace(shipped, engine=replace(shipped.engine, read_examples=None))
     kept = alone.generate("a person raises the left arm", 60, steps=2, tries=3)[0]
     assert same(kept, takes[best_take([take.joints_world() for take in takes], said)])
     assert agreement(kept.joints_world(), said) >= max(agreed) - ABOUT_EQUAL

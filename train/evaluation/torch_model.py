@@ -44,7 +44,7 @@ def motion_model(
         known_prompts=checkpoint.known_prompts,
         text_reader=checkpoint.text_reader,
         text_lengths=checkpoint.text_lengths,
-        examples=checkpoint.examples,
+        read_examples=lambda: checkpoint.examples,
     )
     return MotionModel(engine, TorchDenoiser(model.denoiser), "cpu", "torch")
 

@@ -5,14 +5,17 @@
 #include "engine/model.h"
 #include "error.h"
 
-extern "C" genmo_status genmo_said_traits(const genmo_model* model, const char* prompt, float* weights, int32_t count, double* amount, genmo_error* error) {
+extern "C" genmo_status genmo_said_traits(genmo_model* model, const char* prompt, float* weights, int32_t count, double* amount, genmo_error* error) {
   using namespace genmo;
   if (!model || !prompt || !weights || !amount) return fail(error, GENMO_BAD_ARGUMENT, "model, prompt, weights or amount is NULL");
-  const Model& opened = *reinterpret_cast<const Model*>(model);
-  if (!opened.reader.is_open()) return fail(error, GENMO_UNSUPPORTED, "this engine has no reader of texts");
-  if (count != opened.reader.names().count()) return fail(error, GENMO_BAD_ARGUMENT, "count is %d; wanted the reader's %d traits", count, opened.reader.names().count());
+  Model& opened = *reinterpret_cast<Model*>(model);
+  if (!opened.actions.has_reader()) return fail(error, GENMO_UNSUPPORTED, "this engine has no reader of texts");
+  const genmo_status status = opened.actions.unpack(error);
+  if (status != GENMO_OK) return status;
+  const TextReader& reader = opened.actions.reader();
+  if (count != reader.names().count()) return fail(error, GENMO_BAD_ARGUMENT, "count is %d; wanted the reader's %d traits", count, reader.names().count());
   Pool pool;
-  *amount = opened.reader.read(opened.words, opened.text_tokens, prompt, pool, weights);
+  *amount = reader.read(opened.words, opened.text_tokens, prompt, pool, weights);
   return GENMO_OK;
 }
 

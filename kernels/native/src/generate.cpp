@@ -39,6 +39,8 @@ genmo_status reserve(genmo_model* model, int32_t frames, genmo_error* error) {
   Pool* pool = opened.take_pool(bytes_for(opened, generation));  // of the usual number of takes
   if (!pool) return fail(error, GENMO_NO_MEMORY, "no memory for %d frames", frames);
   opened.give_pool(pool);
+  const genmo_status status = opened.actions.unpack(error);
+  if (status != GENMO_OK) return status;
   generation.tries = 1;
   genmo_motion motion{};
   motion.size = sizeof motion;

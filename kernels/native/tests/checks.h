@@ -77,13 +77,14 @@ struct Motion {
 inline bool is_released(const char* engine) { return std::strcmp(engine, "released") == 0; }
 inline bool is_tiny(const char* engine) { return is_released(engine) || std::strcmp(engine, "tiny") == 0; }
 inline EngineFiles files_of(const char* engine) { return is_tiny(engine) ? static_cast<EngineFiles>(TinyEngine(is_released(engine))) : EngineFiles(engine); }
-inline genmo_model* opened(const char* engine, int threads = 2, int fast = 0) {
+inline genmo_model* opened(const char* engine, int threads = 2, int fast = 0, int reserve = 0) {
   genmo_error error{};
   error.size = sizeof error;
   genmo_options options{};
   options.size = sizeof options;
   options.threads = threads;
   options.fast = fast;
+  options.reserve = reserve;
   options.trusted = is_tiny(engine);
   genmo_model* model = nullptr;
   if ((is_tiny(engine) ? TinyEngine(is_released(engine)).open(&model, options, &error) : genmo_open(engine, &options, &model, &error)) == GENMO_OK) return model;

@@ -73,19 +73,23 @@ class TinyEngine : public EngineFiles {
     contents.resize(names.size());
     const std::string tensors = write_weights();
     write_words();
+    write_reader();
+    write_examples();
     const std::string layout = released ? "gem" : "genmo", own = released ? "false" : "true";
     contents[0] = R"({"format": 2, "model": {"layout": ")" + layout + R"(", "width": 16, "depth": 1, "heads": 2, "mlp_width": 24, "window": 120,)"
                   R"( "text_width": 192, "text_tokens": 8, "text_depth": 0, "block_order": "paper", "video_width": 0, "innovation": )" +
                   own + R"(, "music_width": 0, "keyframes": )" + own + R"(}, "text_encoder": {"kind": "wordpiece-1", "file": "text_encoder.npz",)"
                   R"( "vocabulary": "text_vocabulary.txt"}, "normalisation": {"mean": [)" +
                   mean() + "], \"std\": [" + repeated("0.02", features_) +
-                  R"(]}, "files": {"conditions.onnx": "", "texts.onnx": "", "step.onnx": "", "text_encoder.npz": "", "text_vocabulary.txt": ""},)"
+                  R"(]}, "text_reader": "text_reader.npz", "examples": "examples.npz", "files": {"conditions.onnx": "", "texts.onnx": "", "step.onnx": "",)"
+                  R"( "text_encoder.npz": "", "text_vocabulary.txt": "", "text_reader.npz": "", "examples.npz": ""},)"
                   R"( "native": {"format": 1, "dtype": "float32", "norm_epsilon": 1e-05, "tensors": {)" +
                   tensors + "}}}";
   }
 
  private:
-  static constexpr int kChannels = 104;
+  static constexpr int kChannels = 104, kToken = kChannels + 64;
+  static constexpr const char* kTraits = "speed>0.4\nturn_left>85\nturn_right>85";
   const bool released_;
   const int features_;
 
@@ -144,5 +148,53 @@ class TinyEngine : public EngineFiles {
     npz.add("scales", "<f4", std::to_string(kChannels) + ",", scales);
     npz.add("weights", "<f2", rows + ",", weights);
     contents[4] = npz.bytes();
+  }
+
+  static std::string random_bytes(int count, int most, RandomWeights& random) {
+    std::string bytes;
+    for (int i = 0; i < count; ++i) bytes += static_cast<char>(static_cast<int>(static_cast<float>(most) * random.next()));
+    return bytes;
+  }
+
+  // A reader to which every text says something.
+  void write_reader() {
+    const struct {
+      const char* name;
+      int rows, columns;
+    } layers[] = {{"tokens", kToken, 4}, {"text", 2 * 4 + kChannels, 5}, {"traits", 5, 3}};
+    RandomWeights random(5);
+    const auto floats = [](int count, uint32_t bits) {
+      std::string bytes;
+      for (int i = 0; i < count; ++i) add_number(bytes, bits, 4);
+      return bytes;
+    };
+    Npz npz;
+    npz.add("names", "|u1", std::to_string(std::strlen(kTraits)) + ",", kTraits);
+    for (const auto& layer : layers) {
+      const std::string name = layer.name, columns = std::to_string(layer.columns);
+      npz.add(name, "|i1", std::to_string(layer.rows) + ", " + columns, random_bytes(layer.rows * layer.columns, 100, random));
+      npz.add(name + "_scales", "<f4", columns + ",", floats(layer.columns, 0x3c000000));  // 2^-7
+      npz.add(name + "_bias", "<f4", columns + ",", floats(layer.columns, 0x3f800000));    // 1
+    }
+    npz.add("usual", "<f4", "3,", floats(3, 0xc0400000));  // -3
+    npz.add("trust", "<f4", "3,", floats(3, 0x3f800000));
+    contents[6] = npz.bytes();
+  }
+
+  // Two examples, each with a stretch of every length.
+  void write_examples() {
+    constexpr int kCoefficients = 60 * 76;
+    RandomWeights random(6);
+    Npz npz;
+    std::string examples, coefficients;
+    for (const int example : {0, 0, 0, 1, 1, 1}) add_number(examples, static_cast<uint64_t>(example), 2);
+    for (int i = 0; i < 2 * kCoefficients; ++i) add_number(coefficients, static_cast<uint16_t>(static_cast<int16_t>(6 * random.next())), 2);
+    npz.add("traits", "|u1", std::to_string(std::strlen(kTraits)) + ",", kTraits);
+    npz.add("example", "<u2", "6,", examples);
+    npz.add("start", "|u1", "6,", std::string("\x00\x1e\x00\x3c\x00\x00", 6));
+    npz.add("length", "|u1", "6,", "\x3c\x5a\x78\x3c\x5a\x78");
+    npz.add("does", "|u1", "6, 1", "\x80\x40\x20\xa0\xc0\xe0");
+    npz.add("coefficients", "<i2", "60, 76, 2", coefficients);
+    contents[7] = npz.bytes();
   }
 };

@@ -1,7 +1,9 @@
 // Whatever an engine's files, options and texts are: a status, never a crash.  On an engine that is made up, so that a hundred thousand of
 // each take minutes.  Run it under the sanitizers too (README.md); keypoints are estimate_test's.
 //
-//   fuzz_test [engines [options]]
+//   fuzz_test [engines [options [ENGINE packed]]]
+//
+// packed: damaged readers of texts and examples of the engine in the folder ENGINE, which are larger and packed, as no made-up ones are.
 #include <climits>
 #include <filesystem>
 #include <limits>
@@ -83,7 +85,9 @@ void use(genmo_model* model, Random& random) {
   generation.texts = &text;
   generation.text_count = 1;
   generation.steps = 1;
-  genmo_generate(model, &generation, &out.motion, nullptr);
+  generation.tries = 1 + static_cast<int32_t>(random(3));
+  const genmo_status status = genmo_generate(model, &generation, &out.motion, nullptr);
+  expect(status != GENMO_OK || out.finite(), "joints are finite");
   std::vector<float> points(2 * 51, 300.0f);
   genmo_keypoints keypoints{};
   keypoints.size = sizeof keypoints;
@@ -118,6 +122,40 @@ void check_engines(const EngineFiles& engine, int count) {
     for (const size_t file : changed) damaged.contents[file] = engine.contents[file];
   }
   std::printf("%d damaged engines, %d of them opened\n", count, opened);
+}
+
+// What takes are chosen by is unpacked by the first that are made.
+void check_packed(const EngineFiles& engine, const char* folder, int count) {
+  constexpr size_t kReader = 6, kExamples = 7;
+  const EngineFiles real{std::string(folder)};
+  EngineFiles damaged = engine;
+  for (const size_t file : {kReader, kExamples}) damaged.contents[file] = real.contents[file];
+  Random random{45};
+  Motion out(kFrames);
+  genmo_error error{};
+  error.size = sizeof error;
+  const genmo_text text{"a person walks left", 0, 0};
+  genmo_generation generation{};
+  generation.size = sizeof generation;
+  generation.frames = kFrames;
+  generation.texts = &text;
+  generation.text_count = 1;
+  generation.steps = 1;
+  generation.tries = 2;
+  int made = 0;
+  for (int i = 0; i < count; ++i) {
+    const size_t file = random(4) ? kReader : kExamples;
+    damage(damaged.contents[file], false, random);
+    genmo_model* model = nullptr;
+    expect(damaged.open(&model, trusted(0), &error) == GENMO_OK, "it opens: neither is looked at");
+    error.message[0] = 0;
+    const genmo_status status = genmo_generate(model, &generation, &out.motion, &error);
+    expect(status == GENMO_OK || (status == GENMO_BAD_ENGINE && std::strstr(error.message, "export the engine again")), "a refusal has a sentence");
+    made += status == GENMO_OK;
+    genmo_close(model);
+    damaged.contents[file] = real.contents[file];
+  }
+  std::printf("%d damaged readers and examples, %d of them read\n", count, made);
 }
 
 // --- options -----------------------------------------------------------------------------------------------------------
@@ -170,7 +208,7 @@ genmo_status generate(genmo_model* model, Random& random) {
   g.seeds = g.seed_count > 2 || random(20) == 0 ? nullptr : scene.seeds;
   g.reference_count = random(3) ? 0 : static_cast<int32_t>(random(4)) - 1;
   g.references = g.reference_count > 2 || random(20) == 0 ? nullptr : scene.references;
-  g.progress = cancel_soon;
+  if (g.steps != 1 || g.tries > 3 || random(4) == 0) g.progress = cancel_soon;
   g.user = &calls;
   if (g.seed_count > 2) g.seed_count = 2;
   if (g.reference_count > 2) g.reference_count = 2;
@@ -325,5 +363,6 @@ int main(int argc, char** argv) {
   check_engines(engine, argc > 1 ? std::atoi(argv[1]) : 1000);
   check_engines(released, (argc > 1 ? std::atoi(argv[1]) : 1000) / 4);
   check_options(engine, argc > 2 ? std::atoi(argv[2]) : 1000);
+  if (argc > 4) check_packed(engine, argv[3], std::atoi(argv[4]));
   return finish("fuzz");
 }

@@ -20,35 +20,41 @@ genmo_generation wanted(const genmo_text* text, int frames) {
   return g;
 }
 
-void check_memory(genmo_model* model) {
+void check_memory(genmo_model* model, genmo_model* reserved) {
 #ifdef COUNTED
   const genmo_text text{"a person walks, then sits down", 0, 0};
-  const genmo_generation g = wanted(&text, 90);
+  genmo_generation g = wanted(&text, 90);
   Motion out(90);
   genmo_generate(model, &g, &out.motion, nullptr);
   const long before = requests;
   expect(genmo_generate(model, &g, &out.motion, nullptr) == GENMO_OK, "a second motion");
   expect(requests == before, "the second motion of a length asks for no memory");
+  const genmo_text action{"a woman jumps", 0, 0};
+  g.texts = &action;
+  expect(genmo_generate(reserved, &g, &out.motion, nullptr) == GENMO_OK, "a motion");
+  expect(requests == before, "the first one of an action and a length that was reserved asks for none");
 #else
-  (void)model;
+  (void)model, (void)reserved;
 #endif
 }
 
-void check_threads(genmo_model* model) {
+// The first of them unpacks what takes are chosen by.
+void check_threads(genmo_model* model, genmo_model* unused) {
   const genmo_text texts[2] = {{"a man jumps", 0, 0}, {"a woman dances", 0, 0}};
   std::vector<Motion> alone, together;
   for (int i = 0; i < 4; ++i) {
     alone.emplace_back(40);
     together.emplace_back(40);
   }
-  const auto make = [&](Motion& out, int i) {
+  const auto make = [&](genmo_model* with, Motion& out, int i) {
     genmo_generation g = wanted(&texts[i % 2], 40);
     g.seed = static_cast<uint64_t>(i);
-    expect(genmo_generate(model, &g, &out.motion, nullptr) == GENMO_OK, "a motion");
+    g.tries = 4;
+    expect(genmo_generate(with, &g, &out.motion, nullptr) == GENMO_OK, "a motion");
   };
-  for (int i = 0; i < 4; ++i) make(alone[static_cast<size_t>(i)], i);
+  for (int i = 0; i < 4; ++i) make(model, alone[static_cast<size_t>(i)], i);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { make(together[static_cast<size_t>(i)], i); });
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { make(unused, together[static_cast<size_t>(i)], i); });
   for (auto& thread : threads) thread.join();
   for (size_t i = 0; i < 4; ++i) expect(alone[i] == together[i], "the same motions from threads at once");
 }
@@ -122,8 +128,12 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const EngineFiles engine = files_of(argv[1]);
   genmo_model* model = opened(argv[1]);
-  check_memory(model);
-  check_threads(model);
+  genmo_model* reserved = opened(argv[1], 2, 0, 90);
+  check_memory(model, reserved);
+  genmo_close(reserved);
+  genmo_model* unused = opened(argv[1]);
+  check_threads(model, unused);
+  genmo_close(unused);
   check_refusals(model);
   genmo_close(model);
   check_damage(engine, argc > 2 ? std::atoi(argv[2]) : 50);

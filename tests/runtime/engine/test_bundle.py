@@ -137,6 +137,7 @@ BAD_FOLDERS = {
     "a file above": (lambda e: rename_file(e, "../step.onnx"), "not a plain file name"),
     "a file in a folder": (lambda e: ((e / "sub").mkdir(), rename_file(e, "sub/d.onnx")), "not a plain file name"),
     "a hidden file": (lambda e: rename_file(e, ".step.onnx"), "not a plain file name"),
+    "examples not listed": (lambda e: describe(e, examples="examples.npz"), "examples 'examples.npz' is not among"),
     "the folder itself": (lambda e: describe(e, files={"": "0"}), "missing|not a plain file name"),
 }
 
@@ -149,6 +150,24 @@ def test_a_bad_folder_is_one_clear_line(tmp_path, engine_copy, name):
     with pytest.raises(EngineError, match=message) as caught:
         MotionModel.load(engine, threads=1)
     assert "\n" not in str(caught.value)
+
+
+def test_examples_are_unpacked_when_takes_are_made(tmp_path, engine_copy):
+    """What is none is refused then, in one line; what was opened is what is used, whatever becomes of the file."""
+    engine = engine_copy(tmp_path / "engine")
+    for content in ((SHIPPED / "examples.npz").read_bytes(), b"nothing"):
+        (engine / "examples.npz").write_bytes(content)
+        describe(engine, examples="examples.npz")
+        rehash(engine)
+        opened = load_engine(engine)
+        assert "examples" not in vars(opened)
+        (engine / "examples.npz").unlink()
+        if content == b"nothing":
+            with pytest.raises(EngineError, match=r"examples.npz: not example motions of an engine; export") as caught:
+                _ = opened.examples
+            assert "\n" not in str(caught.value)
+        else:
+            assert opened.examples is opened.examples and len(opened.examples.coefficients) == 350
 
 
 def test_an_absolute_file_name_is_refused(tmp_path, engine_copy):

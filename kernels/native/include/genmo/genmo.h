@@ -85,7 +85,9 @@ typedef struct genmo_motion {
 /* --- engines ---------------------------------------------------------------------------------------------------------
  *
  * An engine is what genmo-export writes: a folder with engine.json. Opened, it does not change; several threads may make
- * motions with it at once. It keeps the memory of a call for the next call of the same length, which then allocates nothing. */
+ * motions with it at once. It keeps the memory of a call for the next call of the same length, which then allocates nothing. What takes
+ * are chosen by is unpacked by the first call that makes several, or where memory is reserved, by opening; a file of it that is none is
+ * refused there, with GENMO_BAD_ENGINE. */
 
 typedef struct genmo_model genmo_model;
 
@@ -100,7 +102,7 @@ typedef struct genmo_options {
   int32_t fast;     /* 1: the network's layers in fixed point, twice as fast where a processor has AVX-512 VNNI */
   int32_t threads;  /* the caller's among them, 1 to 64; 0: one */
   int32_t trusted;  /* 1: do not compare files with the hashes in engine.json */
-  int32_t reserve;  /* frames of a motion from one text whose memory is asked for now; 0: at the first call */
+  int32_t reserve;  /* frames of a motion of one action whose memory is asked for now, and what takes are chosen by unpacked; 0: at the first call */
 } genmo_options;
 
 /* `options` NULL: fp32, one thread, hashes compared. Only engines in fp32 with a table "native" can be opened: those of layout "genmo" with

@@ -302,7 +302,7 @@ GENMO_API genmo_status genmo_read_text(const genmo_model* model, const char* pro
 
 /* How much a text says that a motion has each trait: `weights` [count], in the order of the engine's reader, and by how much motions of
  * such texts agree with it more than any motions do. GENMO_UNSUPPORTED: the engine has no reader. */
-GENMO_API genmo_status genmo_said_traits(const genmo_model* model, const char* prompt, float* weights, int32_t count, double* amount,
+GENMO_API genmo_status genmo_said_traits(genmo_model* model, const char* prompt, float* weights, int32_t count, double* amount,
                                          genmo_error* error);
 
 /* Of each name [count], such as "speed>0.4" or "turn_left>85": `over` [count] is 1 where frames [start, end), at least 14, of world joints

@@ -70,6 +70,11 @@ genmo_status Examples::open(Bytes file, const TraitNames& said, genmo_error* err
   return fail(error, GENMO_BAD_ENGINE, "examples are not example motions of an engine; export the engine again");
 }
 
+void Examples::close() {
+  arena_.clear();
+  rows_ = 0;
+}
+
 bool Examples::read(Bytes file, const TraitNames& said) {
   if (!names_.open(npz_copy(file, "traits", "|u1", kMostBytes, arena_), arena_)) return false;
   auto* rows = arena_.get<int>(names_.count());

@@ -22,6 +22,7 @@ class Examples {
   genmo_status open(Bytes file, const TraitNames& said, genmo_error* error);
 
   bool is_open() const { return rows_ > 0; }
+  void close();
 
   // Writes the stretches for so many frames that do most of what is said, at most one an example, the best first; how many there are.
   // `weights` [texts] of the reader's traits each.

@@ -61,8 +61,7 @@ class Opening {
   genmo_status read() {
     genmo_status status = normalise();
     if (status == GENMO_OK && !model_.released) status = open_words();
-    if (status == GENMO_OK && !model_.released && may_read("text_reader")) status = open_reader();
-    if (status == GENMO_OK && model_.reader.is_open() && may_read("examples")) status = open_examples();
+    if (status == GENMO_OK && !model_.released && may_read("text_reader")) status = keep_actions();
     if (status == GENMO_OK) status = configure();
     return status == GENMO_OK ? open_weights() : status;
   }
@@ -164,16 +163,13 @@ class Opening {
     return name.kind != Json::kNull && (name.kind != Json::kString || files_.may_have(name.text));
   }
 
-  genmo_status open_reader() {
-    Bytes file;
-    const genmo_status status = listed((*about_)["text_reader"], file);
-    return status == GENMO_OK ? model_.reader.open(file, error_) : status;
-  }
-
-  genmo_status open_examples() {
-    Bytes file;
-    const genmo_status status = listed((*about_)["examples"], file);
-    return status == GENMO_OK ? model_.examples.open(file, model_.reader.names(), error_) : status;
+  // The reader of texts, and the examples that are found by what it reads.
+  genmo_status keep_actions() {
+    Bytes reader, examples;
+    genmo_status status = listed((*about_)["text_reader"], reader);
+    if (status == GENMO_OK && may_read("examples")) status = listed((*about_)["examples"], examples);
+    if (status != GENMO_OK || model_.actions.keep(reader, examples)) return status;
+    return fail(error_, GENMO_NO_MEMORY, "no memory for a reader of texts and examples");
   }
 
   // The network's sizes, within those of runtime/denoiser/config.py; a bool that is not there is false.

@@ -3,12 +3,12 @@
 
 #include <pthread.h>
 
+#include "actions/packed_actions.h"
 #include "engine/files.h"
 #include "engine/json.h"
 #include "genmo/stages.h"
 #include "motion/clip.h"
 #include "pool.h"
-#include "actions/examples.h"
 
 namespace genmo {
 
@@ -21,8 +21,7 @@ struct Model {
   int features = kFeatures;  // a frame, as the network has them
   float mean[kFeatures], spread[kFeatures];
   WordPieces words;
-  TextReader reader;  // not open: the engine has none
-  Examples examples;  // nor these
+  PackedActions actions;
 
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;  // of the pools that are idle
   Pool* idle = nullptr;

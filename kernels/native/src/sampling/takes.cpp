@@ -19,17 +19,20 @@ struct Take {
   bool kept;  // not left out for jerking where an example begins or ends
 };
 
+// Of `tries` that are asked for; without a reader nothing tells takes apart.
+int takes_of(const Model& model, int tries) { return !model.actions.has_reader() ? 1 : tries ? tries : kUsualTakes; }
+
 // What the texts say that can be measured, the pool's; how many there are.
 int read_said(const Model& model, const Sampling& s, Pool& pool, const Said*& said) {
-  if (!model.reader.is_open()) return 0;
+  const TextReader& reader = model.actions.reader();
   auto* found = pool.get<Said>(s.text_count + s.arm_count);
-  auto* weights = pool.get<float>(model.reader.names().count());
+  auto* weights = pool.get<float>(reader.names().count());
   int count = 0;
   for (int i = 0; i < s.text_count + s.arm_count; ++i) {
     const Span& text = i < s.text_count ? s.texts[i] : s.arms[i - s.text_count];
-    if (model.reader.read(model.words, model.text_tokens, text.prompt, pool, weights) < kLeastSaid) continue;
+    if (reader.read(model.words, model.text_tokens, text.prompt, pool, weights) < kLeastSaid) continue;
     found[count++] = {text.start, text.end, weights};
-    weights = pool.get<float>(model.reader.names().count());
+    weights = pool.get<float>(reader.names().count());
   }
   said = found;
   return count;
@@ -112,14 +115,16 @@ double roughness(const double* joints, int64_t frames) {
 }
 
 genmo_status best_of_takes(Model& model, const Sampling& sampling, const Made& made, int tries, Pool& pool, Clip& best, genmo_error* error) {
-  const int asked = tries ? tries : kUsualTakes;
+  const int asked = takes_of(model, tries);
+  const genmo_status ready = asked > 1 ? model.actions.unpack(error) : GENMO_OK;
+  if (ready != GENMO_OK) return ready;
   const Said* said = nullptr;
   const int count = asked > 1 ? read_said(model, sampling, pool, said) : 0;
   if (!count) return make_take(model, sampling, made, pool, best, error);
   // examples stand for texts alone: where something else is asked for, that leads
   const bool alone = !sampling.reference_count && !made.constraints->any();
-  const ExampleTakes examples(model.examples, said, alone ? count : 0, sampling.seed, sampling.sample, asked, pool);
-  const Judge judge{model.reader.names(), said, count};
+  const ExampleTakes examples(model.actions.examples(), said, alone ? count : 0, sampling.seed, sampling.sample, asked, pool);
+  const Judge judge{model.actions.reader().names(), said, count};
   auto* takes = pool.get<Take>(asked);
   for (int i = 0; i < asked; ++i) {
     takes[i].clip = new_clip(sampling.frames, pool);
@@ -146,8 +151,8 @@ genmo_status best_of_takes(Model& model, const Sampling& sampling, const Made& m
 
 size_t takes_bytes(const Model& model, int64_t frames, int tries) {
   constexpr size_t kFrameBytes = (9 * kJoints + 3 + kContacts) * sizeof(double);
-  const int takes = tries ? tries : kUsualTakes;
-  return model.reader.is_open() && takes > 1 ? static_cast<size_t>(takes) * (static_cast<size_t>(frames) * kFrameBytes + sizeof(Take) + 4 * kAlignment) : 0;
+  const int takes = takes_of(model, tries);
+  return takes > 1 ? static_cast<size_t>(takes) * (static_cast<size_t>(frames) * kFrameBytes + sizeof(Take) + 4 * kAlignment) : 0;
 }
 
 }  // namespace genmo

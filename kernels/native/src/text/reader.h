@@ -30,7 +30,8 @@ class TextReader {
   // Of the file of an engine, which is copied.
   genmo_status open(Bytes file, genmo_error* error);
 
-  bool is_open() const { return names_.count() > 0; }
+  void close() { arena_.clear(); }
+
   const TraitNames& names() const { return names_; }
 
   // `weights` [names]: how much a motion that has the trait agrees with the text, more than one that has it not.  Answers by how much
