@@ -1,12 +1,12 @@
 """An engine back into the checkpoint that it was made of, to train on from where it stands.
 
-    python -m genmo.export.engine_to_checkpoint ENGINE --out CHECKPOINT
+    python -m genmo.export.engine_to_checkpoint [ENGINE] --out CHECKPOINT
 
 What `genmo.export.onnx.constant_folding` does can be undone: scales and channel orders are inverted, the null text is
 solved for from the values that it has in every module, and the timestep's MLP, of which the engine keeps a table of
 answers, is fitted to that table.  Where in a graph a weight lies is not written down anywhere: a network of random
-weights is exported, and each of its folded arrays is looked up among the graph's initializers.  Only float32 engines of
-this network.
+weights is exported, and each of its folded arrays is looked up among the graph's initializers.  Of denoisers only
+float32 engines of this network; engines of motion tokens of any precision (`genmo.export.token_unfolding`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from genmo.export.onnx.constant_folding import FoldedStep, fold, rotary_order
 from genmo.export.onnx.graphs import export_graphs
 from genmo.export.onnx.onnx_builder import Linear
-from genmo.export.onnx.weight_locations import has_one_bias, network_of_distinct_weights, paired_weights
-from genmo.runtime.engine.bundle import Engine, load_engine
+from genmo.export.onnx.weight_locations import (
+    WeightLookup,
+    has_one_bias,
+    network_of_distinct_weights,
+    paired_arrays,
+)
+from genmo.export.token_unfolding import unfold_tokens
+from genmo.runtime.engine.bundle import TOKENS, Engine, family_of, load_engine
 from genmo.runtime.engine.graphs import GRAPHS
 from genmo.runtime.engine.text_ngram import NgramTextEncoder
 from genmo.runtime.engine.text_wordpiece import WordPieceTextEncoder
+from genmo.runtime.engine.token_bundle import load_token_engine
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.cli import OneLineParser, run_main
 from genmo.runtime.support.errors import EngineError, InputError
@@ -37,6 +42,7 @@ from genmo.train.network.checkpoint import Checkpoint, Model, save_checkpoint
 from genmo.train.network.denoiser import Denoiser
 from genmo.train.network.ngram_table import GAIN, NgramTable
 from genmo.train.network.normalisation import Normalisation
+from genmo.train.network.token_model import save_token_checkpoint
 
 PROGRAM = "python -m genmo.export.engine_to_checkpoint"
 TIME_ERROR = 5e-3
@@ -45,22 +51,6 @@ TIME_ITERATIONS = 1000
 """of L-BFGS, at most, for that fit"""
 TIME_STARTS = 4
 """draws of random weights from which that fit is tried, until one is near enough"""
-
-
-class WeightLookup:
-    """Where the engine's graphs hold what a network of known weights has in the graphs of its own export."""
-
-    def __init__(self, reference: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]) -> None:
-        self._found: dict[bytes, Array] = {}
-        for models in zip(reference, stored, strict=True):
-            for array, ours in (map(numpy_helper.to_array, pair) for pair in paired_weights(*models)):
-                for view in (array, array.T):
-                    self._found[view.tobytes()] = ours if view is array else ours.T
-
-    def read(self, array: Array) -> Tensor | None:
-        """What the engine has where the reference has `array`, in float64; None: nowhere."""
-        slot = self._found.get(array.tobytes())
-        return None if slot is None else torch.from_numpy(slot.astype(np.float64)).reshape(array.shape)
 
 
 def _scaled_weights(lookup: WeightLookup, folded: FoldedStep) -> dict[str, Tensor]:
@@ -73,25 +63,19 @@ def _scaled_weights(lookup: WeightLookup, folded: FoldedStep) -> dict[str, Tenso
         assert module.text is not None  # this network reads texts
         for kind, layer in (("weight", 0), ("bias", 1)):
             qkv, q = (_parts(a)[layer] for a in (module.attention.qkv, module.text[0].q))
-            stored = _required(lookup.read(qkv), "attention")
+            stored = lookup.required(qkv, "attention")
             stored = (stored.mT if kind == "weight" else stored).contiguous()
             whole = torch.empty_like(stored)
             whole[order] = stored
             whole[: config.width] *= root
             layers[f"rope_blocks.{index}.attention.qkv.{kind}"] = whole
-            read = _required(lookup.read(q), "text")
+            read = lookup.required(q, "text")
             layers[f"text_blocks.{index}.attention.q.{kind}"] = root * (read.mT if kind == "weight" else read)
     return layers
 
 
 def _parts(layer: Linear) -> tuple[Array, Array]:
     return layer.weight, layer.bias
-
-
-def _required(tensor: Tensor | None, name: str) -> Tensor:
-    if tensor is None:
-        raise EngineError(f"{name} is not among the stored weights; wanted an engine that this genmo exported")
-    return tensor
 
 
 def fit_time(denoiser: Denoiser, rows: Tensor) -> float:
@@ -154,7 +138,7 @@ def unfold(engine: Engine) -> Checkpoint:
     stored = [onnx.load(path) for path in (paths.conditions, paths.texts, paths.step)]
     reference = network_of_distinct_weights(engine.config, has_one_bias(stored[0]))
     graphs = export_graphs(reference, profile=str(engine.description["profile"]))
-    lookup = WeightLookup([graphs[name] for name in GRAPHS], stored)
+    lookup = WeightLookup(paired_arrays([graphs[name] for name in GRAPHS], stored))
     folded = fold(reference)
     scaled = _scaled_weights(lookup, folded)
     encoder = engine.text_encoder
@@ -162,8 +146,9 @@ def unfold(engine: Engine) -> Checkpoint:
     for (name, parameter), theirs in zip(model.denoiser.named_parameters(), reference.parameters(), strict=True):
         if not name.startswith("time."):
             tensor = scaled.get(name)
-            parameter.data = _required(lookup.read(theirs.detach().numpy()) if tensor is None else tensor, name).float()
-    left = find_time(model.denoiser, _required(lookup.read(folded.time), "the timestep table"))
+            found = lookup.required(theirs.detach().numpy(), name) if tensor is None else tensor
+            parameter.data = found.float()
+    left = find_time(model.denoiser, lookup.required(folded.time, "the timestep table"))
     if left > TIME_ERROR:
         raise EngineError(f"{engine.folder}: the timestep's MLP was found to {left:.1e} only; wanted {TIME_ERROR}")
     if isinstance(encoder, NgramTextEncoder) and isinstance(model.text_encoder, NgramTable):
@@ -183,13 +168,17 @@ def unfold(engine: Engine) -> Checkpoint:
 
 def run(arguments: Sequence[str] | None) -> None:
     """Read the options and write the checkpoint.  Raises GenmoError with the line for the user."""
-    parser = OneLineParser(prog=PROGRAM, description="Make the checkpoint that a float32 engine was made of.")
+    parser = OneLineParser(prog=PROGRAM, description="Make the checkpoint that an engine was made of.")
     parser.add_argument("engine", nargs="?", help="engine folder; the one that ships with genmo if left out")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder to write")
     args = parser.parse_args(arguments)
     out: Path = args.out
     if out.exists():
         raise InputError(f"{out} exists; wanted a new folder")
+    if family_of(args.engine) == TOKENS:
+        save_token_checkpoint(out, unfold_tokens(load_token_engine(args.engine)))
+        print(f"{out}: train on with genmo-train tokens stage=3 init={out} --out DIR")
+        return
     save_checkpoint(out, unfold(load_engine(args.engine)))
     print(f"{out}: train on with genmo-train CONFIG init={out} --out DIR")
 

@@ -7,14 +7,15 @@ the library no protobuf parser.  A weight is found by its contents: whatever lie
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from torch import nn
+from onnx import numpy_helper
+from torch import Tensor, nn
 
 from genmo.export.onnx.constant_folding import (
     FoldedStep,
@@ -200,6 +201,34 @@ def paired_weights(
             "the graphs are of another network, or of one that was never trained; wanted a trained engine"
         )
     return zip(*both, strict=True)
+
+
+def paired_arrays(
+    reference: Sequence[onnx.ModelProto], stored: Sequence[onnx.ModelProto]
+) -> Iterator[tuple[Array, Array]]:
+    """`paired_weights` of several graphs, as arrays."""
+    for models in zip(reference, stored, strict=True):
+        for pair in paired_weights(*models):
+            ours, theirs = map(numpy_helper.to_array, pair)
+            yield ours, theirs
+
+
+class WeightLookup:
+    """Where the engine's graphs hold what a network of known weights has in the graphs of its own export."""
+
+    def __init__(self, pairs: Iterable[tuple[Array, Array]]) -> None:
+        """`pairs`: an array of the known network, and the engine's in its place."""
+        self._found: dict[bytes, Array] = {}
+        for array, ours in pairs:
+            for view in (array, array.T):
+                self._found[view.tobytes()] = ours if view is array else ours.T
+
+    def required(self, array: Array, name: str) -> Tensor:
+        """What the engine has where the reference has `array`, in float64.  Raises EngineError for nothing."""
+        slot = self._found.get(array.tobytes())
+        if slot is None:
+            raise EngineError(f"{name} is not among the stored weights; wanted an engine that this genmo exported")
+        return torch.from_numpy(slot.astype(np.float64)).reshape(array.shape)
 
 
 def _stored(roles: Arrays, reference: Mapping[str, onnx.ModelProto], stored: Mapping[str, onnx.ModelProto]) -> Arrays:

@@ -16,6 +16,7 @@ from genmo.runtime.motion.skeleton import forward_kinematics
 from genmo.runtime.support.arrays import Array, Flags, Numbers
 from genmo.train.captions.describe import describe, describe_apart, sentence_of
 from genmo.train.captions.grammar import one_of
+from genmo.train.captions.sentences import sentence_for
 from genmo.train.data.condition_dropout import Caption
 from genmo.train.data.gait_loops import joined
 from genmo.train.data.window_index import WindowIndex, index_windows
@@ -156,6 +157,11 @@ class CaptionDraws:
             measured, beside = (1.0, 0.0) if drawn.second is not None else (BALANCED_MEASURED, 0.0)
         if loose:
             measured, beside = max(measured, LOOSE_MEASURED), 0.0
+        whole = drawn is None or drawn.second is None
+        if whole and self.config.written and random.random() < self.config.written:
+            _, joints = forward_kinematics(rotations, translation, offsets)
+            if said := sentence_for(tags_of(measure(motion_signals(joints))), random):
+                return Caption(said, whole=True)
         style = random.random()
         if own and style >= measured + beside:
             return Caption(own)

@@ -45,7 +45,8 @@ def variety(config: TokenTrainConfig) -> AugmentationConfig:
 
 def token_sampler(config: TokenTrainConfig, clips: list[Clip], captions: CaptionConfig | None) -> BatchSampler:
     """What draws the windows of stages 2 and 3, with captions in stage 3."""
-    return BatchSampler(clips, variety(config), config.seed, captions=captions, lengths=config.frames)
+    kind = variety(config)
+    return BatchSampler(clips, kind, config.seed, often=config.often, captions=captions, lengths=config.frames)
 
 
 def draw_windows(sampler: BatchSampler, count: int, frames: Sequence[int], seed: int) -> Iterator[list[Window]]:

@@ -114,6 +114,7 @@ def token_stores(
         list(config.data),
         repr(captions),
         repr(variety(config)),
+        list(config.often),
     ]
     made_of = fingerprint(model.vq, settings)
     found: list[TokenStore | None] = []

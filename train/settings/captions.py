@@ -18,3 +18,6 @@ class CaptionConfig:
     have a measured sentence, 20 % the set's caption"""
     joined: float = 0.15
     """share of the generation samples made of two clips, one after the other, where their poses fit"""
+    written: float = 0.0
+    """share of the windows of one clip that are captioned by a written sentence that asks for what they do
+    (`genmo.train.captions.sentences`), where there is one, before the others are drawn"""

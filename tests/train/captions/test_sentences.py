@@ -2,10 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from genmo.runtime.support.errors import InputError
-from genmo.train.captions.sentences import written_sentences
+from genmo.train.captions.sentences import sentence_for, written_sentences
 from genmo.train.data.reader_pairs import plain_words
 from genmo.train.evaluation.obey_prompts import LEFT_OUT
 
@@ -37,6 +38,18 @@ def test_ways_and_mirror(tmp_path):
     either, left = written_sentences(path)
     assert either.asks == ({"kick_left", "stand"}, {"kick_right", "stand"}) and not either.has_side
     assert left.mirrored().text == "goes to the right, facing ahead" and left.mirrored().asks == ({"walk_right"},)
+
+
+def test_a_motion_gets_a_sentence_that_asks_for_what_it_does():
+    random, asked = np.random.default_rng(0), {}
+    for one in written_sentences():
+        for said in (one, one.mirrored()):
+            asked.setdefault(said.text, []).extend(said.asks)
+    tags = {"walk_forward", "walk_slow", "straight", "wave_right"}
+    found = [sentence_for(tags, random) for _ in range(200)]
+    assert all(any(way <= tags for way in asked[text]) for text in found) and len(set(found)) > 50
+    assert any(any("wave_right" in way for way in asked[text]) for text in found), "the rare as often as the common"
+    assert sentence_for({"no_such_tag"}, random) == ""
 
 
 @pytest.mark.parametrize("line", ["kick_left a kick", "| a kick", "kick_left |", "a/b c/d/e | a kick"])

@@ -10,6 +10,7 @@ from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.signals import motion_signals
 from genmo.runtime.actions.tags import tags_of
 from genmo.runtime.motion.skeleton import forward_kinematics
+from genmo.train.captions.sentences import written_sentences
 from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.caption_draws import CaptionDraws, Drawn, is_loose
 from genmo.train.data.window_index import index_windows
@@ -67,6 +68,18 @@ def test_rare_things_are_drawn_more_often_than_they_are_there(clips):
     # and each side of it as often
     raised = [d.mirrored for d in drawn if clips[d.clip].name == "made/once0"]
     assert len(raised) > 20 and 0.3 < np.mean(raised) < 0.7
+
+
+def test_a_share_of_the_windows_has_written_sentences(clips):
+    written = {text for one in written_sentences() for text in (one.text, one.mirrored().text)}
+    walk, random = clips[0], np.random.default_rng(0)
+    window = walk.rotations[:60], walk.translation[:60], walk.offsets
+    shares = []
+    for share in (0.0, 0.4):
+        draws = draws_of(clips, joined=0.0, balanced=0.0, measured=0.0, beside=0.0, written=share)
+        said = [draws.caption("a person walks", window, None, random) for _ in range(300)]
+        shares.append(np.mean([one.whole and one.text in written for one in said]))
+    assert shares[0] == 0 and 0.3 < shares[1] < 0.5
 
 
 def test_slow_walks_are_played_backward_as_walks_backward(clips):
