@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genmo.runtime.engine.known_prompts import KnownPrompts
+from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.train.data.batch_sampler import BatchSampler
 from genmo.train.data.load_sets import drawn_weights, load_data
@@ -18,6 +19,7 @@ from genmo.train.data.seen_prompts import SeenPrompts
 from genmo.train.data.token_drawing import draw_store, token_sampler, variety
 from genmo.train.data.token_store import TokenStore, fingerprint, read_store, write_store
 from genmo.train.data.token_windows import TokenWindows
+from genmo.train.datasets.clips import Clip
 from genmo.train.loop.mask_stage import HELD_OUT, MaskStage
 from genmo.train.loop.vq_stage import VQStage
 from genmo.train.network.normalisation import Normalisation
@@ -59,28 +61,38 @@ class Beginning:
 
 def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Beginning:
     """The beginning of a run in `folder`.  Raises InputError for sets or a run before that do not fit."""
-    sets = config.sets()
-    clips, held_out, shares = load_data(sets)
-    weights = drawn_weights(sets, clips, shares)
-    enough = [clip for clip in held_out if clip.frames >= max(config.frames)]
     if config.stage == 1:
+        clips, weights, enough = _clips(config)
         stage = VQStage(config, TokenWindows(clips, weights, config.variety, config.seed), enough)
         normalisation = stage.statistics(STATISTICS_BATCHES).to(device)
         return Beginning(stage, TokenModel(config.model).to(device), normalisation, {})
     before = load_token_checkpoint(config.init)
     model = _model_of(config, before.model).to(device)
     normalisation = before.normalisation.to(device)
+    folder.mkdir(parents=True, exist_ok=True)
+    store, other = token_stores(config, folder, model, normalisation)
+    seen = SeenPrompts(before.known_prompts)
+    seen.add(store.captions if config.stage == 3 else ())
+    known = seen.known(model.text_encoder)
+    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known)
+
+
+def _clips(config: TokenTrainConfig) -> tuple[list[Clip], Array, list[Clip]]:
+    """Clips to train on, how often each is drawn, and those of held-out people that are long enough."""
+    sets = config.sets()
+    clips, held_out, shares = load_data(sets)
+    enough = [clip for clip in held_out if clip.frames >= max(config.frames)]
+    return clips, drawn_weights(sets, clips, shares), enough
+
+
+def _samplers(config: TokenTrainConfig) -> tuple[BatchSampler, BatchSampler | None]:
+    """What draws windows of training and of held-out people, None for nobody."""
+    clips, weights, enough = _clips(config)
     captions = config.captions if config.stage == 3 else None
     sampler = token_sampler(config, clips, captions)
     sampler.weights = weights
     own = None if captions is None else CaptionConfig(captions.measured, captions.beside, 0.0, 0.0)
-    folder.mkdir(parents=True, exist_ok=True)
-    samplers = sampler, token_sampler(config, enough, own) if enough else None
-    store, other = token_stores(config, folder, model, normalisation, samplers)
-    seen = SeenPrompts()
-    seen.add(store.captions if config.stage == 3 else ())
-    known = seen.known(model.text_encoder)
-    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known)
+    return sampler, token_sampler(config, enough, own) if enough else None
 
 
 def _model_of(config: TokenTrainConfig, before: TokenModel) -> TokenModel:
@@ -98,14 +110,10 @@ def _model_of(config: TokenTrainConfig, before: TokenModel) -> TokenModel:
 
 
 def token_stores(
-    config: TokenTrainConfig,
-    folder: Path,
-    model: TokenModel,
-    normalisation: Normalisation,
-    samplers: tuple[BatchSampler, BatchSampler | None],
+    config: TokenTrainConfig, folder: Path, model: TokenModel, normalisation: Normalisation
 ) -> tuple[TokenStore, TokenStore | None]:
-    """The stores of training and of held-out motions, from `folder` where they were made of the same, made and kept
-    there otherwise."""
+    """The stores of training and of held-out motions, from `folder` where they were made of the same, so that a run
+    that is resumed reads no clips; made and kept there otherwise."""
     captions = config.captions if config.stage == 3 else None
     settings = [
         config.seed,
@@ -115,14 +123,19 @@ def token_stores(
         repr(captions),
         repr(variety(config)),
         list(config.often),
+        list(config.validation_subjects),
+        list(config.leave_out),
     ]
     made_of = fingerprint(model.vq, settings)
-    found: list[TokenStore | None] = []
-    for name, sampler, count in zip((FILE, HELD_OUT_FILE), samplers, (config.windows, HELD_OUT), strict=True):
-        store = None if sampler is None else read_store(folder / name, made_of, config.model)
-        if store is None and sampler is not None:
+    kept = [read_store(folder / name, made_of, config.model) for name in (FILE, HELD_OUT_FILE)]
+    if kept[0] is not None and (kept[1] is not None or not config.validation_subjects):
+        return kept[0], kept[1]
+    made: list[TokenStore | None] = []
+    for name, sampler, count in zip((FILE, HELD_OUT_FILE), _samplers(config), (config.windows, HELD_OUT), strict=True):
+        store = None
+        if sampler is not None:
             store = draw_store(sampler, model.vq, normalisation, count, config.frames, config.seed)
             write_store(folder / name, store, made_of)
-        found.append(store)
-    assert found[0] is not None
-    return found[0], found[1]
+        made.append(store)
+    assert made[0] is not None
+    return made[0], made[1]
