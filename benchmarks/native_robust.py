@@ -29,11 +29,11 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     """Programs and their arguments; ENGINE stands for the engine that ships."""
     made = []
     if "fuzz" in args.parts:
-        made.append(["fuzz_test", str(args.count), str(args.count)])
+        made.append(["fuzz_test", str(args.count), str(args.count), "ENGINE", str(args.count)])
     if "keypoints" in args.parts:
         made.append(["estimate_test", "ENGINE", str(args.count)])
     if "stream" in args.parts:
-        made.append(["stream_test", args.streamed, "60", str(args.minutes)])
+        made += [["stream_test", engine, "60", str(args.minutes)] for engine in args.streamed]
     return made
 
 
@@ -76,8 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--streamed",
-        default="ENGINE",
-        help='engine of the stream; "tiny": one that the test makes up (default: the real)',
+        nargs="+",
+        choices=("tiny", "ENGINE"),
+        default=("tiny", "ENGINE"),
+        help='engines of the streams; "tiny": one that the test makes up, ENGINE: the real (default: both)',
     )
     parser.add_argument("--out", type=Path, help="page to write")
     return command.answer(parser, run, arguments)

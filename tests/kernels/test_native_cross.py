@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from genmo.runtime.support import native
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "kernels" / "native" / "cross.py"
 
@@ -36,6 +38,12 @@ def test_compilers_that_are_missing_are_named_with_what_installs_them(cross, mon
     assert "windows-x86_64: not built, its compiler is missing: apt install g++-mingw-w64-x86-64" in lines
     assert "macos-aarch64: not built, its compiler is missing: pip install ziglang" in lines
     assert cross.main(["macos-aarch64", "--out", str(tmp_path)]) == 1  # asked for by name
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.description())
+def test_nothing_of_the_cpp_runtime_is_in_the_library():
+    """One `new` or guarded `static` brings exceptions, unwinder and demangler: a tenth of the library."""
+    assert b"cxxabi" not in native.library_path().read_bytes()
 
 
 def test_what_nothing_here_runs_is_not_run(cross):

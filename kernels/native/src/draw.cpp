@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
-#include <new>
 
 #include "error.h"
+#include "memory.h"
 
 namespace genmo {
 namespace {
@@ -84,10 +83,11 @@ extern "C" genmo_status genmo_draw_triangles(int32_t width, int32_t height, int3
     return fail(error, GENMO_BAD_ARGUMENT, "an array is NULL");
   }
   const int64_t pixels = static_cast<int64_t>(width) * smooth * height * smooth;
-  const std::unique_ptr<double[]> nearest(new (std::nothrow) double[static_cast<size_t>(pixels)]);
-  const std::unique_ptr<float[]> large(new (std::nothrow) float[static_cast<size_t>(3 * pixels)]);
+  genmo::Arena arena;
+  auto* nearest = arena.get<double>(pixels);
+  auto* large = arena.get<float>(3 * pixels);
   if (!nearest || !large) return fail(error, GENMO_NO_MEMORY, "no memory for %lld pixels", static_cast<long long>(pixels));
-  std::fill_n(nearest.get(), pixels, std::numeric_limits<double>::infinity());
+  std::fill_n(nearest, pixels, std::numeric_limits<double>::infinity());
   for (int64_t face = 0; face < faces; ++face) {
     const double *away = depth + 3 * face, *color = colors + 9 * face;
     genmo::covered(corners + 6 * face, width * smooth, height * smooth, [&](int64_t pixel, const double* share) {
@@ -102,7 +102,7 @@ extern "C" genmo_status genmo_draw_triangles(int32_t width, int32_t height, int3
       }
     });
   }
-  genmo::average(large.get(), nearest.get(), width, height, smooth, image);
+  genmo::average(large, nearest, width, height, smooth, image);
   return GENMO_OK;
 }
 

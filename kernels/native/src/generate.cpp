@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <new>
 
 #include "engine/model.h"
 #include "error.h"
@@ -54,13 +53,13 @@ genmo_status open(Files&& files, const genmo_options* given, genmo_model** opene
   if (given) options = *given;
   if (options.threads < 0 || options.threads > kMostThreads || options.reserve < 0 || options.reserve > kMostFrames)
     return fail(error, GENMO_BAD_ARGUMENT, "threads is %d and reserve %d; wanted 0 to %d and 0 to %d", options.threads, options.reserve, kMostThreads, kMostFrames);
-  auto* model = new (std::nothrow) Model;
+  auto* model = make<Model>();
   if (!model) return fail(error, GENMO_NO_MEMORY, "no memory for an engine");
   auto* handle = reinterpret_cast<genmo_model*>(model);
   genmo_status status = open_model(*model, files, options, error);
   if (status == GENMO_OK && options.reserve) status = reserve(handle, options.reserve, error);
   if (status != GENMO_OK) {
-    delete model;
+    unmake(model);
     return status;
   }
   *opened = handle;
@@ -203,7 +202,7 @@ genmo_status genmo_open_memory(const genmo_file* files, int32_t count, const gen
   return genmo::open(Files(files, count), options, model, error);
 }
 
-void genmo_close(genmo_model* model) { delete reinterpret_cast<genmo::Model*>(model); }
+void genmo_close(genmo_model* model) { genmo::unmake(reinterpret_cast<genmo::Model*>(model)); }
 
 genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion, genmo_error* error) {
   using namespace genmo;

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <new>
 
 #include "angles.h"
 #include "endless/performer.h"
@@ -159,9 +158,9 @@ genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_opti
   if (status == GENMO_OK) status = check(opened, o, error);
   if (status != GENMO_OK) return status;
   double betas[kBetas];
-  auto* g = new (std::nothrow) Generator(opened);
+  auto* g = make<Generator>(opened);
   if (!g || !get_memory(*g, o, options_of(o, betas))) {
-    delete g;
+    unmake(g);
     return fail(error, GENMO_NO_MEMORY, "no memory for endless motion");
   }
   if (o.start) {
@@ -172,7 +171,7 @@ genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_opti
   return GENMO_OK;
 }
 
-void genmo_generator_close(genmo_generator* generator) { delete reinterpret_cast<genmo::Generator*>(generator); }
+void genmo_generator_close(genmo_generator* generator) { genmo::unmake(reinterpret_cast<genmo::Generator*>(generator)); }
 
 int64_t genmo_generator_frame(const genmo_generator* generator) {
   return generator ? reinterpret_cast<const genmo::Generator*>(generator)->performer->frame() : 0;

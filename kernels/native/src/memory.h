@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace genmo {
 
@@ -12,6 +14,19 @@ inline constexpr size_t kAlignment = 64;
 // Zeros, aligned to kAlignment; nullptr: no memory.
 void* get_memory(size_t bytes);
 void free_memory(void* memory);
+
+// An object in such memory, nullptr: no memory; and its end, also of nullptr.
+template <typename T, typename... Arguments>
+T* make(Arguments&&... arguments) {
+  void* memory = get_memory(sizeof(T));
+  return memory ? new (memory) T(std::forward<Arguments>(arguments)...) : nullptr;
+}
+template <typename T>
+void unmake(T* object) {
+  if (!object) return;
+  object->~T();
+  free_memory(object);
+}
 
 // Blocks that live as long as the arena, zero at first: many of them in a slab, each slab twice as large as the one before.
 class Arena {

@@ -1,5 +1,4 @@
 // The network's part of the C interface.
-#include <new>
 
 #include "error.h"
 #include "network/network.h"
@@ -12,12 +11,12 @@ genmo_status genmo_network_open(const genmo_network_options* options, const genm
   using namespace genmo;
   if (!options || options->size != sizeof *options || (!tensors && count) || count < 0 || !network)
     return fail(error, GENMO_BAD_ARGUMENT, "options, tensors or network is NULL, or options.size is not this ABI's");
-  auto* opened = new (std::nothrow) Network;
+  auto* opened = make<Network>();
   if (!opened) return fail(error, GENMO_NO_MEMORY, "no memory for a network");
   opened->options = *options;
   const genmo_status status = open_network(*opened, tensors, count, error);
   if (status != GENMO_OK) {
-    delete opened;
+    unmake(opened);
     return status;
   }
   opened->options.conditions = nullptr;  // the caller's
@@ -25,7 +24,7 @@ genmo_status genmo_network_open(const genmo_network_options* options, const genm
   return GENMO_OK;
 }
 
-void genmo_network_close(genmo_network* network) { delete reinterpret_cast<genmo::Network*>(network); }
+void genmo_network_close(genmo_network* network) { genmo::unmake(reinterpret_cast<genmo::Network*>(network)); }
 
 genmo_status genmo_network_conditions(genmo_network* network, const genmo_conditions* conditions, genmo_error* error) {
   if (!network || !conditions || conditions->size != sizeof *conditions)

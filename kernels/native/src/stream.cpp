@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <new>
 
 #include "error.h"
 #include "motion/quaternions.h"
@@ -205,7 +204,7 @@ genmo_status genmo_stream_open(genmo_model* model, const genmo_stream_options* g
   if (status == GENMO_OK) status = check(o, opened.window, error);
   if (status == GENMO_OK) status = check_pose(o.camera_to_world, error);
   if (status != GENMO_OK) return status;
-  auto* s = new (std::nothrow) Stream(opened);
+  auto* s = make<Stream>(opened);
   if (!s) return fail(error, GENMO_NO_MEMORY, "no memory for a stream");
   genmo_keypoints lens{};
   lens.intrinsics = o.intrinsics;
@@ -217,14 +216,14 @@ genmo_status genmo_stream_open(genmo_model* model, const genmo_stream_options* g
   if (s->fixed) std::copy_n(o.camera_to_world, 16, s->place);
   if (status == GENMO_OK && !get_memory(*s)) status = fail(error, GENMO_NO_MEMORY, "no memory for a stream of %d people", o.people);
   if (status != GENMO_OK) {
-    delete s;
+    unmake(s);
     return status;
   }
   *stream = reinterpret_cast<genmo_stream*>(s);
   return GENMO_OK;
 }
 
-void genmo_stream_close(genmo_stream* stream) { delete reinterpret_cast<genmo::Stream*>(stream); }
+void genmo_stream_close(genmo_stream* stream) { genmo::unmake(reinterpret_cast<genmo::Stream*>(stream)); }
 
 genmo_status genmo_stream_reset(genmo_stream* stream, int32_t person, genmo_error* error) {
   using namespace genmo;

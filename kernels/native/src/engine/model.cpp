@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <new>
 
 #include "engine/sha256.h"
 #include "error.h"
@@ -284,7 +283,7 @@ Model::~Model() {
   while (idle) {
     Pool* pool = idle;
     idle = pool->next;
-    delete pool;
+    unmake(pool);
   }
 }
 
@@ -293,9 +292,9 @@ Pool* Model::take_pool(size_t bytes) {
   Pool* pool = idle;
   if (pool) idle = pool->next;
   pthread_mutex_unlock(&lock);
-  if (!pool) pool = new (std::nothrow) Pool;
+  if (!pool) pool = make<Pool>();
   if (pool && pool->reserve(bytes)) return pool;
-  delete pool;
+  unmake(pool);
   return nullptr;
 }
 

@@ -131,8 +131,14 @@ Npy npz_copy(Bytes file, const char* name, const char* dtype, size_t most, Arena
   } else if (!inflate(found.bytes, copy, found.size)) {
     return {};
   }
-  const Npy array = read_npy({copy, found.size}, dtype);
-  return array.columns_first ? rows_first(array, static_cast<size_t>(dtype[2] - '0'), arena) : array;
+  Npy array = read_npy({copy, found.size}, dtype);
+  const auto item = static_cast<size_t>(dtype[2] - '0');
+  if (array.columns_first) return rows_first(array, item, arena);
+  if (array.data && static_cast<size_t>(array.data - copy) % item) {  // numpy pads its headers, others need not
+    std::memmove(copy, array.data, static_cast<size_t>(array.count()) * item);
+    array.data = copy;
+  }
+  return array;
 }
 
 }  // namespace genmo

@@ -5,6 +5,7 @@
 
 #include "engine/sha256_lanes.h"
 #include "isa.h"
+#include "once.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -61,10 +62,7 @@ struct Constants {
   }
 };
 
-const Constants& constants() {
-  static const Constants made;
-  return made;
-}
+const Constants& constants() { return made_once<Constants>(); }
 
 // One round; the caller turns the names of the eight words instead of moving them.
 inline void advance(uint32_t a, uint32_t b, uint32_t c, uint32_t& d, uint32_t e, uint32_t f, uint32_t g, uint32_t& h, uint32_t word) {
@@ -124,14 +122,15 @@ __attribute__((target("sha,sse4.1,ssse3"))) void absorb_with_sha(uint32_t hash[8
   _mm_storeu_si128(reinterpret_cast<__m128i*>(hash + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-bool has_sha() {
-  static const bool has = [] {
+struct Processor {
+  bool has_sha;
+  Processor() {
     unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 29 & 1)) return false;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
-  }();
-  return has;
-}
+    has_sha = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) && __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
+  }
+};
+
+bool has_sha() { return made_once<Processor>().has_sha; }
 
 void absorb_best(uint32_t hash[8], const unsigned char* data, size_t blocks) { (has_sha() ? absorb_with_sha : absorb)(hash, data, blocks); }
 #else

@@ -382,12 +382,12 @@ genmo_status open_network(Network& network, const genmo_tensor* tensors, int32_t
 Network::~Network() {
   while (idle) {
     Workspace* next = idle->next;
-    delete idle;
+    unmake(idle);
     idle = next;
   }
   while (idle_scratch) {
     Scratch* next = idle_scratch->next;
-    delete idle_scratch;
+    unmake(idle_scratch);
     idle_scratch = next;
   }
 }

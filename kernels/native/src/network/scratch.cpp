@@ -1,6 +1,5 @@
 #include "network/scratch.h"
 
-#include <new>
 
 #include "network/network.h"
 
@@ -57,9 +56,9 @@ Scratch* take_scratch(Network& net) {
   if (scratch) net.idle_scratch = scratch->next;
   pthread_mutex_unlock(&net.lock);
   if (scratch) return scratch;
-  scratch = new (std::nothrow) Scratch;
+  scratch = make<Scratch>();
   if (!scratch || allocate(*scratch, net)) return scratch;
-  delete scratch;
+  unmake(scratch);
   return nullptr;
 }
 

@@ -1,7 +1,6 @@
 #include "network/workspace.h"
 
 #include <cmath>
-#include <new>
 
 #include "network/network.h"
 
@@ -96,10 +95,10 @@ Workspace* take_workspace(Network& net, const genmo_step& step) {
   Workspace* space = *at;
   if (space) *at = space->next;
   pthread_mutex_unlock(&net.lock);
-  if (!space) space = new (std::nothrow) Workspace;
+  if (!space) space = make<Workspace>();
   if (!space || fits(*space, step)) return space;
   if (resize(*space, net, step)) return space;
-  delete space;
+  unmake(space);
   return nullptr;
 }
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "once.h"
+
 namespace genmo {
 namespace {
 
@@ -84,10 +86,7 @@ struct Ziggurat {
   }
 };
 
-const Ziggurat& ziggurat() {
-  static const Ziggurat made;
-  return made;
-}
+const Ziggurat& ziggurat() { return made_once<Ziggurat>(); }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "angles.h"
+#include "once.h"
 
 namespace genmo {
 namespace {
@@ -27,10 +28,7 @@ struct Levels {
   }
 };
 
-const Levels& levels_of() {
-  static const Levels levels;
-  return levels;
-}
+const Levels& levels_of() { return made_once<Levels>(); }
 
 void place(int steps, int64_t* timesteps) {
   const double first = kSteps - 1, end = steps <= kFew ? kSteps - 50 * steps : 0;

@@ -1,5 +1,6 @@
 #include "text/arms.h"
 
+#include "once.h"
 #include "text/pattern.h"
 
 namespace genmo {
@@ -34,10 +35,7 @@ struct Patterns {
   Pattern gerund_first{"^(\\w+ly\\s+)?(\\w+ing)\\b"};
 };
 
-const Patterns& patterns() {
-  static const Patterns made;
-  return made;
-}
+const Patterns& patterns() { return made_once<Patterns>(); }
 
 Codes clause_of(Codes who, Codes said, Pool& pool) {
   const Match match = patterns().gerund_first.match(said);

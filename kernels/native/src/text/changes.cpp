@@ -1,5 +1,6 @@
 #include "text/changes.h"
 
+#include "once.h"
 #include "text/pattern.h"
 
 namespace genmo {
@@ -67,10 +68,7 @@ struct Patterns {
   Pattern comma_or_and{",\\s*(?:and\\s+)?|\\s+and\\s+(?=\\w+s\\b)", Pattern::kCased};
 };
 
-const Patterns& patterns() {
-  static const Patterns made;
-  return made;
-}
+const Patterns& patterns() { return made_once<Patterns>(); }
 
 Codes group(Codes text, const Match& match, int number) {
   return match.start[number] < 0 ? Codes{} : cut(text, match.start[number], match.end[number]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "once.h"
 #include "text/arms.h"
 #include "text/changes.h"
 #include "text/pattern.h"
@@ -50,10 +51,7 @@ struct Patterns {
   Pattern letter{"\\w"};
 };
 
-const Patterns& patterns() {
-  static const Patterns made;
-  return made;
-}
+const Patterns& patterns() { return made_once<Patterns>(); }
 
 class Order {
  public:

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "once.h"
 #include "text/codes.h"
 #include "text/order.h"
 #include "text/pattern.h"
@@ -40,10 +41,7 @@ struct Patterns {
   Pattern right{"\\b(?:right|rightwards?|(?<!-)clockwise)\\b(?!\\s+(?:around|about)\\b)"};
 };
 
-const Patterns& patterns() {
-  static const Patterns made;
-  return made;
-}
+const Patterns& patterns() { return made_once<Patterns>(); }
 
 double degrees_of(Codes text, const Match& match) {
   if (match.start[1] >= 0) return decimal(cut(text, match.start[1], match.end[1]));
