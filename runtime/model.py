@@ -35,7 +35,7 @@ from genmo.runtime.refine.example_takes import References, example_references
 from genmo.runtime.refine.joining import TRIES, between_timeline, filled, smoothest
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish
-from genmo.runtime.refine.takes import TAKES, best_of, rows_of_takes
+from genmo.runtime.refine.takes import best_of, rows_of_takes, takes_wanted
 from genmo.runtime.refine.timeline_sampling import answers
 from genmo.runtime.support.arrays import Arrays
 from genmo.runtime.support.errors import InputError
@@ -110,8 +110,8 @@ class TimelineModel(ABC):
 
         `frames`: 30 a second; None: as long as the texts take (`natural_length`).
         `split_texts`: see `follow`.  `tries`: takes that are made of each motion, as one batch, of which the one is
-        kept whose joints do most of what all its texts say (`refine.takes`); None: 6.  One alone is made where no text
-        says anything that can be measured, and with an engine that has no reader of texts.
+        kept whose joints do most of what all its texts say (`refine.takes`); None: 6, or one where no text says
+        anything that can be measured, and with an engine that has no reader of texts.
         """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
         frames = self.natural_length(prompts).frames if frames is None else frames
@@ -206,19 +206,18 @@ class MotionModel(TimelineModel):
     ) -> Result:
         """Motions that obey a timeline, made in one pass; the same timeline and engine give the same motions.
 
-        Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; anything else is sampled
-        in `steps` steps (default: 10, released weights 50), around what one step estimates where there are keypoints.
+        Keypoints alone are estimated in one step from zeros unless the timeline has `steps`; all else is sampled in so
+        many (default: 10, released weights 50), around what one step estimates where there are keypoints.
         `clean_keypoints` smooths and mends keypoints first (`conditions.keypoint_cleaning`); `fit` turns the joints of
         motions with keypoints until they project onto them (`refine.reprojection_fit`); `clean_feet` makes planted feet
         stand still (`refine.foot_locking`); `split_texts` gives each action of a text that names several in order
-        ("walks, then sits") frames of its own (`conditions.text_sequence`) and arms what it says of them alone ("walks
-        while waving", `conditions.text_arms`), as `Result.notes` tells.  `tries`: see `generate`; one take is made of
-        loops and beside keypoints.  Keyframes are satisfied exactly, joint targets nearly (`refine.constraint_solver`).
+        frames of its own (`conditions.text_sequence`) and arms what it says of them alone (`conditions.text_arms`), as
+        `Result.notes` tells.  `tries`: see `generate`; None: 12 between keyframes, where a take is to be like the
+        others, too.  One is made of loops and beside keypoints.  Keyframes are satisfied exactly, joint targets nearly.
         `chunk`: frames that the network takes at a time, with what they depend on around them, which bounds its memory
         and leaves the answer as it is (`denoiser.chunking`); 0 is one pass, None one pass up to four minutes.
-        `progress` is called with the share of the work done, 0 to 1.
-        World: that of the first keypoints where their camera is known; else that of the keyframes and joint targets,
-        or one in which the motion stands on the ground, y = 0.
+        `progress` is called with the share of the work done, 0 to 1.  World: that of the first keypoints where their
+        camera is known; else that of keyframes and joint targets, or one where the motion stands on the ground, y = 0.
         Raises InputError for conditions that the engine does not take, and options that do not fit.
         """
         started = time.perf_counter()
@@ -226,12 +225,13 @@ class MotionModel(TimelineModel):
         config, rules = self.engine.config, self.engine.config.conventions
         timeline, arms, notes = self._texts(timeline, split_texts)
         said = self._said(timeline, arms, tries)
+        tries = takes_wanted(said, timeline, tries, usual=self.engine.text_reader is not None)
         timeline, arms, circle = self._unrolled(timeline.settled(rules), arms)
         timeline = with_clean_keypoints(timeline) if clean_keypoints else timeline
         conditions = timeline.conditions(config) | text_conditions(self.engine, timeline.texts, timeline.frames)
         camera, normalisation = join_cameras(timeline), self.engine.normalisation
         conditioned, stepping = time.perf_counter(), 0.0
-        fits = fit and bool(timeline.keypoints)
+        fits, between = fit and bool(timeline.keypoints), timeline.keyframes.between
         batches = self._batches(timeline, said, samples, tries)
         steps = timeline.estimated_in_part + timeline.step_count
         work = Progress(len(batches) * steps + FIT_WORK * fits, progress)
@@ -245,7 +245,7 @@ class MotionModel(TimelineModel):
             outputs = answers(*given, rows, work.after(batch * steps), references=references, **of_engine)
             stepping += time.perf_counter() - began
             takes = _finished(outputs, normalisation, context, work.part(0, FIT_WORK) if fits else no_progress)
-            for motion, of_motion in [best_of(takes, said, references)] if said else takes:
+            for motion, of_motion in [best_of(takes, said, references, between)] if tries > 1 else takes:
                 notes += notes_of_sample(of_motion, len(motions), samples)
                 motions.append(motion)
         progress(1.0)
@@ -312,19 +312,17 @@ class MotionModel(TimelineModel):
         return said_by(self.engine, (*timeline.texts, *arms), timeline.frames)
 
     def _batches(
-        self, timeline: Timeline, said: Sequence[Said], samples: int, tries: int | None
+        self, timeline: Timeline, said: Sequence[Said], samples: int, tries: int
     ) -> list[tuple[range, list[References]]]:
         """The rows that are sampled together and what each is to be like: the takes of a motion, or all motions.
 
         Examples stand for texts alone: where something else is asked for, that leads.
         """
-        if not said:
-            return [(range(samples), [])]
-        takes, examples = TAKES if tries is None else tries, self.engine.examples
-        alone = not (timeline.constrained or timeline.references or timeline.features)
+        examples = self.engine.examples
+        alone = tries > 1 and not (timeline.constrained or timeline.references or timeline.features)
         return [
-            (rows, example_references(examples, said, timeline.seed, sample, takes) if examples and alone else [])
-            for sample, rows in enumerate(rows_of_takes(samples, takes))
+            (rows, example_references(examples, said, timeline.seed, sample, tries) if examples and alone else [])
+            for sample, rows in enumerate(rows_of_takes(samples, tries))
         ]
 
     def _arms_apart(self, denoiser: sampler.Denoiser, arms: tuple[Text, ...], frames: int) -> sampler.Denoiser:

@@ -45,6 +45,13 @@ class Keyframes:
         """[K] whether the position of the pelvis is known."""
         return np.asarray(np.isfinite(self.root).all(axis=-1))
 
+    @property
+    def between(self) -> Frames:
+        """Frames with keyframes in front of them and behind, and none of their own."""
+        if not len(self.frames):
+            return self.frames
+        return np.setdiff1d(np.arange(self.frames[0], self.frames[-1]), self.frames)
+
 
 @dataclass(frozen=True, eq=False)
 class JointTargets:

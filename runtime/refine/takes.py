@@ -1,7 +1,9 @@
 """The best of several takes of one motion: the one whose joints do most of what the texts say.
 
 Takes differ in their noise alone.  What a text says, trait by trait, an engine's reader tells
-(`genmo.runtime.engine.text_reader`); of takes that agree about equally the one that slides and jerks least is kept.
+(`genmo.runtime.engine.text_reader`).  Between keyframes a take also counts for less the further it is from the others,
+for the one in their middle has the least expected error (minimum Bayes risk decoding; Kumar and Byrne 2004).  Of takes
+that come out about equal the one that slides and jerks least is kept.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import numpy as np
 from genmo.runtime.actions.agreement import agreement
 from genmo.runtime.actions.names import Said
 from genmo.runtime.actions.signals import ANKLES, FEET
+from genmo.runtime.conditions.constraints import Frames
+from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.motion.motion import FPS, Motion
 from genmo.runtime.refine.example_takes import References, joins_well
 from genmo.runtime.support.arrays import Array
 
+NOWHERE: Frames = np.zeros(0, np.int64)
 Take = tuple[Motion, list[str]]
 """a motion and what is noted of it"""
 TAKES = 6
@@ -26,6 +31,11 @@ ABOUT_EQUAL = 0.3
 CHOSEN = 1.0
 """of agreement, by which a take with an example has to have more than others: it was chosen for agreeing, and where
 others do what is said as well, they are more natural"""
+TAKES_BETWEEN = 12
+"""that are made of a motion with frames between keyframes, where nothing else is asked for"""
+APART = 0.005
+"""metres in the mean of its joints, roots together, by which a take is further from the others between keyframes, for
+which it has to agree by 1 more"""
 NEAR_FLOOR = 0.06
 """metres over its lowest, at which the ball of a foot should not slide"""
 
@@ -37,25 +47,50 @@ def rows_of_takes(samples: int, takes: int) -> list[range]:
     return [range(sample * takes, (sample + 1) * takes) for sample in range(samples)]
 
 
-def best_of(takes: Sequence[Take], said: Sequence[Said], references: Sequence[References] = ()) -> Take:
+def takes_wanted(said: Sequence[Said], timeline: Timeline, asked: int | None, usual: bool) -> int:
+    """Takes to make of a timeline whose texts say `said`; `usual`: whether more than one is made though nobody `asked`
+    for more."""
+    between = not timeline.keypoints and len(timeline.keyframes.between)
+    if not (said or between) or (asked is None and not usual):
+        return 1
+    return asked or (TAKES_BETWEEN if between else TAKES)
+
+
+def best_of(
+    takes: Sequence[Take], said: Sequence[Said], references: Sequence[References] = (), between: Frames = NOWHERE
+) -> Take:
     """The take to keep, with what is noted of it.
 
     `references`: the examples of each take, those without first; takes that jerk where one begins or ends are left out.
+    `between`: see `best_take`.
     """
     joints = [motion.joints_world() for motion, _ in takes]
     spans = list(references) or [()] * len(takes)
     kept = [take for take, of_take in enumerate(spans) if joins_well(joints[take], of_take)]
-    return takes[kept[best_take([joints[take] for take in kept], said, sum(bool(spans[take]) for take in kept))]]
+    return takes[
+        kept[best_take([joints[take] for take in kept], said, sum(bool(spans[take]) for take in kept), between)]
+    ]
 
 
-def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0) -> int:
-    """The number of the one to keep of takes' world joints [frames, 24, 3]."""
+def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0, between: Frames = NOWHERE) -> int:
+    """The number of the one to keep of takes' world joints [frames, 24, 3]; the last `of_examples` have examples.
+
+    `between`: frames between keyframes, in which it is to be like the others.
+    """
     if len(takes) == 1:
         return 0
-    agreed = np.array([agreement(take, said) for take in takes])
+    agreed = np.array([agreement(take, said) for take in takes], np.float64)
     agreed[len(takes) - of_examples :] -= CHOSEN
+    if len(between):
+        agreed -= apart(np.stack([take[between] - take[between, :1] for take in takes])) / APART
     equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
     return int(min(equal, key=lambda take: roughness(takes[take])))
+
+
+def apart(posed: Array) -> Array:
+    """Mean distance of each take's joints from those of the others [takes], metres; `posed` [takes, frames, 24, 3] with
+    their roots together."""
+    return np.array([np.linalg.norm(posed - one, axis=-1).mean() for one in posed])
 
 
 def roughness(joints: Array) -> float:

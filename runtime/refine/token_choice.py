@@ -13,6 +13,7 @@ from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.motion.rotation import matrix_from_yaw, rotate
 from genmo.runtime.motion.skeleton import forward_kinematics, shape_space
 from genmo.runtime.motion.token_features import from_features, twist_heading
+from genmo.runtime.refine.takes import apart
 from genmo.runtime.support.arrays import Array
 
 TRIES = 8
@@ -25,12 +26,7 @@ def best_try(features: Array, keyframes: Keyframes) -> int:
     offsets = shape_space().mean
     posed = forward_kinematics(rotations, np.zeros_like(path), offsets)[1]
     joints = posed + path[..., None, :]
-    return int(np.argmin(_apart(posed) + _misfit(joints, rotations, keyframes)))
-
-
-def _apart(posed: Array) -> Array:
-    """Mean distance of each try's joints from those of the others [tries], metres, roots together."""
-    return np.array([np.linalg.norm(posed - one, axis=-1).mean() for one in posed])
+    return int(np.argmin(apart(posed) + _misfit(joints, rotations, keyframes)))
 
 
 def _misfit(joints: Array, rotations: Array, keyframes: Keyframes) -> Array:

@@ -13,14 +13,15 @@ import pytest
 from genmo.runtime.actions.measures import measure
 from genmo.runtime.actions.signals import motion_signals
 from genmo.runtime.actions.traits import STEPS, steps_over
-from genmo.runtime.conditions.constraints import JointTargets
+from genmo.runtime.conditions.constraints import JointTargets, Keyframes
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.engine.text_conditions import LEAST_SAID
 from genmo.runtime.engine.text_reader import Layer, reader_file
 from genmo.runtime.motion.packed import unpacked
-from genmo.runtime.refine.takes import ABOUT_EQUAL, CHOSEN, NEAR_FLOOR
+from genmo.runtime.motion.rotation import quaternion_from_matrix
+from genmo.runtime.refine.takes import ABOUT_EQUAL, APART, CHOSEN, NEAR_FLOOR, TAKES, TAKES_BETWEEN
 from genmo.runtime.support import native
 from genmo.runtime.support.errors import BackendError
 from tests.kernels.native_abi import Model, traits
@@ -41,9 +42,13 @@ PROMPTS = (
 
 
 def test_takes_are_chosen_by_the_numbers_of_the_runtime():
-    source = (Path(__file__).parents[2] / "kernels" / "native" / "src" / "sampling" / "takes.cpp").read_text()
-    found = dict(re.findall(r"constexpr double k(\w+) = ([\d.]+);", source))
-    ours = {"LeastSaid": LEAST_SAID, "AboutEqual": ABOUT_EQUAL, "Chosen": CHOSEN, "NearFloor": NEAR_FLOOR}
+    folder = Path(__file__).parents[2] / "kernels" / "native" / "src" / "sampling"
+    source = "".join((folder / name).read_text() for name in ("takes.h", "takes.cpp"))
+    found = dict(re.findall(r"\bk(\w+) = ([\d.]+)[,;]", source))
+    ours = {
+        "LeastSaid": LEAST_SAID, "AboutEqual": ABOUT_EQUAL, "Chosen": CHOSEN, "Apart": APART, "NearFloor": NEAR_FLOOR,
+        "UsualTakes": TAKES, "UsualTakesBetween": TAKES_BETWEEN,
+    }  # fmt: skip
     assert {name: float(found[name]) for name in ours} == ours
 
 
@@ -150,6 +155,20 @@ def test_examples_stand_for_texts_alone(python, model):
     targets = {"targets": [(30, 0, (0.4, np.nan, 0.8))]}
     made = kept(model, [("a person steps to the left", 0, 0)], 50, tries=3, seed=6, constraints=targets)
     assert_same(made, python.follow(timeline, tries=3).motions[0])
+
+
+@pytest.mark.parametrize("text", ["a person kicks with the left leg", "a person"])
+def test_between_keyframes_the_take_that_python_keeps_is_kept(text, python, model):
+    """Whether texts say something that can be measured or not."""
+    (walk,) = python.generate("a person walks", 60, seed=3, tries=1)
+    frames = np.array([0, 1, 2, 30, 56, 58])
+    keyframes = Keyframes(frames, walk.rotations[frames], walk.translation[frames])
+    timeline = Timeline(60, (Text(text),), seed=6, steps=STEPS_OF_NETWORK, keyframes=keyframes)
+    poses = np.roll(quaternion_from_matrix(keyframes.rotations), -1, axis=-1).astype(np.float32)
+    constraints = {"keyframes": list(zip(frames.tolist(), poses, keyframes.root.astype(np.float32), strict=True))}
+    made = {tries: kept(model, [(text, 0, 0)], 60, tries=tries, seed=6, constraints=constraints) for tries in (0, 1)}
+    assert_same(made[0], python.follow(timeline).motions[0])
+    assert np.abs(made[0]["joints"] - made[1]["joints"]).max() > 0.05, "another take is kept"
 
 
 def test_one_take_is_made_without_a_reader_and_of_programs_that_know_of_none(model):

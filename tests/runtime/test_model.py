@@ -287,9 +287,9 @@ def test_half_of_the_takes_are_performances_of_examples(shipped_takes, monkeypat
     shipped, takes = shipped_takes
     seen = []
 
-    def kept(made, said, references):
+    def kept(made, said, references, between):
         seen.append(([motion for motion, _ in made], sum(map(bool, references))))
-        return best_of(made, said, references)
+        return best_of(made, said, references, between)
 
     monkeypatch.setattr(model_module, "best_of", kept)
     text = "a person raises the left arm"

@@ -1,4 +1,4 @@
-"""Motion completion: part of a clip is missing, poses and places of the rest are given; one sample, not the best.
+"""Motion completion: part of a clip is missing, poses and places of the rest are given; what is made, not the best.
 
 What counts is the missing part: MPJPE (roots together) and the error of joints in the world.  Beside the engine stand
 joints turned at constant speed with the root on a straight line (slerp), and the last known pose held.
@@ -6,6 +6,7 @@ joints turned at constant speed with the root on a straight line (slerp), and th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ GAPS: dict[str, Callable[[int], tuple[int, int]]] = {
     "middle 25 %": lambda frames: (frames * 3 // 8, frames * 5 // 8),
     "middle 10 frames": lambda frames: (frames // 2 - 5, frames // 2 + 5),
 }
+WAYS: dict[str, int | None] = {"genmo": None, "genmo, one take": 1}
+"""name -> takes of a motion; None: as many as users get"""
 SHORTEST = 60
 """frames of a clip that is measured"""
 
@@ -66,12 +69,15 @@ def held(clip: Clip, gap: tuple[int, int]) -> Array:
     return true_joints(clip)[known[last].astype(np.int64)]
 
 
-def completed(model: AnyModel, clip: Clip, gap: tuple[int, int], seed: int, steps: int | None) -> Array:
-    """World joints of one sample on the actor's skeleton, given the rest of the clip and its caption."""
+def completed(
+    model: AnyModel, clip: Clip, gap: tuple[int, int], seed: int, steps: int | None, tries: int | None = None
+) -> Array:
+    """World joints of one motion on the actor's skeleton, given the rest of the clip and its caption; `tries`: takes of
+    it, of which one is kept that knows nothing of the truth, None: as many as users get."""
     texts = (Text(clip.captions[0]),) if clip.captions and model.engine.text_encoder is not None else ()
     keyframes = keyframes_outside(clip, gap)
     timeline = Timeline(frames=clip.frames, texts=texts, keyframes=keyframes, steps=steps, seed=seed)
-    (motion,) = model.follow(timeline).motions
+    (motion,) = model.follow(timeline, tries=tries).motions
     return forward_kinematics(motion.rotations, motion.translation, clip.offsets)[1]
 
 
@@ -85,7 +91,7 @@ def gap_errors(joints: Array, clip: Clip, gap: tuple[int, int]) -> tuple[Array, 
 def report(
     model: AnyModel, clips: Sequence[Clip], samples: int = 2, steps: int | None = None, *, progress: bool = False
 ) -> dict[str, Any]:
-    """A row a gap and way; errors are means over `samples` single samples, never the best of them.
+    """A row a gap and way; errors are means over `samples` motions, never the best of them.
 
     Raises InputError when no clip is long enough.
     """
@@ -97,12 +103,13 @@ def report(
     rows: dict[str, dict[str, Any]] = {}
     with tqdm(total=len(GAPS) * len(windows), disable=not progress, desc="completion", unit="clip") as bar:
         for name, gap_of in GAPS.items():
-            errors: dict[str, list[tuple[Array, Array]]] = {"genmo": [], "slerp and a line": [], "held": []}
+            errors: dict[str, list[tuple[Array, Array]]] = defaultdict(list)
             for clip in windows:
                 gap = gap_of(clip.frames)
-                made = [gap_errors(completed(model, clip, gap, seed, steps), clip, gap) for seed in range(samples)]
-                poses, worlds = zip(*made, strict=True)
-                errors["genmo"].append((np.concatenate(poses), np.concatenate(worlds)))
+                for way, tries in WAYS.items():
+                    each = [completed(model, clip, gap, seed, steps, tries) for seed in range(samples)]
+                    poses, worlds = zip(*(gap_errors(joints, clip, gap) for joints in each), strict=True)
+                    errors[way].append((np.concatenate(poses), np.concatenate(worlds)))
                 errors["slerp and a line"].append(gap_errors(slerp_with_line(clip, gap), clip, gap))
                 errors["held"].append(gap_errors(held(clip, gap), clip, gap))
                 bar.update()
@@ -117,8 +124,8 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"Completion, {result['completed_clips']} clips (their middle {LONGEST} frames at most): poses and places "
-            "of all other frames and the caption given; errors of the missing frames, single samples (mean over "
-            f"{result['completion_samples']}); 95 % intervals over clips.",
+            "of all other frames and the caption given; errors of the missing frames, mean over "
+            f"{result['completion_samples']} motions; 95 % intervals over clips. genmo: as users get it.",
             "",
             markdown_table(result["completion"], first="missing, made by"),
         ]

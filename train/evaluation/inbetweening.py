@@ -53,7 +53,7 @@ def between_by_slerp(clip: Clip, keys: Keyframes) -> Array:
 def _made(model: AnyModel, clip: Clip, keys: Keyframes, samples: int, steps: int) -> list[Motion]:
     texts = (Text(clip.captions[0]),) if clip.captions and model.engine.text_encoder is not None else ()
     timeline = Timeline(frames=clip.frames, texts=texts, keyframes=keys, steps=steps)
-    return model.follow(timeline, samples=samples).motions
+    return model.follow(timeline, samples=samples, tries=1).motions
 
 
 def report(

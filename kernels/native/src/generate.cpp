@@ -22,7 +22,7 @@ constexpr int kMostFrames = 65536, kUsualFrames = 120, kMostTexts = 1024, kMostR
 size_t bytes_for(const Model& model, const genmo_generation& g) {
   const bool constrained = g.keyframe_count || g.target_count || g.heading_count;
   const size_t more = constraint_bytes(g.keyframe_count, g.target_count, g.heading_count) + (constrained ? static_cast<size_t>(g.frames) * kConstrainedBytes : 0);
-  return pool_bytes(g.frames, g.text_count) + takes_bytes(model, g.frames, g.tries) + more;
+  return pool_bytes(g.frames, g.text_count) + takes_bytes(model, g.frames, g.tries, g.keyframe_count) + more;
 }
 
 // A motion of no consequence, which leaves the memory of one of this length behind.

@@ -41,7 +41,7 @@ def test_the_report_has_a_row_a_gap_and_way(model, clips, monkeypatch):
     chosen = ("last 50 % (prefix given)", "middle 10 frames")
     monkeypatch.setattr(completion, "GAPS", {name: completion.GAPS[name] for name in chosen})
     result = completion.report(model, clips[:1], 1, 1)
-    ways = ("genmo", "slerp and a line", "held")
+    ways = ("genmo", "genmo, one take", "slerp and a line", "held")
     assert list(result["completion"]) == [f"{gap}, {way}" for gap in completion.GAPS for way in ways]
     assert "| middle 10 frames, held |" in completion.markdown(result)
     with pytest.raises(InputError, match="wanted longer ones"):

@@ -30,7 +30,7 @@ def test_in_betweening_meets_its_keyframes(motion_set, tiny_checkpoint, capsys, 
     assert list(rows) == [f"{count} keyframes, {how}" for count in (2, 5) for how in ("slerp", "genmo")]
     assert max(result["keyframe_error"].values()) < 1e-6
     assert rows["5 keyframes, slerp"]["PA-MPJPE"]["value"] < rows["2 keyframes, slerp"]["PA-MPJPE"]["value"]
-    assert len(result["completion"]) == 3 and result["completion_samples"] == 2
+    assert len(result["completion"]) == 4 and result["completion_samples"] == 2
     assert result["samples"] == 2 and result["measured_clips"] == 1
 
 

@@ -184,13 +184,13 @@ typedef struct genmo_generation {
   const genmo_joint_target* targets; /* NULL: none; a joint once a frame */
   int32_t heading_count;
   const genmo_heading* headings; /* NULL: none */
-  int32_t tries; /* takes, of which the one is kept that does most of what the texts say, 1 to 64; 0: 6, as in Python; 1: the first
-                    alone, in a sixth of the time */
+  int32_t tries; /* takes, of which the one is kept that does most of what the texts say, 1 to 64; 0: as many as in Python: 6, or
+                    12 where frames lie between keyframes, in which the one is kept that is like the others as well; 1: the first alone */
 } genmo_generation; /* may end in front of tries, or of keyframe_count, as it did at first: one take is made */
 
 /* The motion that genmo.runtime's MotionModel.follow makes of the same texts, keyframes, targets, headings, seeds and options. Half of the
- * takes start from examples of the engine where texts alone are asked for. One take is made where no text says anything that can be measured,
- * and of an engine without a reader of texts.
+ * takes start from examples of the engine where texts alone are asked for. One take is made where no text says anything that can be measured
+ * and no frame lies between keyframes, and of an engine without a reader of texts.
  * It starts over the origin and faces +z; with keyframes, targets or headings it stands in their world, whose ground is y = 0. */
 GENMO_API genmo_status genmo_generate(genmo_model* model, const genmo_generation* generation, genmo_motion* motion,
                                       genmo_error* error);

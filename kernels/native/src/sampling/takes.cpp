@@ -11,6 +11,7 @@ namespace {
 constexpr double kLeastSaid = 1.5;     // of a reading's amount, below which a text says nothing that tells takes apart
 constexpr double kAboutEqual = 0.3;  // of agreement, within which takes are told apart by how smooth they are
 constexpr double kChosen = 1;        // of agreement, by which a take with an example has to have more: it was chosen for agreeing
+constexpr double kApart = 0.005;     // metres a joint further from the other takes between keyframes, for which to agree by 1 more
 constexpr double kNearFloor = 0.06;  // metres over its lowest, at which the ball of a foot should not slide
 
 struct Take {
@@ -19,11 +20,16 @@ struct Take {
   bool kept;  // not left out for jerking where an example begins or ends
 };
 
-// Of `tries` that are asked for; without a reader nothing tells takes apart.
-int takes_of(const Model& model, int tries) { return !model.actions.has_reader() ? 1 : tries ? tries : kUsualTakes; }
+// Of `tries` that are asked for; without a reader, and where no frame is `between` keyframes, nothing tells takes apart.
+int takes_of(const Model& model, int tries, bool between) {
+  const bool reads = model.actions.has_reader();
+  if (!reads && !(between && tries)) return 1;
+  return tries ? tries : between ? kUsualTakesBetween : kUsualTakes;
+}
 
 // What the texts say that can be measured, the pool's; how many there are.
 int read_said(const Model& model, const Sampling& s, Pool& pool, const Said*& said) {
+  if (!model.actions.has_reader()) return 0;
   const TextReader& reader = model.actions.reader();
   auto* found = pool.get<Said>(s.text_count + s.arm_count);
   auto* weights = pool.get<float>(reader.names().count());
@@ -49,6 +55,39 @@ void copy_clip(const Clip& from, Clip& to) {
   copy_frames(from, 0, from.frames, to, 0);
   std::copy_n(from.offsets, 3 * kJoints, to.offsets);
   std::copy_n(from.betas, kBetas, to.betas);
+}
+
+// Frames with keyframes in front of them and behind, and none of their own, the pool's; how many there are.
+int64_t frames_between(const Constraints& constraints, Pool& pool, const int64_t*& between) {
+  if (!constraints.keyframes.count) return 0;
+  const int64_t *keys = constraints.keyframes.frames, last = constraints.keyframes.count - 1;  // rising
+  auto* found = pool.get<int64_t>(keys[last] - keys[0] + 1);
+  int64_t count = 0;
+  for (int64_t i = 0; i < last; ++i)
+    for (int64_t frame = keys[i] + 1; frame < keys[i + 1]; ++frame) found[count++] = frame;
+  between = found;
+  return count;
+}
+
+// Takes count for less the further they are from the others in these frames, roots together: the one in their middle has the least
+// expected error.
+void count_apart(Take* takes, int takes_count, const int64_t* between, int64_t frames, Pool& pool) {
+  const Pool::Scope scope(pool);
+  auto** joints = pool.get<const double*>(takes_count);
+  for (int i = 0; i < takes_count; ++i) joints[i] = joints_of(takes[i].clip, pool);
+  const auto place = [&](int take, int64_t frame, int joint) {
+    const double* pose = joints[take] + frame * kJoints * 3;
+    return at(pose + 3 * joint) - at(pose);
+  };
+  for (int i = 0; i < takes_count; ++i)
+    for (int j = 0; j < i; ++j) {
+      double apart = 0;
+      for (int64_t k = 0; k < frames; ++k)
+        for (int joint = 0; joint < kJoints; ++joint) apart += length(place(i, between[k], joint) - place(j, between[k], joint));
+      const double counts = apart / (static_cast<double>(frames) * kJoints * takes_count) / kApart;
+      takes[i].agreed -= counts;
+      takes[j].agreed -= counts;
+    }
 }
 
 // What tells takes apart.
@@ -115,12 +154,14 @@ double roughness(const double* joints, int64_t frames) {
 }
 
 genmo_status best_of_takes(Model& model, const Sampling& sampling, const Made& made, int tries, Pool& pool, Clip& best, genmo_error* error) {
-  const int asked = takes_of(model, tries);
+  const int64_t* between = nullptr;
+  const int64_t gap = frames_between(*made.constraints, pool, between);
+  const int asked = takes_of(model, tries, gap > 0);
   const genmo_status ready = asked > 1 ? model.actions.unpack(error) : GENMO_OK;
   if (ready != GENMO_OK) return ready;
   const Said* said = nullptr;
   const int count = asked > 1 ? read_said(model, sampling, pool, said) : 0;
-  if (!count) return make_take(model, sampling, made, pool, best, error);
+  if (asked == 1 || (!count && !gap)) return make_take(model, sampling, made, pool, best, error);
   // examples stand for texts alone: where something else is asked for, that leads
   const bool alone = !sampling.reference_count && !made.constraints->any();
   const ExampleTakes examples(model.actions.examples(), said, alone ? count : 0, sampling.seed, sampling.sample, asked, pool);
@@ -145,14 +186,18 @@ genmo_status best_of_takes(Model& model, const Sampling& sampling, const Made& m
     judge.look(clip, of_take, likes, pool, takes[i]);
     copy_clip(clip, takes[i].clip);
   }
+  if (gap) count_apart(takes, asked, between, gap, pool);
   best = best_take(takes, asked).clip;
   return GENMO_OK;
 }
 
-size_t takes_bytes(const Model& model, int64_t frames, int tries) {
-  constexpr size_t kFrameBytes = (9 * kJoints + 3 + kContacts) * sizeof(double);
-  const int takes = takes_of(model, tries);
-  return takes > 1 ? static_cast<size_t>(takes) * (static_cast<size_t>(frames) * kFrameBytes + sizeof(Take) + 4 * kAlignment) : 0;
+size_t takes_bytes(const Model& model, int64_t frames, int tries, int keyframes) {
+  constexpr size_t kFrameBytes = (9 * kJoints + 3 + kContacts) * sizeof(double), kBetweenBytes = 3 * kJoints * sizeof(double);
+  const bool between = keyframes > 1;  // if they do not follow each other
+  const int takes = takes_of(model, tries, between);
+  if (takes == 1) return 0;
+  const size_t a_frame = kFrameBytes + between * kBetweenBytes, gaps = between * static_cast<size_t>(frames) * sizeof(int64_t);
+  return static_cast<size_t>(takes) * (static_cast<size_t>(frames) * a_frame + sizeof(Take) + 8 * kAlignment) + gaps;
 }
 
 }  // namespace genmo
