@@ -318,10 +318,10 @@ class MotionModel(TimelineModel):
 
         Examples stand for texts alone: where something else is asked for, that leads.
         """
-        examples = self.engine.examples
         alone = tries > 1 and not (timeline.constrained or timeline.references or timeline.features)
+        examples = self.engine.examples if alone else None
         return [
-            (rows, example_references(examples, said, timeline.seed, sample, tries) if examples and alone else [])
+            (rows, example_references(examples, said, timeline.seed, sample, tries) if examples else [])
             for sample, rows in enumerate(rows_of_takes(samples, tries))
         ]
 

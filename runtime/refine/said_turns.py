@@ -1,4 +1,5 @@
-"""Turns by the angle that a text says: the slow part of the heading within the text's span is stretched or compressed.
+"""Turns by the angle that a text says, or as far as they usually go: the slow part of the heading within the text's
+span is stretched or compressed.
 
 The root turns, and its way over the ground turns with it: a walk round a corner stays a walk, round another corner.
 """
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmo.runtime.conditions.spans import Text
-from genmo.runtime.conditions.text_turns import Turn, said_turn
+from genmo.runtime.conditions.text_turns import Turn, said_turn, usual_turn
 from genmo.runtime.motion.joints import joint_indices
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.rotation import heading, matrix_from_yaw, rotate
@@ -22,6 +23,8 @@ HEADING_WINDOW = 31
 TRUNK = joint_indices("pelvis", "spine3")
 LEAST_TURNED, MOST_TURNED = 0.35, 3.0
 """of the angle that is said: who turns less does not turn, who turns more does something else"""
+A_CIRCLE = 2 * np.pi
+"""radians: who turns further where a text says a side alone does something else"""
 RIGHT_ENOUGH = 0.08
 """of the angle that is said, by which a turn may differ and stay as it is"""
 
@@ -29,12 +32,13 @@ RIGHT_ENOUGH = 0.08
 def turned_as_said(motion: Motion, texts: Sequence[Text]) -> tuple[Motion, list[str]]:
     """The motion with the turns whose angle its texts say turned that far, and a note on each that was changed.
 
-    A person who does not turn, or to the other side, stays as is: texts that are not obeyed are not made obeyed.
+    A turn to a side that is said, and no angle, that went further than such turns do is turned as far as they do.  A
+    person who does not turn, or to the other side, stays as is: texts that are not obeyed are not made obeyed.
     """
     notes: list[str] = []
     for text in texts:
         end = motion.frames if text.end is None else min(text.end, motion.frames)
-        turn = said_turn(text.prompt)
+        turn = said_turn(text.prompt) or usual_turn(text.prompt)
         if turn is None or end - text.start < 2:
             continue
         trend = _headings(motion)
@@ -45,9 +49,8 @@ def turned_as_said(motion: Motion, texts: Sequence[Text]) -> tuple[Motion, list[
         inside = np.clip(np.arange(motion.frames), text.start, end - 1)
         motion = _turned(motion, (share - 1) * (trend[inside] - trend[text.start]))
         said, was = np.degrees(turn.angle), abs(np.degrees(made))
-        notes.append(
-            f"text {text.prompt!r}: the turn came out as {was:.0f} degrees and was made the {said:.0f} it says"
-        )
+        became = f"the {said:.0f} it says" if turn.most is None else f"{said:.0f}, as it says none"
+        notes.append(f"text {text.prompt!r}: the turn came out as {was:.0f} degrees and was made {became}")
     return motion, notes
 
 
@@ -61,6 +64,8 @@ def _share(made: float, turn: Turn) -> float | None:
     """What a turn of `made` radians is to be multiplied by; None where it is to stay."""
     wanted = turn.angle * (turn.side or (1 if made > 0 else -1))
     ratio = made / wanted
+    if turn.most is not None:
+        return 1 / ratio if turn.most < ratio * turn.angle <= A_CIRCLE else None
     return 1 / ratio if LEAST_TURNED <= ratio <= MOST_TURNED and abs(ratio - 1) > RIGHT_ENOUGH else None
 
 

@@ -34,7 +34,7 @@ class Text(ctypes.Structure):
 class Action(ctypes.Structure):
     _fields_ = [
         ("start", INT), ("end", INT), ("prompt", ctypes.c_char * 1024), ("arms", ctypes.c_char * 1024),
-        ("turn", ctypes.c_double), ("side", INT),
+        ("turn", ctypes.c_double), ("most_turn", ctypes.c_double), ("side", INT),
     ]  # fmt: skip
 
 
@@ -306,9 +306,10 @@ def actions(prompt, start, end, frames):
 
 
 def turn(prompt):
-    """Radians and side (1 left, -1 right, 0 not said) of the turn that a prompt of one action says; (0, 0): none."""
+    """Radians and side (1 left, -1 right, 0 not said) of the turn that a prompt of one action says, and from which
+    angle on it is made so, where it says none; zeros: no turn."""
     (one,) = read_actions(prompt, 0, 0, 1)  # too short to be divided
-    return one.turn, one.side
+    return one.turn, one.side, one.most_turn
 
 
 def read_actions(prompt, start, end, frames):

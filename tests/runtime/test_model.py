@@ -303,6 +303,12 @@ def test_half_of_the_takes_are_performances_of_examples(shipped_takes, monkeypat
     assert apart[2] < 0.5 * min(apart[:2])
 
 
+def test_one_take_leaves_examples_packed(shipped_takes):
+    shipped, takes = shipped_takes
+    packed = replace(shipped, engine=replace(shipped.engine, read_examples=lambda: pytest.fail("unpacked")))
+    assert same(packed.generate("a person raises the left arm", 60, steps=2, tries=1)[0], takes[0])
+
+
 def test_examples_stand_for_texts_alone(shipped_takes):
     shipped, _ = shipped_takes
     texts = (Text("a person raises the left arm"),)

@@ -249,8 +249,9 @@ genmo_status genmo_actions(const genmo_text* text, int32_t frames, genmo_action*
     actions[i].end = static_cast<int32_t>(parts[i].end);
     std::snprintf(actions[i].prompt, sizeof actions[i].prompt, "%s", parts[i].prompt);
     std::snprintf(actions[i].arms, sizeof actions[i].arms, "%s", apart ? arms.prompt : "");
-    const SaidTurn turn = said_turn(parts[i].prompt, pool);
+    const SaidTurn turn = turn_of(parts[i].prompt, pool);
     actions[i].turn = turn.angle;
+    actions[i].most_turn = turn.most;
     actions[i].side = turn.side;
   }
   return GENMO_OK;

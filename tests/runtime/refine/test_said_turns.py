@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genmo.runtime.conditions.spans import Text
-from genmo.runtime.conditions.text_turns import said_turn
+from genmo.runtime.conditions.text_turns import said_turn, usual_turn
 from genmo.runtime.motion.motion import FPS, Camera, Motion
 from genmo.runtime.motion.rotation import heading, matrix_from_yaw
 from genmo.runtime.refine.said_turns import turned_as_said
@@ -56,6 +56,50 @@ def test_the_angle_that_is_said(prompt: str, degrees: float, side: int) -> None:
 )
 def test_no_angle_is_said(prompt: str) -> None:
     assert said_turn(prompt) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "degrees", "side"),
+    [
+        ("a person turns left", 90, 1),
+        ("a person walks forward and turns to the right", 90, -1),
+        ("takes a sharp left at the corner", 90, 1),
+        ("a person walks and veers left", 45, 1),
+        ("the path curves right", 45, -1),
+        ("bearing gently off to the left on foot", 45, 1),
+        ("turns slightly to the right", 45, -1),
+    ],
+)
+def test_how_far_a_turn_usually_goes_whose_side_is_said(prompt: str, degrees: float, side: int) -> None:
+    turn = usual_turn(prompt)
+    assert turn is not None and said_turn(prompt) is None and turn.most is not None
+    assert (round(np.degrees(turn.angle), 6), turn.side) == (degrees, side) and turn.most > turn.angle
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a person walks", "turns around", "turns left 90 degrees", "turns left, then right", "keeps turning left",
+        "walks a circle to the left", "turns the head to the left", "spins to the left", "turns", "turns left and back",
+        "raises the left arm", "turns left twice", "looks left",
+    ],
+)  # fmt: skip
+def test_what_is_no_single_turn_to_a_side(prompt: str) -> None:
+    assert usual_turn(prompt) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "made", "became"),
+    [
+        ("turns left", 187, 90), ("turns left", 100, 100), ("turns left", 30, 30), ("turns right", 187, 187),
+        ("turns right", -150, -90), ("veers left", 143, 45), ("veers left", 60, 60), ("veers left", 400, 400),
+    ],
+)  # fmt: skip
+def test_a_turn_to_a_side_goes_as_far_as_such_turns_do(prompt: str, made: float, became: float) -> None:
+    before = walk(made)
+    after, notes = turned_as_said(before, [Text(prompt)])
+    assert turn_of(after) == pytest.approx(became, abs=4) and len(notes) == (made != became)
+    assert not notes or f"was made {became if became > 0 else -became}, as it says none" in notes[0]
 
 
 def walk(degrees: float, frames: int = 150) -> Motion:

@@ -315,7 +315,8 @@ typedef struct genmo_action {
   int32_t start, end; /* frames */
   char prompt[1024];  /* cut where it is longer */
   char arms[1024];    /* what the arms do meanwhile, where the text says that of them alone; else empty */
-  double turn;        /* radians about +y that the body is said to turn; 0: the text says no angle */
+  double turn;        /* radians about +y that the body is said to turn; 0: the text says neither an angle nor a side to turn to */
+  double most_turn;   /* radians; 0: the text says the angle; else a turn that goes further than this is made `turn` */
   int32_t side;       /* of the turn: 1 to the left, -1 to the right, 0 not said */
 } genmo_action;
 

@@ -1,4 +1,4 @@
-// Turns by the angle that a text says.  Twin: runtime/refine/said_turns.py.
+// Turns by the angle that a text says, or as far as they usually go.  Twin: runtime/refine/said_turns.py.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -48,19 +48,26 @@ void turn(Clip& clip, const double* yaw) {
   }
 }
 
+// Whether a turn that is so many times what is said is turned as far as that; who turns less does not turn, and who turns much more does
+// something else.
+bool is_wrong(double ratio, const SaidTurn& said) {
+  if (said.most > 0) return ratio * said.angle > said.most && ratio * said.angle <= kTurn;
+  return ratio >= kLeastTurned && ratio <= kMostTurned && std::abs(ratio - 1) > kRightEnough;
+}
+
 }  // namespace
 
 void turn_as_said(Clip& clip, const Span* texts, int count, Pool& pool) {
   for (int i = 0; i < count; ++i) {
     const Pool::Scope scope(pool);
     const int64_t start = texts[i].start, end = std::min(texts[i].end, clip.frames);
-    const SaidTurn said = said_turn(texts[i].prompt, pool);
+    const SaidTurn said = turn_of(texts[i].prompt, pool);
     if (said.angle == 0 || end - start < 2) continue;
     auto* trend = pool.get<double>(clip.frames);
     headings(clip, pool, trend);
     const double made = trend[end - 1] - trend[start];
     const double ratio = made / (said.angle * (said.side ? said.side : made > 0 ? 1 : -1));
-    if (!(ratio >= kLeastTurned && ratio <= kMostTurned && std::abs(ratio - 1) > kRightEnough)) continue;
+    if (!is_wrong(ratio, said)) continue;
     auto* yaw = pool.get<double>(clip.frames);
     for (int64_t frame = 0; frame < clip.frames; ++frame) yaw[frame] = (1 / ratio - 1) * (trend[std::clamp(frame, start, end - 1)] - trend[start]);
     turn(clip, yaw);

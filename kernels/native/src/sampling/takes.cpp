@@ -20,10 +20,9 @@ struct Take {
   bool kept;  // not left out for jerking where an example begins or ends
 };
 
-// Of `tries` that are asked for; without a reader, and where no frame is `between` keyframes, nothing tells takes apart.
+// Of `tries` that are asked for; one where nothing tells takes apart, and, unasked, of an engine without a reader.
 int takes_of(const Model& model, int tries, bool between) {
-  const bool reads = model.actions.has_reader();
-  if (!reads && !(between && tries)) return 1;
+  if (!model.actions.has_reader() && !(between && tries)) return 1;
   return tries ? tries : between ? kUsualTakesBetween : kUsualTakes;
 }
 

@@ -1,7 +1,5 @@
 #include "text/turns.h"
 
-#include <cmath>
-
 #include "once.h"
 #include "text/codes.h"
 #include "text/order.h"
@@ -10,7 +8,7 @@
 namespace genmo {
 namespace {
 
-constexpr double kMostDegrees = 720;
+constexpr double kMostDegrees = 720, kDegree = 0.017453292519943295;
 constexpr uint32_t kDegreeSign = 0xb0;
 constexpr struct {
   const char* words;
@@ -23,7 +21,7 @@ struct Patterns {
   Pattern turns{"\\b(?:turn|rotat|pivot|spin|swivel|swing|twirl|whirl|revolv|veer|about-face|about face|u-turn)"};
   Pattern of_a_part{
       "\\b(?:head|(?<!about-)(?<!about )face|neck|chin|eyes?|torso|trunk|waist|chest|hips?"
-      "|shoulders?|arms?|forearms?|elbows?|wrists?|hands?|palms?|fingers?|legs?|knees?|ankles?|foot|feet|toes?)\\b(?!\\s+(?:back|the\\s+(?:other|opposite))\\b)"};
+      "|shoulders?|arms?|forearms?|elbows?|wrists?|hands?|palms?|fingers?|legs?|knees?|ankles?|(?<!on )foot|feet|toes?)\\b(?!\\s+(?:back|the\\s+(?:other|opposite))\\b)"};
   Pattern angle{  // ~ is the sign of a degree
       "\\b(?:(\\d\\d?\\d?(?:\\.\\d+)?)|(thirty|forty-five|sixty|ninety|a hundred and eighty|one hundred eighty"
       "|one hundred and eighty|two hundred seventy|two hundred and seventy|three hundred sixty|three hundred and sixty))"
@@ -37,6 +35,12 @@ struct Patterns {
                "|\\babout[\\s-]face\\b|\\bu-turn\\b|\\bto\\s+face\\s+(?:back(?:wards?)?|the\\s+(?:other|opposite)\\s+(?:way|direction))\\b"),
        180},
       {Pattern("\\bfull[\\s-](?:turn|circle)|\\b(?:whole|complete)\\s+turn|\\ball\\s+the\\s+way\\s+(?:around|round)\\b"), 360}};
+  Pattern bends{
+      "\\b(?:turn|veer|swerv|curv|bear(?:s|ing)?\\b|(?:tak|mak|hang)(?:es?|ing)\\s+an?\\s+(?:\\w+\\s+)?(?:left|right)\\b)"};
+  Pattern gently{"\\b(?:veer|curv|bear(?:s|ing)?\\b|slight|gentl)"};
+  Pattern goes_on{
+      "\\b(?:circ|ring|loop|laps?\\b|round|around|about|orbit|spin|twirl|whirl|revolv|pirouet|keep|again|several|times|twice"
+      "|back|degree|deg\\b|half|full|whole|complete|one\\s+way)"};
   Pattern left{"\\b(?:left|leftwards?|counter-?clockwise|anti-?clockwise)\\b"};
   Pattern right{"\\b(?:right|rightwards?|(?<!-)clockwise)\\b(?!\\s+(?:around|about)\\b)"};
 };
@@ -60,8 +64,6 @@ int count_of(const Pattern& pattern, Codes text, Match& last) {
   return count;
 }
 
-}  // namespace
-
 SaidTurn said_turn(const char* prompt, Pool& pool) {
   const Pool::Scope scope(pool);
   const Patterns& p = patterns();
@@ -84,7 +86,25 @@ SaidTurn said_turn(const char* prompt, Pool& pool) {
   if (angles != 1 || !turns || p.of_a_part.search(text) || !(degrees > 0 && degrees <= kMostDegrees)) return {};
   const bool left = static_cast<bool>(p.left.search(text)), right = static_cast<bool>(p.right.search(text));
   if (left && right) return {};
-  return {degrees * (std::acos(-1.0) / 180), int{left} - int{right}};
+  return {degrees * kDegree, int{left} - int{right}};
+}
+
+SaidTurn usual_turn(const char* prompt, Pool& pool) {
+  const Pool::Scope scope(pool);
+  const Patterns& p = patterns();
+  const Codes text = codes_of(prompt, pool);
+  if (!p.bends.search(text) || p.goes_on.search(text) || p.of_a_part.search(text)) return {};
+  const bool left = static_cast<bool>(p.left.search(text)), right = static_cast<bool>(p.right.search(text));
+  if (left == right) return {};
+  const bool gently = static_cast<bool>(p.gently.search(text));
+  return {(gently ? 45 : 90) * kDegree, int{left} - int{right}, (gently ? 75 : 110) * kDegree};
+}
+
+}  // namespace
+
+SaidTurn turn_of(const char* prompt, Pool& pool) {
+  const SaidTurn said = said_turn(prompt, pool);
+  return said.angle > 0 ? said : usual_turn(prompt, pool);
 }
 
 }  // namespace genmo
