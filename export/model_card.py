@@ -70,16 +70,7 @@ def _what(described: dict[str, Any]) -> list[str]:
         f"| sampler | {described['schedule']['kind']} schedule of {described['schedule']['steps']} steps, "
         f"predicts {described['schedule']['predicts']} |",
         f"| text encoder | {texts} |",
-        *(
-            ["| text reader | says which measures a text asks for, to choose among takes by |"]
-            if described.get("text_reader")
-            else []
-        ),
-        *(
-            ["| examples | motions of what is done seldom, that a text finds and takes start from |"]
-            if described.get("examples")
-            else []
-        ),
+        *takes_rows(described),
         f"| precision, profile | {described['precision']}, {described['profile']} |",
         f"| made by | genmo {described['provenance']['versions']['genmo']} |",
     ]
@@ -158,3 +149,12 @@ def limits_section(described: dict[str, Any]) -> list[str]:
 def one_line(text: str) -> str:
     """On one line, without what would break a table."""
     return " ".join(text.split()).replace("|", "/")
+
+
+def takes_rows(described: dict[str, Any]) -> list[str]:
+    """Rows on what takes are chosen by and start from, where the engine has it."""
+    rows = {
+        "text_reader": "| text reader | says which measures a text asks for, to choose among takes by |",
+        "examples": "| examples | motions of what is done seldom, that a text finds and takes start from |",
+    }
+    return [row for entry, row in rows.items() if described.get(entry)]

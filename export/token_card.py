@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genmo.export.model_card import data_section, limits_section, one_line
+from genmo.export.model_card import data_section, limits_section, one_line, takes_rows
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.tokens.config import FRAMES_A_TOKEN, TokenConfig
 
@@ -32,6 +32,7 @@ def _what(described: dict[str, Any]) -> list[str]:
         f"{config.width} channels, {config.heads} heads, windows of {described['longest']} tokens |",
         f"| motion | {FPS:g} frames a second, y up, metres |",
         f"| text encoder | {texts} |",
+        *takes_rows(described),
         f"| weights stored in | {described['precision']} (`docs/tokens.md`); computed in float32 |",
         f"| made by | genmo {described['provenance']['versions']['genmo']} |",
     ]

@@ -17,7 +17,14 @@ from genmo.export.onnx.stored_weights import STORAGES
 from genmo.export.onnx.token_graphs import write_token_graphs
 from genmo.export.options import ExportOptions
 from genmo.export.parity import GATES_MM
-from genmo.export.text_tables import described_encoder, write_lengths, write_prompts, write_table
+from genmo.export.text_tables import (
+    described_encoder,
+    write_examples,
+    write_lengths,
+    write_prompts,
+    write_reader,
+    write_table,
+)
 from genmo.export.token_card import token_card
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
@@ -81,6 +88,7 @@ def export_tokens(options: ExportOptions) -> Path:
         write_table(checkpoint.model.text_encoder, folder)
         described |= write_prompts(checkpoint.known_prompts, folder)
         described |= write_lengths(checkpoint.text_lengths, folder)
+        described |= write_reader(checkpoint.text_reader, folder) | write_examples(checkpoint.examples, folder)
         described["files"] = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
         _write(folder, described)
         described["parity"] = parity(checkpoint, load_token_engine(folder), options)

@@ -55,7 +55,15 @@ def unfold_tokens(engine: TokenEngine) -> TokenCheckpoint:
     _solve_table(model.transformer, codes, _table_of(reference, lookup), engine.config)
     statistics = Normalisation(torch.from_numpy(engine.mean), torch.from_numpy(engine.std))
     provenance = dict(engine.description["provenance"])
-    return TokenCheckpoint(model.eval(), statistics, provenance, engine.known_prompts, engine.text_lengths)
+    return TokenCheckpoint(
+        model.eval(),
+        statistics,
+        provenance,
+        engine.known_prompts,
+        engine.text_lengths,
+        engine.text_reader,
+        engine.examples,
+    )
 
 
 def _make_distinct(model: TokenModel) -> None:

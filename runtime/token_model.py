@@ -9,23 +9,27 @@ from pathlib import Path
 
 import numpy as np
 
+from genmo.runtime.actions.names import Said
 from genmo.runtime.conditions.text_sequence import with_texts_in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
-from genmo.runtime.engine.text_conditions import text_notes
+from genmo.runtime.engine.text_conditions import said_by, text_notes
 from genmo.runtime.engine.token_bundle import TokenEngine, load_token_engine
 from genmo.runtime.model import MotionModel, Result, TimelineModel, Timings, notes_of_sample
 from genmo.runtime.motion.motion import Motion
 from genmo.runtime.motion.token_features import decode_motion
+from genmo.runtime.refine.example_takes import References, example_references
 from genmo.runtime.refine.multi_shot import join_cameras
 from genmo.runtime.refine.pipeline import Context, Features, finish_motion
 from genmo.runtime.refine.steadying import steadied
+from genmo.runtime.refine.takes import Take, best_number, rows_of_takes
 from genmo.runtime.refine.token_choice import TRIES, best_try
 from genmo.runtime.refine.token_revision import features_of_whole_tokens, masked_tokens, with_kept_parts
 from genmo.runtime.refine.token_spans import Stretch, given_tokens, stretches, windows
+from genmo.runtime.refine.token_takes import TAKES, TASTE, example_tokens
 from genmo.runtime.support.arrays import Array, Numbers
 from genmo.runtime.support.errors import InputError
-from genmo.runtime.support.progress import ProgressCallback, no_progress
+from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 from genmo.runtime.tokens.decoding import (
     CANDIDATES,
     GIVEN_GUIDANCE,
@@ -82,43 +86,82 @@ class TokenModel(TimelineModel):
 
         Runs of keyframes are kept as tokens where they cover all four frames of one, and what is between is filled in
         to fit, several times, of which the best is kept (`refine.token_choice`); at the end every keyframe is met
-        exactly (`refine.constraint_solver`), single ones too.  `steps` are passes a window (default: 10); `guidance` is
-        3 unless asked for, 1 where frames are given.
-        Raises InputError for keypoints, video, music and cameras, since tokens estimate nothing, and for `tries`: their
-        engines read no texts to choose among takes by.
+        exactly (`refine.constraint_solver`), single ones too.  Where there are none, takes are told apart by what texts
+        say, half of them begin from examples (`refine.takes`, `refine.token_takes`), and one is made of texts that say
+        nothing that can be measured.  `tries`: how many in place of the usual number.  `steps` are passes a window
+        (default: 10); `guidance` is 3 unless asked for, 1 where frames are given.
+        Raises InputError for keypoints, video, music and cameras, since tokens estimate nothing.
         """
         started = time.perf_counter()
-        _check(timeline, samples)
-        if tries not in (None, 1):
-            raise InputError(f"tries is {tries}; engines of motion tokens make one take: leave it out")
+        _check(timeline, samples, tries)
         notes = timeline.cut_texts
         if split_texts and self.engine.text_encoder is not None:
             timeline, divided = with_texts_in_order(timeline)
             notes += divided
         notes += text_notes(self.engine, timeline.texts)
         timeline = _settled(timeline)
+        said = () if tries == 1 else said_by(self.engine, timeline.texts, timeline.frames)
         parts = stretches(timeline.texts, timeline.frames)
         texts = {part.prompt: self._text(part.prompt) for part in parts}
         given = self._given(timeline)
-        conditioned = time.perf_counter()
-        takes = TRIES if len(timeline.keyframes.frames) else 1
-        filled = self._filled(timeline, parts, texts, np.tile(given, (samples, takes, 1, 1)), progress)
-        stepped = time.perf_counter()
+        conditioned, stepping = time.perf_counter(), 0.0
+        takes = _take_count(timeline, said, tries)
+        batches = rows_of_takes(samples, takes)
         motions: list[Motion] = []
-        for sample, tried in enumerate(filled):
-            features = self.features_of(tried)
-            features = features[best_try(features, timeline.keyframes) if takes > 1 else 0][: timeline.frames]
-            layout = self.engine.config.motion_layout
-            if takes == 1 and timeline.revision is None:  # frames that are given are not for it to change
-                features = steadied(features, layout)
-            motion = decode_motion(features)
-            context = Context(timeline, join_cameras(timeline), Features(features, layout), clean_feet=clean_feet)
-            finished = finish_motion(motion, context)
-            motions.append(finished if timeline.revision is None else with_kept_parts(finished, timeline.revision))
-            notes += notes_of_sample(context.notes, sample, samples)
+        for number, rows in enumerate(batches):
+            share = Progress(len(batches), progress).part(number, 1)
+            ids, random, references = self._begun(timeline, given, rows, takes, said)
+            began = time.perf_counter()
+            filled = self._filled(timeline, parts, texts, ids, random, share)
+            stepping += time.perf_counter() - began
+            made = (
+                [self._finished(timeline, filled, said, references, clean_feet)]
+                if takes > 1
+                else [self._finished(timeline, filled.row(row), (), (), clean_feet) for row in range(len(rows))]
+            )
+            for motion, of_motion in made:
+                notes += notes_of_sample(of_motion, len(motions), samples)
+                motions.append(motion)
         progress(1.0)
-        timings = Timings.between(started, conditioned, stepped, time.perf_counter())
+        timings = Timings.between(started, conditioned, conditioned + stepping, time.perf_counter())
         return Result.of(timeline, motions, timings, notes)
+
+    def _begun(
+        self, timeline: Timeline, given: Numbers, rows: range, takes: int, said: Sequence[Said]
+    ) -> tuple[Numbers, list[np.random.Generator], list[References]]:
+        """What is known of the rows [rows, tokens, parts], what they are drawn with, and the examples of each."""
+        ids = np.tile(given, (len(rows), 1, 1))
+        random = [np.random.default_rng((timeline.seed, *divmod(row, takes))) for row in rows]
+        examples = self.engine.examples if said and takes > 1 else None
+        if examples is None or timeline.constrained or timeline.revision is not None:
+            return ids, random, []
+        references = example_references(examples, said, timeline.seed, rows.start // takes, takes)
+        return example_tokens(references, ids, self._encode, self.engine.config.mask_id, random), random, references
+
+    def _finished(
+        self,
+        timeline: Timeline,
+        filled: Mixture,
+        said: Sequence[Said],
+        references: Sequence[References],
+        clean_feet: bool,
+    ) -> Take:
+        """The best of the takes `filled` [takes, tokens, ...], finished, and what is noted of it."""
+        layout, given = self.engine.config.motion_layout, len(timeline.keyframes.frames)
+        features = self.features_of(filled)[:, : timeline.frames]
+        if not given and timeline.revision is None:  # frames that are given are not for it to change
+            features = np.stack([steadied(take, layout) for take in features])
+        takes = [decode_motion(take) for take in features]
+        best = 0
+        if given and len(takes) > 1:
+            best = best_try(features, timeline.keyframes)
+        elif len(takes) > 1:
+            best = best_number([take.joints_world() for take in takes], said, references, taste=TASTE)
+        context = Context(timeline, join_cameras(timeline), Features(features[best], layout), clean_feet=clean_feet)
+        finished = finish_motion(takes[best], context)
+        if timeline.revision is not None:
+            finished = with_kept_parts(finished, timeline.revision)
+        return finished, context.notes
 
     def features_of(self, mixture: Mixture) -> Array:
         """Features [batch, 4 tokens, 269], not normalised, of tokens."""
@@ -144,15 +187,14 @@ class TokenModel(TimelineModel):
         parts: Sequence[Stretch],
         texts: dict[str, tuple[Array, Array]],
         ids: Numbers,
+        random: Sequence[np.random.Generator],
         progress: ProgressCallback,
-    ) -> list[Mixture]:
-        """`ids` [samples, tries, tokens, parts] with all that is masked filled in, window by window; a mixture for the
-        tries of each sample."""
-        config, lead = self.engine.config, ids.shape[:2]
+    ) -> Mixture:
+        """`ids` [rows, tokens, parts] with all that is masked filled in, window by window; `random`: a generator a
+        row.  What is known in all rows at the end of a window leads it there."""
+        config = self.engine.config
         assert timeline.steps is not None and timeline.guidance is not None
-        random = [np.random.default_rng((timeline.seed, *number)) for number in np.ndindex(lead)]
-        ids = ids.reshape(-1, *ids.shape[2:])
-        known = (ids[0] != config.mask_id).all(axis=-1)
+        known = (ids != config.mask_id).all(axis=(0, 2))
         made = Mixture.of(ids, min(CANDIDATES, config.codes))
         for part in parts:
             rows = guided(*texts[part.prompt], len(ids), timeline.guidance)
@@ -164,8 +206,7 @@ class TokenModel(TimelineModel):
                 made.ids[:, window][free], made.shares[:, window][free] = settled.ids[free], settled.shares[free]
                 known[window] = True
                 progress(0.95 * float(known.mean()))
-        tries = lead[1]
-        return [Mixture(made.ids[i : i + tries], made.shares[i : i + tries]) for i in range(0, len(ids), tries)]
+        return made
 
     def _text(self, prompt: str) -> tuple[Array, Array]:
         """Rows [words, width] and mask [words] of a prompt.  Raises InputError where the engine knows no texts."""
@@ -191,7 +232,16 @@ def _settled(timeline: Timeline) -> Timeline:
     return replace(timeline, steps=steps, guidance=usual if timeline.guidance is None else timeline.guidance)
 
 
-def _check(timeline: Timeline, samples: int) -> None:
+def _take_count(timeline: Timeline, said: Sequence[Said], tries: int | None) -> int:
+    """How many takes are made of each motion: one of texts alone where they say nothing to tell takes apart by."""
+    if len(timeline.keyframes.frames):
+        return TRIES if tries is None else tries
+    return (TAKES if tries is None else tries) if said else 1
+
+
+def _check(timeline: Timeline, samples: int, tries: int | None) -> None:
+    if tries is not None and tries < 1:
+        raise InputError(f"tries is {tries}; wanted 1 or more")
     if timeline.loop is not None:
         raise InputError(
             "a loop, which motion tokens do not make; wanted an engine of the diffusion family, or no loop"

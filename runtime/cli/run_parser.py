@@ -25,6 +25,7 @@ from genmo.runtime.denoiser.conventions import CONVENTIONS, GENMO
 from genmo.runtime.engine.open_denoiser import BACKENDS, PRECISIONS
 from genmo.runtime.formats import SUFFIXES
 from genmo.runtime.refine.takes import TAKES, TAKES_BETWEEN
+from genmo.runtime.refine.token_takes import TAKES as TOKEN_TAKES
 from genmo.runtime.support.cli import OneLineParser, utf8_text
 from genmo.runtime.support.errors import InputError
 
@@ -195,8 +196,8 @@ def _sampling(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="n",
         help="takes of each motion, of which the one is kept that does most of what the text says "
-        f"(default: {TAKES}, {TAKES_BETWEEN} between keyframes; 1 is fastest, and enough where a text says nothing "
-        "that can be measured)",
+        f"(default: {TAKES}, {TAKES_BETWEEN} between keyframes, of motion tokens {TOKEN_TAKES}; 1 is fastest, and "
+        "enough where a text says nothing that can be measured)",
     )
     add(
         "--chunk",

@@ -159,9 +159,9 @@ def load_engine(folder: str | Path | None = None) -> Engine:
         if name not in files:
             raise EngineError(f"{folder}/engine.json: denoiser {quoted(name)} is not among its files; export it again")
     text_encoder = open_text_encoder(folder, config, encoder, files)
-    known, reader = listed_prompts(folder, description, files), _reader(folder, description, files, text_encoder)
+    known, reader = listed_prompts(folder, description, files), listed_reader(folder, description, files, text_encoder)
     lengths = listed_lengths(folder, description, files, text_encoder)
-    examples = _examples(folder, description, files)
+    examples = listed_examples(folder, description, files)
     return Engine(folder, config, mean, std, text_encoder, description, known, reader, lengths, examples)
 
 
@@ -178,7 +178,7 @@ def listed_prompts(folder: Path, description: dict[str, Any], files: dict[str, s
         raise EngineError(f"{error}; export the engine again") from None
 
 
-def _reader(
+def listed_reader(
     folder: Path, description: dict[str, Any], files: dict[str, str], encoder: TextEncoder | None
 ) -> TextReader | None:
     """The reader of texts that engine.json names, None where it names none.  Raises EngineError for what is none."""
@@ -209,7 +209,7 @@ def _of_words(
     return folder / name, encoder
 
 
-def _examples(folder: Path, description: dict[str, Any], files: dict[str, str]) -> Callable[[], Examples] | None:
+def listed_examples(folder: Path, description: dict[str, Any], files: dict[str, str]) -> Callable[[], Examples] | None:
     """What unpacks the examples that engine.json names, None where it names none: most calls need none, and unpacking
     takes longer than reading everything else that is no network.  Raises EngineError for a file that is not there."""
     name = description.get("examples")

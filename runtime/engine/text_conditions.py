@@ -29,7 +29,7 @@ LEAST_SAID = 1.5
 """of a reading's amount, below which a text says nothing that measuring could tell takes apart by"""
 
 
-def said_by(engine: Engine, texts: Sequence[Text], frames: int) -> tuple[Said, ...]:
+def said_by(engine: Engine | TokenEngine, texts: Sequence[Text], frames: int) -> tuple[Said, ...]:
     """What the texts of a motion of so many frames say that can be measured; nothing for engines without a reader, nor
     for texts that say too little."""
     if engine.text_reader is None:

@@ -5,22 +5,34 @@ Checked as a denoiser's folder is (`engine.bundle`): hashes, shapes, no code run
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genmo.runtime.actions.examples import Examples
 from genmo.runtime.denoiser.config import ModelConfig
 from genmo.runtime.denoiser.normalisation import Normalisation
 from genmo.runtime.denoiser.tensor_spec import TensorSpec
-from genmo.runtime.engine.bundle import TOKENS, engine_folder, listed_lengths, listed_prompts, read_description
+from genmo.runtime.engine.bundle import (
+    TOKENS,
+    engine_folder,
+    listed_examples,
+    listed_lengths,
+    listed_prompts,
+    listed_reader,
+    read_description,
+)
 from genmo.runtime.engine.graphs import TOKEN_GRAPHS
 from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.engine.listed_files import check_files
 from genmo.runtime.engine.text_encoders import open_text_encoder
 from genmo.runtime.engine.text_lengths import TextLengths
 from genmo.runtime.engine.text_ngram import TextEncoder
+from genmo.runtime.engine.text_reader import TextReader
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import EngineError, first_line
 from genmo.runtime.support.safe_read import quoted
@@ -89,6 +101,15 @@ class TokenEngine:
     """what it was trained on in words; None for engines that do not say"""
     text_lengths: TextLengths | None = None
     """says how long texts take; None for engines that do not"""
+    text_reader: TextReader | None = None
+    """reads texts to choose among takes by; None: one take is made"""
+    read_examples: Callable[[], Examples | None] | None = None
+    """unpacks motions that takes start from, when the first are made; None: all start from nothing"""
+
+    @cached_property
+    def examples(self) -> Examples | None:
+        """Motions that takes start from; None for engines without.  Raises EngineError for a file that has none."""
+        return None if self.read_examples is None else self.read_examples()
 
     @property
     def normalisation(self) -> Normalisation:
@@ -130,4 +151,8 @@ def load_token_engine(folder: str | Path) -> TokenEngine:
     graphs = {name: folder / file for name, file in names.items()}
     known = listed_prompts(folder, description, files)
     of_texts = listed_lengths(folder, description, files, text_encoder)
-    return TokenEngine(folder, config, mean, std, longest, text_encoder, graphs, description, known, of_texts)
+    reader = listed_reader(folder, description, files, text_encoder)
+    examples = listed_examples(folder, description, files)
+    return TokenEngine(
+        folder, config, mean, std, longest, text_encoder, graphs, description, known, of_texts, reader, examples
+    )

@@ -9,6 +9,7 @@ that come out about equal the one that slides and jerks least is kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,6 +41,19 @@ NEAR_FLOOR = 0.06
 """metres over its lowest, at which the ball of a foot should not slide"""
 
 
+@dataclass(frozen=True)
+class Taste:
+    """What counts beside agreement, in its units."""
+
+    chosen: float = CHOSEN
+    """by how much more a take with an example has to agree"""
+    rough: float = 0.0
+    """what a m/s of sliding (`roughness`) costs"""
+
+
+GENMO_TASTE = Taste()
+
+
 def rows_of_takes(samples: int, takes: int) -> list[range]:
     """The rows to sample for each of `samples` motions with so many takes, batch by batch; all in one for one take."""
     if takes == 1:
@@ -64,15 +78,30 @@ def best_of(
     `references`: the examples of each take, those without first; takes that jerk where one begins or ends are left out.
     `between`: see `best_take`.
     """
-    joints = [motion.joints_world() for motion, _ in takes]
-    spans = list(references) or [()] * len(takes)
+    return takes[best_number([motion.joints_world() for motion, _ in takes], said, references, between)]
+
+
+def best_number(
+    joints: Sequence[Array],
+    said: Sequence[Said],
+    references: Sequence[References] = (),
+    between: Frames = NOWHERE,
+    taste: Taste = GENMO_TASTE,
+) -> int:
+    """The number of the take to keep, see `best_of`, of the takes' world joints [frames, 24, 3]."""
+    spans = list(references) or [()] * len(joints)
     kept = [take for take, of_take in enumerate(spans) if joins_well(joints[take], of_take)]
-    return takes[
-        kept[best_take([joints[take] for take in kept], said, sum(bool(spans[take]) for take in kept), between)]
-    ]
+    examples = sum(bool(spans[take]) for take in kept)
+    return kept[best_take([joints[take] for take in kept], said, examples, between, taste)]
 
 
-def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0, between: Frames = NOWHERE) -> int:
+def best_take(
+    takes: Sequence[Array],
+    said: Sequence[Said],
+    of_examples: int = 0,
+    between: Frames = NOWHERE,
+    taste: Taste = GENMO_TASTE,
+) -> int:
     """The number of the one to keep of takes' world joints [frames, 24, 3]; the last `of_examples` have examples.
 
     `between`: frames between keyframes, in which it is to be like the others.
@@ -80,11 +109,13 @@ def best_take(takes: Sequence[Array], said: Sequence[Said], of_examples: int = 0
     if len(takes) == 1:
         return 0
     agreed = np.array([agreement(take, said) for take in takes], np.float64)
-    agreed[len(takes) - of_examples :] -= CHOSEN
+    agreed[len(takes) - of_examples :] -= taste.chosen
     if len(between):
         agreed -= apart(np.stack([take[between] - take[between, :1] for take in takes])) / APART
+    rough = np.array([roughness(take) for take in takes])
+    agreed -= taste.rough * rough
     equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
-    return int(min(equal, key=lambda take: roughness(takes[take])))
+    return int(min(equal, key=lambda take: float(rough[take])))
 
 
 def apart(posed: Array) -> Array:

@@ -52,6 +52,10 @@ class Mixture:
         shares[..., 0] = 1.0
         return cls(np.repeat(ids[..., None], candidates, axis=-1), shares)
 
+    def row(self, number: int) -> Mixture:
+        """One row, as rows."""
+        return Mixture(self.ids[number : number + 1], self.shares[number : number + 1])
+
 
 class TokenNetwork(Protocol):
     """Anything that tells what masked tokens may be."""

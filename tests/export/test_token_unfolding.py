@@ -1,5 +1,7 @@
 """An engine of motion tokens taken apart again: what comes of exporting the checkpoint answers as the engine did."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from genmo.export.__main__ import main as export
 from genmo.export.engine_to_checkpoint import main
 from genmo.export.token_unfolding import unfold_tokens
 from genmo.runtime.engine.backends.token_graphs import TokenGraphs
+from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.text_reader import FILE as READER
 from genmo.runtime.engine.token_bundle import load_token_engine
 from genmo.runtime.support.errors import EngineError
 from genmo.runtime.tokens.config import TokenConfig
@@ -30,8 +35,11 @@ def answers(folder):
 
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("fp16", 0.01), ("int8", 0.1)])
 def test_a_checkpoint_survives_being_an_engine(token_checkpoint, tmp_path, capsys, precision, most):
-    engine, after, again = (tmp_path / name for name in ("engine", "after", "again"))
-    assert export([str(token_checkpoint), "--out", str(engine), "--precision", precision]) == 0
+    engine, after, again, checkpoint = (tmp_path / name for name in ("engine", "after", "again", "before"))
+    shutil.copytree(token_checkpoint, checkpoint)
+    for name in (READER, EXAMPLES):
+        shutil.copy(SHIPPED / name, checkpoint)
+    assert export([str(checkpoint), "--out", str(engine), "--precision", precision]) == 0
     assert main([str(engine), "--out", str(after)]) == 0
     assert f"genmo-train tokens stage=3 init={after}" in capsys.readouterr().out
     assert export([str(after), "--out", str(again), "--precision", precision]) == 0
@@ -39,6 +47,9 @@ def test_a_checkpoint_survives_being_an_engine(token_checkpoint, tmp_path, capsy
     assert (first[0] == second[0]).all()
     np.testing.assert_allclose(first[1], second[1], atol=1e-6)
     assert np.abs(first[2] - second[2]).mean() < most
+    for name in (READER, EXAMPLES):  # what takes are chosen by and begin from goes along, byte for byte
+        assert (SHIPPED / name).read_bytes() == (again / name).read_bytes()
+    assert "text reader" in (again / "MODEL_CARD.md").read_text()
     before, found = (load_token_checkpoint(folder) for folder in (token_checkpoint, after))
     assert found.provenance["step"] == 0 and found.text_lengths is not None
     torch.testing.assert_close(found.normalisation.mean, before.normalisation.mean)

@@ -1,20 +1,27 @@
 """An engine of motion tokens makes motions of texts and keyframes, in Python and from the command line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from genmo.runtime import token_model
+from genmo.runtime.actions.agreement import agreement
 from genmo.runtime.cli.run import main
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints, default_intrinsics
 from genmo.runtime.conditions.revision import Revision
 from genmo.runtime.conditions.spans import KeypointSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.engine.bundle import engine_folder
-from genmo.runtime.engine.text_conditions import text_notes
+from genmo.runtime.engine.bundle import SHIPPED, engine_folder
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.example_file import open_examples
+from genmo.runtime.engine.text_conditions import said_by, text_notes
+from genmo.runtime.engine.text_reader import FILE as READER
+from genmo.runtime.engine.text_reader import open_reader
 from genmo.runtime.motion.token_features import to_features
+from genmo.runtime.refine.token_takes import TAKES
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import TokenModel
 
@@ -35,6 +42,53 @@ def test_the_same_seed_is_the_same_motion(model):
     assert np.array_equal(model.generate("a person walks", 50, seed=3)[0].rotations, one.rotations)
     assert not np.array_equal(second.rotations, one.rotations)
     assert not np.array_equal(model.generate("a person walks", 50, seed=4)[0].rotations, one.rotations)
+
+
+@pytest.fixture(scope="module")
+def choosing(model):
+    """With the reader and the examples of the engine that ships, which has the same vectors of words."""
+    reader = open_reader(SHIPPED / READER, model.engine.text_encoder)
+    engine = replace(model.engine, text_reader=reader, read_examples=lambda: open_examples(SHIPPED / EXAMPLES))
+    return replace(model, engine=engine)
+
+
+def test_the_best_of_several_takes_is_kept(choosing, monkeypatch):
+    """Told apart by what the text says; the first half as if it were alone, the others from examples."""
+    asked = []
+
+    def keep(number):
+        def chosen(joints, said, references, taste):
+            asked.append((len(joints), [bool(spans) for spans in references], len(said)))
+            return number
+
+        monkeypatch.setattr(token_model, "best_number", chosen)
+        return choosing.generate("a person walks forward", 64, seed=3, tries=4, samples=2)
+
+    first, last = keep(0), keep(3)
+    assert asked[0] == (4, [False, False, True, True], 1) and len(asked) == 4
+    (alone,) = choosing.generate("a person walks forward", 64, seed=3, tries=1)
+    assert len(asked) == 4, "nothing to choose"
+    assert first[0].joints_world() == pytest.approx(alone.joints_world(), abs=1e-4)
+    assert not np.array_equal(first[0].rotations, first[1].rotations)
+    assert not np.array_equal(first[0].rotations, last[0].rotations)
+    choosing.generate("a person walks forward", 32)
+    assert asked[-1][0] == TAKES
+    monkeypatch.setattr(token_model, "said_by", lambda engine, texts, frames: ())
+    choosing.generate("a person dances", 32)
+    assert len(asked) == 5, "of what says nothing that can be measured one take is made"
+
+
+def test_tries_count_beside_keyframes_too(choosing, random_motion, monkeypatch):
+    """There they are told apart by the keyframes, and none has an example."""
+    asked = []
+    monkeypatch.setattr(token_model, "best_try", lambda features, keyframes: asked.append(len(features)) or 0)
+    truth = random_motion(32, 0)
+    keys = Keyframes(np.arange(8), truth.rotations[:8], truth.translation[:8])
+    for tries in (None, 3, 1):
+        choosing.follow(Timeline(32, (Text("a person walks"),), keyframes=keys), tries=tries)
+    assert asked == [8, 3]
+    with pytest.raises(InputError, match="tries is 0; wanted 1 or more"):
+        choosing.generate("a person walks", 32, tries=0)
 
 
 def test_texts_guidance_and_steps_are_heard(model):
@@ -150,6 +204,9 @@ def test_the_engine_that_ships(tmp_path):
     (walk,) = shipped.generate("a person walks", 90, seed=1)
     forward = np.linalg.norm(walk.translation[-1, ::2] - walk.translation[0, ::2])
     assert forward > 1.0 and np.abs(walk.translation[:, 1] - 0.9).max() < 0.2
+    said = said_by(shipped.engine, (Text("kicks with the left leg"),), 90)
+    one, best = (shipped.generate("kicks with the left leg", 90, tries=tries)[0].joints_world() for tries in (1, None))
+    assert agreement(best, said) > agreement(one, said) + 2
     kept = np.r_[0:30, 60:90]
     keys = Keyframes(kept, walk.rotations[kept], walk.translation[kept])
     (filled,) = shipped.follow(Timeline(90, (Text("a person walks"),), keyframes=keys)).motions

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from genmo.runtime.model import MotionModel
 from genmo.runtime.motion.motion import FPS
 from genmo.runtime.refine.takes import TAKES
+from genmo.runtime.refine.token_takes import TAKES as TOKEN_TAKES
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
 from genmo.runtime.token_model import AnyModel, TokenModel
@@ -234,7 +234,8 @@ def report(
     if model.engine.text_encoder is None:
         raise InputError("this engine has no text encoder, so there is nothing to obey; wanted one that takes texts")
     lists, (usual_steps, usual_guidance) = _chosen(prompts), _usual(model)
-    chosen = tries != 1 and isinstance(model, MotionModel) and model.engine.text_reader is not None
+    chosen = tries != 1 and model.engine.text_reader is not None
+    usual = TOKEN_TAKES if isinstance(model, TokenModel) else TAKES
     total = (1 + chosen) * sum(map(len, lists.values()))
     with tqdm(total=total, disable=not progress, desc="obey", unit="prompt") as bar:
         rows = judged(model, lists, seeds, steps, guidance, bar, tries if chosen else None)
@@ -242,7 +243,7 @@ def report(
     motions = list(real)
     return {
         "seeds": seeds,
-        "takes": (tries or TAKES) if chosen else 1,
+        "takes": (tries or usual) if chosen else 1,
         "trained_on_measured": trained_on_measured(model),
         "steps": steps or usual_steps,
         "guidance": usual_guidance if guidance is None else guidance,

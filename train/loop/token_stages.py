@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from genmo.runtime.engine.bundle import SHIPPED
 from genmo.runtime.engine.known_prompts import KnownPrompts
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.errors import InputError
@@ -57,6 +58,8 @@ class Beginning:
     """provenance of the run of the stage before"""
     known_prompts: KnownPrompts | None = None
     """what stage 3 learns in words"""
+    table: Path = SHIPPED
+    """where its table of words is from: what else reads these words is taken along"""
 
 
 def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Beginning:
@@ -74,7 +77,8 @@ def begin(config: TokenTrainConfig, folder: Path, device: torch.device) -> Begin
     seen = SeenPrompts(before.known_prompts)
     seen.add(store.captions if config.stage == 3 else ())
     known = seen.known(model.text_encoder)
-    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known)
+    table = Path(config.text_table) if config.text_table else SHIPPED
+    return Beginning(MaskStage(config, store, other), model, normalisation, before.provenance, known, table)
 
 
 def _clips(config: TokenTrainConfig) -> tuple[list[Clip], Array, list[Clip]]:

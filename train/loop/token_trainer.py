@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from genmo.train.loop.learning_rate import warmed_cosine
 from genmo.train.loop.optimizer import make_optimizer
 from genmo.train.loop.run_log import LOG_EVERY, RunLog, StepMeter
 from genmo.train.loop.token_stages import begin
-from genmo.train.network.checkpoint import read_state
+from genmo.train.network.checkpoint import examples_beside, lengths_beside, read_state, reader_beside
 from genmo.train.network.normalisation import Normalisation
 from genmo.train.network.token_model import TokenCheckpoint, save_token_checkpoint
 from genmo.train.settings.token_config import TokenTrainConfig
@@ -130,7 +131,12 @@ class TokenTrainer:
         settings["data"] = [Path(folder).name for folder in self.config.data]
         settings["init"] = Path(settings["init"]).name
         provenance = {"train": settings, "step": self.step, "before": self.started.before}
-        return TokenCheckpoint(self.average, self.normalisation, provenance, self.started.known_prompts)
+        plain = TokenCheckpoint(self.average, self.normalisation, provenance, self.started.known_prompts)
+        if self.config.stage < 3:
+            return plain
+        table, encoder = self.started.table, self.average.text_encoder
+        lengths, reader = lengths_beside(table, encoder), reader_beside(table, encoder)
+        return replace(plain, text_lengths=lengths, text_reader=reader, examples=examples_beside(table))
 
     def save(self) -> None:
         """Write the averaged model, and the state to resume from."""

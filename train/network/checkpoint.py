@@ -148,14 +148,17 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
     lengths = lengths_beside(folder, model.text_encoder)
-    examples = open_examples(folder / EXAMPLES) if (folder / EXAMPLES).is_file() else None
-    reader = _reader(folder, model)
+    examples, reader = examples_beside(folder), reader_beside(folder, model.text_encoder)
     return Checkpoint(model.eval(), statistics, provenance, known_prompts, reader, lengths, examples)
 
 
-def _reader(folder: Path, model: Model) -> TextReader | None:
+def examples_beside(folder: Path) -> Examples | None:
+    """The motions that takes start from beside a checkpoint, if they are there."""
+    return open_examples(folder / EXAMPLES) if (folder / EXAMPLES).is_file() else None
+
+
+def reader_beside(folder: Path, encoder: nn.Module | None) -> TextReader | None:
     """The reader of texts beside a checkpoint with a table of words, if there is one."""
-    encoder = model.text_encoder
     if not isinstance(encoder, WordPieceText) or not (folder / READER).is_file():
         return None
     return open_reader(folder / READER, encoder.encoder)

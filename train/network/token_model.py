@@ -11,16 +11,28 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from genmo.runtime.actions.examples import Examples
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.example_file import examples_file
 from genmo.runtime.engine.known_prompts import FILE as PROMPTS
 from genmo.runtime.engine.known_prompts import KnownPrompts, read_known_prompts
 from genmo.runtime.engine.text_lengths import FILE as TEXT_LENGTHS
 from genmo.runtime.engine.text_lengths import TextLengths, lengths_file
+from genmo.runtime.engine.text_reader import FILE as READER
+from genmo.runtime.engine.text_reader import TextReader, reader_file
 from genmo.runtime.engine.text_wordpiece import WordPieceTable, read_wordpiece_table, wordpiece_files
 from genmo.runtime.support.atomic_write import all_or_none, write_aside
 from genmo.runtime.support.errors import EngineError, InputError, first_line
 from genmo.runtime.support.safe_read import numbers, quoted, read_json
 from genmo.runtime.tokens.config import TokenConfig
-from genmo.train.network.checkpoint import FORMAT, MAX_DESCRIPTION, lengths_beside, load_weights
+from genmo.train.network.checkpoint import (
+    FORMAT,
+    MAX_DESCRIPTION,
+    examples_beside,
+    lengths_beside,
+    load_weights,
+    reader_beside,
+)
 from genmo.train.network.masked_transformer import MaskedTransformer
 from genmo.train.network.mevq import MotionVQ
 from genmo.train.network.normalisation import Normalisation
@@ -57,6 +69,10 @@ class TokenCheckpoint:
     """what it was trained on in words; of stage 3"""
     text_lengths: TextLengths | None = None
     """says how long texts take; of stage 3"""
+    text_reader: TextReader | None = None
+    """reads texts to choose among takes by; of stage 3"""
+    examples: Examples | None = None
+    """motions that takes start from; of stage 3"""
 
 
 def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
@@ -80,6 +96,10 @@ def save_token_checkpoint(folder: Path, checkpoint: TokenCheckpoint) -> None:
             write_aside(folder / PROMPTS, json.dumps(checkpoint.known_prompts.to_json(), indent=1) + "\n")
         if checkpoint.text_lengths is not None:
             write_aside(folder / TEXT_LENGTHS, lengths_file(checkpoint.text_lengths))
+        if checkpoint.text_reader is not None:
+            write_aside(folder / READER, reader_file(checkpoint.text_reader))
+        if checkpoint.examples is not None:
+            write_aside(folder / EXAMPLES, examples_file(checkpoint.examples))
         write_aside(folder / "weights.safetensors", safetensors.torch.save(weights))
         write_aside(folder / "model.json", json.dumps(described, indent=1) + "\n")
 
@@ -108,5 +128,7 @@ def load_token_checkpoint(folder: str | Path) -> TokenCheckpoint:
     model = TokenModel(config, stage, read_wordpiece_table(folder) if stage == 3 else None)
     load_weights(model, folder / "weights.safetensors")
     known_prompts = read_known_prompts(folder / PROMPTS) if (folder / PROMPTS).is_file() else None
-    lengths = lengths_beside(folder, model.text_encoder)
-    return TokenCheckpoint(model.eval(), statistics, provenance, known_prompts, lengths)
+    lengths, reader = lengths_beside(folder, model.text_encoder), reader_beside(folder, model.text_encoder)
+    return TokenCheckpoint(
+        model.eval(), statistics, provenance, known_prompts, lengths, reader, examples_beside(folder)
+    )

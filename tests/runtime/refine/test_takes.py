@@ -7,12 +7,24 @@ import numpy as np
 from genmo.runtime.actions.names import Said
 from genmo.runtime.conditions.constraints import Keyframes
 from genmo.runtime.conditions.keypoints import Keypoints
-from genmo.runtime.conditions.spans import KeypointSpan, Text
+from genmo.runtime.conditions.spans import KeypointSpan, ReferenceSpan, Text
 from genmo.runtime.conditions.timeline import Timeline
-from genmo.runtime.refine.takes import TAKES, TAKES_BETWEEN, apart, best_take, roughness, rows_of_takes, takes_wanted
+from genmo.runtime.motion.motion import Motion
+from genmo.runtime.refine.takes import (
+    TAKES,
+    TAKES_BETWEEN,
+    Taste,
+    apart,
+    best_number,
+    best_take,
+    roughness,
+    rows_of_takes,
+    takes_wanted,
+)
 from tests.train.made_motions import arm, joints_of, made
 
 STANDS, WALKS, UP = joints_of(made()), joints_of(made(speed=1.2)), joints_of(made(pose=arm("left", 170)))
+WALK_ITSELF = Motion(made(speed=1.2).rotations, made(speed=1.2).translation)
 WALK = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([1.0, 0.0], np.float32))
 
 
@@ -64,6 +76,16 @@ def test_how_many_takes_are_wanted():
         assert takes_wanted(said, timeline, None, usual=False) == 1
         assert takes_wanted(said, timeline, 3, usual=False) == 3
     assert takes_wanted([], given, 5, usual=True) == takes_wanted([], seen, None, usual=True) == 1
+
+
+def test_what_counts_beside_agreement_is_a_matter_of_taste():
+    sliding = STANDS + np.linspace(0, 3, 60)[:, None, None] * np.array([0, 0, 1.0])
+    slides = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([1.0, 0.0], np.float32))
+    assert best_take([STANDS, sliding], [slides]) == 1, "agreement alone"
+    assert best_take([STANDS, sliding], [slides], taste=Taste(rough=2.0)) == 0, "1.5 m/s on standing feet cost 3"
+    assert best_take([STANDS, WALKS], [slides], taste=Taste(rough=0.2)) == 1
+    assert best_number([STANDS, WALKS], [WALK], [(), (ReferenceSpan(WALK_ITSELF),)], taste=Taste(chosen=5.0)) == 0
+    assert best_number([STANDS, WALKS], [WALK], [(), ()], taste=Taste(chosen=5.0)) == 1
 
 
 def test_every_motion_has_rows_of_its_own():
