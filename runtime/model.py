@@ -309,7 +309,7 @@ class MotionModel(TimelineModel):
             raise InputError(f"tries is {tries}; wanted 1 or more")
         if tries == 1 or timeline.loop is not None or timeline.keypoints:
             return ()
-        return said_by(self.engine, (*timeline.texts, *arms), timeline.frames)
+        return said_by(self.engine, timeline.texts, timeline.frames, arms)
 
     def _batches(
         self, timeline: Timeline, said: Sequence[Said], samples: int, tries: int

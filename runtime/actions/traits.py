@@ -66,6 +66,17 @@ _SIDED_STEPS: dict[str, tuple[float, ...]] = {
 }
 """measure -> its steps, of the left and of the right"""
 
+_OF_ARMS = {
+    "both_raised", "together", "claps", "carry", "raised", "up", "out", "front", "waves", "hip", "punches",
+    "hand_speed",
+}  # fmt: skip
+"""measures of the arms alone, whatever the rest of the body does"""
+
+
+def is_of_arms(trait: str) -> bool:
+    """Whether a trait such as `waves_left>2` is of the arms alone."""
+    return trait.split(">")[0].removesuffix("_left").removesuffix("_right") in _OF_ARMS
+
 
 def _over(value: float, steps: tuple[float, ...]) -> list[bool]:
     return [value >= step for step in steps]

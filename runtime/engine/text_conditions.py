@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmo.runtime.actions.names import Said
+from genmo.runtime.actions.traits import is_of_arms
 from genmo.runtime.conditions.spans import Text
 from genmo.runtime.engine.bundle import Engine
 from genmo.runtime.engine.known_prompts import prompt_notes
@@ -29,17 +30,28 @@ LEAST_SAID = 1.5
 """of a reading's amount, below which a text says nothing that measuring could tell takes apart by"""
 
 
-def said_by(engine: Engine | TokenEngine, texts: Sequence[Text], frames: int) -> tuple[Said, ...]:
+def said_by(
+    engine: Engine | TokenEngine, texts: Sequence[Text], frames: int, arms: Sequence[Text] = ()
+) -> tuple[Said, ...]:
     """What the texts of a motion of so many frames say that can be measured; nothing for engines without a reader, nor
-    for texts that say too little."""
-    if engine.text_reader is None:
+    for texts that say too little.
+
+    `arms`: what some of the texts' frames say of the arms alone; that counts for arms alone, and what the texts of
+    these frames say for all else: who waves in other motions stands.
+    """
+    reader = engine.text_reader
+    if reader is None:
         return ()
+    of_arms, apart = np.array(list(map(is_of_arms, reader.traits))), {(text.start, text.end) for text in arms}
     found = []
-    for text in texts:
-        reading = engine.text_reader.read(text.prompt)
+    for text, counts in [
+        *((text, ~of_arms | ((text.start, text.end) not in apart)) for text in texts),
+        *((text, of_arms) for text in arms),
+    ]:
+        reading = reader.read(text.prompt)
         if reading.amount >= LEAST_SAID:
             end = frames if text.end is None else min(text.end, frames)
-            found.append(Said(text.start, end, engine.text_reader.traits, reading.weights))
+            found.append(Said(text.start, end, reader.traits, np.where(counts, reading.weights, 0)))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from genmo.runtime.conditions.spans import KeypointSpan, ReferenceSpan
 from genmo.runtime.conditions.text_sequence import in_order
 from genmo.runtime.conditions.timeline import Timeline
 from genmo.runtime.denoiser import sampler
+from genmo.runtime.engine.text_conditions import said_by
 from genmo.runtime.motion.motion import Camera, Motion
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, coco_keypoints
 from genmo.runtime.refine import pipeline, timeline_sampling
@@ -301,6 +302,23 @@ def test_half_of_the_takes_are_performances_of_examples(shipped_takes, monkeypat
     ((span,),) = example_references(shipped.engine.examples, said, 0, 0, 3)[2:]
     apart = [np.abs(one.rotations[:, 1:22] - span.motion.rotations[:, 1:22]).mean() for one in made]
     assert apart[2] < 0.5 * min(apart[:2])
+
+
+def test_what_is_said_of_the_arms_counts_for_arms_alone(shipped_takes):
+    """And what is said of the body in the same frames for all else; other frames keep all."""
+    shipped, _ = shipped_takes
+    walk, wave, then = Text("a person walks forward", 0, 60), Text("a person waves", 0, 60), Text("a man jumps", 60)
+    body, jump, arms = said_by(shipped.engine, (walk, then), 120, (wave,))
+    reader = shipped.engine.text_reader
+    of_arms = np.array([trait.startswith(("waves", "raised", "claps", "out", "hand_speed")) for trait in reader.traits])
+    of_legs = np.array(
+        [trait.startswith(("speed", "turn", "jumps", "low", "foot", "travel")) for trait in reader.traits]
+    )
+    assert not body.weights[of_arms].any() and not arms.weights[of_legs].any()
+    np.testing.assert_array_equal(body.weights[of_legs], reader.read(walk.prompt).weights[of_legs])
+    np.testing.assert_array_equal(arms.weights[of_arms], reader.read(wave.prompt).weights[of_arms])
+    np.testing.assert_array_equal(jump.weights, reader.read(then.prompt).weights)
+    assert [(one.start, one.end) for one in (body, jump, arms)] == [(0, 60), (60, 120), (0, 60)]
 
 
 def test_one_take_leaves_examples_packed(shipped_takes):

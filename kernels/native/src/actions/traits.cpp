@@ -1,5 +1,6 @@
 #include "actions/traits.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -234,6 +235,13 @@ int trait_of(const char* name, size_t letters) {
       if (measure.steps[k] > 0 && measure.steps[k] == step) return (2 * i + side) * kMostSteps + k;
   }
   return -1;
+}
+
+bool is_of_arms(int trait) {
+  constexpr const char* kOfArms[] = {"both_raised", "together", "claps", "carry", "raised", "up", "out", "front", "waves", "hip", "punches", "hand_speed"};
+  if (trait < 0) return false;
+  const char* measure = kMeasures[trait / (2 * kMostSteps)].name;
+  return std::any_of(std::begin(kOfArms), std::end(kOfArms), [&](const char* name) { return !std::strcmp(name, measure); });
 }
 
 void find_traits(const Signals& signals, Pool& pool, uint8_t* over) {

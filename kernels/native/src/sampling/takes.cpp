@@ -1,5 +1,6 @@
 #include "sampling/takes.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "actions/traits.h"
@@ -26,6 +27,16 @@ int takes_of(const Model& model, int tries, bool between) {
   return tries ? tries : between ? kUsualTakesBetween : kUsualTakes;
 }
 
+// Of the weights of a text, those of the arms alone count where it is said of the arms, and all others where the same frames have such a
+// text: who waves in other motions stands.
+void keep_apart(const TraitNames& names, const Sampling& s, int text, float* weights) {
+  const bool of_arms = text >= s.text_count;
+  const auto same = [&](const Span& arms) { return arms.start == s.texts[text].start && arms.end == s.texts[text].end; };
+  if (!of_arms && std::none_of(s.arms, s.arms + s.arm_count, same)) return;
+  for (int row = 0; row < names.count(); ++row)
+    if (is_of_arms(names.trait(row)) != of_arms) weights[row] = 0;
+}
+
 // What the texts say that can be measured, the pool's; how many there are.
 int read_said(const Model& model, const Sampling& s, Pool& pool, const Said*& said) {
   if (!model.actions.has_reader()) return 0;
@@ -36,6 +47,7 @@ int read_said(const Model& model, const Sampling& s, Pool& pool, const Said*& sa
   for (int i = 0; i < s.text_count + s.arm_count; ++i) {
     const Span& text = i < s.text_count ? s.texts[i] : s.arms[i - s.text_count];
     if (reader.read(model.words, model.text_tokens, text.prompt, pool, weights) < kLeastSaid) continue;
+    keep_apart(reader.names(), s, i, weights);
     found[count++] = {text.start, text.end, weights};
     weights = pool.get<float>(reader.names().count());
   }
