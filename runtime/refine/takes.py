@@ -104,7 +104,8 @@ def best_take(
 ) -> int:
     """The number of the one to keep of takes' world joints [frames, 24, 3]; the last `of_examples` have examples.
 
-    `between`: frames between keyframes, in which it is to be like the others.
+    `between`: frames between keyframes, in which it is to be like the others.  Where they agree by no numbers, as with
+    a reader whose finite weights are too large, the first is kept.
     """
     if len(takes) == 1:
         return 0
@@ -114,8 +115,8 @@ def best_take(
         agreed -= apart(np.stack([take[between] - take[between, :1] for take in takes])) / APART
     rough = np.array([roughness(take) for take in takes])
     agreed -= taste.rough * rough
-    equal = np.flatnonzero(agreed >= agreed.max() - ABOUT_EQUAL).tolist()
-    return int(min(equal, key=lambda take: float(rough[take])))
+    equal = np.flatnonzero(agreed >= np.fmax.reduce(agreed) - ABOUT_EQUAL).tolist()
+    return int(min(equal, key=lambda take: float(rough[take]), default=0))
 
 
 def apart(posed: Array) -> Array:

@@ -257,6 +257,16 @@ def test_a_reader_that_is_none_is_refused_in_a_sentence(change):
     assert_takes_are_refused("text_reader.npz", content, "text_reader is not a reader of texts; export the engine")
 
 
+def test_a_reader_whose_numbers_are_too_large_keeps_the_first_take():
+    """Weights that are infinite agree with no motion by a number."""
+    arrays = arrays_of("text_reader.npz")
+    arrays |= {"usual": np.full(203, -2e19, np.float32), "trust": np.full(203, 3e38, np.float32)}
+    with opened_with("text_reader.npz", saved(**arrays)) as model:
+        weights, _ = model.said("a person jumps", 203)
+        one, several = (model.generate("a person jumps", 20, steps=1, tries=tries) for tries in (1, 3))
+    assert not np.isfinite(weights).any() and (one["joints"] == several["joints"]).all()
+
+
 def test_packed_bytes_that_are_damaged_are_refused():
     content = bytearray((SHIPPED / "text_reader.npz").read_bytes())
     content[2000:2040] = bytes(40)

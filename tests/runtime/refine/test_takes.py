@@ -99,3 +99,8 @@ def test_a_take_with_an_example_has_to_agree_more():
         walks = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([weight, 0.0], np.float32))
         assert best_take([STANDS, WALKS], [walks], of_examples=1) == kept
         assert best_take([STANDS, WALKS], [walks]) == 1
+
+
+def test_where_agreement_is_no_number_the_first_is_kept():
+    wild = Said(0, 60, ("speed>1", "raised_left>0.5"), np.array([np.nan, np.nan], np.float32))
+    assert best_take([STANDS, WALKS, UP], [wild]) == 0

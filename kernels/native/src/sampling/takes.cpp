@@ -46,7 +46,7 @@ int read_said(const Model& model, const Sampling& s, Pool& pool, const Said*& sa
   int count = 0;
   for (int i = 0; i < s.text_count + s.arm_count; ++i) {
     const Span& text = i < s.text_count ? s.texts[i] : s.arms[i - s.text_count];
-    if (reader.read(model.words, model.text_tokens, text.prompt, pool, weights) < kLeastSaid) continue;
+    if (!(reader.read(model.words, model.text_tokens, text.prompt, pool, weights) >= kLeastSaid)) continue;
     keep_apart(reader.names(), s, i, weights);
     found[count++] = {text.start, text.end, weights};
     weights = pool.get<float>(reader.names().count());
@@ -116,7 +116,7 @@ struct Judge {
   }
 };
 
-// Of those that are kept at all; one without an example is.
+// Of those that are kept at all; one without an example is.  The first where they agree by no numbers: a reader's may be finite and too large.
 const Take& best_take(const Take* takes, int count) {
   double most = -INFINITY;
   for (const Take* take = takes; take != takes + count; ++take)
@@ -124,7 +124,7 @@ const Take& best_take(const Take* takes, int count) {
   const Take* best = nullptr;
   for (const Take* take = takes; take != takes + count; ++take)
     if (take->kept && take->agreed >= most - kAboutEqual && (!best || take->rough < best->rough)) best = take;
-  return *best;
+  return best ? *best : *takes;
 }
 
 }  // namespace
