@@ -9,6 +9,7 @@ that goes so far that people would be too small to see is drawn in rows (`svg_ro
 from __future__ import annotations
 
 import html
+import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +40,8 @@ from genmo.runtime.support.arrays import Array
 
 FIGURES = 7
 WIDTH, HEIGHT = 1200, 480  # pixels
+TITLE_LEFT, TITLE_SIZES = 34, (13, 21)  # pixels
+LETTER = 0.6  # of the letters' size: the width of one, in most fonts a little less
 APART = 0.95  # metres between the figures of a motion that stays in place
 VIEW_TURN = np.radians(35.0)  # from how far beside their front people who stay in place are seen
 ELEVATION = np.radians(13.0)  # how steeply the camera looks down
@@ -231,6 +234,17 @@ _DEFINITIONS = """<defs>
 </defs>"""
 
 
+def _headline(title: str) -> str:
+    """The title over the picture, in smaller letters where it is long, and cut where these do not fit either."""
+    room = WIDTH - 2 * TITLE_LEFT
+    size = min(max(room / (LETTER * len(title)), TITLE_SIZES[0]), TITLE_SIZES[1])
+    shown = textwrap.shorten(title, int(room / (LETTER * TITLE_SIZES[0])), placeholder=" …")
+    return (
+        f'<text x="{TITLE_LEFT}" y="46" font-family="system-ui,-apple-system,Segoe UI,Roboto,sans-serif" '
+        f'font-size="{size:.3g}" font-weight="600" fill="#26323f">{html.escape(shown)}</text>'
+    )
+
+
 def _document(body: str, title: str | None, height: int, stage: int) -> str:
     """The file: `height` pixels, of stages of `stage` pixels each."""
     sizes = {"@W@": WIDTH, "@H@": stage, "@CX@": WIDTH // 2, "@CY@": round(0.76 * stage)}
@@ -238,13 +252,7 @@ def _document(body: str, title: str | None, height: int, stage: int) -> str:
     definitions = _DEFINITIONS
     for key, value in sizes.items():
         definitions = definitions.replace(key, str(value))
-    words = html.escape(title or "genmo motion")
-    headline = (
-        f'<text x="34" y="46" font-family="system-ui,-apple-system,Segoe UI,Roboto,sans-serif" font-size="21" '
-        f'font-weight="600" fill="#26323f">{words}</text>'
-        if title
-        else ""
-    )
+    words, headline = html.escape(title or "genmo motion"), _headline(title) if title else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-label="{words}"><title>{words}</title>{definitions}'

@@ -95,6 +95,18 @@ def test_title_is_escaped_and_optional():
     assert b"<text" not in to_svg(still(3))
 
 
+def test_long_titles_fit():
+    """In smaller letters, and cut at a word where these do not fit; the whole of it is the picture's name."""
+    for words, size in ((3, 21), (16, 17), (300, 13)):
+        title = " ".join(["person"] * words)
+        root = ElementTree.fromstring(to_svg(still(3), title=title))
+        (text,) = root.iter(f"{NAMESPACE}text")
+        letters, drawn = len(text.text), float(text.get("font-size"))
+        assert abs(drawn - size) < 0.2 and 34 + 0.6 * drawn * letters <= WIDTH - 33
+        assert next(root.iter(f"{NAMESPACE}title")).text == title
+        assert (text.text == title) == (words < 300) and (words < 300 or text.text.endswith("person …"))
+
+
 def test_nothing_is_loaded_and_names_are_unique():
     text = to_svg(walking()).decode()
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
