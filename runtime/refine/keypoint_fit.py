@@ -1,7 +1,7 @@
 """A motion fitted to the keypoints that it was estimated from: one shape for all spans, one fit a span.
 
-The mathematics of a span are in `reprojection_fit`; here spans are cut out of the motion and the corrections fade where
-the keypoints end.
+The mathematics are in `shape_fit` and, of a span, in `reprojection_fit`; here spans are cut out of the motion and the
+corrections fade where the keypoints end.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from genmo.runtime.conditions.keypoints import Keypoints
 from genmo.runtime.conditions.spans import KeypointSpan
 from genmo.runtime.motion.motion import Motion, RootPose
 from genmo.runtime.motion.rotation import axis_angle_from_matrix, matrix_from_axis_angle, transpose
+from genmo.runtime.motion.skeleton import BETA_COUNT
 from genmo.runtime.refine.constraint_solver import spread_corrections
 from genmo.runtime.refine.foot_pointing import point_feet
-from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, fit_shape, normalised_rays
+from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose, normalised_rays
+from genmo.runtime.refine.shape_fit import fit_shape, fitted_space
 from genmo.runtime.support.arrays import Array
 from genmo.runtime.support.progress import Progress, ProgressCallback, no_progress
 
@@ -31,7 +33,7 @@ def fit_to_keypoints(motion: Motion, spans: Sequence[KeypointSpan], progress: Pr
     local, root_camera = motion.rotations_camera, motion.root_camera
     if not spans or local is None or root_camera is None:
         return motion
-    motion = replace(motion, betas=_fitted_shape(motion, local, root_camera.translation, spans))
+    motion = _with_fitted_shape(motion, local, root_camera.translation, spans)
     fitted, root = local.copy(), root_camera.translation
     work = Progress(len(spans), progress)
     for number, span in enumerate(spans):
@@ -63,16 +65,16 @@ def with_pointed_feet(pose: CameraPose, keypoints: Keypoints) -> CameraPose:
     return replace(pose, rotations=point_feet(pose.rotations, pose.root, pose.offsets, rays, weight))
 
 
-def _fitted_shape(motion: Motion, local: Array, root: Array, spans: Sequence[KeypointSpan]) -> Array:
-    """Betas [10] of the body that all its keypoints fit best.
+def _with_fitted_shape(motion: Motion, local: Array, root: Array, spans: Sequence[KeypointSpan]) -> Motion:
+    """The motion with the betas and rest offsets of the body that all its keypoints fit best.
 
     A skeleton that did not come from genmo's betas, such as that of a body file, stays as it is.
     `local` [frames, 24, 3, 3] and `root` [frames, 3]: the pose with its root in the camera frame.
     """
     if motion.offsets is not None:
-        return motion.betas
+        return motion
     frames = np.concatenate([np.arange(span.start, span.end) for span in spans])
     each = [normalised_rays(span.keypoints, span.frames) for span in spans]
     rays, visible = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    pose = CameraPose(local[frames], root[frames], motion.rest_offsets)
-    return fit_shape(pose, rays, visible, motion.betas)
+    shape = fit_shape(CameraPose(local[frames], root[frames], motion.rest_offsets), rays, visible, motion.betas)
+    return replace(motion, betas=shape[:BETA_COUNT], offsets=fitted_space().offsets(shape))

@@ -5,8 +5,7 @@ is off by centimetres.  Here every frame turns its joints a little so that the s
 held back by how far it turns from the network's answer and by the correction of the frames beside it
 (`refine.gauss_newton`; here are its residuals and weights).  Joints turn about the camera's axes.
 
-Before that the body's shape is fitted, one for all frames of a person: the length of a limb follows from views of many
-sides, and from no single frame.  `fit_shape` does it for whole motions; `RunningShape` for streams, frame by frame.
+Before that the body's shape is fitted (`refine.shape_fit`).
 """
 
 from __future__ import annotations
@@ -18,17 +17,13 @@ from functools import cache
 import numpy as np
 
 from genmo.runtime.conditions.keypoints import Keypoints
-from genmo.runtime.motion.rotation import transpose
 from genmo.runtime.motion.skeleton import (
-    BETA_COUNT,
     COCO_COUNT,
     COCO_JOINTS,
     COCO_KEYPOINTS,
-    JOINT_COUNT,
     PARENTS,
     coco_keypoints,
     forward_kinematics,
-    shape_space,
 )
 from genmo.runtime.refine.gauss_newton import Damping, FreeJoints, Linearization, solve_in_windows, solve_pose
 from genmo.runtime.refine.native_fit import FitInput, NativeFit
@@ -73,15 +68,6 @@ EXPLAINED = 0.2  # share of the change before the fit that it may leave where th
 AVERAGED = 30  # frames on each side over which that is averaged
 LEAST_TRUST, FULL_TRUST = 0.2, 0.95  # times as wide as _KEYPOINT_SPREAD says at 1 / LEAST_TRUST
 
-SHAPE_FRAMES = 32  # evenly taken from a motion, for its shape
-SHAPE_ITERATIONS = 4
-SHAPE_MEMORY = 300  # frames of a stream
-# However many frames there are, they count as so many: a detector places a hip wrongly in all of them alike.  The
-# network's shape, whose errors are about one standard deviation, counts as one of the prior.  Times the square of the
-# share of keypoints that are seen, of which the weight is over SEEN: of half a person the network knows more.
-SHAPE_WEIGHT = 10.0
-SEEN, LEAST_SEEN = 0.5, 0.01
-
 FACE = 5  # the first keypoints
 
 # How well a keypoint marks its joint, metres: a nose, ear or hip is placed differently by every detector.
@@ -91,7 +77,7 @@ _ALONG_VIEW = np.array([True, True, False] * len(TURNS) + [False, False, True])
 """the parameters that move points along the view: turns about the camera's x and y, the root's depth"""
 
 
-def _native_fit() -> NativeFit:
+def native_fit_model() -> NativeFit:
     """The same skeleton and constants for libgenmo."""
     depths = (("min_depth", MIN_DEPTH), ("robust_scale", ROBUST_SCALE), ("change", CHANGE))
     trust = (("least_trust", LEAST_TRUST), ("full_trust", FULL_TRUST), ("fits", FITS), ("explained", EXPLAINED))
@@ -160,7 +146,7 @@ def _fitted(pose: CameraPose, keypoints: Keypoints, iterations: int) -> CameraPo
     rays, weight = normalised_rays(keypoints, len(pose.root))
     if native.library():
         given = FitInput(pose.rotations, pose.root, pose.offsets, rays, weight)
-        return CameraPose(*_native_fit().fit_pose(given, iterations), pose.offsets)
+        return CameraPose(*native_fit_model().fit_pose(given, iterations), pose.offsets)
     fitted = _solved(pose, rays, weight, np.ones(len(rays)), iterations)
     trust = _trust(pose, fitted, rays, weight)
     trust[trust > FULL_TRUST] = 1
@@ -217,7 +203,7 @@ def _residual_change(pose: CameraPose, rays: Array, weight: Array) -> Array:
     frames on each side."""
     body = slice(FACE, None)
     visible = weight[:, body] > 0  # [frames, 12]
-    residual = _reprojection(pose, rays, weight).residual.reshape(*weight.shape, 2)[:, body]  # [frames, 12, 2]
+    residual = reprojection(pose, rays, weight).residual.reshape(*weight.shape, 2)[:, body]  # [frames, 12, 2]
     residual = residual / _KEYPOINT_SPREAD[body, None]
     both = visible[LAG:] & visible[:-LAG]
     change = np.where(both, np.linalg.norm(residual[LAG:] - residual[:-LAG], axis=-1) / np.sqrt(2), np.nan)
@@ -233,7 +219,7 @@ def _residual_change(pose: CameraPose, rays: Array, weight: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Reprojection(Linearization):
+class Reprojection(Linearization):
     """How far a body's points are from the keypoints, metres at the points' own depth; 34 residuals a frame."""
 
     globals_: Array
@@ -242,11 +228,12 @@ class _Reprojection(Linearization):
     """[frames, 17, 2] x and y over z of the points"""
 
 
-def _reprojection(pose: CameraPose, rays: Array, weight: Array) -> _Reprojection:
+def reprojection(pose: CameraPose, rays: Array, weight: Array) -> Reprojection:
+    """How far the pose [frames, ...] projects from `rays` [frames, 17, 2] that count by `weight` [frames, 17]."""
     return _linearized(*forward_kinematics(pose.rotations, pose.root, pose.offsets), rays, weight)
 
 
-def _linearized(globals_: Array, joints: Array, rays: Array, weight: Array) -> _Reprojection:
+def _linearized(globals_: Array, joints: Array, rays: Array, weight: Array) -> Reprojection:
     points = coco_keypoints(globals_, joints)
     depth = np.maximum(points[..., 2:], MIN_DEPTH)
     slant = points[..., :2] / depth
@@ -256,121 +243,10 @@ def _linearized(globals_: Array, joints: Array, rays: Array, weight: Array) -> _
     motion = FREE_JOINTS.jacobian(points, COCO_JOINTS, globals_, joints)  # [frames, 17, 3, parameters]
     rows = motion[..., :2, :] - slant[..., None] * motion[..., 2:, :]
     frames = len(rays)
-    return _Reprojection(
+    return Reprojection(
         rows=rows.reshape(frames, 2 * COCO_COUNT, -1),
         residual=residual.reshape(frames, -1, 1),
         weight=np.repeat(weight, 2, axis=1)[..., None],
         globals_=globals_,
         slant=slant,
     )
-
-
-def fit_shape(pose: CameraPose, rays: Array, weight: Array, betas: Array) -> Array:
-    """Betas [10] of one person: the network's `betas` moved to where poses and keypoints of all frames fit best.
-
-    Poses and shape move together; the poses are then thrown away, since `fit_pose` finds them again with what ties
-    neighbours.  `pose`, `rays` and `weight` of any frames (`normalised_rays`); SHAPE_FRAMES of them are used.
-    """
-    chosen = np.unique(np.linspace(0, len(rays) - 1, min(len(rays), SHAPE_FRAMES)).round().astype(int))
-    rays, weight = rays[chosen], weight[chosen]
-    trusted = SHAPE_WEIGHT * max(float((weight > SEEN).mean()), LEAST_SEEN) ** 2
-    rotations, root, fitted = pose.rotations[chosen], pose.root[chosen], betas
-    if native.library():
-        given, space = FitInput(rotations, root, pose.offsets, rays, weight), shape_space()
-        return _native_fit().fit_shape(given, (space.mean, space.components), betas, trusted, SHAPE_ITERATIONS)
-    changes = np.zeros((len(chosen), FREE_JOINTS.parameters))
-    for _ in range(SHAPE_ITERATIONS):
-        linear = _reprojection(CameraPose(rotations, root, shape_space().offsets(fitted)), rays, weight)
-        equations = _shape_equations(linear, changes)
-        means = equations.hessian.mean(axis=0), equations.slope.mean(axis=0)
-        change = _shape_step(*means, min(len(chosen), trusted), fitted - betas)
-        step = -(equations.pose + equations.coupling @ change)
-        rotations, root, taken = FREE_JOINTS.moved(rotations, root, linear.globals_, step)
-        fitted, changes = fitted + change, changes + taken
-    return fitted
-
-
-@dataclass(frozen=True, eq=False)
-class _ShapeEquations:
-    """Normal equations of the shape when each frame may still move its own pose, with the poses eliminated."""
-
-    hessian: Array
-    """[frames, 10, 10]"""
-    slope: Array
-    """[frames, 10]"""
-    pose: Array
-    """[frames, parameters] minus the pose's step for an unchanged shape"""
-    coupling: Array
-    """[frames, parameters, 10] minus how that step changes with the shape"""
-
-
-def _shape_equations(linear: _Reprojection, changes: Array | None) -> _ShapeEquations:
-    """At a pose whose parameters are `changes` [frames, parameters] from the network's answer; None: as far as to be at
-    rest, which is what a fitted pose is."""
-    shape = _shape_rows(linear)
-    weighted, stiff = transpose(linear.rows * linear.weight), FREE_JOINTS.stiffness
-    pulled = weighted @ linear.residual
-    slope = np.zeros_like(pulled) if changes is None else pulled + (stiff * changes)[..., None]
-    mixed = weighted @ shape  # [frames, parameters, 10]
-    solved = np.linalg.solve(weighted @ linear.rows + np.diag(stiff), np.concatenate([mixed, slope], axis=-1))
-    coupling, pose = solved[..., :BETA_COUNT], solved[..., BETA_COUNT:]
-    weighted_shape = transpose(shape * linear.weight)
-    return _ShapeEquations(
-        hessian=weighted_shape @ shape - transpose(mixed) @ coupling,
-        slope=(weighted_shape @ linear.residual - transpose(mixed) @ pose)[..., 0],
-        pose=pose[..., 0],
-        coupling=coupling,
-    )
-
-
-def _shape_at_rest(pose: CameraPose, rays: Array, weight: Array) -> tuple[Array, Array]:
-    """Hessian [10, 10] and slope [10] of the shape at a fitted pose [1, ...]."""
-    if native.library():
-        space = shape_space()
-        given = FitInput(pose.rotations, pose.root, pose.offsets, rays, weight)
-        return _native_fit().shape_equations(given, (space.mean, space.components))
-    equations = _shape_equations(_reprojection(pose, rays, weight), None)
-    return equations.hessian[0], equations.slope[0]
-
-
-def _shape_rows(linear: _Reprojection) -> Array:
-    """d residual / d betas [frames, 34, 10]: a joint moves by the bones above it, each turned as its parent is."""
-    components = shape_space().components
-    moved = np.zeros((len(linear.globals_), JOINT_COUNT, 3, BETA_COUNT))
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            moved[:, joint] = moved[:, parent] + linear.globals_[:, parent] @ components[:, joint].T
-    points = moved[:, COCO_JOINTS]  # [frames, 17, 3, 10]
-    rows = points[..., :2, :] - linear.slant[..., None] * points[..., 2:, :]
-    return np.asarray(rows).reshape(len(moved), -1, BETA_COUNT)  # [frames, 34, 10]
-
-
-def _shape_step(hessian: Array, slope: Array, weight: float, change: Array) -> Array:
-    """The step of the betas [10] for means over frames that count as `weight`, at a `change` [10] from the prior's
-    middle."""
-    return np.asarray(-np.linalg.solve(weight * hessian + np.eye(BETA_COUNT), weight * slope + change))
-
-
-class RunningShape:
-    """The shape of a person of whom one frame comes after the other; of constant size.  A mean over the frames, from
-    SHAPE_MEMORY of them on one in which older frames count less and less."""
-
-    def __init__(self) -> None:
-        self._frames, self._seen = 0, 0.0
-        self._hessian, self._target = np.zeros((BETA_COUNT, BETA_COUNT)), np.zeros(BETA_COUNT)
-
-    def push(self, pose: CameraPose, keypoints: Keypoints, betas: Array) -> None:
-        """Learn from a fitted pose [1, ...] of the body of `betas` and its keypoints."""
-        rays, weight = normalised_rays(keypoints, 1)
-        hessian, slope = _shape_at_rest(pose, rays, weight)
-        self._frames = min(self._frames + 1, SHAPE_MEMORY)
-        self._seen += (float((weight > SEEN).mean()) - self._seen) / self._frames
-        self._hessian += (hessian - self._hessian) / self._frames
-        self._target += (hessian @ betas - slope - self._target) / self._frames
-
-    def betas(self, betas: Array) -> Array:
-        """[10]: the network's `betas` moved to where the frames so far fit best."""
-        if not self._frames:
-            return betas
-        weight = min(self._frames, SHAPE_WEIGHT * self._seen**2)
-        return betas + _shape_step(self._hessian, self._hessian @ betas - self._target, weight, np.zeros(1))

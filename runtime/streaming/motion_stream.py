@@ -34,7 +34,8 @@ from genmo.runtime.refine.foot_locking import FeetOptions, FootLocker
 from genmo.runtime.refine.image_contacts import LAG as CONTACT_LAG
 from genmo.runtime.refine.image_contacts import image_evidence, network_doubt, toe_evidence, with_evidence
 from genmo.runtime.refine.keypoint_fit import with_pointed_feet
-from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
+from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose
+from genmo.runtime.refine.shape_fit import RunningShape
 from genmo.runtime.streaming.ring_buffer import Index, RingBuffer
 from genmo.runtime.streaming.root_tracker import RootTracker
 from genmo.runtime.streaming.running_mean import RunningMean

@@ -236,22 +236,30 @@ def test_options(options, model, python):
     both.check()
 
 
-@pytest.mark.parametrize("contacts", [True, False])
-def test_it_goes_on_from_another_motion(contacts, model, python):
+@pytest.mark.parametrize(
+    ("contacts", "legs"), [(True, None), (False, None), (True, 1.05)], ids=["contacts", "none", "longer legs"]
+)
+def test_it_goes_on_from_another_motion(contacts, legs, model, python):
+    """And on the body of its betas, where its legs are longer than theirs."""
     clip = model.generate("a person runs", 60, seed=1, steps=2)
     arrays = {name: clip[name] for name in ("rotations", "translation", "contacts", "betas")}
     if not contacts:
         del arrays["contacts"]
     rotations = matrix_from_quaternion(np.roll(clip["rotations"].astype(np.float64), 1, axis=-1))
-    given = arrays["contacts"].astype(np.float64) if contacts else None
-    motion = Motion(rotations, *(clip[name].astype(np.float64) for name in ("translation", "betas")), contacts=given)
+    given = {"contacts": arrays["contacts"].astype(np.float64) if contacts else None}
+    if legs is not None:
+        arrays["offsets"] = clip["offsets"].copy()
+        arrays["offsets"][[4, 5, 7, 8]] *= legs
+        given["offsets"] = arrays["offsets"].astype(np.float64)
+    motion = Motion(rotations, *(clip[name].astype(np.float64) for name in ("translation", "betas")), **given)
     both = Both(model, python, start=(start_of(arrays), motion), **QUICK)
     both.prompt("a person walks forward")
     both.next(40)
     both.stick(0.0, 1.0)
     both.next(30)
     made = both.check()
-    assert np.linalg.norm(made["joints"][0] - clip["joints"][-1], axis=-1).max() < 0.2
+    if legs is None:
+        assert np.linalg.norm(made["joints"][0] - clip["joints"][-1], axis=-1).max() < 0.2
 
 
 def test_at_once_or_one_by_one(model):

@@ -58,7 +58,7 @@ genmo_status check(const Model& model, const genmo_generator_options& o, genmo_e
       if (!std::isfinite(values[i])) return false;
     return true;
   };
-  bool right = finite(start->rotations, 4 * kJoints, start->frames) && finite(start->translation, 3, start->frames) && finite(start->betas, kBetas, 1);
+  bool right = finite(start->rotations, 4 * kJoints, start->frames) && finite(start->translation, 3, start->frames) && finite(start->betas, kBetas, 1) && finite(start->offsets, 3 * kJoints, 1);
   for (int64_t i = 0; start->contacts && i < int64_t{start->frames} * kContacts; ++i) right = right && start->contacts[i] >= 0 && start->contacts[i] <= 1;
   return right ? GENMO_OK : fail(error, GENMO_BAD_ARGUMENT, "start holds numbers that are not finite, or contacts that are not 0 to 1");
 }
@@ -165,7 +165,7 @@ genmo_status genmo_generator_open(genmo_model* model, const genmo_generator_opti
   }
   if (o.start) {
     Pool pool;
-    g->performer->start_from(read_clip(o.start->frames, o.start->rotations, o.start->translation, o.start->contacts, o.start->betas, pool));
+    g->performer->start_from(read_clip(o.start->frames, o.start->rotations, o.start->translation, o.start->contacts, o.start->betas, o.start->offsets, pool));
   }
   *generator = reinterpret_cast<genmo_generator*>(g);
   return GENMO_OK;

@@ -31,6 +31,7 @@ from genmo.runtime.refine import (
     pipeline,
     reprojection_fit,
     root_path,
+    shape_fit,
 )
 from genmo.runtime.refine.gauss_newton import FreeJoints
 from genmo.runtime.support import native
@@ -86,7 +87,7 @@ def fit_of_points_that_wander():
 def shape():
     pose, keypoints = filmed()
     rays = reprojection_fit.normalised_rays(keypoints, FRAMES)
-    return reprojection_fit.fit_shape(pose, *rays, np.zeros(10))
+    return shape_fit.fit_shape(pose, *rays, np.zeros(10))
 
 
 def pointing():
@@ -251,7 +252,7 @@ CASES: dict[str, Callable[[], np.ndarray]] = {
 PRIORS = {
     "fit": [(reprojection_fit, "CHANGE MIN_CONFIDENCE FULL_CONFIDENCE EXPLAINED ROBUST_SCALE _KEYPOINT_SPREAD")],
     "fit_of_points_that_wander": [(reprojection_fit, "FITS LAG AVERAGED LEAST_TRUST")],
-    "shape": [(reprojection_fit, "SHAPE_WEIGHT")],
+    "shape": [(shape_fit, "SHAPE_WEIGHT PROPORTION")],
     "pointing": [(foot_pointing, "FARTHEST SHORT LONG")],
     "feet": [(foot_contacts, "SLOW STEEP STILL LIFTED"), (foot_locking, "QUIET SMOOTH LEVEL LAND"),
              (foot_anchors, "LIFT")],

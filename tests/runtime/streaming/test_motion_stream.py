@@ -23,7 +23,8 @@ from genmo.runtime.motion.representation import decode, encode
 from genmo.runtime.motion.rotation import matrix_from_yaw
 from genmo.runtime.motion.skeleton import BALL_HEIGHT, JOINTS, coco_keypoints, forward_kinematics
 from genmo.runtime.refine import reprojection_fit
-from genmo.runtime.refine.reprojection_fit import CameraPose, RunningShape, fit_pose
+from genmo.runtime.refine.reprojection_fit import CameraPose, fit_pose
+from genmo.runtime.refine.shape_fit import RunningShape
 from genmo.runtime.streaming.ring_buffer import RingBuffer
 from genmo.runtime.streaming.root_tracker import HOLD, RootTracker, StaticView
 from genmo.runtime.streaming.stream_pose import StreamPose, record

@@ -297,8 +297,8 @@ typedef struct genmo_generator_options {
   double guidance;      /* weight of the texts, -10 to 10; 0: 1.5; 1: none */
   uint64_t seed;        /* the same calls, the same motion */
   const float* betas;   /* [10] the body's shape; NULL: as the network makes it */
-  const genmo_motion* start; /* a motion on y = 0 that the first frame continues: rotations and translation of its `frames`, contacts and
-                                betas where they are not NULL; it has the body. NULL: none */
+  const genmo_motion* start; /* a motion on y = 0 that the first frame continues: rotations and translation of its `frames`, contacts,
+                                betas and offsets where they are not NULL; it goes on with the body of the betas. NULL: none */
   genmo_progress progress; /* of every block; may be NULL. Where it cancels, the next call begins the same block again */
   void* user;
   int32_t keyframes;    /* that genmo_generator_constrain takes at most, 1 to 65536; 0: 64 */

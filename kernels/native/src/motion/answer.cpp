@@ -53,7 +53,10 @@ void answer(const Estimated& estimated, Pool& pool, genmo_motion& motion) {
   for (int64_t frame = 0; frame < estimated.clip.frames; ++frame) write(estimated.root_translation + 3 * frame, 3, motion.root_in_camera + 7 * frame + 4);
 }
 
-Clip read_clip(int64_t frames, const float* rotations, const float* translation, const float* contacts, const float* betas, Pool& pool) {
+// Metres of thigh and shin. Twin: runtime/motion/bodies.py.
+static double leg_length(const double* offsets) { return length(at(offsets + 3 * kLeftKnee)) + length(at(offsets + 3 * kLeftAnkle)); }
+
+Clip read_clip(int64_t frames, const float* rotations, const float* translation, const float* contacts, const float* betas, const float* offsets, Pool& pool) {
   Clip clip = new_clip(frames, pool);
   for (int64_t i = 0; i < frames * kJoints; ++i) {
     const float* q = rotations + 4 * i;
@@ -63,6 +66,12 @@ Clip read_clip(int64_t frames, const float* rotations, const float* translation,
   std::fill_n(clip.betas, kBetas, 0.0);
   if (betas) std::copy_n(betas, kBetas, clip.betas);
   rest_offsets(clip.betas, clip.offsets);
+  if (offsets) {  // of another body: it goes as far and as high as these legs are longer
+    double own[3 * kJoints];
+    std::copy_n(offsets, 3 * kJoints, own);
+    const double ratio = leg_length(clip.offsets) / leg_length(own);
+    for (int64_t i = 0; i < 3 * frames; ++i) clip.translation[i] *= ratio;
+  }
   if (contacts) {
     std::copy_n(contacts, frames * kContacts, clip.contacts);
   } else {

@@ -15,6 +15,7 @@ void answer(const Estimated& estimated, Pool& pool, genmo_motion& motion);
 
 // The caller's arrays as a motion of the pool's: those of a genmo_motion; `contacts` nullptr: of joints that stand still, `betas` nullptr:
 // the mean body.
-Clip read_clip(int64_t frames, const float* rotations, const float* translation, const float* contacts, const float* betas, Pool& pool);
+Clip read_clip(int64_t frames, const float* rotations, const float* translation, const float* contacts, const float* betas, const float* offsets,
+               Pool& pool);
 
 }  // namespace genmo

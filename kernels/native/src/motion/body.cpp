@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 #include "small.h"
 
@@ -30,15 +31,41 @@ double stature(const double* offsets) {
   return spine - legs / 2;
 }
 
+constexpr double kProportion = 0.03;  // of a part's length, one standard deviation
+
+// The components of the betas, then those of thighs, shins and trunk.
+struct FittedComponents {
+  double rows[kFitted][3 * kJoints] = {};
+
+  FittedComponents() {
+    std::copy_n(kComponents, kBetas * 3 * kJoints, *rows);
+    lengthen(rows[kBetas], {kLeftKnee, kRightKnee});
+    lengthen(rows[kBetas + 1], {kLeftAnkle, kRightAnkle});
+    lengthen(rows[kBetas + 2], {kSpine1, kSpine2, kSpine3, kLeftCollar, kRightCollar});
+  }
+
+  static void lengthen(double* row, std::initializer_list<int> joints) {
+    for (const int joint : joints)
+      for (int axis = 0; axis < 3; ++axis) row[3 * joint + axis] = kProportion * kMean[3 * joint + axis];
+  }
+};
+
 }  // namespace
 
 genmo_shape_space shape_space() { return {sizeof(genmo_shape_space), kBetas, kMean, kComponents}; }
 
-void rest_offsets(const double* betas, double* offsets) {
+genmo_shape_space fitted_space() {
+  static const FittedComponents components;
+  return {sizeof(genmo_shape_space), kFitted, kMean, *components.rows};
+}
+
+void rest_offsets(const double* betas, double* offsets) { rest_offsets(shape_space(), betas, offsets); }
+
+void rest_offsets(const genmo_shape_space& space, const double* shape, double* offsets) {
   for (int i = 0; i < 3 * kJoints; ++i) {
     double sum = 0;
-    for (int k = 0; k < kBetas; ++k) sum += betas[k] * kComponents[k * 3 * kJoints + i];
-    offsets[i] = kMean[i] + sum;
+    for (int k = 0; k < space.count; ++k) sum += shape[k] * space.components[k * 3 * kJoints + i];
+    offsets[i] = space.mean[i] + sum;
   }
 }
 

@@ -23,8 +23,14 @@ extern const int32_t kParents[kJoints];
 // The space of the bodies' shapes.
 genmo_shape_space shape_space();
 
-// Rest offsets [24, 3] of a body of betas [10].
+// That with more numbers behind the betas: how much longer thighs, shins and trunk are. Twin: fitted_space in
+// runtime/refine/shape_fit.py.
+inline constexpr int kFitted = kBetas + 3;
+genmo_shape_space fitted_space();
+
+// Rest offsets [24, 3] of a body of betas [10], and of a `shape` [count] in a space.
 void rest_offsets(const double* betas, double* offsets);
+void rest_offsets(const genmo_shape_space& space, const double* shape, double* offsets);
 
 // Where the soles of a body of rest offsets [24, 3] end.
 genmo_soles soles_of(const double* offsets);

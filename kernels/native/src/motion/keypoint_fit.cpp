@@ -1,5 +1,5 @@
 // A motion fitted to the keypoints that it was estimated from.  Twins: runtime/refine/keypoint_fit.py and the constants of
-// reprojection_fit.py; the fit itself is in fit.cpp.
+// reprojection_fit.py and shape_fit.py; the fit itself is in fit.cpp.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -123,15 +123,16 @@ genmo_status fit_shape(Clip& clip, const FitModel& fit, const Posed& posed, Pool
     ++count;
   }
   const genmo_fit_input input = input_of(chosen, clip.offsets, 0, count);
-  const genmo_shape_space space = shape_space();
+  const genmo_shape_space space = fitted_space();
   const Scratch scratch = scratch_for(fit, count, pool);
   const double share = std::max(share_seen(chosen.weight, count * kPoints), kLeastSeen);
-  double fitted[kBetas];
-  const genmo_status status = genmo_fit_shape(&fit.model, &input, &space, clip.betas, kShapeWeight * share * share, kShapeIterations, fitted,
+  double start[kFitted] = {}, fitted[kFitted];
+  std::copy_n(clip.betas, kBetas, start);
+  const genmo_status status = genmo_fit_shape(&fit.model, &input, &space, start, kShapeWeight * share * share, kShapeIterations, fitted,
                                               scratch.memory, scratch.bytes, error);
   if (status != GENMO_OK) return status;
-  std::copy(fitted, fitted + kBetas, clip.betas);
-  rest_offsets(clip.betas, clip.offsets);
+  std::copy_n(fitted, kBetas, clip.betas);
+  rest_offsets(space, fitted, clip.offsets);
   return GENMO_OK;
 }
 

@@ -60,7 +60,7 @@ genmo_status read_references(const genmo_reference* given, int32_t count, int64_
       return fail(error, GENMO_BAD_ARGUMENT, "references overlap from frame %d on; wanted them one after another", r.start);
     std::fill_n(taken + r.start, r.frames, uint8_t{1});
     // of the mean body
-    read[i] = {r.start, read_clip(r.frames, r.rotations, r.translation, r.contacts, nullptr, pool), r.strength > 0 ? static_cast<double>(r.strength) : kUsualStrength};
+    read[i] = {r.start, read_clip(r.frames, r.rotations, r.translation, r.contacts, nullptr, nullptr, pool), r.strength > 0 ? static_cast<double>(r.strength) : kUsualStrength};
   }
   return GENMO_OK;
 }

@@ -1,5 +1,5 @@
 // What is learned of a person over the frames of a stream.  Twins: runtime/streaming/running_mean.py and `RunningShape` of
-// runtime/refine/reprojection_fit.py.
+// runtime/refine/shape_fit.py.
 #pragma once
 
 #include "motion/keypoint_fit.h"
