@@ -110,8 +110,8 @@ class TimelineModel(ABC):
 
         `frames`: 30 a second; None: as long as the texts take (`natural_length`).
         `split_texts`: see `follow`.  `tries`: takes that are made of each motion, as one batch, of which the one is
-        kept whose joints do most of what all its texts say (`refine.takes`); None: 6, or one where no text says
-        anything that can be measured, and with an engine that has no reader of texts.
+        kept whose joints do most of what all its texts say (`refine.takes`); None: 6 (of motion tokens 8), or one where
+        no text says anything that can be measured, and with an engine that has no reader of texts.
         """
         prompts = (Text(texts),) if isinstance(texts, str) else tuple(texts)
         frames = self.natural_length(prompts).frames if frames is None else frames

@@ -6,6 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from genmo.runtime.engine.bundle import SHIPPED
+from genmo.runtime.engine.example_file import FILE as EXAMPLES
+from genmo.runtime.engine.text_reader import FILE as READER
 from genmo.runtime.support.errors import InputError
 from genmo.train.__main__ import main
 from genmo.train.loop import token_stages
@@ -93,6 +96,8 @@ def test_three_stages_follow_each_other(first, motion_set, tmp_path, capsys):
     assert checkpoints[2].model.text_encoder is not None and checkpoints[0].model.transformer is None
     assert checkpoints[2].provenance["before"]["train"]["stage"] == 2
     assert [checkpoint.known_prompts is None for checkpoint in checkpoints] == [True, True, False]
+    for name in (READER, EXAMPLES):  # what reads the words of the table goes along with it
+        assert (runs[3] / name).read_bytes() == (SHIPPED / name).read_bytes() and not (runs[2] / name).exists()
     known = runs[3] / "prompts.json"
     written = known.read_bytes()
     known.unlink()
