@@ -1,8 +1,8 @@
 """Motion tokens in TensorRT: the shapes that their plans take, and the plans opened on this GPU.
 
 A plan for each of the three graphs, built and found as a denoiser's are (`tensorrt_plans`).  `frames` of a profile are
-those of the motion, `batch` its samples times the tries of each, as they go through the network at once; guidance takes
-two inputs for each.
+those of the motion, `batch` the takes of one sample, or the samples of one take each, as they go through the network at
+once; guidance takes two inputs for each.
 """
 
 from __future__ import annotations
