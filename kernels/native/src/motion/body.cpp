@@ -4,6 +4,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "once.h"
 #include "small.h"
 
 namespace genmo {
@@ -55,7 +56,7 @@ struct FittedComponents {
 genmo_shape_space shape_space() { return {sizeof(genmo_shape_space), kBetas, kMean, kComponents}; }
 
 genmo_shape_space fitted_space() {
-  static const FittedComponents components;
+  const auto& components = made_once<FittedComponents>();
   return {sizeof(genmo_shape_space), kFitted, kMean, *components.rows};
 }
 
