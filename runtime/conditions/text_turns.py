@@ -39,7 +39,8 @@ _NAMED = ((_QUARTER, 90.0), (_HALF, 180.0), (_WHOLE, 360.0))
 _LEFT = re.compile(r"\b(?:left|leftwards?|counter-?clockwise|anti-?clockwise)\b", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rightwards?|(?<!-)clockwise)\b(?!\s+(?:around|about)\b)", re.IGNORECASE)
 _BENDS = re.compile(
-    r"\b(?:turn|veer|swerv|curv|bear(?:s|ing)?\b|(?:tak|mak|hang)(?:es?|ing)\s+an?\s+(?:\w+\s+)?(?:left|right)\b)",
+    r"\b(?:turn|veer|swerv|curv|bear(?:s|ing)?\b"
+    r"|(?:(?:tak|mak)(?:es?|ing)|hang(?:s|ing)?)\s+an?\s+(?:\w+\s+)?(?:left|right)\b)",
     re.IGNORECASE,
 )
 _GENTLY = re.compile(r"\b(?:veer|curv|bear(?:s|ing)?\b|slight|gentl)", re.IGNORECASE)

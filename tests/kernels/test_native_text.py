@@ -90,8 +90,8 @@ TURN_WORDS = (
     "turns turning rotates pivots spins u-turn about-face about face half quarter full whole turn circle a of 90 45 "
     "360.5 1000 ninety forty-five three hundred and sixty - -degree degree degrees deg ° ~ left right leftwards "
     "clockwise counterclockwise counter-clockwise anti-clockwise around about . , to the other opposite way "
-    "direction back once on head arm feet veers curves bears bearing slightly gently takes a sharp left making an foot "
-    "circles again"
+    "direction back once on head arm feet veers curves bears bearing slightly gently takes a sharp left making "
+    "hangs an foot circles again"
 ).split(" ")
 
 

@@ -64,6 +64,7 @@ def test_no_angle_is_said(prompt: str) -> None:
         ("a person turns left", 90, 1),
         ("a person walks forward and turns to the right", 90, -1),
         ("takes a sharp left at the corner", 90, 1),
+        ("hangs a right", 90, -1),
         ("a person walks and veers left", 45, 1),
         ("the path curves right", 45, -1),
         ("bearing gently off to the left on foot", 45, 1),

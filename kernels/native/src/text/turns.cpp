@@ -36,7 +36,7 @@ struct Patterns {
        180},
       {Pattern("\\bfull[\\s-](?:turn|circle)|\\b(?:whole|complete)\\s+turn|\\ball\\s+the\\s+way\\s+(?:around|round)\\b"), 360}};
   Pattern bends{
-      "\\b(?:turn|veer|swerv|curv|bear(?:s|ing)?\\b|(?:tak|mak|hang)(?:es?|ing)\\s+an?\\s+(?:\\w+\\s+)?(?:left|right)\\b)"};
+      "\\b(?:turn|veer|swerv|curv|bear(?:s|ing)?\\b|(?:(?:tak|mak)(?:es?|ing)|hang(?:s|ing)?)\\s+an?\\s+(?:\\w+\\s+)?(?:left|right)\\b)"};
   Pattern gently{"\\b(?:veer|curv|bear(?:s|ing)?\\b|slight|gentl)"};
   Pattern goes_on{
       "\\b(?:circ|ring|loop|laps?\\b|round|around|about|orbit|spin|twirl|whirl|revolv|pirouet|keep|again|several|times|twice"
