@@ -104,6 +104,11 @@ CASES = {
     "raise": ([("a person raises the right arm", 0, 0)], 50, {"seed": 2}),
     "in order": ([("a person walks forward, then sits down", 0, 0)], 100, {"seed": 3}),
     "arms apart": ([("a person walks while waving", 0, 0)], 60, {"seed": 4}),
+    "waves, so that who stands would win": (
+        [("a person walks forward while waving with the right hand", 0, 0)],
+        60,
+        {"seed": 5},
+    ),
     "spans": ([("a man jumps", 0, 50), ("a man turns right", 40, 0)], 80, {"seed": 5, "sample": 1, "tries": 3}),
     "sides": ([("a person steps to the left", 0, 0)], 60, {"seed": 2**33, "tries": 4}),
     "nothing that is measured": ([("a person", 0, 0)], 20, {}),
